@@ -1,0 +1,1 @@
+"""Offline training: from interactions to fitted arrays; never imported when serving."""

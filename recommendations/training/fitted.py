@@ -1,0 +1,185 @@
+"""What training hands over to the graph builder: plain arrays, one small dataclass a source.
+
+Conventions that every array here keeps:
+
+- items are indexed by descending popularity, ties by item id, because TopK over scores that fall with the index is
+  many times faster than over scores that rise;
+- item index 0 is the padding row: no item, never recommended, its scores are zero;
+- session row 0 of a ``SessionIndex`` is padding too;
+- floats are float32 and indices int32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IndexArray = NDArray[np.int32]
+
+PADDING_INDEX = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlsFactors:
+    """Item factors of implicit-feedback ALS; the factor of a shopper is solved when asked (fold-in).
+
+    Attributes
+    ----------
+    item_factors : float32, shape (n_items, n_factors)
+        Row 0 is zero.
+    regularization : float
+        λ of the normal equations ``(YᵀCY + λI) x = Yᵀ C p``.
+    alpha : float
+        Confidence of one interaction of weight 1: ``c = 1 + alpha · weight · decay**age``.
+    decay, last_n : float, int
+        Weight of an interaction is ``decay**age`` with age 0 for the newest; older than ``last_n`` counts nothing.
+    """
+
+    item_factors: FloatArray
+    regularization: float
+    alpha: float
+    decay: float = 0.7
+    last_n: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """An item-item table; the score of a candidate is Σ over the newest items of ``decay**age · weight``.
+
+    Attributes
+    ----------
+    name : str
+        The candidate source: ``tfidf``, ``covisitation``, ``next``, ``baskets``, ``content`` …
+    indices : int32, shape (n_items, k)
+        Neighbours by descending weight, ties by index; 0 pads.
+    weights : float32, shape (n_items, k)
+        Never negative; 0 where padded.
+    decay, last_n : float, int
+        As in ``AlsFactors``. ``last_n=1`` looks at the newest item only.
+    """
+
+    name: str
+    indices: IndexArray
+    weights: FloatArray
+    decay: float
+    last_n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionIndex:
+    """Everything VSTAN needs: past sessions, and for each item the newest sessions that hold it.
+
+    For a prefix of n positions (1 … n, the last ``max_prefix`` kept), with each item at its last position p:
+
+    1. similarity(s) = session_weights[s] · Σ over items i of the prefix in s of ``exp((p_i - n) / position_decay)``,
+       over ``postings[i]`` only; the ``neighbours`` best sessions are kept, ties by newer session;
+    2. in each, ``star`` = last column whose item is in the prefix, ``latest`` = greatest p of its shared items;
+    3. score(j) += similarity · ``exp((latest - n) / overlap_decay)`` · ``exp(-|column_j - star| / distance_decay)``
+       · ``item_weights[j]`` for each non-padding column j.
+
+    Attributes
+    ----------
+    postings : int32, shape (n_items, m)
+        Session rows, newest first; 0 pads.
+    session_items : int32, shape (n_sessions + 1, max_length)
+        The last ``max_length`` items of each session, oldest first, each at its last position only; 0 elsewhere.
+        Row 0 is padding; rows are in the order of the sessions' ends, so a greater row is newer.
+    session_weights : float32, shape (n_sessions + 1,)
+        Recency decay / √(distinct items); 0 for row 0.
+    item_weights : float32, shape (n_items,)
+        1 + idf_weight · idf; 0 for the padding item.
+
+    References
+    ----------
+    Ludewig, Mauro, Latifi & Jannach, "Empirical analysis of session-based recommendation algorithms", UMUAI 2020.
+    """
+
+    postings: IndexArray
+    session_items: IndexArray
+    session_weights: FloatArray
+    item_weights: FloatArray
+    neighbours: int
+    max_prefix: int
+    position_decay: float
+    overlap_decay: float
+    distance_decay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Popularity:
+    """Interactions of each item, of late and ever; float32, shape (n_items,), entry 0 is 0."""
+
+    recent: FloatArray
+    all_time: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusionWeights:
+    """Weighted reciprocal ranks: score(item) = Σ over sources of ``weight / (k + rank)``, ranks from 1."""
+
+    weights: Mapping[str, float]
+    k: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranker:
+    """A LightGBM lambdarank ranker, before it becomes a graph.
+
+    Attributes
+    ----------
+    booster_text : str
+        What ``lightgbm.Booster.model_to_string`` gave.
+    columns : tuple of str
+        ``recommendations.ranking.COLUMNS`` as they were when it was trained; a serving process refuses others.
+    item_columns : float32, shape (n_items, n_item_columns)
+        The features of an item that do not depend on the session, in the order of ``ranking.ITEM_COLUMNS``.
+    item_vectors : float32, shape (n_items, n_dimensions)
+        Unit vectors whose dot product is the cosine feature; row 0 is zero.
+    """
+
+    booster_text: str
+    columns: tuple[str, ...]
+    item_columns: FloatArray
+    item_vectors: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRange:
+    """Which interactions a model set was fitted on; times are event times in epoch milliseconds."""
+
+    first_ms: int
+    last_ms: int
+    interactions: int
+    sessions: int
+    users: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedModelSet:
+    """One trained model set: every source, how they are fused, and what was measured.
+
+    Attributes
+    ----------
+    item_ids : tuple of str, length n_items
+        ``item_ids[item_index]``; entry 0 is the empty string, the padding row.
+    metrics : mapping of predictor name to metric name to value
+        On the held-out time, beside the baselines.
+    seeds : mapping of part to seed
+    parameters : mapping of part to its parameters, as chosen on validation
+    """
+
+    item_ids: tuple[str, ...]
+    als: AlsFactors
+    neighbours: tuple[Neighbours, ...]
+    sessions: SessionIndex
+    popularity: Popularity
+    fusion: FusionWeights
+    ranker: Ranker | None
+    metrics: Mapping[str, Mapping[str, float]]
+    data_range: DataRange
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
