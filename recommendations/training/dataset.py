@@ -1,0 +1,210 @@
+"""Interactions as columns: sessions oldest first, items as indices into one vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recommendations.exceptions import RecommendationError
+from recommendations.training.fitted import DataRange, IndexArray
+
+SESSION_GAP_MS = 30 * 60 * 1000
+
+
+class InvalidDataset(RecommendationError):
+    """The log cannot be trained on; the message names what is wrong and what to do."""
+
+
+class Kind(IntEnum):
+    """What the user did; a greater number is nearer to the money."""
+
+    VIEW = 0
+    CART = 1
+    PURCHASE = 2
+
+
+KINDS = {kind.name.lower(): int(kind) for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLog:
+    """Sessions in the order of their ends; within a session, interactions in the order of their times.
+
+    Attributes
+    ----------
+    item_ids : tuple of str
+        The vocabulary; entry 0 is the empty string, the padding row.
+    items : int32, shape (n_interactions,)
+        Item indices, never 0.
+    kinds : uint8, shape (n_interactions,)
+    occurred_at_ms : int64, shape (n_interactions,)
+        Event times; where a log has none, an ordinal that rises by one a session.
+    offsets : int64, shape (n_sessions + 1,)
+        Session ``s`` is ``items[offsets[s]:offsets[s + 1]]``; none is empty.
+    users : int32, shape (n_sessions,)
+        Dense user numbers; -1 where the log names nobody.
+    """
+
+    item_ids: tuple[str, ...]
+    items: IndexArray
+    kinds: NDArray[np.uint8]
+    occurred_at_ms: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    users: IndexArray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def n_items(self) -> int:
+        """Rows of the vocabulary, the padding row included."""
+        return len(self.item_ids)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    @property
+    def session_of(self) -> IndexArray:
+        """The session of each interaction; int32, shape (n_interactions,)."""
+        return np.repeat(np.arange(len(self), dtype=np.int32), self.lengths)
+
+    @property
+    def ended_at_ms(self) -> NDArray[np.int64]:
+        return self.occurred_at_ms[self.offsets[1:] - 1]
+
+    def counts(self) -> NDArray[np.int64]:
+        """Interactions of each item; int64, shape (n_items,)."""
+        return np.bincount(self.items, minlength=self.n_items)
+
+    def data_range(self) -> DataRange:
+        return DataRange(
+            first_ms=int(self.occurred_at_ms.min()),
+            last_ms=int(self.occurred_at_ms.max()),
+            interactions=len(self.items),
+            sessions=len(self),
+            users=len(np.unique(self.users[self.users >= 0])),
+        )
+
+    def between(self, first: int, last: int) -> SessionLog:
+        """Return sessions ``first`` to ``last`` (exclusive), under the same vocabulary."""
+        start, end = int(self.offsets[first]), int(self.offsets[last])
+        return replace(
+            self,
+            items=self.items[start:end],
+            kinds=self.kinds[start:end],
+            occurred_at_ms=self.occurred_at_ms[start:end],
+            offsets=self.offsets[first : last + 1] - start,
+            users=self.users[first:last],
+        )
+
+    def reindexed(self, item_ids: tuple[str, ...]) -> SessionLog:
+        """Return the same sessions under another vocabulary, without the items it lacks and sessions left empty."""
+        index_of = {item_id: index for index, item_id in enumerate(item_ids)}
+        mapping = np.array([index_of.get(item_id, 0) for item_id in self.item_ids], np.int32)
+        items = mapping[self.items]
+        known = items > 0
+        lengths = np.bincount(self.session_of[known], minlength=len(self))
+        return SessionLog(
+            item_ids=item_ids,
+            items=items[known],
+            kinds=self.kinds[known],
+            occurred_at_ms=self.occurred_at_ms[known],
+            offsets=_offsets(lengths[lengths > 0]),
+            users=self.users[lengths > 0],
+        )
+
+
+def popularity_vocabulary(log: SessionLog, *, catalogue: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return "" and then the items of the log by descending count, ties by id; catalogue items without one last."""
+    counts = log.counts()
+    seen = [(-int(counts[i]), log.item_ids[i]) for i in np.flatnonzero(counts)]
+    ranked = [item_id for _, item_id in sorted(seen)]
+    missing = sorted(set(catalogue) - set(ranked) - {""})
+    return ("", *ranked, *missing)
+
+
+def log_from_frame(frame: pl.DataFrame) -> SessionLog:
+    """Build a log from rows of interactions in any order.
+
+    Parameters
+    ----------
+    frame : columns item_id (str), occurred_at_ms (int), kind (view, cart, purchase), and session_id, user_key or both
+        Without ``session_id``, a user's session ends after 30 minutes without an interaction. Rows at the same
+        millisecond of a session keep the order of the frame.
+
+    Raises
+    ------
+    InvalidDataset
+        A column is missing, a kind is unknown, or there is no row.
+    """
+    for column in ("item_id", "occurred_at_ms", "kind"):
+        if column not in frame.columns:
+            raise InvalidDataset(f"The log has no column {column!r}, only {frame.columns}; rename or add it.")
+    if "session_id" not in frame.columns and "user_key" not in frame.columns:
+        raise InvalidDataset("The log has neither 'session_id' nor 'user_key': nothing says who acted; add one.")
+    if frame.is_empty():
+        raise InvalidDataset("The log holds no interaction; import events first.")
+    unknown = frame.filter(~pl.col("kind").is_in(list(KINDS)))
+    if not unknown.is_empty():
+        value = unknown["kind"][0]
+        raise InvalidDataset(f"kind={value!r} is none of {', '.join(KINDS)}; map it before training.")
+
+    if "user_key" not in frame.columns:
+        frame = frame.with_columns(pl.lit(None, pl.String).alias("user_key"))
+    frame = frame.with_row_index("row").with_columns(pl.col("kind").replace_strict(KINDS, return_dtype=pl.UInt8))
+    if "session_id" not in frame.columns:
+        frame = frame.sort("user_key", "occurred_at_ms", "row").with_columns(
+            (pl.col("occurred_at_ms").diff().over("user_key") > SESSION_GAP_MS)
+            .fill_null(value=False)
+            .cum_sum()
+            .over("user_key")
+            .alias("visit")
+        )
+        frame = frame.with_columns(pl.struct("user_key", "visit").rank("dense").alias("session_id"))
+    frame = frame.with_columns(
+        pl.col("occurred_at_ms").max().over("session_id").alias("ended_at_ms"),
+        pl.col("row").min().over("session_id").alias("first_row"),
+    ).sort("ended_at_ms", "first_row", "occurred_at_ms", "row")
+
+    ids = frame["item_id"].cast(pl.String)
+    vocabulary = sorted(set(ids.to_list()) - {""})
+    codes = ids.replace_strict(vocabulary, range(1, len(vocabulary) + 1), return_dtype=pl.Int32)
+    lengths = frame.group_by("first_row", maintain_order=True).agg(pl.len(), pl.col("user_key").drop_nulls().first())
+    users = lengths["user_key"].cast(pl.String).rank("dense").cast(pl.Int32).fill_null(0).to_numpy() - 1
+    return SessionLog(
+        item_ids=("", *vocabulary),
+        items=codes.to_numpy().astype(np.int32),
+        kinds=frame["kind"].to_numpy(),
+        occurred_at_ms=frame["occurred_at_ms"].cast(pl.Int64).to_numpy(),
+        offsets=_offsets(lengths["len"].to_numpy()),
+        users=users.astype(np.int32),
+    )
+
+
+def log_from_sessions(sessions: Iterable[list[str]]) -> SessionLog:
+    """Build a log from bare lists of item ids, oldest session first; every interaction is a view."""
+    kept = [session for session in sessions if session]
+    if not kept:
+        raise InvalidDataset("The log holds no session; expected one JSON list of item ids a line.")
+    lengths = np.array([len(session) for session in kept], np.int64)
+    ids = [item_id for session in kept for item_id in session]
+    vocabulary = sorted(set(ids))
+    index_of = {item_id: index for index, item_id in enumerate(vocabulary, start=1)}
+    return SessionLog(
+        item_ids=("", *vocabulary),
+        items=np.array([index_of[item_id] for item_id in ids], np.int32),
+        kinds=np.zeros(len(ids), np.uint8),
+        occurred_at_ms=np.repeat(np.arange(len(kept), dtype=np.int64), lengths),
+        offsets=_offsets(lengths),
+        users=np.full(len(kept), -1, np.int32),
+    )
+
+
+def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])

@@ -1,0 +1,106 @@
+"""Splits by time, and the test points they give; never by chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.training.dataset import InvalidDataset, SessionLog
+from recommendations.training.fitted import IndexArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefixes:
+    """What shoppers had done when they were asked for, as one ragged array.
+
+    Attributes
+    ----------
+    items : int32
+        Item indices, oldest first.
+    offsets : int64, shape (n + 1,)
+        Prefix ``i`` is ``items[offsets[i]:offsets[i + 1]]``; none is empty.
+    """
+
+    items: IndexArray
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    @property
+    def query_of(self) -> IndexArray:
+        """The prefix of each item; int32."""
+        return np.repeat(np.arange(len(self), dtype=np.int32), self.lengths)
+
+    @property
+    def ages(self) -> NDArray[np.int64]:
+        """How many items came after each one: 0 for the newest."""
+        return np.repeat(self.offsets[1:], self.lengths) - 1 - np.arange(len(self.items))
+
+    def __getitem__(self, index: int) -> IndexArray:
+        return self.items[self.offsets[index] : self.offsets[index + 1]]
+
+    def take(self, rows: NDArray[np.int64]) -> Prefixes:
+        """Return the prefixes of these rows, in this order."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return Prefixes(items=self.items[np.repeat(self.offsets[rows], lengths) + within], offsets=offsets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestPoints:
+    """Prefixes and what came next.
+
+    Attributes
+    ----------
+    targets : int32, shape (n,)
+        Index of the next item; 0 for an item that training did not know, which counts as a miss.
+    kinds : uint8, shape (n,)
+        What was done with it.
+    """
+
+    __test__ = False  # not a test class, whatever pytest reads into the name
+
+    prefixes: Prefixes
+    targets: IndexArray
+    kinds: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: NDArray[np.int64]) -> TestPoints:
+        return TestPoints(prefixes=self.prefixes.take(rows), targets=self.targets[rows], kinds=self.kinds[rows])
+
+    def is_new(self) -> NDArray[np.bool_]:
+        """Whether the target was not in the prefix already."""
+        repeated = self.prefixes.items == self.targets[self.prefixes.query_of]
+        return np.bincount(self.prefixes.query_of[repeated], minlength=len(self)) == 0
+
+
+def split_by_time(log: SessionLog, *, held_out: float) -> tuple[SessionLog, SessionLog]:
+    """Return the earlier sessions and the last ``held_out`` share of them, under the same vocabulary."""
+    if not 0 < held_out < 1:
+        raise InvalidDataset(f"held_out={held_out} is not a share between 0 and 1.")
+    first = len(log) - round(len(log) * held_out)
+    if not 0 < first < len(log):
+        raise InvalidDataset(f"{len(log)} sessions are too few to hold out {held_out:.0%}; collect more first.")
+    return log.between(0, first), log.between(first, len(log))
+
+
+def points_at_every_position(log: SessionLog) -> TestPoints:
+    """Return one point for every interaction of a session but its first, in the order of the log."""
+    positions = np.arange(len(log.items)) - np.repeat(log.offsets[:-1], log.lengths)
+    targets = np.flatnonzero(positions > 0)
+    lengths = positions[targets]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    rows = np.repeat(targets - lengths, lengths) + within
+    prefixes = Prefixes(items=log.items[rows], offsets=offsets)
+    return TestPoints(prefixes=prefixes, targets=log.items[targets], kinds=log.kinds[targets])

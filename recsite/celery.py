@@ -1,0 +1,13 @@
+"""The Celery application: ordinary tasks, and the stream worker as a bootstep of its own queue."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
+
+app = Celery("recsite")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,267 @@
+"""Every setting of Recsite, with its unit and default; values come from the environment through ``env.py``.
+
+The names in ``docs/settings.md`` are the names of the environment variables read here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dj_database_url
+from django.urls import reverse_lazy
+
+from recsite.env import Env
+
+env = Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Where the installation keeps what it writes: database, embedded Redis, spool, archive, model versions.
+DATA_DIR = Path(env.string("RECSITE_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+
+# --- Django -----------------------------------------------------------------------------------------------
+DEBUG = env.boolean("RECSITE_DEBUG", False)
+# No default: `make demo` and the tests make one of their own; recsite.E001 stops a start without it.
+SECRET_KEY = env.secret("RECSITE_SECRET_KEY") or ""
+ALLOWED_HOSTS = list(env.words("RECSITE_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")))
+CSRF_TRUSTED_ORIGINS = list(env.words("RECSITE_CSRF_TRUSTED_ORIGINS", ()))
+# https in front of us (nginx): secure cookies, redirects and HSTS.
+HTTPS = env.boolean("RECSITE_HTTPS", False)
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "corsheaders",
+    "csp",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "oauth2_provider",
+    "django_celery_beat",
+    "django_prometheus",
+    "tracking",
+    "features",
+    "recommendations",
+    "recsite",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "recsite.urls"
+WSGI_APPLICATION = "recsite.wsgi.application"
+ASGI_APPLICATION = "recsite.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    },
+]
+
+# --- Database: SQLite in WAL mode on a laptop, PostgreSQL by DATABASE_URL -----------------------------------
+DATABASE_URL = env.url("DATABASE_URL", None, schemes=("sqlite", "postgres", "postgresql"))
+if DATABASE_URL is None:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "recsite.sqlite3",
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=134217728;",
+            },
+        }
+    }
+else:
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
+    if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 3
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis, event log ---------------------------------------------------------------------------------------
+# Features, cache, channel layer and Celery's broker; `manage.py up` starts a Redis of its own when this is unset.
+REDIS_URL = (
+    env.url("REDIS_URL", None, schemes=("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"))
+    or "redis://127.0.0.1:6379/0"
+)
+# kafka://host:port,…/topic?partitions=8 or redis://host:port/db?stream=recsite.events&partitions=4
+EVENT_LOG_URL = env.url("EVENT_LOG_URL", None, schemes=("kafka", "kafka+ssl", "redis", "rediss")) or REDIS_URL
+EVENT_LOG_PARTITIONS = env.integer("EVENT_LOG_PARTITIONS", 4, minimum=1, maximum=1024)
+EVENT_LOG_TIMEOUT_MS = env.integer("EVENT_LOG_TIMEOUT_MS", 50, minimum=1, maximum=10_000)
+REDIS_TIMEOUT_MS = env.integer("REDIS_TIMEOUT_MS", 25, minimum=1, maximum=10_000)
+SPOOL_DIR = Path(env.string("SPOOL_DIR", str(DATA_DIR / "spool")))
+SPOOL_MAX_MB = env.integer("SPOOL_MAX_MB", 1024, minimum=1)
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL.replace("+cluster", ""),
+        "KEY_PREFIX": "rs:cache",
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": 0.5,
+            "SOCKET_TIMEOUT": 0.5,
+            "IGNORE_EXCEPTIONS": True,
+        },
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL.replace("+cluster", "")], "prefix": "rs:channels"},
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# --- Features -----------------------------------------------------------------------------------------------
+SESSION_TTL_S = env.integer("RECSITE_SESSION_TTL_S", 900, minimum=10)
+PROFILE_TTL_S = env.integer("RECSITE_PROFILE_TTL_S", 90 * 86_400, minimum=60)
+LATENESS_MS = env.integer("RECSITE_LATENESS_MS", 15 * 60_000, minimum=0)
+STREAM_BATCH_RECORDS = env.integer("RECSITE_STREAM_BATCH_RECORDS", 500, minimum=1, maximum=10_000)
+ARCHIVE_URL = env.string("RECSITE_ARCHIVE_URL", str(DATA_DIR / "archive"))
+ARCHIVE_RETENTION_DAYS = env.integer("RECSITE_ARCHIVE_RETENTION_DAYS", 400, minimum=1)
+
+# --- Recommendations ----------------------------------------------------------------------------------------
+MODEL_DIR = Path(env.string("RECSITE_MODEL_DIR", str(DATA_DIR / "models")))
+INFERENCE_PROVIDER = env.string("RECSITE_INFERENCE_PROVIDER", "auto")  # auto, cpu or cuda
+INFERENCE_THREADS = env.integer("RECSITE_INFERENCE_THREADS", 2, minimum=1, maximum=64)
+BUDGET_MS = env.integer("RECSITE_BUDGET_MS", 60, minimum=1, maximum=10_000)
+
+# --- Celery -------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env.optional("CELERY_BROKER_URL") or REDIS_URL.replace("+cluster", "")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "recsite"
+CELERY_TASK_TIME_LIMIT = 3 * 3600
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": "rs:celery:",
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "visibility_timeout": 4 * 3600,
+}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = "UTC"
+
+# --- Languages, time, static files ----------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.string("RECSITE_STATIC_ROOT", str(DATA_DIR / "static")))
+MEDIA_ROOT = DATA_DIR / "media"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+# --- Staff: passwords, login throttling, OAuth2 ---------------------------------------------------------------
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+LOGIN_URL = reverse_lazy("admin:login")
+OAUTH2_PROVIDER = {
+    "SCOPES": {
+        "events": "Send events",
+        "recommendations": "Read recommendations",
+        "catalogue": "Write items",
+    },
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 900,
+}
+
+# --- Browser security -----------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ("/metrics",),
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'", "'unsafe-eval'", "'unsafe-inline'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:", "https:"],
+        "connect-src": ["'self'"],
+        "frame-ancestors": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'self'"],
+        "object-src": ["'none'"],
+    },
+}
+CORS_ALLOWED_ORIGINS: list[
+    str
+] = []  # the hot paths answer CORS by each site's own origins (tracking/edge.py)
+CORS_URLS_REGEX = r"^/v1/.*$"
+
+# --- Metrics and logs -----------------------------------------------------------------------------------------
+METRICS_TOKEN = env.secret("RECSITE_METRICS_TOKEN")  # unset: /metrics answers loopback only
+PROMETHEUS_EXPORT_MIGRATIONS = False
+LOG_LEVEL = env.string("RECSITE_LOG_LEVEL", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+}
+
+# --- Demo -----------------------------------------------------------------------------------------------------
+DEMO = env.boolean("RECSITE_DEMO", False)  # serves the demo shop at / and allows its printed password
+
+UNFOLD = {
+    "SITE_TITLE": "Recsite",
+    "SITE_HEADER": "Recsite",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -1,0 +1,10 @@
+"""Django's own pages. The hot paths and WebSockets are routed beside Django, in ``asgi.py``."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,290 @@
+"""The event contract: one msgspec struct per kind of event, named as in GA4, and the record that the log carries.
+
+Nothing else in the project defines what an event is. JSON Schema and the TypeScript types are generated from here.
+``SCHEMA_VERSION`` is ``major.minor``: a reader ignores unknown fields of its own major version, and parks records
+of a higher one. Add a field: raise the minor. Change the meaning of one: raise the major.
+
+References
+----------
+Google Analytics 4, recommended events for e-commerce (names and fields of events and items).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, NewType
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+SCHEMA_VERSION: Final = "1.0"
+SCHEMA_MAJOR: Final = 1
+
+MAX_EVENTS_BROWSER: Final = 100
+MAX_EVENTS_SERVER: Final = 1000
+MAX_ITEMS: Final = 200
+MAX_EVENT_BYTES: Final = 32 * 1024
+MAX_BODY_BYTES: Final = 64 * 1024
+MAX_SERVER_BODY_BYTES: Final = 2 * 1024 * 1024
+
+SiteId = NewType("SiteId", str)
+UserId = NewType("UserId", str)
+AnonymousId = NewType("AnonymousId", str)
+ItemId = NewType("ItemId", str)
+UserKey = NewType("UserKey", str)  # "u:<user id>" when identified, else "a:<anonymous id>"
+
+ShortText = Annotated[str, Meta(max_length=100)]
+Text = Annotated[str, Meta(max_length=500)]
+Url = Annotated[str, Meta(max_length=2000)]
+Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
+EventIdentifier = Annotated[str, Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+AnonymousIdentifier = Annotated[str, Meta(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+CustomName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Milliseconds = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # up to the year 2100
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Money = Annotated[float, Meta(ge=0, le=1e12)]
+Consent = Literal["granted", "pending", "denied"]
+
+
+class EventItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An item inside an event, with GA4's field names; only ``item_id`` is required."""
+
+    item_id: Identifier
+    item_name: Text | None = None
+    item_brand: ShortText | None = None
+    item_category: ShortText | None = None
+    item_category2: ShortText | None = None
+    item_category3: ShortText | None = None
+    item_category4: ShortText | None = None
+    item_category5: ShortText | None = None
+    item_variant: ShortText | None = None
+    price: Money | None = None
+    discount: Money | None = None
+    quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
+    index: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+    rec_id: Text | None = None
+
+
+Items = Annotated[tuple[EventItem, ...], Meta(min_length=1, max_length=MAX_ITEMS)]
+OptionalItems = Annotated[tuple[EventItem, ...], Meta(max_length=MAX_ITEMS)]
+
+
+class PageParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    page_title: Text | None = None
+    page_type: ShortText | None = None
+
+
+class ItemsParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: Items
+    currency: Currency | None = None
+    value: Money | None = None
+
+
+class ItemListParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``item_list_id`` is the placement and ``rec_id`` the reply that filled it."""
+
+    items: Items
+    item_list_id: ShortText | None = None
+    item_list_name: Text | None = None
+    rec_id: Text | None = None
+
+
+class CartParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    items: OptionalItems = ()
+    currency: Currency | None = None
+    value: Money | None = None
+    coupon: ShortText | None = None
+
+
+class PurchaseParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    transaction_id: Identifier
+    items: Items
+    currency: Currency | None = None
+    value: Money | None = None
+    tax: Money | None = None
+    shipping: Money | None = None
+    coupon: ShortText | None = None
+
+
+class RefundParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """No items means that the whole transaction is refunded."""
+
+    transaction_id: Identifier
+    items: OptionalItems = ()
+    currency: Currency | None = None
+    value: Money | None = None
+
+
+class SearchParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    search_term: Annotated[str, Meta(min_length=1, max_length=200)]
+    results: Annotated[int, Meta(ge=0)] | None = None
+
+
+class IdentifyParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Joins the envelope's anonymous id to ``user_id``; the token is checked when collected and never stored."""
+
+    user_id: Identifier
+    token: Annotated[str, Meta(max_length=4096)] | None = None
+    traits: dict[str, str | int | float | bool | None] = {}
+
+
+class BaseEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+    """What every event carries.
+
+    ``occurred_at_ms`` is ``ts`` on the wire: the client's clock when collected; corrected to the server's
+    clock in the record that the log carries.
+    """
+
+    event_id: EventIdentifier
+    occurred_at_ms: Milliseconds = field(name="ts")
+    session_id: Annotated[str, Meta(max_length=64)] | None = None
+    session_number: Annotated[int, Meta(ge=0, le=10_000_000)] | None = None
+    page_view_id: Annotated[str, Meta(max_length=64)] | None = None
+    url: Url | None = None
+
+
+class PageView(BaseEvent, frozen=True, kw_only=True, tag="page_view"):
+    params: PageParams = PageParams()
+
+
+class ViewItemList(BaseEvent, frozen=True, kw_only=True, tag="view_item_list"):
+    params: ItemListParams
+
+
+class SelectItem(BaseEvent, frozen=True, kw_only=True, tag="select_item"):
+    params: ItemListParams
+
+
+class ViewItem(BaseEvent, frozen=True, kw_only=True, tag="view_item"):
+    params: ItemsParams
+
+
+class AddToCart(BaseEvent, frozen=True, kw_only=True, tag="add_to_cart"):
+    params: ItemsParams
+
+
+class RemoveFromCart(BaseEvent, frozen=True, kw_only=True, tag="remove_from_cart"):
+    params: ItemsParams
+
+
+class ViewCart(BaseEvent, frozen=True, kw_only=True, tag="view_cart"):
+    params: CartParams = CartParams()
+
+
+class BeginCheckout(BaseEvent, frozen=True, kw_only=True, tag="begin_checkout"):
+    params: CartParams = CartParams()
+
+
+class AddToWishlist(BaseEvent, frozen=True, kw_only=True, tag="add_to_wishlist"):
+    params: ItemsParams
+
+
+class Purchase(BaseEvent, frozen=True, kw_only=True, tag="purchase"):
+    params: PurchaseParams
+
+
+class Refund(BaseEvent, frozen=True, kw_only=True, tag="refund"):
+    params: RefundParams
+
+
+class Search(BaseEvent, frozen=True, kw_only=True, tag="search"):
+    params: SearchParams
+
+
+class Identify(BaseEvent, frozen=True, kw_only=True, tag="identify"):
+    params: IdentifyParams
+
+
+Event = (
+    PageView
+    | ViewItemList
+    | SelectItem
+    | ViewItem
+    | AddToCart
+    | RemoveFromCart
+    | ViewCart
+    | BeginCheckout
+    | AddToWishlist
+    | Purchase
+    | Refund
+    | Search
+    | Identify
+)
+
+KNOWN_EVENTS: Final[dict[str, type[BaseEvent]]] = {
+    str(struct.__struct_config__.tag): struct for struct in Event.__args__
+}
+
+
+class CustomEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An event of the shop's own; it is kept and archived, and moves no built-in feature."""
+
+    event: CustomName
+    event_id: EventIdentifier
+    occurred_at_ms: Milliseconds = field(name="ts")
+    session_id: Annotated[str, Meta(max_length=64)] | None = None
+    session_number: Annotated[int, Meta(ge=0, le=10_000_000)] | None = None
+    page_view_id: Annotated[str, Meta(max_length=64)] | None = None
+    url: Url | None = None
+    params: dict[str, Any] = {}
+
+
+class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is true of the page for all events of a request."""
+
+    ref: Url | None = None
+    lang: Annotated[str, Meta(max_length=35)] | None = None
+    tz: Annotated[str, Meta(max_length=64)] | None = None
+    vw: Annotated[int, Meta(ge=0, le=100_000)] | None = None
+    bot: bool = False
+    lib: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class RawEnvelope(Struct, kw_only=True):
+    """A request's body before its events are looked at one by one."""
+
+    key: Annotated[str, Meta(max_length=128)] | None = None
+    v: Annotated[str, Meta(pattern=r"^\d{1,4}\.\d{1,4}$")] = SCHEMA_VERSION
+    sent_at: Milliseconds | None = None
+    anonymous_id: AnonymousIdentifier | None = None
+    user_id: Identifier | None = None
+    user_token: Annotated[str, Meta(max_length=4096)] | None = None
+    consent: Consent = "granted"
+    ctx: Context = Context()
+    events: list[msgspec.Raw]
+
+
+class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One validated envelope, as it stands in the log: the events of one request and one user.
+
+    Every time in it is on the server's clock. ``user_id`` is present only when the shop's server vouched for it.
+    """
+
+    v: str
+    site: str
+    received_at_ms: Milliseconds
+    anonymous_id: AnonymousIdentifier | None = None
+    user_id: Identifier | None = None
+    consent: Consent = "granted"
+    source: Literal["browser", "server", "import"] = "browser"
+    ctx: Context = Context()
+    events: tuple[Event, ...] = ()
+    custom: tuple[CustomEvent, ...] = ()
+
+    @property
+    def user_key(self) -> UserKey:
+        """Return the key of the user whose features these events move."""
+        return user_key(user_id=self.user_id, anonymous_id=self.anonymous_id)
+
+
+def user_key(*, user_id: str | None, anonymous_id: str | None) -> UserKey:
+    """Return ``u:<user id>`` for an identified user, else ``a:<anonymous id>``."""
+    if user_id:
+        return UserKey(f"u:{user_id}")
+    if anonymous_id:
+        return UserKey(f"a:{anonymous_id}")
+    raise ValueError("an event needs a user_id or an anonymous_id")
+
+
+def log_key(site: str, key: UserKey) -> bytes:
+    """Return the key of a log record: one user of one site, hence one partition and one writer."""
+    return f"{site}/{key}".encode()

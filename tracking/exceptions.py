@@ -1,0 +1,39 @@
+"""What can go wrong between a browser and the log; each class says what the caller can do."""
+
+from __future__ import annotations
+
+
+class TrackingError(Exception):
+    """Base of the errors of this application."""
+
+
+class InvalidEvent(TrackingError):
+    """The event breaks the contract: never retry; it goes to the dead letters.
+
+    Parameters
+    ----------
+    field : str
+        Path of the offending field, such as ``events[0].params.items[0].item_id``.
+    reason : str
+        What is wrong, the value where it is short, and the remedy.
+    code : str
+        Stable word for programs, such as ``invalid_event``.
+    """
+
+    def __init__(self, field: str, reason: str, *, code: str = "invalid_event") -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+        self.code = code
+
+
+class FutureSchema(InvalidEvent):
+    """The record was written by a newer major version: park it and replay it after an upgrade."""
+
+
+class LogUnavailable(TrackingError):
+    """The event log did not acknowledge in time: spool the record and try again."""
+
+
+class SpoolFull(TrackingError):
+    """The spool has reached its cap: refuse with 503 and Retry-After."""

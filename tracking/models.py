@@ -1,0 +1,118 @@
+"""Sites, their keys, and the records that could never be applied."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+
+class Site(models.Model):
+    """A shop. Every Redis key, row, group and file path carries its ``slug``; it comes from the key alone."""
+
+    slug = models.CharField(
+        max_length=32,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z][a-z0-9-]{0,31}$", "Use lower-case letters, digits and dashes.")],
+        help_text="Short name inside Redis keys and file paths. It cannot be changed once events have arrived.",
+    )
+    name = models.CharField(max_length=100)
+    url = models.URLField(blank=True, help_text="Address of the shop's home page.")
+    origins = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='Pages that may use the publishable key, such as ["https://www.shop.example"]. '
+        "Empty: every origin, for trying out only.",
+    )
+    currency = models.CharField(max_length=3, default="EUR", validators=[RegexValidator(r"^[A-Z]{3}$")])
+    locale = models.CharField(max_length=35, default="en")
+    events_per_minute = models.PositiveIntegerField(
+        default=600_000, help_text="Quota of events of one key; 0 means no quota."
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        default=60_000, help_text="Quota of recommendation requests of one key; 0 means no quota."
+    )
+    address_requests_per_minute = models.PositiveIntegerField(
+        default=1_200,
+        help_text="Quota of requests of one network address with a publishable key; 0 means no quota.",
+    )
+    token_secret = models.CharField(
+        max_length=128,
+        blank=True,
+        editable=False,
+        help_text="Signs the tokens with which identified shoppers prove themselves.",
+    )
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A publishable (``pk_``) or secret (``sk_``) key of a site.
+
+    A publishable key stands in the page and is kept as it is; of a secret one only its SHA-256 is kept.
+    """
+
+    class Kind(models.TextChoices):
+        PUBLISHABLE = "pk", "publishable"
+        SECRET = "sk", "secret"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="keys")
+    kind = models.CharField(max_length=2, choices=Kind.choices)
+    label = models.CharField(max_length=100, blank=True)
+    prefix = models.CharField(max_length=16, editable=False, help_text="What is shown of the key.")
+    public_value = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Publishable keys only."
+    )
+    digest = models.CharField(
+        max_length=64, unique=True, editable=False, help_text="SHA-256 of the key, in hex."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+
+class DeadLetter(models.Model):
+    """A record or event that can never be applied as it is, with the reason and the raw bytes."""
+
+    class Status(models.TextChoices):
+        NEW = "new", "new"
+        RESENT = "resent", "sent again"
+        DISCARDED = "discarded", "discarded"
+
+    site = models.ForeignKey(
+        Site, on_delete=models.CASCADE, null=True, blank=True, related_name="dead_letters"
+    )
+    reason = models.CharField(max_length=64, db_index=True, help_text="Stable word, such as invalid_event.")
+    field = models.CharField(max_length=300, blank=True)
+    detail = models.TextField(blank=True)
+    raw = models.BinaryField(help_text="The bytes as they came.")
+    key = models.CharField(max_length=300, blank=True, help_text="Key of the log record.")
+    origin = models.CharField(max_length=16, help_text="collect or stream.")
+    partition = models.IntegerField(null=True, blank=True)
+    position = models.CharField(max_length=64, blank=True, help_text="Position in the log.")
+    fingerprint = models.CharField(
+        max_length=64, unique=True, help_text="Makes a repeated delivery harmless."
+    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.NEW, db_index=True)
+    occurred_at = models.DateTimeField(default=timezone.now, db_index=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-occurred_at"]
+
+    def __str__(self) -> str:
+        return f"{self.reason} {self.field}".strip()
