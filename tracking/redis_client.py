@@ -1,12 +1,12 @@
 """The one place where Redis clients are built: explicit time-outs, no hidden retries, Cluster where asked.
 
-redis-py by default waits five seconds and tries ten times more, which turns a frozen Redis into a request of a
-minute. Here every call has a time-out, and the caller decides what a failure means.
+redis-py by default waits five seconds and tries ten times more, which turns a frozen Redis into a request
+of a minute. Here every call has a time-out, and the caller decides what a failure means.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import redis
@@ -18,9 +18,6 @@ import redis.retry
 from redis.backoff import NoBackoff
 
 from tracking.exceptions import TrackingError
-
-RedisClient: TypeAlias = "redis.Redis | redis.cluster.RedisCluster"
-AsyncRedisClient: TypeAlias = "redis.asyncio.Redis | redis.asyncio.cluster.RedisCluster"
 
 SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 """``redis+cluster`` is a Redis Cluster, found through the one node that the URL names."""
@@ -34,12 +31,15 @@ class InvalidRedisUrl(TrackingError, ValueError):
 
 
 def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> redis.Redis:
-    """Return a client of the server or Cluster at ``url``; connects at its first command.
+    """Return a client of the server or Cluster at ``url``.
+
+    A single server is connected to at the first command; a Cluster is asked for its map here, so building its
+    client raises when it is away. Thread-safe; not to be carried across a fork.
 
     Parameters
     ----------
     url : str
-        ``redis://[user:password@]host:port/db``, ``rediss://`` (TLS), ``unix://path``, or the ``+cluster`` forms.
+        ``redis://[user:password@]host:port/db``, ``rediss://`` (TLS), ``unix://path``, or a ``+cluster`` form.
     timeout_s : float
         For connecting and for each answer. A blocking command must block for less.
     max_connections : int
@@ -50,12 +50,76 @@ def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> redis.R
     InvalidRedisUrl
         The URL is malformed.
     """
+    _check(url)
+    options: dict[str, Any] = _options(timeout_s, max_connections)
+    options["retry"] = redis.retry.Retry(NoBackoff(), 0)
     if is_cluster(url):
         cluster: Any = redis.cluster.RedisCluster.from_url(
-            _plain(url), **_options(timeout_s, max_connections), cluster_error_retry_attempts=1
+            _plain(url), cluster_error_retry_attempts=1, **options
         )
         return cluster  # type: ignore[no-any-return]  # the same commands, but no common base class
-    options = _options(timeout_s, max_connections)
-    return _checked(
-        lambda: redis.Redis.from_url(url, retry=redis.retry.Retry(NoBackoff(), 0), **options), url
-    )
+    return redis.Redis.from_url(url, **options)
+
+
+def connect_async(url: str, *, timeout_s: float, max_connections: int = 64) -> redis.asyncio.Redis:
+    """Return an asyncio client of the server or Cluster at ``url``; connects at its first command.
+
+    For one event loop only: build one in each loop. Parameters and errors as in ``connect``.
+    """
+    _check(url)
+    options: dict[str, Any] = _options(timeout_s, max_connections)
+    options["retry"] = redis.asyncio.retry.Retry(NoBackoff(), 0)
+    if is_cluster(url):
+        cluster: Any = redis.asyncio.cluster.RedisCluster.from_url(
+            _plain(url), cluster_error_retry_attempts=1, **options
+        )
+        return cluster  # type: ignore[no-any-return]  # the same commands, but no common base class
+    return redis.asyncio.Redis.from_url(url, **options)
+
+
+def is_cluster(url: str) -> bool:
+    """Return whether the URL asks for Redis Cluster: no command may then touch two hash slots."""
+    return url.startswith(("redis+cluster://", "rediss+cluster://"))
+
+
+def _options(timeout_s: float, max_connections: int) -> dict[str, object]:
+    return {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "max_connections": max_connections,
+        # RESP2: the answers have one shape on every server from 6.2 on, and hiredis reads it fastest.
+        "protocol": 2,
+    }
+
+
+def _plain(url: str) -> str:
+    return url.replace("+cluster://", "://", 1)
+
+
+def _check(url: str) -> None:
+    parts = urlsplit(url)
+    host = (parts.netloc.rpartition("@")[2]) or parts.path
+    if parts.scheme not in SCHEMES:
+        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise InvalidRedisUrl(
+            f"the Redis URL of host {host!r} has the scheme {parts.scheme!r}; use one of {known}"
+        )
+    if parts.scheme == "unix":
+        return
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise InvalidRedisUrl(f"the Redis URL of host {host!r} has no valid port; use 1 to 65535") from error
+    if not parts.hostname or port == 0:
+        raise InvalidRedisUrl(
+            f"the Redis URL {parts.scheme}://{host} needs a host and a port; as in redis://host:6379/0"
+        )
+    database = parts.path.removeprefix("/")
+    if database and not database.isdecimal():
+        raise InvalidRedisUrl(
+            f"the Redis URL of host {host!r} names the database {database!r}; use a whole number"
+        )
+    if is_cluster(parts.scheme + "://") and database not in ("", "0"):
+        raise InvalidRedisUrl(
+            f"the Redis URL of host {host!r} names database {database}; a Cluster has only 0"
+        )
