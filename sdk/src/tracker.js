@@ -1,0 +1,4 @@
+/** The tracker alone. */
+import { install } from './tracker/api.js';
+
+install();

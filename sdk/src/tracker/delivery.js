@@ -1,0 +1,149 @@
+/**
+ * Sends the queue, at least once: an entry leaves it only when the server answered for it.
+ *
+ * While the page lives, one keepalive fetch at a time. When it goes away, a beacon carries a second copy of all that
+ * is unanswered and the stored queue stays for the next page. text/plain costs no CORS preflight.
+ */
+import { isGranted } from './consent.js';
+import { adoptAnonymous, anonymous, currentUser } from './identity.js';
+import { announce, attempt, HOST, KEY } from './page.js';
+import { adopt, all, drop, reclaim, save } from './queue.js';
+import { read, write } from './storage.js';
+
+const BATCH_EVENTS = 20;
+const BATCH_BYTES = 48e3; // browsers let 64 KiB of keepalive requests and beacons be in flight together
+const TIMEOUT_MS = 1e4;
+const LONGEST_WAIT_MS = 3e5;
+const LONGEST_HOLD_MS = 36e5;
+const TRIES = 10;
+
+let timer;
+let timerAt = 0;
+let isSending = false;
+let failures = 0;
+let retryAt = 0; // our own back-off
+
+/** Return until when the server asked every page of this shop to be quiet (Retry-After). */
+const heldUntil = () => {
+  const until = read('rec_hold') || 0;
+  return until - Date.now() < LONGEST_HOLD_MS ? until : 0; // a wrong clock must not silence us for ever
+};
+
+/** Send after `ms`, or when back-off allows. */
+export const arm = (ms) => {
+  const at = Math.max(Date.now() + ms, retryAt, heldUntil());
+  if (timer && timerAt <= at) return;
+  clearTimeout(timer);
+  timerAt = at;
+  timer = setTimeout(flush, at - Date.now());
+};
+
+const envelope = (batch) => {
+  const { a, u } = batch[0];
+  const { id, token } = currentUser();
+  return JSON.stringify({
+    key: KEY,
+    v: '1.0',
+    sent_at: Date.now(),
+    anonymous_id: a,
+    user_id: u,
+    user_token: u && u === id ? token : undefined,
+    ctx: {
+      ref: document.referrer,
+      lang: navigator.language,
+      tz: attempt(() => Intl.DateTimeFormat().resolvedOptions().timeZone),
+      vw: innerWidth,
+      bot: navigator.webdriver || undefined,
+      lib: 'rec.js/' + VERSION,
+    },
+    events: batch.map(({ e }) => e),
+  });
+};
+
+/** Return the longest prefix that fits one request and belongs to one shopper. */
+const nextBatch = (entries) => {
+  const { a, u } = entries[0];
+  const end = entries.findIndex((entry, i) => i === BATCH_EVENTS || entry.a !== a || entry.u !== u);
+  let batch = end < 0 ? entries : entries.slice(0, end);
+  while (batch.length > 1 && new Blob([envelope(batch)]).size > BATCH_BYTES) {
+    batch = batch.slice(0, batch.length >> 1);
+  }
+  return batch;
+};
+
+/** Send one batch; the rest follows when it is answered. */
+export const flush = async () => {
+  clearTimeout(timer);
+  timer = 0;
+  if (isSending || !all().length || !isGranted()) return;
+  if (heldUntil() > Date.now()) return arm(0);
+  isSending = true;
+  const batch = nextBatch(all());
+  let response;
+  let reply;
+  try {
+    response = await fetch(HOST + '/v1/events', {
+      method: 'POST',
+      body: envelope(batch),
+      keepalive: true,
+      credentials: 'include',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    reply = await response.json();
+  } catch {
+    // No answer, or one without JSON: the status decides.
+  }
+  isSending = false;
+  const status = response?.status || 0;
+  if (!status || status === 408 || status === 429 || status > 499) {
+    const holdMs = 1e3 * +(response?.headers.get('Retry-After') || 0);
+    if (holdMs > 0) write('rec_hold', Date.now() + Math.min(holdMs, LONGEST_HOLD_MS - 1));
+    failures++;
+    retryAt = Date.now() + Math.max(holdMs || 0, Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures) * (0.5 + Math.random()));
+    if (failures < TRIES) arm(0);
+    return;
+  }
+  failures = retryAt = 0;
+  drop(batch);
+  if (reply?.anonymous_id && batch[0].a === anonymous()) adoptAnonymous(reply.anonymous_id);
+  const refused = reply?.error ? [reply] : reply?.rejected || [];
+  if (refused.length) {
+    console.warn('rec: events refused', refused);
+    announce('reject', refused);
+  }
+  if (all().length) arm(0);
+};
+
+const beacon = (batch) => {
+  if (!navigator.sendBeacon(HOST + '/v1/events', envelope(batch)) && batch.length > 1) {
+    const half = batch.length >> 1;
+    beacon(batch.slice(0, half));
+    beacon(batch.slice(half));
+  }
+};
+
+/** The page goes away: send a copy of everything, unless the server asked for quiet, and leave the rest to the next page. */
+const leave = () => {
+  if (isGranted() && heldUntil() < Date.now()) {
+    for (let rest = all(); rest.length; ) {
+      const batch = nextBatch(rest);
+      attempt(() => beacon(batch));
+      rest = rest.slice(batch.length);
+    }
+  }
+  save(0);
+};
+
+/** Start to deliver, first of all what earlier pages left. */
+export const startDelivery = () => {
+  addEventListener('pagehide', leave);
+  addEventListener('pageshow', (event) => event.persisted && (reclaim(), arm(0)));
+  document.addEventListener('visibilitychange', flush);
+  addEventListener('online', () => {
+    failures = retryAt = 0;
+    adopt();
+    arm(0);
+  });
+  adopt();
+  arm(0);
+};

@@ -1,0 +1,64 @@
+/**
+ * Who is shopping: the anonymous id, the user the shop named, the browsing session.
+ *
+ * The server keeps the anonymous id as a first-party cookie, which outlives script storage (7 days in Safari);
+ * localStorage is the second copy, and the only one when the collector is on another site.
+ */
+import { isGranted } from './consent.js';
+import { secretId, uuid7 } from './ids.js';
+import { read, remove, write } from './storage.js';
+
+const IDLE_MS = 18e5; // 30 minutes, as in GA4
+const LONGEST_MS = 864e5;
+
+let anonymousId;
+let user;
+let session;
+
+/** Return the anonymous id, made at first use; undefined without consent. */
+export const anonymous = () => {
+  if (isGranted() && !anonymousId) {
+    adoptAnonymous(/(?:^|; )rec_aid=([\w-]+)/.exec(document.cookie)?.[1] || read('rec_aid') || secretId());
+  }
+  return anonymousId;
+};
+
+/** Use `id` from now on: the server answers with the id it knows this browser by. */
+export const adoptAnonymous = (id) => {
+  anonymousId = id;
+  write('rec_aid', id);
+};
+
+/** Return `{id, token}` of the identified user, or an empty object. It ends with the tab or with `reset`. */
+export const currentUser = () => user || (user = read('rec_user', 'sessionStorage') || {});
+
+/** Remember the user; return whether it is another one than before. */
+export const setUser = (id, token) => {
+  const isNew = currentUser().id !== id;
+  user = { id, token };
+  write('rec_user', user, 'sessionStorage');
+  return isNew;
+};
+
+/** Return `{id, n}` of the browsing session and keep it alive; tabs share it through storage. */
+export const touchSession = () => {
+  const now = Date.now();
+  session = read('rec_session') || session;
+  // Math.abs: a clock set back must not stretch a session.
+  if (!session || Math.abs(now - session.last) > IDLE_MS || Math.abs(now - session.start) > LONGEST_MS) {
+    session = { id: uuid7(), start: now, n: (session?.n || 0) + 1 };
+  }
+  session.last = now;
+  write('rec_session', session);
+  return session;
+};
+
+/** Forget user, anonymous id and session: the next event comes from a stranger. */
+export const forget = () => {
+  anonymousId = user = session = undefined;
+  remove('rec_aid');
+  remove('rec_session');
+  remove('rec_clicked');
+  remove('rec_user', 'sessionStorage');
+  document.cookie = 'rec_aid=;path=/;max-age=0';
+};

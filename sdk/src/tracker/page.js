@@ -1,0 +1,30 @@
+/** What the embedding page tells the SDK: the script tag's options, and guards against the page's own faults. */
+
+/** The tag that loaded this script; a module script has no `currentScript`, so look for the key. */
+const tag = /** @type {HTMLScriptElement | null} */ (
+  document.currentScript || document.querySelector('script[data-key]')
+);
+
+/** Return the option `data-<name>` of the script tag. */
+export const option = (name, fallback = '') => tag?.dataset[name] ?? fallback;
+
+/** Address before `/v1/…`: `data-host`, else where the script came from. */
+export const HOST = option('host', new URL(tag?.src || '/', location.href).origin);
+
+export const KEY = option('key');
+
+/** Return what `fn` returns, or `fallback` when it throws: a shop page never breaks because of us. */
+export const attempt = (fn, fallback) => {
+  try {
+    return fn();
+  } catch {
+    return fallback;
+  }
+};
+
+/** Tell listeners of `rec('on', name, …)`; they are window events, so that tag managers hear them too. */
+export const announce = (name, detail) => dispatchEvent(new CustomEvent('rec:' + name, { detail }));
+
+/** Run now, or when a prerendered page is really shown: a page nobody saw must leave no event. */
+export const whenActive = (fn) =>
+  document.prerendering ? document.addEventListener('prerenderingchange', fn, { once: true }) : fn();

@@ -1,0 +1,78 @@
+/**
+ * Events not yet acknowledged, in memory and in localStorage under a key of this page's own.
+ *
+ * A page that goes away releases its key (time 0) and the next page adopts it at once; the key of a page that died
+ * silently is adopted when its heartbeat is old. Two pages adopting one key send an event twice, which the server
+ * knows by its `event_id`.
+ */
+import { uuid7 } from './ids.js';
+import { keys, read, remove, write } from './storage.js';
+
+const PREFIX = 'rec_queue.';
+const OWN = PREFIX + uuid7();
+const CAP_EVENTS = 200;
+const CAP_CHARS = 128e3;
+const BEAT_MS = 3e4;
+const DEAD_MS = 15e4; // timers of a hidden tab run once a minute
+const OLDEST_MS = 6048e5; // the server takes no event older than 7 days
+
+/** Each entry is `{e: event, a: anonymous id, u: user id}`: who it was is settled when it happens. */
+let entries = [];
+let isStored;
+let beat;
+
+export const all = () => entries;
+
+/** Store the queue as it is now; `time` 0 releases it to any page. */
+export const save = (time = Date.now()) => {
+  clearTimeout(beat);
+  if (!entries.length) {
+    remove(OWN);
+    isStored = 0;
+    return;
+  }
+  isStored = write(OWN, { time, entries });
+  if (time) beat = setTimeout(save, BEAT_MS);
+};
+
+/** Add entries; over the caps impressions go first, then the oldest, purchases never. */
+export const push = (...more) => {
+  entries.push(...more);
+  while (entries.length > CAP_EVENTS || (entries.length > 1 && JSON.stringify(entries).length > CAP_CHARS)) {
+    let worst = entries.findIndex(({ e }) => e.event === 'view_item_list');
+    if (worst < 0) worst = entries.findIndex(({ e }) => e.event !== 'purchase');
+    if (worst < 0) break;
+    entries.splice(worst, 1);
+  }
+  save();
+};
+
+/** Remove acknowledged (or refused) entries. */
+export const drop = (done) => {
+  entries = entries.filter((entry) => !done.includes(entry));
+  save();
+};
+
+/** Forget everything, of every tab. */
+export const clear = () => {
+  entries = [];
+  keys(PREFIX).forEach((key) => remove(key));
+};
+
+/** Take over what released and dead pages left. */
+export const adopt = () => {
+  const now = Date.now();
+  for (const key of keys(PREFIX)) {
+    const left = key === OWN ? undefined : read(key);
+    if (left && Math.abs(now - left.time) > DEAD_MS) {
+      remove(key);
+      push(...left.entries.filter(({ e }) => now - e.ts < OLDEST_MS));
+    }
+  }
+};
+
+/** Return from the back/forward cache: what another page adopted meanwhile is no longer ours. */
+export const reclaim = () => {
+  if (isStored) entries = read(OWN)?.entries || [];
+  save();
+};

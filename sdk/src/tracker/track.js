@@ -1,0 +1,58 @@
+/** From a call of the shop to an entry in the queue. */
+import { attribute } from './attribution.js';
+import { isDenied } from './consent.js';
+import { arm } from './delivery.js';
+import { anonymous, currentUser, touchSession } from './identity.js';
+import { uuid7 } from './ids.js';
+import { announce, option, whenActive } from './page.js';
+import { all, push } from './queue.js';
+
+const BATCH_EVENTS = 20;
+const BATCH_MS = 2e3;
+const LARGEST = 32e3; // characters of one event; the server counts bytes and has the last word
+/** Sent at once: what changes the shopper's lists, and what must not be lost. */
+const AT_ONCE = /^(view_item|select_item|identify|purchase|refund|(add_to|remove_from|view)_cart)$/;
+
+const hooks = [];
+let lastPage;
+let pageViewId = uuid7();
+
+/** Register a function that sees every event before it is queued; `false` drops the event. */
+export const use = (hook) => hooks.push(hook);
+
+/** Queue one event and return its id; undefined when the shopper denied consent. */
+export const track = (name, params) => {
+  if (isDenied()) return;
+  const id = uuid7();
+  const copy = JSON.parse(JSON.stringify(params || {})); // the caller may change its object before we send
+  whenActive(() => {
+    const session = touchSession();
+    attribute(name, copy);
+    const event = {
+      event_id: id,
+      event: name,
+      ts: Date.now(),
+      session_id: session.id,
+      session_number: session.n,
+      page_view_id: pageViewId,
+      url: location.href,
+      params: copy,
+    };
+    if (hooks.some((hook) => hook(event) === false)) return;
+    if (JSON.stringify(event).length > LARGEST) throw RangeError(`rec: event '${name}' is larger than 32 kB`);
+    push({ e: event, a: anonymous(), u: currentUser().id });
+    arm(AT_ONCE.test(name) || all().length >= BATCH_EVENTS ? 0 : BATCH_MS);
+    announce('track', event);
+  });
+  return id;
+};
+
+/** Count a page view; the same address again counts only when `params` say that it is a new page. */
+export const page = (params) => {
+  const address = location.pathname + location.search + (option('hash') ? location.hash : '');
+  if (!params && address === lastPage) return;
+  const from = lastPage ? location.origin + lastPage : document.referrer;
+  if (lastPage) pageViewId = uuid7();
+  lastPage = address;
+  return track('page_view', { page_title: document.title, page_referrer: from, ...params });
+};
