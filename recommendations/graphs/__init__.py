@@ -1,0 +1,1 @@
+"""ONNX graphs of everything that scores at request time; one file a graph. Never imported when serving."""

@@ -1,0 +1,39 @@
+"""A LightGBM lambdarank ranker as a graph. Trees have no CUDA kernel: it always runs on the CPU."""
+
+from __future__ import annotations
+
+import lightgbm
+import onnx
+from onnxmltools import convert_lightgbm
+from onnxmltools.convert.common.data_types import FloatTensorType
+
+from recommendations.exceptions import ExportFailed
+from recommendations.graphs.builder import IR_VERSION
+from recommendations.training.fitted import Ranker
+
+_OPSET = 15  # the newest that the converter writes; the runtime runs it unchanged
+
+
+def build_ranker(ranker: Ranker) -> onnx.ModelProto:
+    """Build the graph of one ranker: ``matrix`` float32 [n, n_columns] to ``score`` float32 [n, 1].
+
+    Raises
+    ------
+    ExportFailed
+        The booster was not trained on the columns it is said to have been.
+    """
+    booster = lightgbm.Booster(model_str=ranker.booster_text)
+    n_columns = len(ranker.columns)
+    if booster.num_feature() != n_columns:
+        raise ExportFailed(
+            f"the ranker has {booster.num_feature()} features but names {n_columns} columns; train it again"
+        )
+    model: onnx.ModelProto = convert_lightgbm(
+        booster,
+        name="ranker",
+        initial_types=[("matrix", FloatTensorType([None, n_columns]))],
+        target_opset=_OPSET,
+        zipmap=False,
+    )
+    model.ir_version = IR_VERSION
+    return model

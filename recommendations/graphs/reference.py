@@ -1,0 +1,71 @@
+"""What each graph must answer, in plain numpy and float64: the source of golden vectors and of the tests.
+
+Slow on purpose: written from the formulas in ``training.fitted``, with loops, so that it shares no trick and
+no mistake with the graphs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.training.fitted import AlsFactors, Neighbours, SessionIndex
+
+Scores = NDArray[np.float64]
+
+
+def als_scores(factors: AlsFactors, items: Sequence[int], weights: Sequence[float]) -> Scores:
+    """Solve (YᵀY + λI + Yᵀ(C - I)Y) x = YᵀC p for the newest ``last_n`` of ``items``, newest last; Y·x."""
+    matrix = factors.item_factors.astype(np.float64)
+    n_factors = matrix.shape[1]
+    confidence: dict[int, float] = {}
+    for age, (item, weight) in enumerate(zip(reversed(items), reversed(weights), strict=True)):
+        if age < factors.last_n and weight > 0:
+            confidence[item] = confidence.get(item, 1.0) + factors.alpha * weight * factors.decay**age
+    left = matrix.T @ matrix + factors.regularization * np.eye(n_factors)
+    right = np.zeros(n_factors)
+    for item, value in confidence.items():
+        left += (value - 1.0) * np.outer(matrix[item], matrix[item])
+        right += value * matrix[item]
+    return np.asarray(matrix @ np.linalg.solve(left, right), np.float64)
+
+
+def neighbour_scores(table: Neighbours, items: Sequence[int], weights: Sequence[float]) -> Scores:
+    """Add up the rows of the newest ``last_n`` items."""
+    scores = np.zeros(table.indices.shape[0])
+    for age, (item, weight) in enumerate(zip(reversed(items), reversed(weights), strict=True)):
+        if age < table.last_n:
+            for neighbour, value in zip(table.indices[item], table.weights[item], strict=True):
+                scores[neighbour] += weight * table.decay**age * float(value)
+    scores[0] = 0.0
+    return scores
+
+
+def session_scores(sessions: SessionIndex, items: Sequence[int], weights: Sequence[float]) -> Scores:
+    """VSTAN, step by step as ``SessionIndex`` states it."""
+    prefix = list(zip(items, weights, strict=True))[-sessions.max_prefix :]
+    n = len(prefix)
+    last_position = {item: p for p, (item, weight) in enumerate(prefix, start=1) if weight > 0}
+    weight_of = {item: weight for item, weight in prefix if weight > 0}
+    similarity: dict[int, float] = {}
+    for item, p in last_position.items():
+        gain = weight_of[item] * np.exp((p - n) / sessions.position_decay)
+        for session in sessions.postings[item]:
+            if session > 0:
+                similarity[int(session)] = similarity.get(int(session), 0.0) + float(gain)
+    ranked = sorted(((value * float(sessions.session_weights[s]), s) for s, value in similarity.items()), reverse=True)
+    scores = np.zeros(sessions.postings.shape[0])
+    for value, session in ranked[: sessions.neighbours]:
+        row = sessions.session_items[session]
+        shared = [column for column, item in enumerate(row) if int(item) in last_position]
+        if not shared:
+            continue
+        star, latest = max(shared), max(last_position[int(row[column])] for column in shared)
+        strength = value * np.exp((latest - n) / sessions.overlap_decay)
+        for column, item in enumerate(row):
+            if item > 0:
+                nearness = np.exp(-abs(column - star) / sessions.distance_decay)
+                scores[item] += strength * nearness * float(sessions.item_weights[item])
+    return scores

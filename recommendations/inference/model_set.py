@@ -1,0 +1,256 @@
+"""A loaded model version: its sources, its ranker, and the item ids behind the indices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Literal, Self
+
+import msgspec
+import numpy as np
+
+from recommendations import manifest as names
+from recommendations.exceptions import InvalidQuery, ModelUnavailable
+from recommendations.inference.queries import (
+    EMPTY_RESULT,
+    HIDDEN,
+    IS_HIDDEN,
+    PADDING_INDEX,
+    BoolArray,
+    FloatArray,
+    RetrievalQuery,
+    SourceResult,
+    prefix_of,
+)
+from recommendations.inference.runtime import GraphSession, Provider, as_float32, load_session
+from recommendations.inference.sources import FoldInSource, Question, Source, SparseSource
+from recommendations.manifest import Manifest, read_manifest
+
+Providers = Literal["auto", "cpu", "cuda"]
+_BIASES_KEPT = 16
+_NOTHING = np.zeros(1, np.int64)  # exclusions, padded: item 0 is always hidden
+_NO_CANDIDATES = np.empty(0, np.int64)
+
+
+class ModelSet:
+    """One model version in memory. Immutable, thread-safe; to change version, load another and swap.
+
+    Attributes
+    ----------
+    manifest : Manifest
+    item_ids : sequence of str
+        ``item_ids[item_index]``; entry 0 is the padding item.
+    item_index : mapping of item id to item index
+    sources : tuple of str
+        Names of the candidate sources.
+    provider : "cpu" or "cuda"
+        What really runs the dense scoring.
+    popularity_recent, popularity_all_time : float32, shape (n_items,)
+    item_columns, item_vectors : float32, shape (n_items, …), or None without a ranker
+    """
+
+    def __init__(
+        self,
+        *,
+        manifest: Manifest,
+        item_ids: Sequence[str],
+        sources: Sequence[Source],
+        ranker: GraphSession | None,
+        arrays: Mapping[str, FloatArray],
+        provider: Provider,
+    ) -> None:
+        self.manifest = manifest
+        self.item_ids = item_ids
+        self.item_index: Mapping[str, int] = {item_id: i for i, item_id in enumerate(item_ids) if i}
+        self.provider = provider
+        self._sources = {source.name: source for source in sources}
+        self.sources = tuple(self._sources)
+        self._ranker = ranker
+        self.popularity_recent = arrays[names.POPULARITY_RECENT_NAME]
+        self.popularity_all_time = arrays[names.POPULARITY_ALL_TIME_NAME]
+        self.item_columns = arrays.get(names.ITEM_COLUMNS_NAME)
+        self.item_vectors = arrays.get(names.ITEM_VECTORS_NAME)
+        self._no_bias = np.zeros(len(item_ids), np.float32)
+        self._no_bias[PADDING_INDEX] = HIDDEN
+        # id of the caller's array -> (that array, kept alive so that its id stays its own; bias; hidden).
+        self._biases: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
+
+    @classmethod
+    def load(cls, folder: Path, *, providers: Providers = "auto") -> Self:
+        """Load a version folder that has passed the gate (``versions.load_version`` checks, this does not).
+
+        Parameters
+        ----------
+        providers : "auto", "cpu" or "cuda"
+            "auto" takes the GPU where there is one and says once where there is none; "cuda" insists.
+
+        Raises
+        ------
+        VersionRefused
+            The manifest cannot be read.
+        ModelUnavailable
+            A file is missing or no valid graph, or "cuda" was asked for and does not work.
+        """
+        manifest = read_manifest(folder)
+        sources = [_load_source(folder, name, entry) for name, entry in manifest.sources.items()]
+        ranker = load_session(folder / manifest.ranker.graph) if manifest.ranker else None
+        arrays = {
+            name: _load_array(folder / name)
+            for name in (
+                names.POPULARITY_RECENT_NAME,
+                names.POPULARITY_ALL_TIME_NAME,
+                names.ITEM_COLUMNS_NAME,
+                names.ITEM_VECTORS_NAME,
+            )
+            if name in manifest.files
+        }
+        model_set = cls(
+            manifest=manifest,
+            item_ids=_load_item_ids(folder / names.ITEM_IDS_NAME, manifest.n_items),
+            sources=sources,
+            ranker=ranker,
+            arrays=arrays,
+            provider="cpu",
+        )
+        model_set.warm_up()
+        return model_set
+
+    @property
+    def n_items(self) -> int:
+        """Rows of every item array, the padding item among them."""
+        return len(self.item_ids)
+
+    def retrieve(self, query: RetrievalQuery) -> dict[str, SourceResult]:
+        """Ask every source (or those the query names), one after the other, on this thread.
+
+        Without interactions that count, every source answers with nothing: popularity is a source of its own.
+
+        Raises
+        ------
+        InvalidQuery
+            See ``queries.prefix_of``; or a source that this version does not have.
+        ModelUnavailable
+            ONNX Runtime failed.
+        """
+        chosen = self._chosen(query.sources)
+        prefix = prefix_of(query, n_items=self.n_items)
+        if prefix is None or (query.candidates is not None and len(query.candidates) == 0):
+            return dict.fromkeys(chosen, EMPTY_RESULT)
+        item_bias, hidden_bias = self._bias_of(query.item_bias, query.allowed)
+        question = Question(
+            prefix=prefix,
+            item_bias=item_bias,
+            hidden_bias=hidden_bias,
+            exclude=np.asarray(query.exclude, np.int64) if len(query.exclude) else _NOTHING,
+            candidates=_NO_CANDIDATES if query.candidates is None else np.unique(query.candidates),
+            k=min(query.k, self.n_items),
+        )
+        return {name: source.retrieve(question) for name, source in chosen.items()}
+
+    async def aretrieve(self, query: RetrievalQuery, *, executor: Executor | None = None) -> dict[str, SourceResult]:
+        """Do what ``retrieve`` does on a thread of ``executor``; the event loop stays free."""
+        return await asyncio.get_running_loop().run_in_executor(executor, self.retrieve, query)
+
+    def rank(self, matrix: FloatArray) -> FloatArray:
+        """Score candidates with the ranker; higher is better.
+
+        Parameters
+        ----------
+        matrix : float32, shape (n, n_columns)
+            Columns as in ``manifest.ranker.columns``.
+
+        Returns
+        -------
+        float32, shape (n,)
+            Same order as the rows. Comparable within one version and one request only.
+
+        Raises
+        ------
+        InvalidQuery
+            The number of columns is another.
+        ModelUnavailable
+            This version has no ranker, or ONNX Runtime failed.
+        """
+        if self._ranker is None or self.manifest.ranker is None:
+            raise ModelUnavailable("this model version has no ranker; use the fusion of its sources")
+        n_columns = len(self.manifest.ranker.columns)
+        if matrix.ndim != 2 or matrix.shape[1] != n_columns:
+            raise InvalidQuery(field="matrix", reason=f"has shape {matrix.shape}, not (n, {n_columns})")
+        if len(matrix) == 0:
+            return np.empty(0, np.float32)
+        return as_float32(self._ranker.run({"matrix": as_float32(matrix)})[0].reshape(-1))
+
+    def warm_up(self) -> None:
+        """Run every graph once, so that the first shopper does not wait for allocations."""
+        if self.n_items > 1:
+            self.retrieve(RetrievalQuery(item_index=np.array([1], np.int64)))
+            self.retrieve(RetrievalQuery(item_index=np.array([1], np.int64), candidates=np.array([1], np.int64)))
+        if self.manifest.ranker is not None:
+            self.rank(np.zeros((1, len(self.manifest.ranker.columns)), np.float32))
+
+    def _chosen(self, wanted: tuple[str, ...] | None) -> dict[str, Source]:
+        if wanted is None:
+            return self._sources
+        unknown = [name for name in wanted if name not in self._sources]
+        if unknown:
+            raise InvalidQuery(field="sources", reason=f"{unknown[0]!r} is not one of {', '.join(self.sources)}")
+        return {name: self._sources[name] for name in wanted}
+
+    def _bias_of(self, item_bias: FloatArray | None, allowed: BoolArray | None) -> tuple[FloatArray, FloatArray]:
+        """Return the bias of dense and of sparse scores; both hide the padding item."""
+        bias, hidden = self._prepared_bias(item_bias)
+        if allowed is not None:
+            if allowed.shape != (self.n_items,):
+                raise InvalidQuery(field="allowed", reason=f"has shape {allowed.shape}, not ({self.n_items},)")
+            bias = np.where(allowed, bias, HIDDEN)
+            hidden = np.where(allowed, hidden, HIDDEN)
+        return bias, hidden
+
+    def _prepared_bias(self, item_bias: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        if item_bias is None:
+            return self._no_bias, self._no_bias
+        known = self._biases.get(id(item_bias))
+        if known is not None:
+            return known[1], known[2]
+        if item_bias.shape != (self.n_items,):
+            raise InvalidQuery(field="item_bias", reason=f"has shape {item_bias.shape}, not ({self.n_items},)")
+        if np.isnan(item_bias).any() or np.isposinf(item_bias).any():
+            raise InvalidQuery(field="item_bias", reason="holds a value that is not a finite number")
+        hides = item_bias <= IS_HIDDEN
+        bias = np.where(hides, HIDDEN, item_bias).astype(np.float32)
+        bias[PADDING_INDEX] = HIDDEN
+        hidden = np.where(hides, HIDDEN, np.float32(0.0)).astype(np.float32)
+        hidden[PADDING_INDEX] = HIDDEN
+        # A plain dict under the GIL: two threads may prepare the same array once each, which is harmless.
+        while len(self._biases) >= _BIASES_KEPT:
+            self._biases.pop(next(iter(self._biases), 0), None)
+        self._biases[id(item_bias)] = (item_bias, bias, hidden)
+        return bias, hidden
+
+
+def _load_source(folder: Path, name: str, entry: names.SourceEntry) -> Source:
+    session = load_session(folder / entry.graph)
+    if entry.kind == "fold_in":
+        return FoldInSource(name, session, last_n=entry.last_n)
+    if entry.kind in ("neighbours", "session_knn"):
+        return SparseSource(name, session, last_n=entry.last_n)
+    raise ModelUnavailable(f"source {name!r} is of the unknown kind {entry.kind!r}; this release is too old for it")
+
+
+def _load_array(path: Path) -> FloatArray:
+    try:
+        return as_float32(np.load(path, allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
+
+
+def _load_item_ids(path: Path, n_items: int) -> list[str]:
+    try:
+        item_ids = msgspec.json.decode(path.read_bytes(), type=list[str])
+    except (OSError, msgspec.DecodeError) as error:
+        raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
+    if len(item_ids) != n_items:
+        raise ModelUnavailable(f"{path} holds {len(item_ids)} item ids, the manifest says {n_items}")
+    return item_ids

@@ -1,0 +1,156 @@
+"""ONNX Runtime itself: sessions, the provider that really runs, and whether the right package is installed.
+
+Nothing else in the project imports onnxruntime.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from recommendations.exceptions import ModelUnavailable
+
+logger = logging.getLogger(__name__)
+
+Provider = Literal["cpu", "cuda"]
+Feeds = Mapping[str, NDArray[Any]]
+
+CPU_PROVIDER = "CPUExecutionProvider"
+CUDA_PROVIDER = "CUDAExecutionProvider"
+GPU_PACKAGE = "onnxruntime-gpu"
+CPU_PACKAGE = "onnxruntime"
+
+_QUIET = 4  # fatal only: a missing GPU is a normal state, and we say so once, in our own words
+_announced: set[str] = set()
+_announce_lock = threading.Lock()
+
+
+class GraphSession:
+    """One loaded graph. ``run`` is thread-safe and releases the GIL while it computes."""
+
+    def __init__(self, session: Any, *, path: str) -> None:
+        self._session = session
+        self._path = path
+        self.provider: Provider = "cuda" if session.get_providers()[0] == CUDA_PROVIDER else "cpu"
+        self.input_names = frozenset(value.name for value in session.get_inputs())
+
+    def run(self, feeds: Feeds) -> list[NDArray[Any]]:
+        """Return every output for one set of inputs.
+
+        Raises
+        ------
+        ModelUnavailable
+            ONNX Runtime failed; its message is kept.
+        """
+        try:
+            outputs: list[NDArray[Any]] = self._session.run(None, feeds)
+        except Exception as error:  # ONNX Runtime raises bare classes made in C++, without a common base
+            raise ModelUnavailable(f"{self._path} failed while running: {error}") from error
+        return outputs
+
+
+def load_session(path: Path, *, provider: Provider = "cpu") -> GraphSession:
+    """Load one graph for one thread a run; parallelism is over requests, not inside them.
+
+    Spinning is off: pools that spin on busy cores multiply p95 by ten (benchmarks/model.py).
+
+    Raises
+    ------
+    ModelUnavailable
+        The file is missing or no valid graph. A missing GPU does not raise: see ``GraphSession.provider``.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _QUIET
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Prepacking copies every weight and made float32 scoring slower; MatMulNBits still packs its own codes.
+    providers: list[Any] = [CPU_PROVIDER]
+    if provider == "cuda":
+        providers = [(CUDA_PROVIDER, {"enable_cuda_graph": "1"}), CPU_PROVIDER]
+    try:
+        with _QuietRuntime():
+            session = ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # as above: no common base class
+        raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
+    return GraphSession(session, path=str(path))
+
+
+def announce_once(key: str, message: str, *arguments: object) -> None:
+    """Log ``message`` the first time only: a worker that loads a version every night must not repeat it."""
+    with _announce_lock:
+        if key in _announced:
+            return
+        _announced.add(key)
+    logger.info(message, *arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeProblem:
+    """What is wrong with the installed runtime, and what to do."""
+
+    message: str
+    hint: str
+
+
+def check_runtime() -> list[RuntimeProblem]:
+    """Say whether plain ``onnxruntime`` lies over the GPU build, which ``pip check`` does not notice.
+
+    Returns an empty list when all is well; that there is no GPU is well.
+    """
+    remedy = f"pip uninstall -y {CPU_PACKAGE} {GPU_PACKAGE} && pip install -r requirements.txt"
+    problems = []
+    if _installed_version(CPU_PACKAGE) is not None:
+        problems.append(
+            RuntimeProblem(
+                message=f"the package {CPU_PACKAGE!r} is installed and overwrites files of {GPU_PACKAGE!r}",
+                hint=remedy,
+            )
+        )
+    if _installed_version(GPU_PACKAGE) is None:
+        problems.append(RuntimeProblem(message=f"the package {GPU_PACKAGE!r} is not installed", hint=remedy))
+    elif CUDA_PROVIDER not in ort.get_available_providers():
+        problems.append(
+            RuntimeProblem(
+                message=f"the files of {GPU_PACKAGE!r} have been replaced by a build without CUDA",
+                hint=remedy,
+            )
+        )
+    return problems
+
+
+def runtime_version() -> str:
+    """Return the version of ONNX Runtime."""
+    return str(ort.__version__)
+
+
+def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return ``values`` as contiguous float32, without a copy where they are."""
+    return np.ascontiguousarray(values, np.float32)
+
+
+class _QuietRuntime:
+    """Silence ONNX Runtime's own lines while it tries providers, then restore them."""
+
+    def __enter__(self) -> None:
+        ort.set_default_logger_severity(_QUIET)
+
+    def __exit__(self, *_: object) -> None:
+        ort.set_default_logger_severity(2)
+
+
+def _installed_version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,119 @@
+"""Candidate sources of a model set: one graph each, the same question, the same kind of answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.inference.queries import (
+    EMPTY_RESULT,
+    IS_HIDDEN,
+    FloatArray,
+    IndexArray,
+    Prefix,
+    SourceResult,
+)
+from recommendations.inference.runtime import GraphSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One checked query, in the shapes that graphs take.
+
+    Attributes
+    ----------
+    item_bias, hidden_bias : float32, shape (n_items,)
+        Added to scores that are comparable with it; 0 or ``HIDDEN``, for sums of neighbours.
+    exclude : int64, shape (E,), E ≥ 1
+        Padded with item 0.
+    candidates : int64, shape (C,)
+        Empty: the whole catalogue.
+    """
+
+    prefix: Prefix
+    item_bias: FloatArray
+    hidden_bias: FloatArray
+    exclude: IndexArray
+    candidates: IndexArray
+    k: int
+
+
+class Source(Protocol):
+    """One candidate source."""
+
+    name: str
+
+    def retrieve(self, question: Question) -> SourceResult:
+        """Return the best items of this source."""
+        ...
+
+
+class SparseSource:
+    """Item-item neighbours or session kNN: only what was seen together has a score above 0."""
+
+    def __init__(self, name: str, session: GraphSession, *, last_n: int) -> None:
+        self.name = name
+        self._session = session
+        self._last_n = last_n
+
+    def retrieve(self, question: Question) -> SourceResult:
+        """Return the best items of this source; one run of one graph."""
+        prefix = question.prefix.newest(self._last_n)
+        feeds: dict[str, NDArray[Any]] = {
+            "item_index": prefix.item_index,
+            "weight": prefix.weight,
+            "age": prefix.age,
+            "exclude": question.exclude,
+            "hidden_bias": question.hidden_bias,
+            "k": np.array([question.k], np.int64),
+            "candidates": question.candidates,
+        }
+        if "is_last" in self._session.input_names:
+            feeds["is_last"] = prefix.is_last
+        index, score = self._session.run(feeds)
+        return result_of(index, score, question, least=np.float32(0.0))
+
+
+class FoldInSource:
+    """ALS whose shopper is solved from the prefix, inside the graph."""
+
+    def __init__(self, name: str, session: GraphSession, *, last_n: int) -> None:
+        self.name = name
+        self._session = session
+        self._last_n = last_n
+
+    def retrieve(self, question: Question) -> SourceResult:
+        """Return the best items of this source; one run of one graph."""
+        prefix = question.prefix.newest(self._last_n)
+        index, score = self._session.run(
+            {
+                "item_index": prefix.item_index[None],
+                "weight": prefix.weight[None],
+                "age": prefix.age[None],
+                "is_last": prefix.is_last[None],
+                "exclude": question.exclude[None],
+                "item_bias": question.item_bias,
+                "k": np.array([question.k], np.int64),
+                "candidates": question.candidates,
+            }
+        )
+        return result_of(index[0], score[0], question, least=IS_HIDDEN)
+
+
+def result_of(index: IndexArray, score: FloatArray, question: Question, *, least: np.float32) -> SourceResult:
+    """Keep what is a recommendation (a score above ``least``), best first, at most k."""
+    keep = score > least
+    if len(question.candidates):
+        keep &= ~np.isin(index, question.exclude)
+        index, score = index[keep], score[keep]
+        order = np.argsort(-score, kind="stable")[: question.k]
+        return SourceResult(item_index=index[order], score=score[order])
+    count = int(np.count_nonzero(keep))
+    if count == 0:
+        return EMPTY_RESULT
+    if count < len(index):  # scores fall, so what is kept comes first
+        index, score = index[:count], score[:count]
+    return SourceResult(item_index=index, score=score)

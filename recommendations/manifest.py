@@ -1,0 +1,121 @@
+"""What a model version says about itself: ``manifest.json``, the only file that is read unchecked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from recommendations.exceptions import RefusalReason, VersionRefused
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+
+# Names of the two sources that every version has; item-item tables bring their own.
+ALS_SOURCE = "als"
+SESSION_SOURCE = "sessions"
+
+ITEM_IDS_NAME = "item_ids.json"
+GOLDEN_NAME = "golden.npz"
+POPULARITY_RECENT_NAME = "popularity_recent.npy"
+POPULARITY_ALL_TIME_NAME = "popularity_all_time.npy"
+ITEM_COLUMNS_NAME = "item_columns.npy"
+ITEM_VECTORS_NAME = "item_vectors.npy"
+
+
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of the folder, as it was when the version was written."""
+
+    sha256: str
+    size_bytes: int
+
+
+class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One candidate source: its graphs, and how many interactions it looks at."""
+
+    kind: str  # fold_in, neighbours or session_knn
+    graph: str
+    cuda_graph: str | None = None
+    last_n: int
+
+
+class RankerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ranker's graph and the columns that it was trained on, in order."""
+
+    graph: str
+    columns: tuple[str, ...]
+
+
+class FusionEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Weighted reciprocal ranks: Σ over sources of ``weight / (k + rank)``."""
+
+    weights: dict[str, float]
+    k: float
+
+
+class DataRangeEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The interactions that the version was fitted on; times in epoch milliseconds."""
+
+    first_ms: int
+    last_ms: int
+    interactions: int
+    sessions: int
+    users: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a version says about itself; ``files`` covers every other file of the folder."""
+
+    schema_version: int
+    created_at_ms: int
+    n_items: int
+    sources: dict[str, SourceEntry]
+    ranker: RankerEntry | None
+    fusion: FusionEntry
+    files: dict[str, FileEntry]
+    feature_views: dict[str, int]
+    data_range: DataRangeEntry
+    seeds: dict[str, int]
+    parameters: dict[str, dict[str, float]]
+    metrics: dict[str, dict[str, float]]
+    library_versions: dict[str, str]
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write ``manifest.json`` for people and machines: indented, keys in order."""
+    encoded = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
+    (folder / MANIFEST_NAME).write_bytes(encoded + b"\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read ``manifest.json`` of a version folder.
+
+    Raises
+    ------
+    VersionRefused
+        It is missing, too large, not what the schema says, or of a schema that we do not know.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_MANIFEST_BYTES + 1)
+    except OSError as error:
+        raise VersionRefused(
+            RefusalReason.MISSING,
+            f"{path} cannot be read ({error.strerror}); train or copy the version again",
+        ) from error
+    if len(raw) > MAX_MANIFEST_BYTES:
+        raise VersionRefused(RefusalReason.TOO_LARGE, f"{path} is larger than {MAX_MANIFEST_BYTES:,} bytes")
+    try:
+        manifest = msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise VersionRefused(
+            RefusalReason.MALFORMED_MANIFEST, f"{path} is not a manifest of this schema: {error}"
+        ) from error
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise VersionRefused(
+            RefusalReason.SCHEMA,
+            f"{path} has schema_version={manifest.schema_version}, this release reads {SCHEMA_VERSION}; train again",
+        )
+    return manifest
