@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the ``NAME=value`` lines of ``path``; empty when there is no such file."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    values: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise ImproperlyConfigured(f"{path}, line {number}: {text!r} is not NAME=value")
+        values[name] = value
+    return values
 
 
 class Env:
@@ -38,9 +57,7 @@ class Env:
             return False
         raise ImproperlyConfigured(f"{name}={raw!r} is not a yes or a no; use 1 or 0")
 
-    def integer(
-        self, name: str, default: int, *, minimum: int | None = None, maximum: int | None = None
-    ) -> int:
+    def integer(self, name: str, default: int, *, minimum: int | None = None, maximum: int | None = None) -> int:
         """Return a whole number within the stated limits."""
         raw = self.optional(name)
         if raw is None:
@@ -83,9 +100,7 @@ class Env:
         if raw is None:
             return default
         if urlsplit(raw).scheme not in schemes:
-            raise ImproperlyConfigured(
-                f"{name}={raw!r} must start with one of {', '.join(s + '://' for s in schemes)}"
-            )
+            raise ImproperlyConfigured(f"{name}={raw!r} must start with one of {', '.join(s + '://' for s in schemes)}")
         return raw
 
     def secret(self, name: str) -> str | None:

@@ -5,18 +5,23 @@ The names in ``docs/settings.md`` are the names of the environment variables rea
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from django.urls import reverse_lazy
 
-from recsite.env import Env
+from recsite.env import Env, read_env_file
 
-env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
 
 # Where the installation keeps what it writes: database, embedded Redis, spool, archive, model versions.
 DATA_DIR = Path(env.string("RECSITE_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+# `manage.py up` writes here what it chose (secret key, address of its Redis), so that commands in another
+# terminal find the same installation. The environment wins over the file.
+env = Env({**read_env_file(DATA_DIR / "local.env"), **os.environ})
 
 # --- Django -----------------------------------------------------------------------------------------------
 DEBUG = env.boolean("RECSITE_DEBUG", False)
@@ -101,6 +106,7 @@ TEMPLATES = [
 ]
 
 # --- Database: SQLite in WAL mode on a laptop, PostgreSQL by DATABASE_URL -----------------------------------
+DATABASES: dict[str, dict[str, Any]]
 DATABASE_URL = env.url("DATABASE_URL", None, schemes=("sqlite", "postgres", "postgresql"))
 if DATABASE_URL is None:
     DATABASES = {
@@ -115,7 +121,7 @@ if DATABASE_URL is None:
         }
     }
 else:
-    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
+    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
     if DATABASES["default"]["ENGINE"].endswith("postgresql"):
         DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 3
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -239,9 +245,7 @@ CONTENT_SECURITY_POLICY = {
         "object-src": ["'none'"],
     },
 }
-CORS_ALLOWED_ORIGINS: list[
-    str
-] = []  # the hot paths answer CORS by each site's own origins (tracking/edge.py)
+CORS_ALLOWED_ORIGINS: list[str] = []  # the hot paths answer CORS by each site's own origins (tracking/edge.py)
 CORS_URLS_REGEX = r"^/v1/.*$"
 
 # --- Metrics and logs -----------------------------------------------------------------------------------------

@@ -1,0 +1,42 @@
+# The commands of the project; `make help` lists them.
+PYTHON ?= python3.11
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+STARTED := $(shell date +%s)
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo up test check fix clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements.txt
+	@sh deploy/make_venv.sh "$(PYTHON)" "$(VENV)" requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt
+	@sh deploy/make_venv.sh "$(PYTHON)" "$(VENV)" requirements-dev.txt
+	@touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed ## Make the environment in .venv
+
+install-dev: $(VENV)/.installed-dev ## The same with the tools for development
+
+demo: install ## A shop with live recommendations on this machine; PORT=8000, DATA=path of a real log
+	@$(BIN)/python manage.py up --demo --port $(PORT) --started-at $(STARTED) $(if $(DATA),--data "$(DATA)") $(if $(FORMAT),--format $(FORMAT))
+
+up: install ## The same processes without the demo
+	@$(BIN)/python manage.py up --port $(PORT) --started-at $(STARTED)
+
+test: install-dev ## Everything that CI runs: lint, types, imports, tests against real services, the SDK in Chromium
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/run.sh
+
+check: install-dev ## Lint, types and import contracts alone
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/run.sh check
+
+fix: install-dev ## Format the code and mend what the linter can
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean: ## Remove what the demo wrote (database, Redis, models); the environment stays
+	rm -rf var

@@ -1,0 +1,1 @@
+"""Start, watch and stop all processes of an installation on one machine."""

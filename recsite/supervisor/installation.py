@@ -1,0 +1,113 @@
+"""Which processes an installation on one machine has, and the environment that they share."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsite.supervisor.processes import Supervised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """Where things are on this machine.
+
+    Parameters
+    ----------
+    project : Path
+        The folder that holds ``manage.py``.
+    data : Path
+        ``RECSITE_DATA_DIR``: everything that is written.
+    host : str
+        Address that the web processes listen on.
+    port : int
+    web_workers : int
+    demo : bool
+        Serves the demo shop and allows plain HTTP.
+    """
+
+    project: Path
+    data: Path
+    host: str
+    port: int
+    web_workers: int
+    demo: bool
+
+    @property
+    def env_file(self) -> Path:
+        """Return the file in which commands of another terminal find this installation."""
+        return self.data / "local.env"
+
+    @property
+    def logs(self) -> Path:
+        """Return the folder of the processes' logs."""
+        return self.data / "logs"
+
+    @property
+    def prometheus(self) -> Path:
+        """Return the folder in which all processes keep their metrics."""
+        return self.data / "run" / "prometheus"
+
+    def environment(self, chosen: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of every process: ours, what was chosen, and one thread for each BLAS."""
+        return {
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            **os.environ,
+            **chosen,
+            "RECSITE_DATA_DIR": str(self.data),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.prometheus),
+            "PYTHONUNBUFFERED": "1",
+            **({"RECSITE_DEMO": "1"} if self.demo else {}),
+        }
+
+    def secret_key(self) -> str:
+        """Return the secret of this installation; made at its first start and readable by its owner alone."""
+        path = self.data / "secret_key"
+        if not path.exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(50))
+        return path.read_text().strip()
+
+    def write_env_file(self, chosen: Mapping[str, str]) -> None:
+        """Write what was chosen for commands in another terminal."""
+        self.env_file.touch(mode=0o600)
+        lines = ["# Written by `manage.py up` at each start; the environment wins over it."]
+        lines += [f"{name}={value}" for name, value in chosen.items()]
+        if self.demo:
+            lines.append("RECSITE_DEMO=1")
+        self.env_file.write_text("\n".join(lines) + "\n")
+
+    def empty_metrics(self) -> None:
+        """Empty the folder of the metrics: files of dead processes would be counted again."""
+        shutil.rmtree(self.prometheus, ignore_errors=True)
+        self.prometheus.mkdir(parents=True)
+
+    def manage(self, *arguments: str) -> list[str]:
+        """Return the command line of a management command."""
+        return [sys.executable, str(self.project / "manage.py"), *arguments]
+
+    def processes(self, environment: Mapping[str, str]) -> list[Supervised]:
+        """Return web, stream worker, task worker and beat, in the order of their start."""
+        celery = [sys.executable, "-m", "celery", "-A", "recsite"]
+        commands = {
+            "stream": [*celery, "worker", "-Q", "stream", "-P", "threads", "-c", "1", "-n", "stream@%h", "-l", "INFO"],
+            "web": [
+                *(sys.executable, "-m", "uvicorn", "recsite.asgi:application"),
+                *("--host", self.host, "--port", str(self.port), "--workers", str(self.web_workers)),
+                *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "20"),
+                *("--timeout-keep-alive", "75", "--ws-max-size", "16384", "--backlog", "2048"),
+            ],
+            "tasks": [*celery, "worker", "-Q", "recsite", "-P", "prefork", "-c", "1", "-n", "tasks@%h", "-l", "INFO"],
+            "beat": [*celery, "beat", "-l", "INFO", "--pidfile", ""],
+        }
+        return [
+            Supervised(name=name, command=command, environment=environment, log_path=self.logs / f"{name}.log")
+            for name, command in commands.items()
+        ]

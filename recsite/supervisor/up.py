@@ -1,0 +1,260 @@
+"""Bring an installation up step by step, watch its processes, and take it down again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from recsite.supervisor import embedded_redis
+from recsite.supervisor.installation import Installation
+from recsite.supervisor.ports import is_free
+from recsite.supervisor.processes import Supervised
+
+READY_TIMEOUT_S = 90.0
+CATCH_UP_TIMEOUT_S = 600.0
+POLL_S = 0.2
+
+
+class StartFailed(RuntimeError):
+    """The installation could not be brought up; the message says what to do."""
+
+
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM arrived."""
+
+
+class Up:
+    """One run of an installation, from nothing to serving and back.
+
+    Parameters
+    ----------
+    installation : Installation
+    data : Path or None
+        A real log to load in place of the demo's simulated shoppers.
+    data_format : str or None
+        Its format; guessed from the file when None.
+    started_s : float
+        ``time.time()`` of the person's command, for the time that is printed.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        *,
+        data: Path | None,
+        data_format: str | None,
+        console: Console,
+        started_s: float,
+    ) -> None:
+        self.installation = installation
+        self.data = data
+        self.data_format = data_format
+        self.console = console
+        self.started_s = started_s
+        self.running: list[Supervised] = []
+        self.environment: dict[str, str] = {}
+        self._stop = False
+
+    def run(self) -> None:
+        """Bring everything up, watch until Ctrl-C or SIGTERM, and leave nothing running."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        try:
+            self._bring_up()
+            self._watch()
+        except Stopped:
+            self.console.print("\nStopping …")
+        finally:
+            self._take_down()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if not self._stop:
+            self._stop = True
+            raise Stopped
+
+    # --- up ---------------------------------------------------------------------------------------------------
+
+    def _bring_up(self) -> None:
+        place = self.installation
+        if not is_free(place.port, place.host):
+            raise StartFailed(f"port {place.port} is in use; choose another one: PORT={place.port + 1} make demo")
+        place.data.mkdir(parents=True, exist_ok=True)
+        place.empty_metrics()
+        chosen = self._chosen_settings()
+        self.environment = place.environment(chosen)
+        if "REDIS_URL" not in chosen:
+            with self._step("Redis"):
+                chosen = {**chosen, "REDIS_URL": self._start_redis()}
+        self.environment = place.environment(chosen)
+        place.write_env_file(chosen)
+        self._manage("Database", "migrate", "--no-input", "--verbosity", "0")
+        first = not (place.data / "demo_ready").exists()
+        stream, *others = place.processes(self.environment)
+        if place.demo:
+            self._manage("Demo shop", "demo_data", *self._data_arguments())
+        with self._step("Stream worker, web, tasks, beat"):
+            for process in (stream, *others):
+                self._start(process)
+        if place.demo and first:
+            self._wait("Features of all events", self._caught_up, CATCH_UP_TIMEOUT_S)
+            self._manage("Training", "train", "--site", "default", "--promote", "--quick")
+        self._wait("Web", self._ready, READY_TIMEOUT_S)
+        if place.demo:
+            (place.data / "demo_ready").touch()
+        self._print_addresses()
+
+    def _chosen_settings(self) -> dict[str, str]:
+        names = ("REDIS_URL", "EVENT_LOG_URL", "DATABASE_URL")
+        chosen = {name: os.environ[name] for name in names if os.environ.get(name)}
+        if not os.environ.get("RECSITE_SECRET_KEY") and not os.environ.get("RECSITE_SECRET_KEY_FILE"):
+            chosen["RECSITE_SECRET_KEY"] = self.installation.secret_key()
+        return chosen
+
+    def _start_redis(self) -> str:
+        folder = self.installation.data / "redis"
+        server, url = embedded_redis.make_server(
+            folder, log_path=self.installation.logs / "redis.log", environment=dict(os.environ)
+        )
+        self._start(server)
+        embedded_redis.wait_ready(server, url)
+        return url
+
+    def _data_arguments(self) -> list[str]:
+        if self.data is None:
+            return []
+        return ["--data", str(self.data), *(["--format", self.data_format] if self.data_format else [])]
+
+    def _start(self, process: Supervised) -> None:
+        process.start()
+        self.running.append(process)
+
+    def _manage(self, title: str, *arguments: str) -> None:
+        """Run a management command in the foreground, its progress visible."""
+        self.console.print(f"[bold]{title}[/bold]")
+        started_s = time.monotonic()
+        process = subprocess.Popen(
+            self.installation.manage(*arguments), env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            status = process.wait()
+        except Stopped:
+            process.terminate()
+            process.wait(10)
+            raise
+        if status != 0:
+            raise StartFailed(f"`manage.py {' '.join(arguments)}` ended with status {status}; its message stands above")
+        self.console.print(f"  done in {time.monotonic() - started_s:.1f} s", style="dim")
+
+    def _step(self, title: str) -> _Step:
+        return _Step(self.console, title)
+
+    def _wait(self, title: str, is_done: Callable[[], bool], timeout_s: float) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        with self._step(title):
+            while not is_done():
+                self._restart_dead()
+                if time.monotonic() > deadline_s:
+                    raise StartFailed(f"{title}: not ready after {timeout_s:.0f} s; look into {self.installation.logs}")
+                time.sleep(POLL_S)
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._address}/readyz", timeout=2):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _caught_up(self) -> bool:
+        """Return whether the stream worker has applied and archived everything that is in the log."""
+        process = subprocess.run(
+            self.installation.manage("stream_lag", "--json"),
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        if process.returncode != 0:
+            return False
+        lag: Mapping[str, int] = json.loads(process.stdout.splitlines()[-1])
+        return lag["records"] == 0 and lag["archive_records"] == 0
+
+    @property
+    def _address(self) -> str:
+        host = "127.0.0.1" if self.installation.host in ("0.0.0.0", "::") else self.installation.host
+        return f"http://{host}:{self.installation.port}"
+
+    def _print_addresses(self) -> None:
+        table = Table.grid(padding=(0, 2))
+        table.add_row("Shop" if self.installation.demo else "API", self._address + "/")
+        table.add_row("Admin", self._address + "/admin/")
+        password_path = self.installation.data / "admin_password"
+        if self.installation.demo and password_path.exists():
+            table.add_row("  login", f"admin / {password_path.read_text().strip()}")
+        table.add_row("API docs", self._address + "/v1/docs")
+        table.add_row("Metrics", self._address + "/metrics")
+        table.add_row("Logs", str(self.installation.logs))
+        seconds = time.time() - self.started_s
+        self.console.print(
+            Panel(table, title=f"Recsite is up after {seconds:.0f} s", subtitle="Ctrl-C stops everything")
+        )
+
+    # --- watching and stopping --------------------------------------------------------------------------------
+
+    def _restart_dead(self) -> None:
+        for process in self.running:
+            status = process.watch()
+            if status is not None:
+                self.console.print(f"[red]{process.name} ended with status {status}; it is started again.[/red]")
+                self.console.print(process.last_lines(), style="dim", markup=False, highlight=False)
+
+    def _watch(self) -> None:
+        while True:
+            self._restart_dead()
+            time.sleep(POLL_S)
+
+    def _take_down(self) -> None:
+        """Stop the web first, then the workers, then Redis, each after what needs it."""
+        services = [process for process in self.running if process.name != "redis"]
+        for process in services:
+            process.ask_to_stop()
+        for process in services:
+            if not process.wait_stopped():
+                self.console.print(f"{process.name} did not stop in time and was killed", style="red")
+        for process in self.running:
+            if process.name == "redis":
+                process.ask_to_stop()
+                process.wait_stopped()
+        self.running.clear()
+
+
+class _Step:
+    """Prints a step's title while it runs and its time when it is done."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._started_s = 0.0
+
+    def __enter__(self) -> None:
+        self._started_s = time.monotonic()
+        self._status = self._console.status(f"{self._title} …")
+        self._status.start()
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        self._status.stop()
+        if kind is None:
+            self._console.print(f"[bold]{self._title}[/bold]")
+            self._console.print(f"  done in {time.monotonic() - self._started_s:.1f} s", style="dim")

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Everything that CI runs, quick parts first. `tests/run.sh check` stops after lint, types and import contracts.
+# What cannot be had on a machine is left out and named in the closing lines; REQUIRE_ALL=1 makes it a failure.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export REQUIRE_ALL="${REQUIRE_ALL:-0}" DJANGO_SETTINGS_MODULE=recsite.settings
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+left_out=()
+failed=()
+
+stage() { # title, command …: run it, show what it says only when it fails or when it is a test run
+    local title=$1 started=$SECONDS
+    shift
+    printf '\n\033[1m%s\033[0m\n' "$title"
+    if "$@"; then
+        printf '  %s: ok, %s s\n' "$title" $((SECONDS - started))
+    else
+        failed+=("$title")
+        printf '  %s: FAILED, %s s\n' "$title" $((SECONDS - started))
+    fi
+}
+
+finish() {
+    printf '\n'
+    if ((${#left_out[@]})); then
+        printf 'Left out, because this machine lacks it: %s\n' "${left_out[*]}"
+        [ "$REQUIRE_ALL" = 1 ] && failed+=("missing: ${left_out[*]}")
+    fi
+    if ((${#failed[@]})); then
+        printf 'FAILED: %s\n' "$(IFS=,; echo "${failed[*]}")"
+        exit 1
+    fi
+    echo "All parts passed. Next: \`make demo\` shows the shop and the admin."
+    exit 0
+}
+
+management() {
+    RECSITE_SECRET_KEY=only-for-checks RECSITE_DATA_DIR="$scratch" python manage.py "$@"
+}
+
+system_checks() {
+    management check --fail-level WARNING && management makemigrations --check --dry-run --verbosity 0
+}
+
+deploy_checks() {
+    RECSITE_SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsafe(60))') RECSITE_HTTPS=1 \
+        RECSITE_DATA_DIR="$scratch" python manage.py check --deploy --fail-level WARNING
+}
+
+stage "Format" ruff format --check .
+stage "Lint" ruff check .
+stage "Import contracts" lint-imports
+stage "Types" mypy
+stage "System checks and migrations" system_checks
+stage "Deployment checks" deploy_checks
+[ "${1:-}" = check ] && finish
+
+# --- what the tests need from the machine -----------------------------------------------------------------------
+declare -A package_of=(
+    [redis-server]=redis-server [postgres]=postgresql [chromium]=chromium [node]=nodejs [npm]=npm
+    [java]=openjdk-17-jre-headless [mvn]=maven [nginx]=nginx-light [promtool]=prometheus
+)
+has() {
+    case $1 in
+        postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null ;;
+        nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
+        *) command -v "$1" >/dev/null ;;
+    esac
+}
+install_missing() {
+    local missing=() tool sudo=()
+    for tool in "${!package_of[@]}"; do has "$tool" || missing+=("${package_of[$tool]}"); done
+    ((${#missing[@]})) || return 0
+    command -v apt-get >/dev/null || return 0
+    if [ "$(id -u)" != 0 ]; then
+        sudo -n true 2>/dev/null || return 0
+        sudo=(sudo -n)
+    fi
+    echo "Installing ${missing[*]}"
+    { "${sudo[@]}" apt-get update -q && DEBIAN_FRONTEND=noninteractive "${sudo[@]}" \
+        apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$scratch/apt.log" 2>&1 \
+        || tail -n 5 "$scratch/apt.log"
+}
+install_missing
+for tool in "${!package_of[@]}"; do has "$tool" || left_out+=("${package_of[$tool]}"); done
+
+# --- tests ------------------------------------------------------------------------------------------------------
+sdk() {
+    (cd sdk && npm ci --no-audit --no-fund --silent && npm run --silent check && npm test --silent)
+}
+if has node && has npm && has chromium; then stage "SDK in Chromium" sdk; fi
+stage "Tests" python -m pytest -q --durations=15
+finish
