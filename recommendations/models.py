@@ -1,16 +1,41 @@
-"""What merchandisers and engineers steer: placements and model versions."""
+"""What merchandisers and engineers steer: placements, rules and model versions."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
 
+from recommendations import filters
+from recommendations.exceptions import InvalidQuery
 from tracking.models import Site
 
 
+def validate_condition(text: str) -> None:
+    """Refuse a condition on items that is not in the language of ``recommendations.filters``."""
+    try:
+        filters.parse(text)
+    except InvalidQuery as error:
+        raise ValidationError("The condition %(reason)s.", params={"reason": error.reason}) from error
+
+
+def validate_words(value: Any) -> None:
+    """Refuse anything but a list of texts."""
+    if not isinstance(value, list) or not all(isinstance(word, str) and 0 < len(word) <= 500 for word in value):
+        raise ValidationError("Give a list of texts of at most 500 characters each.")
+    if len(value) > 5000:
+        raise ValidationError("%(count)s entries are too many; the most is 5,000.", params={"count": len(value)})
+
+
+def _words(help_text: str) -> models.JSONField[Any, Any]:
+    return models.JSONField(default=list, blank=True, validators=[validate_words], help_text=help_text)
+
+
 class Placement(models.Model):
-    """A named slot on a page: which strategy fills it, and how."""
+    """A named slot on a page: which strategy fills it, and how. What is saved is served within two seconds."""
 
     class Strategy(models.TextChoices):
         FOR_YOU = "for_you", "For you"
@@ -29,24 +54,62 @@ class Placement(models.Model):
         HIDE_SEEN = "hide_seen", "hide what was seen in this session"
         HIDE_PURCHASED = "hide_purchased", "hide what was bought"
 
+    class Fallback(models.TextChoices):
+        POPULAR = "popular", "fill up with popular items"
+        EDITORIAL = "editorial", "fill up with the items named below"
+        EMPTY = "empty", "rather show fewer items"
+
+    class Window(models.TextChoices):
+        HOUR = "1h", "the last hour"
+        DAY = "24h", "the last day"
+        WEEK = "7d", "the last week"
+
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="placements")
     name = models.CharField(
         max_length=64,
-        validators=[
-            RegexValidator(r"^[a-z][a-z0-9_]{0,63}$", "Use lower-case letters, digits and underscores.")
-        ],
+        validators=[RegexValidator(r"^[a-z][a-z0-9_]{0,63}$", "Use lower-case letters, digits and underscores.")],
         help_text="The name that the shop's pages use, such as home_for_you.",
     )
     heading = models.CharField(
         max_length=200, blank=True, help_text="Heading that the widget shows unless the page gives one."
     )
     strategy = models.CharField(max_length=32, choices=Strategy.choices, default=Strategy.FOR_YOU)
+    segment_strategies = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='Another strategy for shoppers of a segment, such as {"champions": "buy_again"}.',
+    )
+    sources = _words("Candidate sources to use; empty: those that suit the strategy.")
+    condition = models.CharField(
+        "only items that match",
+        max_length=filters.MAX_LENGTH,
+        blank=True,
+        validators=[validate_condition],
+        help_text='Such as price < 50 and category under "Shoes". Empty: every item.',
+    )
     size = models.PositiveSmallIntegerField(
         default=8,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
         help_text="Items a list holds unless the page asks for fewer.",
     )
     repeats = models.CharField(max_length=32, choices=Repeats.choices, default=Repeats.ALLOW)
+    window = models.CharField(
+        max_length=3, choices=Window.choices, default=Window.DAY, help_text="What trending counts."
+    )
+    diversity = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(100)],
+        help_text="0: by score alone. 100: as different from each other as can be.",
+    )
+    max_per_category = models.PositiveSmallIntegerField(default=0, help_text="0: no limit.")
+    max_per_brand = models.PositiveSmallIntegerField(default=0, help_text="0: no limit.")
+    fallback = models.CharField(
+        max_length=16,
+        choices=Fallback.choices,
+        default=Fallback.POPULAR,
+        help_text="When there are too few items, or a part of the system is away.",
+    )
+    editorial_items = _words("Ids of items to fall back on, in order.")
     is_active = models.BooleanField(default=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -56,6 +119,112 @@ class Placement(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse strategies that do not exist."""
+        known = set(self.Strategy.values)
+        if not isinstance(self.segment_strategies, dict):
+            raise ValidationError({"segment_strategies": 'Give pairs, such as {"champions": "buy_again"}.'})
+        unknown = [each for each in self.segment_strategies.values() if each not in known]
+        if unknown:
+            raise ValidationError({"segment_strategies": f"{unknown[0]!r} is not one of {', '.join(sorted(known))}."})
+
+
+class Rule(models.Model):
+    """What a merchandiser wants of some items. Only what was published is served; edits are a draft until then."""
+
+    class Action(models.TextChoices):
+        PIN = "pin", "Pin to a place"
+        BOOST = "boost", "Move up"
+        BURY = "bury", "Move down"
+        EXCLUDE = "exclude", "Never show"
+        INCLUDE_ONLY = "include_only", "Show nothing else"
+
+    class Shoppers(models.TextChoices):
+        ALL = "all", "all shoppers"
+        NEW = "new", "new shoppers"
+        RETURNING = "returning", "returning shoppers"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="rules")
+    name = models.CharField(max_length=100)
+    placements = models.ManyToManyField(
+        Placement, blank=True, related_name="rules", help_text="None chosen: every placement."
+    )
+    action = models.CharField(max_length=16, choices=Action.choices, default=Action.BOOST)
+    strength = models.FloatField(
+        default=2.0,
+        validators=[MinValueValidator(1.0), MaxValueValidator(100.0)],
+        help_text="For move up and down: how many times the item's score counts, or is divided.",
+    )
+    position = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="For pin: place of the first item; further ones follow it.",
+    )
+    items = _words("Ids of items.")
+    categories = _words("Categories, by name or by path such as Women > Shoes.")
+    brands = _words("Brands.")
+    tags = _words("Tags.")
+    price_from = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0.0)])
+    price_to = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0.0)])
+    stock_from = models.IntegerField(null=True, blank=True)
+    stock_to = models.IntegerField(null=True, blank=True)
+    condition = models.CharField(
+        "and items that match",
+        max_length=filters.MAX_LENGTH,
+        blank=True,
+        validators=[validate_condition],
+        help_text="A condition in the filter language, for what the fields above cannot say.",
+    )
+    segments = _words("Only for shoppers of these segments; empty: any.")
+    shoppers = models.CharField(max_length=16, choices=Shoppers.choices, default=Shoppers.ALL)
+    context_condition = models.CharField(
+        "only on pages of items that match",
+        max_length=filters.MAX_LENGTH,
+        blank=True,
+        validators=[validate_condition],
+        help_text='The item whose page it is, such as category under "Cameras". Empty: any page.',
+    )
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    priority = models.SmallIntegerField(
+        default=0, help_text="Where rules disagree, the higher one wins: for pins the place, else include."
+    )
+    published = models.JSONField(
+        null=True, blank=True, editable=False, help_text="The rule as it is served; empty: it is not."
+    )
+    published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["site", "-priority", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Refuse a rule that cannot mean anything."""
+        if self.price_from is not None and self.price_to is not None and self.price_from > self.price_to:
+            raise ValidationError({"price_to": f"is less than the price from {self.price_from:g}."})
+        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
+            raise ValidationError({"ends_at": "is not after the start."})
+        if self.action == self.Action.PIN and not self.items:
+            raise ValidationError({"items": "Name the items to pin."})
+        if self.action in (self.Action.EXCLUDE, self.Action.INCLUDE_ONLY) and not self.has_target:
+            raise ValidationError("Say which items are meant: without a target this would touch every item.")
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the rule names any items at all."""
+        limits = (self.price_from, self.price_to, self.stock_from, self.stock_to)
+        return bool(
+            self.items
+            or self.categories
+            or self.brands
+            or self.tags
+            or self.condition
+            or any(limit is not None for limit in limits)
+        )
 
 
 class ModelVersion(models.Model):
@@ -70,9 +239,7 @@ class ModelVersion(models.Model):
         RETIRED = "retired", "retired"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="model_versions")
-    version = models.CharField(
-        max_length=64, help_text="Name of the folder, such as 20260131T020000Z-1a2b3c4d."
-    )
+    version = models.CharField(max_length=64, help_text="Name of the folder, such as 20260131T020000Z-1a2b3c4d.")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.CANDIDATE)
     canary_percent = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
     metrics = models.JSONField(default=dict, blank=True)
