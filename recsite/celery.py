@@ -6,6 +6,8 @@ import os
 
 from celery import Celery
 
+from recsite import worker_metrics  # noqa: F401  (connects its signal)
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 
 app = Celery("recsite")

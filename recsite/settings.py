@@ -250,6 +250,9 @@ CORS_URLS_REGEX = r"^/v1/.*$"
 
 # --- Metrics and logs -----------------------------------------------------------------------------------------
 METRICS_TOKEN = env.secret("RECSITE_METRICS_TOKEN")  # unset: /metrics answers loopback only
+# Celery workers answer Prometheus here; 0: they do not (on one machine the web processes answer for all).
+METRICS_HOST = env.string("RECSITE_METRICS_HOST", "127.0.0.1")
+METRICS_PORT = env.integer("RECSITE_METRICS_PORT", 0, minimum=0, maximum=65535)
 PROMETHEUS_EXPORT_MIGRATIONS = False
 LOG_LEVEL = env.string("RECSITE_LOG_LEVEL", "INFO")
 LOGGING = {

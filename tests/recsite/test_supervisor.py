@@ -1,0 +1,107 @@
+"""The supervisor against real processes."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+
+from recsite.supervisor import embedded_redis
+from recsite.supervisor.ports import free_port, is_free
+from recsite.supervisor.processes import Supervised
+
+
+def wait_for(is_true: Callable[[], object], timeout_s: float = 10.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not is_true():
+        assert time.monotonic() < deadline_s, "waited too long"
+        time.sleep(0.02)
+
+
+def supervised(tmp_path: Path, code: str) -> Supervised:
+    return Supervised(
+        name="probe",
+        command=[sys.executable, "-c", code],
+        environment=dict(os.environ),
+        log_path=tmp_path / "probe.log",
+    )
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
+    process = supervised(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
+    process.start()
+    first = process.pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    statuses: list[int] = []
+
+    def started_again() -> bool:
+        status = process.watch()
+        if status is not None:
+            statuses.append(status)
+        return process.pid not in (None, first)
+
+    wait_for(started_again)
+    assert statuses == [-signal.SIGKILL]
+    assert process.restarts == 1
+    process.ask_to_stop()
+    assert process.wait_stopped(5)
+
+
+def test_stopping_ends_the_children_too(tmp_path: Path) -> None:
+    child = "import subprocess,sys,time; p=subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']); "
+    process = supervised(tmp_path, child + "print(p.pid, flush=True); time.sleep(60)")
+    process.start()
+    wait_for(lambda: process.last_lines(1))
+    grandchild = int(process.last_lines(1))
+    process.ask_to_stop()
+    process.wait_stopped(5)
+    wait_for(lambda: not is_alive(grandchild))
+
+
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    code = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    process = supervised(tmp_path, code)
+    process.start()
+    wait_for(lambda: process.last_lines(1) == "up")
+    process.ask_to_stop()
+    assert process.wait_stopped(0.3) is False
+    assert process.pid is None
+
+
+def test_embedded_redis_keeps_its_data_over_a_restart(tmp_path: Path) -> None:
+    for expected in (None, b"kept"):
+        server, url = embedded_redis.make_server(tmp_path, log_path=tmp_path / "log", environment=dict(os.environ))
+        server.start()
+        try:
+            embedded_redis.wait_ready(server, url)
+            with redis.Redis.from_url(url, socket_timeout=2) as client:
+                assert client.get("name") == expected
+                client.set("name", "kept")
+                assert client.config_get("appendonly") == {"appendonly": "yes"}
+        finally:
+            server.ask_to_stop()
+            server.wait_stopped(10)
+    assert (tmp_path / "password").stat().st_mode & 0o077 == 0
+
+
+def test_busy_ports_are_seen() -> None:
+    import socket
+
+    port = free_port()
+    assert is_free(port)
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", port))
+        holder.listen()
+        assert not is_free(port)
