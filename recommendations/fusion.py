@@ -35,6 +35,7 @@ class RankedLists:
         return RankedLists(items=self.items[:, :k], scores=self.scores[:, :k])
 
     def take(self, rows: NDArray[np.int64]) -> RankedLists:
+        """Return the lists of these queries, in this order."""
         return RankedLists(items=self.items[rows], scores=self.scores[rows])
 
 
@@ -58,9 +59,7 @@ def fuse(sources: Mapping[str, RankedLists], fusion: FusionWeights, *, n: int) -
     used = [name for name in sources if fusion.weights.get(name, 0.0) > 0]
     if not used:
         n_queries = len(next(iter(sources.values()))) if sources else 0
-        return RankedLists(
-            items=np.zeros((n_queries, n), np.int32), scores=np.zeros((n_queries, n), np.float32)
-        )
+        return RankedLists(items=np.zeros((n_queries, n), np.int32), scores=np.zeros((n_queries, n), np.float32))
     items = np.concatenate([sources[name].items for name in used], axis=1)
     gains = np.concatenate(
         [

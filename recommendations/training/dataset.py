@@ -67,6 +67,7 @@ class SessionLog:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
+        """Interactions of each session; shape (n_sessions,)."""
         return np.diff(self.offsets)
 
     @property
@@ -76,6 +77,7 @@ class SessionLog:
 
     @property
     def ended_at_ms(self) -> NDArray[np.int64]:
+        """Event time of the last interaction of each session; rises."""
         return self.occurred_at_ms[self.offsets[1:] - 1]
 
     def counts(self) -> NDArray[np.int64]:
@@ -83,6 +85,7 @@ class SessionLog:
         return np.bincount(self.items, minlength=self.n_items)
 
     def data_range(self) -> DataRange:
+        """Return which interactions these are, for the version's manifest."""
         return DataRange(
             first_ms=int(self.occurred_at_ms.min()),
             last_ms=int(self.occurred_at_ms.max()),
@@ -104,7 +107,7 @@ class SessionLog:
         )
 
     def reindexed(self, item_ids: tuple[str, ...]) -> SessionLog:
-        """Return the same sessions under another vocabulary, without the items it lacks and sessions left empty."""
+        """Return the same sessions under another vocabulary, without unknown items and sessions left empty."""
         index_of = {item_id: index for index, item_id in enumerate(item_ids)}
         mapping = np.array([index_of.get(item_id, 0) for item_id in self.item_ids], np.int32)
         items = mapping[self.items]
@@ -121,7 +124,7 @@ class SessionLog:
 
 
 def popularity_vocabulary(log: SessionLog, *, catalogue: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return "" and then the items of the log by descending count, ties by id; catalogue items without one last."""
+    """Return "" and then the log's items by descending count, ties by id; the rest of the catalogue last."""
     counts = log.counts()
     seen = [(-int(counts[i]), log.item_ids[i]) for i in np.flatnonzero(counts)]
     ranked = [item_id for _, item_id in sorted(seen)]
@@ -134,9 +137,9 @@ def log_from_frame(frame: pl.DataFrame) -> SessionLog:
 
     Parameters
     ----------
-    frame : columns item_id (str), occurred_at_ms (int), kind (view, cart, purchase), and session_id, user_key or both
-        Without ``session_id``, a user's session ends after 30 minutes without an interaction. Rows at the same
-        millisecond of a session keep the order of the frame.
+    frame : columns item_id, occurred_at_ms (int), kind (view, cart, purchase), and session_id, user_key or both
+        Without ``session_id``, a user's session ends after 30 minutes without an interaction. Rows at the
+        same millisecond of a session keep the order of the frame.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 Conventions that every array here keeps:
 
-- items are indexed by descending popularity, ties by item id, because TopK over scores that fall with the index is
-  many times faster than over scores that rise;
+- items are indexed by descending popularity, ties by item id, because TopK over scores that fall with the index
+  is many times faster than over scores that rise;
 - item index 0 is the padding row: no item, never recommended, its scores are zero;
 - session row 0 of a ``SessionIndex`` is padding too;
 - floats are float32 and indices int32.
@@ -14,11 +14,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
+from recommendations.fusion import FloatArray, FusionWeights, IndexArray
+from recommendations.ranking import RankingTables
 
-FloatArray = NDArray[np.float32]
-IndexArray = NDArray[np.int32]
+__all__ = [
+    "PADDING_INDEX",
+    "AlsFactors",
+    "DataRange",
+    "FittedModelSet",
+    "FloatArray",
+    "FusionWeights",
+    "IndexArray",
+    "Neighbours",
+    "Popularity",
+    "Ranker",
+    "RankingTables",
+    "SessionIndex",
+]
 
 PADDING_INDEX = 0
 
@@ -36,7 +48,7 @@ class AlsFactors:
     alpha : float
         Confidence of one interaction of weight 1: ``c = 1 + alpha · weight · decay**age``.
     decay, last_n : float, int
-        Weight of an interaction is ``decay**age`` with age 0 for the newest; older than ``last_n`` counts nothing.
+        Weight of an interaction is ``decay**age`` with age 0 for the newest; beyond ``last_n`` it is 0.
     """
 
     item_factors: FloatArray
@@ -75,19 +87,19 @@ class SessionIndex:
 
     For a prefix of n positions (1 … n, the last ``max_prefix`` kept), with each item at its last position p:
 
-    1. similarity(s) = session_weights[s] · Σ over items i of the prefix in s of ``exp((p_i - n) / position_decay)``,
-       over ``postings[i]`` only; the ``neighbours`` best sessions are kept, ties by newer session;
-    2. in each, ``star`` = last column whose item is in the prefix, ``latest`` = greatest p of its shared items;
-    3. score(j) += similarity · ``exp((latest - n) / overlap_decay)`` · ``exp(-|column_j - star| / distance_decay)``
-       · ``item_weights[j]`` for each non-padding column j.
+    1. similarity(s) = session_weights[s] · Σ of ``exp((p_i - n) / position_decay)`` over items i of the prefix in
+       s, over ``postings[i]`` only; the ``neighbours`` best sessions are kept, ties by newer session;
+    2. in each, ``star`` = last column whose item is in the prefix, ``latest`` = greatest p of its items;
+    3. score(j) += similarity · ``exp((latest - n) / overlap_decay)``
+       · ``exp(-|column_j - star| / distance_decay)`` · ``item_weights[j]`` for each non-padding column j.
 
     Attributes
     ----------
     postings : int32, shape (n_items, m)
         Session rows, newest first; 0 pads.
     session_items : int32, shape (n_sessions + 1, max_length)
-        The last ``max_length`` items of each session, oldest first, each at its last position only; 0 elsewhere.
-        Row 0 is padding; rows are in the order of the sessions' ends, so a greater row is newer.
+        The last ``max_length`` items of each session, oldest first, each at its last position only; 0
+        elsewhere. Row 0 is padding; rows are in the order of the sessions' ends, so a greater row is newer.
     session_weights : float32, shape (n_sessions + 1,)
         Recency decay / √(distinct items); 0 for row 0.
     item_weights : float32, shape (n_items,)
@@ -95,7 +107,8 @@ class SessionIndex:
 
     References
     ----------
-    Ludewig, Mauro, Latifi & Jannach, "Empirical analysis of session-based recommendation algorithms", UMUAI 2020.
+    Ludewig, Mauro, Latifi & Jannach, "Empirical analysis of session-based recommendation
+    algorithms", UMUAI 2020.
     """
 
     postings: IndexArray
@@ -118,14 +131,6 @@ class Popularity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FusionWeights:
-    """Weighted reciprocal ranks: score(item) = Σ over sources of ``weight / (k + rank)``, ranks from 1."""
-
-    weights: Mapping[str, float]
-    k: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranker:
     """A LightGBM lambdarank ranker, before it becomes a graph.
 
@@ -134,17 +139,14 @@ class Ranker:
     booster_text : str
         What ``lightgbm.Booster.model_to_string`` gave.
     columns : tuple of str
-        ``recommendations.ranking.COLUMNS`` as they were when it was trained; a serving process refuses others.
-    item_columns : float32, shape (n_items, n_item_columns)
-        The features of an item that do not depend on the session, in the order of ``ranking.ITEM_COLUMNS``.
-    item_vectors : float32, shape (n_items, n_dimensions)
-        Unit vectors whose dot product is the cosine feature; row 0 is zero.
+        ``recommendations.ranking.COLUMNS`` as they were then; a serving process refuses others.
+    tables : RankingTables
+        What the features need at request time; stored with the version, memory-mapped when served.
     """
 
     booster_text: str
     columns: tuple[str, ...]
-    item_columns: FloatArray
-    item_vectors: FloatArray
+    tables: RankingTables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,51 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.fusion import IndexArray
+from recommendations.prefixes import Prefixes
 from recommendations.training.dataset import InvalidDataset, SessionLog
-from recommendations.training.fitted import IndexArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prefixes:
-    """What shoppers had done when they were asked for, as one ragged array.
-
-    Attributes
-    ----------
-    items : int32
-        Item indices, oldest first.
-    offsets : int64, shape (n + 1,)
-        Prefix ``i`` is ``items[offsets[i]:offsets[i + 1]]``; none is empty.
-    """
-
-    items: IndexArray
-    offsets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        return np.diff(self.offsets)
-
-    @property
-    def query_of(self) -> IndexArray:
-        """The prefix of each item; int32."""
-        return np.repeat(np.arange(len(self), dtype=np.int32), self.lengths)
-
-    @property
-    def ages(self) -> NDArray[np.int64]:
-        """How many items came after each one: 0 for the newest."""
-        return np.repeat(self.offsets[1:], self.lengths) - 1 - np.arange(len(self.items))
-
-    def __getitem__(self, index: int) -> IndexArray:
-        return self.items[self.offsets[index] : self.offsets[index + 1]]
-
-    def take(self, rows: NDArray[np.int64]) -> Prefixes:
-        """Return the prefixes of these rows, in this order."""
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return Prefixes(items=self.items[np.repeat(self.offsets[rows], lengths) + within], offsets=offsets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +34,14 @@ class TestPoints:
         return len(self.targets)
 
     def take(self, rows: NDArray[np.int64]) -> TestPoints:
+        """Return these points, in this order."""
         return TestPoints(prefixes=self.prefixes.take(rows), targets=self.targets[rows], kinds=self.kinds[rows])
 
     def is_new(self) -> NDArray[np.bool_]:
         """Whether the target was not in the prefix already."""
         repeated = self.prefixes.items == self.targets[self.prefixes.query_of]
-        return np.bincount(self.prefixes.query_of[repeated], minlength=len(self)) == 0
+        is_new: NDArray[np.bool_] = np.bincount(self.prefixes.query_of[repeated], minlength=len(self)) == 0
+        return is_new
 
 
 def split_by_time(log: SessionLog, *, held_out: float) -> tuple[SessionLog, SessionLog]:

@@ -1,0 +1,189 @@
+"""Candidates and features of the ranker; one code path builds training vectors and serving vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.fusion import FloatArray, IndexArray, RankedLists, best_of_each
+from recommendations.prefixes import Prefixes
+
+CANDIDATES_PER_SOURCE: Mapping[str, int] = {
+    "sessions": 60,
+    "tfidf": 60,
+    "covisitation": 60,
+    "next": 60,
+    "als": 40,
+    "popularity": 10,
+}
+"""How deep each source is read; what a shopper has in the session is always a candidate too."""
+
+ITEM_COLUMNS = ("log_count", "log_recent", "trend", "reload_rate", "return_rate")
+SESSION_COLUMNS = ("times_seen", "last_age", "first_age", "session_length", "distinct_items", "newest_repeats")
+PAIR_COLUMNS = ("next_of_second", "next_of_third", "cosine_to_newest", "cosine_to_session")
+NEWEST_COLUMNS = ("newest_log_count", "newest_reload_rate")
+
+COLUMNS: tuple[str, ...] = (
+    *(f"{source}_{value}" for source in CANDIDATES_PER_SOURCE for value in ("rank", "score", "share")),
+    "source_count",
+    *SESSION_COLUMNS,
+    *PAIR_COLUMNS,
+    *ITEM_COLUMNS,
+    *NEWEST_COLUMNS,
+)
+"""The columns of the matrix, in order; a graph remembers the list it was trained with."""
+
+NOT_LISTED_RANK = 999.0
+NOT_SEEN_AGE = 99.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankingTables:
+    """What features need to know of items, by item index; row 0 is zero everywhere.
+
+    Attributes
+    ----------
+    item_columns : float32, shape (n_items, len(ITEM_COLUMNS))
+    item_vectors : float32, shape (n_items, n_dimensions)
+        Unit vectors.
+    next_indices, next_weights : int32 and float32, shape (n_items, k)
+        The ``next`` table of the same model set.
+    """
+
+    item_columns: FloatArray
+    item_vectors: FloatArray
+    next_indices: IndexArray
+    next_weights: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankingInput:
+    """Candidates of n queries with their features, in the order of (query, item).
+
+    Attributes
+    ----------
+    queries : int64, shape (n_candidates,)
+    items : int32, shape (n_candidates,)
+    features : float32, shape (n_candidates, len(COLUMNS))
+    """
+
+    n_queries: int
+    queries: NDArray[np.int64]
+    items: IndexArray
+    features: FloatArray
+
+
+def ranking_input(sources: Mapping[str, RankedLists], prefixes: Prefixes, tables: RankingTables) -> RankingInput:
+    """Return the union of the sources' candidates and of the session's items, with their features.
+
+    Parameters
+    ----------
+    sources : lists of each source in ``CANDIDATES_PER_SOURCE``
+        A list deeper than its source is read still gives ranks and scores to what other sources named.
+    prefixes : one for each query, none empty
+    """
+    keys = [_keys(prefixes.query_of, prefixes.items)]
+    listed: dict[str, tuple[NDArray[np.int64], NDArray[np.int64], FloatArray, FloatArray]] = {}
+    for name, depth in CANDIDATES_PER_SOURCE.items():
+        lists = sources[name]
+        rows, ranks = np.nonzero(lists.items)
+        source_keys = _keys(rows, lists.items[rows, ranks])
+        scores = lists.scores[rows, ranks]
+        shares = scores / np.maximum(lists.scores[rows, 0], 1e-9)
+        listed[name] = (source_keys, ranks, scores, shares)
+        keys.append(source_keys[ranks < depth])
+    pairs = np.unique(np.concatenate(keys))
+    queries, items = pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32)
+
+    columns: dict[str, FloatArray] = {}
+    source_count = np.zeros(len(pairs), np.float32)
+    for name, (source_keys, ranks, scores, shares) in listed.items():
+        where = np.searchsorted(pairs, source_keys)
+        where[where == len(pairs)] = 0
+        hit = pairs[where] == source_keys
+        where = where[hit]
+        rank, score, share = (np.full(len(pairs), fill, np.float32) for fill in (NOT_LISTED_RANK, 0.0, 0.0))
+        rank[where] = ranks[hit] + 1
+        score[where] = scores[hit]
+        share[where] = shares[hit]
+        source_count[where] += 1
+        columns |= {f"{name}_rank": rank, f"{name}_score": score, f"{name}_share": share}
+    columns["source_count"] = source_count
+    columns |= _session_columns(prefixes, pairs, queries)
+    columns |= _pair_columns(prefixes, pairs, queries, items, tables)
+    newest = prefixes.items[prefixes.offsets[1:] - 1]
+    columns |= {name: tables.item_columns[items, i] for i, name in enumerate(ITEM_COLUMNS)}
+    columns["newest_log_count"] = tables.item_columns[newest, 0][queries]
+    columns["newest_reload_rate"] = tables.item_columns[newest, 3][queries]
+    features = np.empty((len(pairs), len(COLUMNS)), np.float32)
+    for i, name in enumerate(COLUMNS):
+        features[:, i] = columns[name]
+    return RankingInput(n_queries=len(prefixes), queries=queries, items=items, features=features)
+
+
+def ranked(candidates: RankingInput, scores: FloatArray, *, n: int) -> RankedLists:
+    """Return the ``n`` best of each query; ties go to the lower item index."""
+    return best_of_each(candidates.queries, candidates.items, scores, n_queries=candidates.n_queries, k=n)
+
+
+def _keys(queries: NDArray[np.int64], items: IndexArray) -> NDArray[np.int64]:
+    return (queries << 32) | items
+
+
+def _session_columns(prefixes: Prefixes, pairs: NDArray[np.int64], queries: NDArray[np.int64]) -> dict[str, FloatArray]:
+    n = len(pairs)
+    where = np.searchsorted(pairs, _keys(prefixes.query_of, prefixes.items))
+    ages = prefixes.ages
+    times = np.bincount(where, minlength=n).astype(np.float32)
+    last, first = np.full(n, NOT_SEEN_AGE, np.float32), np.full(n, -1.0, np.float32)
+    np.minimum.at(last, where, ages)
+    np.maximum.at(first, where, ages)
+    distinct = np.bincount(queries[times > 0], minlength=len(prefixes))
+    newest = prefixes.items[prefixes.offsets[1:] - 1]
+    second = prefixes.items[np.maximum(prefixes.offsets[1:] - 2, prefixes.offsets[:-1])]
+    repeats = (newest == second) & (prefixes.lengths > 1)
+    return {
+        "times_seen": times,
+        "last_age": last,
+        "first_age": first,
+        "session_length": prefixes.lengths[queries].astype(np.float32),
+        "distinct_items": distinct[queries].astype(np.float32),
+        "newest_repeats": repeats[queries].astype(np.float32),
+    }
+
+
+def _pair_columns(
+    prefixes: Prefixes,
+    pairs: NDArray[np.int64],
+    queries: NDArray[np.int64],
+    items: IndexArray,
+    tables: RankingTables,
+) -> dict[str, FloatArray]:
+    columns = {}
+    for name, age in (("next_of_second", 1), ("next_of_third", 2)):
+        has = np.flatnonzero(prefixes.lengths > age)
+        origin = prefixes.items[prefixes.offsets[1:][has] - 1 - age]
+        found = _keys(has[:, None], tables.next_indices[origin]).ravel()
+        weights = tables.next_weights[origin].ravel()
+        where = np.searchsorted(pairs, found)
+        where[where == len(pairs)] = 0
+        hit = pairs[where] == found
+        values = np.zeros(len(pairs), np.float32)
+        values[where[hit]] = weights[hit]
+        columns[name] = values
+    vectors = tables.item_vectors
+    newest = vectors[prefixes.items[prefixes.offsets[1:] - 1]]
+    weights = np.power(np.float32(0.7), prefixes.ages, dtype=np.float32)
+    means = np.add.reduceat(vectors[prefixes.items] * weights[:, None], prefixes.offsets[:-1], axis=0)
+    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+    columns["cosine_to_newest"] = np.empty(len(pairs), np.float32)
+    columns["cosine_to_session"] = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), 1 << 16):
+        part = slice(start, start + (1 << 16))
+        chosen = vectors[items[part]]
+        columns["cosine_to_newest"][part] = np.einsum("ij,ij->i", chosen, newest[queries[part]])
+        columns["cosine_to_session"][part] = np.einsum("ij,ij->i", chosen, means[queries[part]])
+    return columns

@@ -1,0 +1,66 @@
+"""Evaluation of any predictor on held-out points: the serving pipeline, one source, or a baseline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.fusion import IndexArray
+from recommendations.training.metrics import Metrics, measure
+from recommendations.training.split import TestPoints
+
+Predict = Callable[[IndexArray], Sequence[int]]
+"""From the item indices of a prefix, oldest first, to ranked item indices, best first."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a step, what is done of it and how much there is."""
+
+REPORT_EVERY = 256
+
+
+def no_progress(step: str, done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Metrics, and how long a request took in this process."""
+
+    metrics: Metrics
+    p50_ms: float
+    p99_ms: float
+
+
+def evaluate(
+    predict: Predict,
+    points: TestPoints,
+    *,
+    item_counts: NDArray[np.int64],
+    k: int = 20,
+    progress: Progress = no_progress,
+) -> Evaluation:
+    """Ask ``predict`` for each point, one by one as a shop would, and measure what it lists.
+
+    A prefix without any known item is asked with an empty array: what a predictor answers then counts like any
+    other answer. Lists longer than ``k`` are cut, shorter ones are padded.
+    """
+    ranked = np.zeros((len(points), k), np.int32)
+    took_ms = np.zeros(len(points))
+    for row in range(len(points)):
+        prefix = points.prefixes[row]
+        started = time.perf_counter()
+        answer = predict(prefix)
+        took_ms[row] = (time.perf_counter() - started) * 1000
+        ranked[row, : min(k, len(answer))] = np.asarray(answer[:k], np.int32)
+        if row % REPORT_EVERY == 0:
+            progress("evaluate", row, len(points))
+    progress("evaluate", len(points), len(points))
+    return Evaluation(
+        metrics=measure(ranked, points, item_counts=item_counts),
+        p50_ms=float(np.median(took_ms)) if len(points) else 0.0,
+        p99_ms=float(np.percentile(took_ms, 99)) if len(points) else 0.0,
+    )
