@@ -1,0 +1,123 @@
+"""A real nginx with the configuration of ``deploy/nginx``, in front of an upstream that the test counts."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from recsite.supervisor.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+
+
+@dataclass
+class Upstream:
+    """What stands behind nginx: answers a public list, slowly, and counts."""
+
+    port: int
+    calls: Counter[str] = field(default_factory=Counter)
+    headers: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+    delay_s: float = 0.0
+    cache_control: str = "public, max-age=0, s-maxage=60, stale-while-revalidate=60"
+
+
+@dataclass
+class Nginx:
+    port: int
+    upstream: Upstream
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    state = Upstream(port=free_port())
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            state.calls[self.path] += 1
+            state.headers = {name.lower(): value for name, value in self.headers.items()}
+            time.sleep(state.delay_s)
+            body = f"answer {state.calls[self.path]}".encode()
+            self.send_response(state.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Cache-Control", state.cache_control)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *args: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", state.port), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def nginx(tmp_path: Path, upstream: Upstream) -> Iterator[Nginx]:
+    if not Path(NGINX).exists():
+        message = "nginx is not installed (Debian: nginx-light)"
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    port = free_port()
+    site = (ROOT / "deploy/nginx/recsite.conf").read_text()
+    for old, new in {
+        "server web:8000;": f"server 127.0.0.1:{upstream.port};",
+        "listen 8080;": f"listen 127.0.0.1:{port};",
+        "/var/cache/nginx/recsite": str(tmp_path / "cache"),
+    }.items():
+        assert old in site, f"deploy/nginx/recsite.conf no longer has {old!r}"
+        site = site.replace(old, new)
+    temporary = "\n".join(
+        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config = tmp_path / "nginx.conf"
+    config.write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; worker_processes 1; user root;\n"
+        f"events {{ worker_connections 512; }}\nhttp {{ access_log off; {temporary}\n{site}\n}}\n"
+        if os.geteuid() == 0
+        else f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; worker_processes 1;\n"
+        f"events {{ worker_connections 512; }}\nhttp {{ access_log off; {temporary}\n{site}\n}}\n"
+    )
+    process = subprocess.Popen([NGINX, "-c", str(config), "-p", str(tmp_path)], stderr=subprocess.PIPE)
+    deadline_s = time.monotonic() + 10
+    while True:
+        try:
+            http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+            break
+        except OSError:
+            if process.poll() is not None:
+                raise AssertionError(process.communicate()[1].decode()) from None
+            assert time.monotonic() < deadline_s, "nginx did not start"
+            time.sleep(0.02)
+    yield Nginx(port, upstream)
+    process.terminate()
+    process.communicate(timeout=10)

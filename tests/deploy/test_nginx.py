@@ -1,0 +1,61 @@
+"""The edge cache, measured on a real nginx."""
+
+import concurrent.futures
+import time
+
+import pytest
+
+from tests.deploy.conftest import Nginx
+
+pytestmark = pytest.mark.nginx
+LIST = "/v1/recommendations/home_trending?key=pk_x"
+
+
+def test_public_list_is_answered_from_the_cache(nginx: Nginx) -> None:
+    answers = [nginx.get(LIST) for _ in range(100)]
+    assert {status for status, _, _ in answers} == {200}
+    assert [headers["x-cache"] for _, headers, _ in answers].count("HIT") == 99
+    assert nginx.upstream.calls[LIST] == 1
+
+
+def test_cold_stampede_costs_one_upstream_call(nginx: Nginx) -> None:
+    nginx.upstream.delay_s = 0.2
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda _: nginx.get(LIST), range(200)))
+    assert {body for _, _, body in answers} == {b"answer 1"}
+    assert nginx.upstream.calls[LIST] == 1
+
+
+def test_upstream_down_is_answered_with_the_last_copy(nginx: Nginx) -> None:
+    nginx.upstream.cache_control = "public, s-maxage=1"
+    nginx.get(LIST)
+    time.sleep(2.1)  # nginx counts whole seconds
+    nginx.upstream.status = 503
+    status, headers, body = nginx.get(LIST)
+    assert (status, body) == (200, b"answer 1")
+    assert headers["x-cache"] in {"STALE", "UPDATING"}
+
+
+def test_keys_do_not_share_a_cached_list(nginx: Nginx) -> None:
+    nginx.get("/v1/recommendations/home?key=pk_a")
+    nginx.get("/v1/recommendations/home?key=pk_b")
+    assert nginx.upstream.calls.total() == 2
+
+
+def test_personal_answers_are_never_cached(nginx: Nginx) -> None:
+    nginx.upstream.cache_control = "private, no-store"
+    for _ in range(3):
+        nginx.get(LIST)
+        nginx.get("/v1/recommendations", method="POST")
+    assert nginx.upstream.calls[LIST] == 3
+    assert nginx.upstream.calls["/v1/recommendations"] == 3
+
+
+def test_metrics_are_not_public(nginx: Nginx) -> None:
+    assert nginx.get("/metrics")[0] == 404
+    assert nginx.upstream.calls.total() == 0
+
+
+def test_upstream_learns_the_client_and_cannot_be_told_another(nginx: Nginx) -> None:
+    nginx.get("/v1/events")
+    assert nginx.upstream.headers["x-forwarded-for"] == "127.0.0.1"
