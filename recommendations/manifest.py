@@ -20,8 +20,7 @@ ITEM_IDS_NAME = "item_ids.json"
 GOLDEN_NAME = "golden.npz"
 POPULARITY_RECENT_NAME = "popularity_recent.npy"
 POPULARITY_ALL_TIME_NAME = "popularity_all_time.npy"
-ITEM_COLUMNS_NAME = "item_columns.npy"
-ITEM_VECTORS_NAME = "item_vectors.npy"
+RANKING_PREFIX = "ranking_"  # ranking_{field of ranking.RankingTables}.npy
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

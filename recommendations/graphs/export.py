@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from recommendations.manifest import (
     SourceEntry,
     write_manifest,
 )
-from recommendations.training.fitted import FittedModelSet
+from recommendations.training.fitted import FittedModelSet, Ranker
 
 RANKER_GRAPH = "ranker.onnx"
 
@@ -84,8 +85,8 @@ def export_model_set(
         if fitted.ranker is not None:
             _write_graph(build_ranker(fitted.ranker), partial / RANKER_GRAPH)
             ranker = RankerEntry(graph=RANKER_GRAPH, columns=fitted.ranker.columns)
-            _write_array(fitted.ranker.item_columns, partial / names.ITEM_COLUMNS_NAME)
-            _write_array(fitted.ranker.item_vectors, partial / names.ITEM_VECTORS_NAME)
+            for name, table in _ranking_tables(fitted.ranker).items():
+                np.save(partial / f"{names.RANKING_PREFIX}{name}.npy", np.ascontiguousarray(table), allow_pickle=False)
         (partial / names.ITEM_IDS_NAME).write_bytes(msgspec.json.encode(fitted.item_ids))
         _write_array(fitted.popularity.recent, partial / names.POPULARITY_RECENT_NAME)
         _write_array(fitted.popularity.all_time, partial / names.POPULARITY_ALL_TIME_NAME)
@@ -160,6 +161,10 @@ def _manifest_of(
     )
 
 
+def _ranking_tables(ranker: Ranker) -> dict[str, NDArray[Any]]:
+    return {field.name: getattr(ranker.tables, field.name) for field in fields(ranker.tables)}
+
+
 def sha256_of(path: Path) -> str:
     """Return the sha256 of a file, read in pieces."""
     with path.open("rb") as file:
@@ -179,8 +184,7 @@ def _check_shapes(fitted: FittedModelSet) -> None:
         **{f"neighbours[{table.name}].weights": table.weights for table in fitted.neighbours},
     }
     if fitted.ranker is not None:
-        rows["ranker.item_columns"] = fitted.ranker.item_columns
-        rows["ranker.item_vectors"] = fitted.ranker.item_vectors
+        rows |= {f"ranker.tables.{name}": table for name, table in _ranking_tables(fitted.ranker).items()}
     for name, array in rows.items():
         if len(array) != n_items:
             raise ExportFailed(f"{name} has {len(array)} rows, but there are {n_items} item ids")

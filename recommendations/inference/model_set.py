@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from recommendations import manifest as names
 from recommendations.exceptions import InvalidQuery, ModelUnavailable
@@ -48,7 +49,8 @@ class ModelSet:
     provider : "cpu" or "cuda"
         What really runs the dense scoring.
     popularity_recent, popularity_all_time : float32, shape (n_items,)
-    item_columns, item_vectors : float32, shape (n_items, …), or None without a ranker
+    ranking_arrays : mapping of name to array, shape (n_items, …)
+        The fields of ``ranking.RankingTables``, memory-mapped; empty without a ranker.
     """
 
     def __init__(
@@ -58,7 +60,7 @@ class ModelSet:
         item_ids: Sequence[str],
         sources: Sequence[Source],
         ranker: GraphSession | None,
-        arrays: Mapping[str, FloatArray],
+        arrays: Mapping[str, NDArray[Any]],
         provider: Provider,
     ) -> None:
         self.manifest = manifest
@@ -70,8 +72,11 @@ class ModelSet:
         self._ranker = ranker
         self.popularity_recent = arrays[names.POPULARITY_RECENT_NAME]
         self.popularity_all_time = arrays[names.POPULARITY_ALL_TIME_NAME]
-        self.item_columns = arrays.get(names.ITEM_COLUMNS_NAME)
-        self.item_vectors = arrays.get(names.ITEM_VECTORS_NAME)
+        self.ranking_arrays: Mapping[str, NDArray[Any]] = {
+            name.removeprefix(names.RANKING_PREFIX).removesuffix(".npy"): array
+            for name, array in arrays.items()
+            if name.startswith(names.RANKING_PREFIX)
+        }
         self._no_bias = np.zeros(len(item_ids), np.float32)
         self._no_bias[PADDING_INDEX] = HIDDEN
         # id of the caller's array -> (that array, kept alive so that its id stays its own; bias; hidden).
@@ -97,14 +102,9 @@ class ModelSet:
         sources = [_load_source(folder, name, entry) for name, entry in manifest.sources.items()]
         ranker = load_session(folder / manifest.ranker.graph) if manifest.ranker else None
         arrays = {
-            name: _load_array(folder / name)
-            for name in (
-                names.POPULARITY_RECENT_NAME,
-                names.POPULARITY_ALL_TIME_NAME,
-                names.ITEM_COLUMNS_NAME,
-                names.ITEM_VECTORS_NAME,
-            )
-            if name in manifest.files
+            name: _load_array(folder / name, n_items=manifest.n_items)
+            for name in manifest.files
+            if name.endswith(".npy")
         }
         model_set = cls(
             manifest=manifest,
@@ -239,11 +239,15 @@ def _load_source(folder: Path, name: str, entry: names.SourceEntry) -> Source:
     raise ModelUnavailable(f"source {name!r} is of the unknown kind {entry.kind!r}; this release is too old for it")
 
 
-def _load_array(path: Path) -> FloatArray:
+def _load_array(path: Path, *, n_items: int) -> NDArray[Any]:
+    """Map an array into memory: processes of one machine share its pages."""
     try:
-        return as_float32(np.load(path, allow_pickle=False))
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
+    if len(array) != n_items:
+        raise ModelUnavailable(f"{path} has {len(array)} rows, the manifest says {n_items}")
+    return array
 
 
 def _load_item_ids(path: Path, n_items: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 
+from recommendations.ranking import RankingTables
 from recommendations.training.fitted import (
     AlsFactors,
     DataRange,
@@ -86,8 +87,12 @@ def ranker(*, n_items: int, seed: int = 0) -> Ranker:
     return Ranker(
         booster_text=booster.model_to_string(),
         columns=tuple(f"column_{i}" for i in range(N_COLUMNS)),
-        item_columns=rng.random((n_items, 2)).astype(np.float32),
-        item_vectors=np.zeros((n_items, 4), np.float32),
+        tables=RankingTables(
+            item_columns=rng.random((n_items, 2)).astype(np.float32),
+            item_vectors=np.zeros((n_items, 4), np.float32),
+            next_indices=np.zeros((n_items, 3), np.int32),
+            next_weights=np.zeros((n_items, 3), np.float32),
+        ),
     )
 
 
@@ -102,7 +107,7 @@ def fitted_model_set(*, n_items: int = 120, seed: int = 0, with_ranker: bool = T
             neighbours(n_items=n_items, name="covisitation", seed=seed + 1),
         ),
         sessions=session_index(n_items=n_items, seed=seed),
-        popularity=Popularity(recent=popularity, all_time=popularity[:]),
+        popularity=Popularity(recent=popularity, all_time=2 * popularity),
         fusion=FusionWeights(weights={"sessions": 1.0, "tfidf": 0.5, "covisitation": 0.25, "als": 0.25}, k=10.0),
         ranker=ranker(n_items=n_items, seed=seed) if with_ranker else None,
         metrics={"fusion": {"hr_at_20": 0.5}},
