@@ -2,5 +2,11 @@ from django.apps import AppConfig
 
 
 class TrackingConfig(AppConfig):
+    """From a browser to a record in the log."""
+
     name = "tracking"
     verbose_name = "Tracking"
+
+    def ready(self) -> None:
+        """Announce changes of sites and keys from every process that makes them."""
+        from tracking import sites  # noqa: F401  (connects its signals on import)

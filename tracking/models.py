@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+import secrets
+
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
+
+ORIGIN = RegexValidator(
+    r"^https?://(\*\.)?[a-z0-9.-]+(:\d{1,5})?$",
+    "is not an origin; use scheme and host as in https://www.shop.example, or https://*.shop.example",
+)
+
+
+def new_token_secret() -> str:
+    """Return 384 random bits for signing the tokens of identified shoppers."""
+    return secrets.token_urlsafe(48)
+
+
+def validate_origins(value: object) -> None:
+    """Raise unless ``value`` is a list of origins as a browser sends them."""
+    if not isinstance(value, list) or not all(isinstance(origin, str) for origin in value):
+        raise ValidationError('must be a list of texts, such as ["https://www.shop.example"]')
+    for origin in value:
+        try:
+            ORIGIN(origin)
+        except ValidationError as error:
+            raise ValidationError(f"{origin!r} {error.messages[0]}") from None
 
 
 class Site(models.Model):
@@ -21,6 +45,7 @@ class Site(models.Model):
     origins = models.JSONField(
         default=list,
         blank=True,
+        validators=[validate_origins],
         help_text='Pages that may use the publishable key, such as ["https://www.shop.example"]. '
         "Empty: every origin, for trying out only.",
     )
@@ -36,17 +61,23 @@ class Site(models.Model):
         default=1_200,
         help_text="Quota of requests of one network address with a publishable key; 0 means no quota.",
     )
+    honours_gpc = models.BooleanField(
+        "honours Global Privacy Control",
+        default=True,
+        help_text="Keep nothing of shoppers whose browser sends Sec-GPC: 1.",
+    )
     token_secret = models.CharField(
         max_length=128,
-        blank=True,
+        default=new_token_secret,
         editable=False,
         help_text="Signs the tokens with which identified shoppers prove themselves.",
     )
     is_active = models.BooleanField(default=True)
+    first_event_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        ordering = ["slug"]
+        ordering = ("slug",)
 
     def __str__(self) -> str:
         return self.name
@@ -66,19 +97,15 @@ class ApiKey(models.Model):
     kind = models.CharField(max_length=2, choices=Kind.choices)
     label = models.CharField(max_length=100, blank=True)
     prefix = models.CharField(max_length=16, editable=False, help_text="What is shown of the key.")
-    public_value = models.CharField(
-        max_length=64, blank=True, editable=False, help_text="Publishable keys only."
-    )
-    digest = models.CharField(
-        max_length=64, unique=True, editable=False, help_text="SHA-256 of the key, in hex."
-    )
+    public_value = models.CharField(max_length=64, blank=True, editable=False, help_text="Publishable keys only.")
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of the key, in hex.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ("-created_at",)
         verbose_name = "API key"
 
     def __str__(self) -> str:
@@ -93,9 +120,7 @@ class DeadLetter(models.Model):
         RESENT = "resent", "sent again"
         DISCARDED = "discarded", "discarded"
 
-    site = models.ForeignKey(
-        Site, on_delete=models.CASCADE, null=True, blank=True, related_name="dead_letters"
-    )
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, null=True, blank=True, related_name="dead_letters")
     reason = models.CharField(max_length=64, db_index=True, help_text="Stable word, such as invalid_event.")
     field = models.CharField(max_length=300, blank=True)
     detail = models.TextField(blank=True)
@@ -104,15 +129,13 @@ class DeadLetter(models.Model):
     origin = models.CharField(max_length=16, help_text="collect or stream.")
     partition = models.IntegerField(null=True, blank=True)
     position = models.CharField(max_length=64, blank=True, help_text="Position in the log.")
-    fingerprint = models.CharField(
-        max_length=64, unique=True, help_text="Makes a repeated delivery harmless."
-    )
+    fingerprint = models.CharField(max_length=64, unique=True, help_text="Makes a repeated delivery harmless.")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.NEW, db_index=True)
     occurred_at = models.DateTimeField(default=timezone.now, db_index=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ["-occurred_at"]
+        ordering = ("-occurred_at",)
 
     def __str__(self) -> str:
         return f"{self.reason} {self.field}".strip()
