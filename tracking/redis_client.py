@@ -50,13 +50,11 @@ def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> redis.R
     InvalidRedisUrl
         The URL is malformed.
     """
-    _check(url)
+    check_url(url)
     options: dict[str, Any] = _options(timeout_s, max_connections)
     options["retry"] = redis.retry.Retry(NoBackoff(), 0)
     if is_cluster(url):
-        cluster: Any = redis.cluster.RedisCluster.from_url(
-            _plain(url), cluster_error_retry_attempts=1, **options
-        )
+        cluster: Any = redis.cluster.RedisCluster.from_url(_plain(url), cluster_error_retry_attempts=1, **options)
         return cluster  # type: ignore[no-any-return]  # the same commands, but no common base class
     return redis.Redis.from_url(url, **options)
 
@@ -66,7 +64,7 @@ def connect_async(url: str, *, timeout_s: float, max_connections: int = 64) -> r
 
     For one event loop only: build one in each loop. Parameters and errors as in ``connect``.
     """
-    _check(url)
+    check_url(url)
     options: dict[str, Any] = _options(timeout_s, max_connections)
     options["retry"] = redis.asyncio.retry.Retry(NoBackoff(), 0)
     if is_cluster(url):
@@ -96,14 +94,13 @@ def _plain(url: str) -> str:
     return url.replace("+cluster://", "://", 1)
 
 
-def _check(url: str) -> None:
+def check_url(url: str) -> None:
+    """Raise ``InvalidRedisUrl`` when no client can be built from ``url``; never shows its password."""
     parts = urlsplit(url)
     host = (parts.netloc.rpartition("@")[2]) or parts.path
     if parts.scheme not in SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-        raise InvalidRedisUrl(
-            f"the Redis URL of host {host!r} has the scheme {parts.scheme!r}; use one of {known}"
-        )
+        raise InvalidRedisUrl(f"the Redis URL of host {host!r} has the scheme {parts.scheme!r}; use one of {known}")
     if parts.scheme == "unix":
         return
     try:
@@ -116,10 +113,6 @@ def _check(url: str) -> None:
         )
     database = parts.path.removeprefix("/")
     if database and not database.isdecimal():
-        raise InvalidRedisUrl(
-            f"the Redis URL of host {host!r} names the database {database!r}; use a whole number"
-        )
+        raise InvalidRedisUrl(f"the Redis URL of host {host!r} names the database {database!r}; use a whole number")
     if is_cluster(parts.scheme + "://") and database not in ("", "0"):
-        raise InvalidRedisUrl(
-            f"the Redis URL of host {host!r} names database {database}; a Cluster has only 0"
-        )
+        raise InvalidRedisUrl(f"the Redis URL of host {host!r} names database {database}; a Cluster has only 0")

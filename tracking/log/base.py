@@ -203,9 +203,7 @@ class EventLog(ABC):
     def sibling(self, suffix: str) -> EventLog:
         """Return the log of the topic ``<topic>.<suffix>`` in the same place, such as the dead letters."""
 
-    def read_all(
-        self, partition: int, *, start: Position = BEGINNING, chunk: int = 1_000
-    ) -> Iterator[Record]:
+    def read_all(self, partition: int, *, start: Position = BEGINNING, chunk: int = 1_000) -> Iterator[Record]:
         """Yield what the partition holds from ``start`` on, in chunks, up to its end."""
         while records := self.read_range(partition, start=start, limit=chunk):
             yield from records

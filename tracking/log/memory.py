@@ -202,10 +202,7 @@ class MemoryReader(LogReader):
 
     def lag(self) -> dict[int, int]:
         """Return how many records of each assigned partition are still unread."""
-        return {
-            partition: len(self._state.partitions[partition]) - start
-            for partition, start in self._next.items()
-        }
+        return {partition: len(self._state.partitions[partition]) - start for partition, start in self._next.items()}
 
     def close(self) -> None:
         """Leave the group."""

@@ -41,9 +41,7 @@ def open_log(url: str) -> EventLog:
     from tracking.log.memory import MemoryLog
 
     options = Options(parts)
-    partitions = options.integer(
-        "partitions", DEFAULT_PARTITIONS["memory"], minimum=1, maximum=MAX_PARTITIONS
-    )
+    partitions = options.integer("partitions", DEFAULT_PARTITIONS["memory"], minimum=1, maximum=MAX_PARTITIONS)
     options.refuse_the_rest()
     return MemoryLog(name=parts.netloc or "default", topic=DEFAULT_TOPIC, partitions=partitions)
 
@@ -72,18 +70,14 @@ class Options:
         self._known.append(name)
         value = self._left.pop(name, None)
         if value == "":
-            raise InvalidLogUrl(
-                f"event log URL {self.safe_url!r}: option {name} is empty; leave it out or fill it in"
-            )
+            raise InvalidLogUrl(f"event log URL {self.safe_url!r}: option {name} is empty; leave it out or fill it in")
         return default if value is None else value
 
     def choice(self, name: str, default: str, *, among: tuple[str, ...]) -> str:
         """Take an option that is one of a few words."""
         value = self.text(name, default)
         if value not in among:
-            raise InvalidLogUrl(
-                f"event log URL {self.safe_url!r}: {name}={value!r} is not one of {', '.join(among)}"
-            )
+            raise InvalidLogUrl(f"event log URL {self.safe_url!r}: {name}={value!r} is not one of {', '.join(among)}")
         return value
 
     def topic(self, name: str, default: str) -> str:
@@ -95,8 +89,7 @@ class Options:
         raw = self.text(name, str(default))
         if not raw.isdecimal() or not minimum <= int(raw) <= maximum:
             raise InvalidLogUrl(
-                f"event log URL {self.safe_url!r}: {name}={raw!r} is not a whole number "
-                f"from {minimum} to {maximum}"
+                f"event log URL {self.safe_url!r}: {name}={raw!r} is not a whole number from {minimum} to {maximum}"
             )
         return int(raw)
 
@@ -139,7 +132,5 @@ def _split(url: str) -> SplitResult:
             f"{', '.join(scheme + '://' for scheme in SCHEMES)}"
         )
     if parts.fragment:
-        raise InvalidLogUrl(
-            f"event log URL {without_secrets(parts)!r} has a '#'; write %23 inside a password"
-        )
+        raise InvalidLogUrl(f"event log URL {without_secrets(parts)!r} has a '#'; write %23 inside a password")
     return parts

@@ -1,0 +1,210 @@
+"""The event log on Redis Streams: one stream a partition, keys of a partition on one Cluster slot.
+
+Record ids are ``<number>-<milliseconds>``: the numbers of a partition go up by one, so that lag and gaps are
+exact; the second half is the time of the append. A new stream starts at the clock's microseconds, so that ids
+still grow when a server lost its data, and no stored position ever hides new records.
+
+Redis keeps what was applied until ``trim`` is called; a stream that reaches ``max_records`` refuses appends
+(``when_full=refuse``: producers spool) or forgets its oldest records (``when_full=trim``), applied or not.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from urllib.parse import SplitResult, urlencode, urlunsplit
+
+import redis
+
+from tracking import redis_client
+from tracking.log.base import (
+    BEGINNING,
+    EventLog,
+    InvalidLogUrl,
+    LogReader,
+    LogUnavailable,
+    LogWriter,
+    OnAssigned,
+    OnRevoked,
+    Position,
+    Record,
+)
+from tracking.log.urls import DEFAULT_PARTITIONS, DEFAULT_TOPIC, MAX_PARTITIONS, Options
+
+log = logging.getLogger(__name__)
+
+TLS_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisAddress:
+    """Where the streams are and what they keep."""
+
+    redis_url: str = field(repr=False)
+    topic: str
+    partitions: int
+    keep_records: int
+    max_records: int
+    when_full: str
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether no command may touch two partitions."""
+        return redis_client.is_cluster(self.redis_url)
+
+    def stream(self, partition: int) -> str:
+        """Return the key of a partition's records."""
+        return f"rs:{{p{partition}}}:log:{self.topic}"
+
+    def lease(self, partition: int, group: str) -> str:
+        """Return the key that says which member of ``group`` reads a partition."""
+        return f"rs:{{p{partition}}}:lease:{self.topic}:{group}"
+
+    def members(self, group: str) -> str:
+        """Return the key of the living members of ``group``."""
+        return f"rs:{{members}}:{self.topic}:{group}"
+
+    @property
+    def partition_count(self) -> str:
+        """The key that holds the number of partitions the topic was made with."""
+        return f"rs:{{log}}:partitions:{self.topic}"
+
+
+def read_redis_url(parts: SplitResult) -> RedisAddress:
+    """Return the address in ``redis[s][+cluster]://[user:password@]host:port/db?options``.
+
+    Options: ``stream`` (name of the topic), ``partitions``, ``keep_records`` (kept after they were applied, each
+    partition), ``max_records`` (cap of each partition), ``when_full`` (refuse, trim), and redis-py's ``ssl_…``.
+    """
+    options = Options(parts)
+    found = {
+        "topic": options.topic("stream", DEFAULT_TOPIC),
+        "partitions": options.integer("partitions", DEFAULT_PARTITIONS["redis"], minimum=1, maximum=MAX_PARTITIONS),
+        "keep_records": options.integer("keep_records", 10_000, minimum=1, maximum=1_000_000_000),
+        "max_records": options.integer("max_records", 500_000, minimum=1, maximum=1_000_000_000),
+        "when_full": options.choice("when_full", "refuse", among=("refuse", "trim")),
+    }
+    tls = {name: value for name in TLS_OPTIONS if (value := options.text(name, ""))}
+    options.refuse_the_rest()
+    redis_url = urlunsplit(parts._replace(query=urlencode(tls)))
+    try:
+        redis_client.check_url(redis_url)
+    except redis_client.InvalidRedisUrl as error:
+        raise InvalidLogUrl(f"event log URL {options.safe_url!r}: {error}") from error
+    return RedisAddress(redis_url=redis_url, **found)  # type: ignore[arg-type]  # the dict mixes str and int
+
+
+class RedisStreamsLog(EventLog):
+    """One topic as streams of a Redis server or Cluster."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self.address = address
+        self.topic = address.topic
+        self.partitions = address.partitions
+
+    def __repr__(self) -> str:
+        return f"RedisStreamsLog({self.topic}, partitions={self.partitions})"
+
+    def writer(self) -> LogWriter:
+        """Return a writer."""
+        from tracking.log.redis_writer import RedisStreamsWriter
+
+        return RedisStreamsWriter(self.address)
+
+    def reader(self, group: str, *, on_assigned: OnAssigned, on_revoked: OnRevoked) -> LogReader:
+        """Return a reader that shares the partitions with its group by short leases."""
+        from tracking.log.redis_reader import RedisStreamsReader
+
+        return RedisStreamsReader(self.address, group, on_assigned, on_revoked)
+
+    def ensure_topic(self, *, timeout_s: float = 10.0) -> int:
+        """Fix the number of partitions when the topic is new; return it."""
+        with self._client(timeout_s) as client:
+            found = agree_on_partitions(client, self.address)
+        self.partitions = found
+        return found
+
+    def read_range(
+        self, partition: int, *, start: Position = BEGINNING, limit: int = 1_000, timeout_s: float = 10.0
+    ) -> list[Record]:
+        """Return up to ``limit`` records after ``start``."""
+        with self._client(timeout_s) as client:
+            entries: Any = client.xrange(self.address.stream(partition), min=f"({start}" if start else "-", count=limit)
+        return [to_record(partition, entry) for entry in entries]
+
+    def end_positions(self, *, timeout_s: float = 10.0) -> dict[int, Position]:
+        """Return the id of each partition's newest record."""
+        with self._client(timeout_s) as client:
+            return {
+                partition: last_position(client, self.address, partition)
+                for partition in range(agree_on_partitions(client, self.address))
+            }
+
+    def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:
+        """Forget what was applied longer ago than the newest ``keep_records`` of it."""
+        trimmed = 0
+        with self._client(timeout_s) as client:
+            for partition, position in applied.items():
+                first_kept = sequence(position) - self.address.keep_records + 1
+                if position and first_kept > 0:
+                    trimmed += int(
+                        client.xtrim(self.address.stream(partition), minid=f"{first_kept}-0", approximate=True)
+                    )
+        return trimmed
+
+    def sibling(self, suffix: str) -> RedisStreamsLog:
+        """Return the log of ``<topic>.<suffix>`` in the same Redis."""
+        return RedisStreamsLog(replace(self.address, topic=f"{self.topic}.{suffix}"))
+
+    @contextmanager
+    def _client(self, timeout_s: float) -> Iterator[redis.Redis]:
+        with unavailable():
+            client = redis_client.connect(self.address.redis_url, timeout_s=timeout_s)
+            try:
+                yield client
+            finally:
+                client.close()
+
+
+def agree_on_partitions(client: redis.Redis, address: RedisAddress) -> int:
+    """Return the number of partitions that all writers and readers of the topic use: the first one set."""
+    key = address.partition_count
+    if client.set(key, address.partitions, nx=True):
+        return address.partitions
+    found = int(client.get(key) or address.partitions)
+    if found != address.partitions:
+        log.warning(
+            "log.partitions_differ topic=%s url=%s redis=%s: the number in Redis counts",
+            address.topic, address.partitions, found,
+        )  # fmt: skip
+    return found
+
+
+def last_position(client: redis.Redis, address: RedisAddress, partition: int) -> Position:
+    """Return the id of the newest record, or the beginning when there is none."""
+    newest: Any = client.xrevrange(address.stream(partition), count=1)
+    return newest[0][0].decode() if newest else BEGINNING
+
+
+def to_record(partition: int, entry: tuple[bytes, Mapping[bytes, bytes]]) -> Record:
+    """Return a stream's entry as a record; its position is its own id."""
+    position = entry[0].decode()
+    fields = entry[1]
+    return Record(partition, position, fields[b"k"], fields[b"v"], int(position.partition("-")[2]))
+
+
+def sequence(position: Position) -> int:
+    """Return the number of the record in its partition; 0 before the first."""
+    return int(position.partition("-")[0] or "0")
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Turn what redis-py raises into ``LogUnavailable``."""
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise LogUnavailable(f"Redis: {error or type(error).__name__}") from error
