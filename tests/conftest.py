@@ -7,3 +7,5 @@ import tempfile
 
 os.environ.setdefault("RECSITE_SECRET_KEY", "only-for-tests-" + "x" * 50)
 os.environ.setdefault("RECSITE_DATA_DIR", tempfile.mkdtemp(prefix="recsite-tests-"))
+
+pytest_plugins = ["tests.services.fixtures"]

@@ -40,10 +40,7 @@ def event_log(request: pytest.FixtureRequest) -> Iterator[EventLog]:
 async def append_all(log: EventLog, records: list[tuple[bytes, bytes]]) -> None:
     writer = log.writer()
     await writer.start()
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not writer.is_ready:
-        assert time.monotonic() < give_up_at, "the writer never connected"
-        await asyncio.sleep(0.01)
+    assert await writer.wait_ready(timeout_s=PATIENCE_S), "the writer never connected"
     try:
         outcomes = await writer.append_many(records, timeout_s=PATIENCE_S)
     finally:
@@ -304,8 +301,7 @@ async def test_a_poll_returns_no_more_than_asked_for_from_a_partition(event_log,
 async def test_an_oversize_record_is_refused_and_the_rest_of_the_call_is_kept(event_log, start_worker):
     writer = event_log.writer()
     await writer.start()
-    while not writer.is_ready:
-        await asyncio.sleep(0.01)
+    assert await writer.wait_ready(timeout_s=PATIENCE_S)
     outcomes = await writer.append_many([(b"a", b"1"), (b"a", b"x" * 1_000_001), (b"a", b"2")], timeout_s=PATIENCE_S)
     await writer.close()
 
@@ -346,8 +342,7 @@ async def test_a_sibling_topic_is_apart(event_log):
 async def test_closing_a_writer_waits_for_what_is_on_its_way(event_log):
     writer = event_log.writer()
     await writer.start()
-    while not writer.is_ready:
-        await asyncio.sleep(0.01)
+    assert await writer.wait_ready(timeout_s=PATIENCE_S)
     appends = [asyncio.create_task(writer.append(b"k", b"v", timeout_s=PATIENCE_S)) for _ in range(50)]
     await asyncio.sleep(0)
     await writer.close()

@@ -82,6 +82,10 @@ class LogWriter(ABC):
         """Whether the log answered last time. A hint for status pages; ``append`` is the only proof."""
 
     @abstractmethod
+    async def wait_ready(self, *, timeout_s: float) -> bool:
+        """Wait until the log can be written to; False when ``timeout_s`` was not enough."""
+
+    @abstractmethod
     async def append_many(
         self, records: Sequence[tuple[bytes, bytes]], *, timeout_s: float
     ) -> list[LogUnavailable | None]:

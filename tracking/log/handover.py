@@ -16,7 +16,7 @@ import queue
 import threading
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tracking.log.base import LogUnavailable, LogWriter, oversize
@@ -100,6 +100,7 @@ class HandoverWriter(LogWriter):
         self._is_closed = False
         self._is_connected = False
         self._failure = "it has not been connected to yet"
+        self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._stop = threading.Event()
@@ -134,6 +135,13 @@ class HandoverWriter(LogWriter):
     @property
     def is_ready(self) -> bool:
         """Whether the log answered last time."""
+        return self._is_connected
+
+    async def wait_ready(self, *, timeout_s: float) -> bool:
+        """Wait for the thread to be connected."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._ready.wait()
         return self._is_connected
 
     async def append_many(
@@ -230,19 +238,27 @@ class HandoverWriter(LogWriter):
     def settle(self, pending: Pending, error: LogUnavailable | None) -> None:
         """Report the outcome of one record; the first report counts."""
         self._settled.append((pending, error))
-        if self._is_delivery_scheduled or self._loop is None:
-            return
-        self._is_delivery_scheduled = True
+        if not self._is_delivery_scheduled:
+            self._is_delivery_scheduled = True
+            self._on_loop(self._deliver)
+
+    def _on_loop(self, call: Callable[[], object]) -> None:
+        assert self._loop is not None, "start() sets the loop before the thread"
         # A closed loop: the program ended without close(), and nobody waits any more.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._deliver)
+            self._loop.call_soon_threadsafe(call)
+
+    def _note_connected(self, is_connected: bool) -> None:
+        if is_connected != self._is_connected:
+            self._is_connected = is_connected
+            self._on_loop(self._ready.set if is_connected else self._ready.clear)
 
     def _run(self) -> None:
         attempt = 0
         while not self._stop.is_set():
             try:
                 self._connect()
-                self._is_connected = True
+                self._note_connected(True)
                 attempt = 0
                 log.info("log.writer_connected name=%s", self._name)
                 self._pump()
@@ -254,7 +270,7 @@ class HandoverWriter(LogWriter):
                 log.exception("log.writer_failed name=%s", self._name)
                 self._lose_connection(LogUnavailable(f"the client library failed: {error!r}"))
             finally:
-                self._is_connected = False
+                self._note_connected(False)
                 self._disconnect(1.0)
             if not self._stop.is_set():
                 self._stop.wait(RECONNECT_BACKOFF_S[min(attempt, len(RECONNECT_BACKOFF_S) - 1)])
@@ -296,7 +312,7 @@ class HandoverWriter(LogWriter):
 
     def _lose_connection(self, error: LogUnavailable) -> None:
         self._failure = str(error)
-        self._is_connected = False
+        self._note_connected(False)
         self._fail_queued(error)
 
     def _fail_queued(self, error: LogUnavailable) -> None:

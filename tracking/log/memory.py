@@ -121,6 +121,10 @@ class MemoryWriter(LogWriter):
         """Whether appends would succeed."""
         return self._state.failure is None and not self._state.is_held
 
+    async def wait_ready(self, *, timeout_s: float) -> bool:
+        """Whether appends would succeed."""
+        return self.is_ready
+
     async def append_many(
         self, records: Sequence[tuple[bytes, bytes]], *, timeout_s: float
     ) -> list[LogUnavailable | None]:
