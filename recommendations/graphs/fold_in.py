@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from recommendations.graphs.builder import CONTRIB_DOMAIN, HIDDEN, IS_HIDDEN, GraphBuilder
 from recommendations.graphs.quantise import BITS, quantise_rows
+from recommendations.graphs.selection import best_of, padded_rows
 from recommendations.training.fitted import AlsFactors
 
 SOLVER_STEPS = 8  # overlap@20 with the exact solution .9993 at 6 and 1.000 at 8 (benchmarks/model.py)
@@ -56,7 +57,7 @@ def build_fold_in(
     Inputs (B requests, L interactions, E exclusions, C candidates; pad with item 0)
         ``item_index`` int64 [B, L] · ``weight``, ``age``, ``is_last`` float32 [B, L]: weight 0 pads, age 0
         is the newest, ``is_last`` is 1 on the last occurrence of an item · ``exclude`` int64 [B, E] ·
-        ``item_bias`` float32 [n_items], added to the scores, and for the CPU ``k`` int64 [1] and
+        ``item_bias`` float32 [n_rows], added to the scores, and for the CPU ``k`` int64 [1] and
         ``candidates`` int64 [C]: when C > 0, those items are scored and nothing else is read.
 
     Outputs
@@ -70,6 +71,7 @@ def build_fold_in(
     DynamicQuantizeLinear.
     """
     n_items = factors.item_factors.shape[0]
+    n_rows = padded_rows(n_items)
     rescored = min(rescored, n_items)
     g = GraphBuilder("fold_in")
     item_index = g.input("item_index", np.int64, ["B", "L"])
@@ -77,9 +79,10 @@ def build_fold_in(
     age = g.input("age", np.float32, ["B", "L"])
     is_last = g.input("is_last", np.float32, ["B", "L"])
     exclude = g.input("exclude", np.int64, ["B", "E"])
-    item_bias = g.input("item_bias", np.float32, [n_items])
+    item_bias = g.input("item_bias", np.float32, [n_rows])
 
-    whitened = whiten(factors.item_factors, factors.regularization)
+    whitened = np.zeros((n_rows, factors.item_factors.shape[1]), np.float32)
+    whitened[:n_items] = whiten(factors.item_factors, factors.regularization)
     rows = g.constant(whitened, "whitened")
     user = _solve(g, rows, item_index, weight, age, is_last, factors=factors, steps=steps)
 
@@ -168,7 +171,7 @@ def _best(
     target: Target,
 ) -> tuple[str, str]:
     """Score the catalogue coarsely, the best of it again in float32, and keep k."""
-    n_items = whitened.shape[0]
+    n_rows = whitened.shape[0]
     if target is Target.CPU:
         coded = quantise_rows(whitened)
         coarse = g.op(
@@ -178,7 +181,7 @@ def _best(
             g.constant(coded.scales, "scales"),
             domain=CONTRIB_DOMAIN,
             K=coded.columns,
-            N=n_items,
+            N=n_rows,
             bits=BITS,
             block_size=coded.block,
             accuracy_level=4,  # the row is rounded to 8 bits as well, each row with its own scales
@@ -189,7 +192,7 @@ def _best(
     biased = g.op("Add", coarse, item_bias)
     hidden = g.op("Expand", g.floats(float(HIDDEN)), g.op("Shape", exclude))
     masked = g.op("ScatterElements", biased, exclude, hidden, axis=1)
-    coarse_score, index = g.ops("TopK", masked, rescored, outputs=2, axis=-1)
+    coarse_score, index = best_of(g, masked, rescored, n_scores=n_rows)
     exact = _scores_of(g, rows, user, index)
     exact = g.op("Add", exact, g.op("Gather", item_bias, index, axis=0))
     is_hidden = g.op("Less", coarse_score, g.floats(float(IS_HIDDEN)))

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from recommendations.graphs.builder import GraphBuilder
 from recommendations.graphs.neighbours import add_up, keep_best
+from recommendations.graphs.ragged import blocks_of, ragged_rows
+from recommendations.graphs.selection import best_of, padded_rows
 from recommendations.training.fitted import SessionIndex
 
 
@@ -28,49 +30,56 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     occurrence of an item in the session, the only one that counts here. ``age`` is the number of interactions
     since; interactions of weight 0 are not there at all.
     """
-    n_items = sessions.postings.shape[0]
-    n_rows, max_length = sessions.session_items.shape
+    n_rows = padded_rows(sessions.postings.shape[0])
+    n_sessions = sessions.session_items.shape[0]
+    n_padded = padded_rows(n_sessions)
     g = GraphBuilder("session_knn")
     item_index = g.input("item_index", np.int64, ["L"])
     weight = g.input("weight", np.float32, ["L"])
     age = g.input("age", np.float32, ["L"])
     is_last = g.input("is_last", np.float32, ["L"])
     exclude = g.input("exclude", np.int64, ["E"])
-    hidden_bias = g.input("hidden_bias", np.float32, [n_items])
+    hidden_bias = g.input("hidden_bias", np.float32, [n_rows])
     k = g.input("k", np.int64, [1])
     candidates = g.input("candidates", np.int64, ["C"])
 
-    newest_first = _newest_first(n_rows)
-    postings = g.constant(_renumbered(sessions.postings, n_rows), "postings")
-    session_items = g.constant(sessions.session_items[newest_first].astype(np.int32), "session_items")
-    session_weights = g.constant(sessions.session_weights[newest_first].astype(np.float32), "session_weights")
+    newest_first = _newest_first(n_sessions)
+    postings = _renumbered(sessions.postings, n_sessions)
+    posting_rows = ragged_rows(g, postings, "posting")
+    posting_blocks = g.constant(blocks_of(postings, postings), "postings")
+    items_of = sessions.session_items[newest_first].astype(np.int32)
+    item_rows = ragged_rows(g, items_of, "session")
+    item_blocks = g.constant(blocks_of(items_of, items_of), "session_items")
+    weights = np.zeros(n_padded, np.float32)
+    weights[:n_sessions] = sessions.session_weights[newest_first]
+    session_weights = g.constant(weights, "session_weights")
     item_weights = g.constant(sessions.item_weights.astype(np.float32), "item_weights")
     flat, column_axis = g.ints(-1), g.ints(1)
 
     # 1. Similarity of each past session, and the best of them.
-    found = g.op("Gather", postings, item_index, axis=0)  # [L, m]
+    found = posting_rows.read(g, posting_blocks, posting_rows.places(g, item_index))  # [L, m]
     position = g.op("Exp", g.op("Mul", age, g.floats(-1.0 / sessions.position_decay)))
     shared_weight = g.op("Mul", g.op("Mul", weight, is_last), position)
     shared_weight = g.op("Expand", g.op("Unsqueeze", shared_weight, column_axis), g.op("Shape", found))
     overlap = g.op(
         "ScatterElements",
-        g.constant(np.zeros(n_rows, np.float32), "no_sessions"),
+        g.constant(np.zeros(n_padded, np.float32), "no_sessions"),
         g.op("Reshape", found, flat),
         g.op("Reshape", shared_weight, flat),
         axis=0,
         reduction="add",
     )
     similarity = g.op("Mul", overlap, session_weights)
-    kept = g.ints(min(sessions.neighbours, n_rows))
-    best_similarity, best_session = g.ops("TopK", similarity, kept, outputs=2, axis=-1)
-    items = g.op("Gather", session_items, best_session, axis=0)  # [neighbours, max_length]
+    kept = g.ints(min(sessions.neighbours, n_sessions))
+    best_similarity, best_session = best_of(g, similarity, kept, n_scores=n_padded)
+    items = item_rows.read(g, item_blocks, item_rows.places(g, best_session))  # [neighbours, max_length]
 
     # 2. What each shares with the prefix: exp((latest - n) / overlap_decay), and the last shared column.
     present = g.op("Cast", g.op("Greater", weight, g.floats(0.0)), to=1)
     freshness = g.op("Mul", present, g.op("Exp", g.op("Mul", age, g.floats(-1.0 / sessions.overlap_decay))))
     prefix = g.op(
         "ScatterElements",
-        g.constant(np.zeros(n_items, np.float32), "no_items"),
+        g.constant(np.zeros(n_rows, np.float32), "no_items"),
         item_index,
         freshness,
         axis=0,
@@ -78,7 +87,7 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     )
     shared = g.op("Gather", prefix, items, axis=0)
     latest = g.op("ReduceMax", shared, column_axis, keepdims=1)
-    columns = g.constant(np.arange(max_length, dtype=np.float32)[None], "columns")
+    columns = g.constant(np.arange(item_rows.n_columns, dtype=np.float32)[None], "columns")
     is_shared = g.op("Greater", shared, g.floats(0.0))
     star = g.op("ReduceMax", g.op("Where", is_shared, columns, g.floats(-1.0)), column_axis, keepdims=1)
 
@@ -88,15 +97,15 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     session_score = g.op("Mul", latest, g.op("Unsqueeze", best_similarity, column_axis))
     value = g.op("Mul", g.op("Mul", nearness, session_score), g.op("Gather", item_weights, items, axis=0))
     total = add_up(g, hidden_bias, g.op("Reshape", items, flat), g.op("Reshape", value, flat), exclude)
-    keep_best(g, total, k, candidates)
+    keep_best(g, total, k, candidates, n_rows=n_rows)
     return g.build()
 
 
-def _newest_first(n_rows: int) -> NDArray[np.int64]:
+def _newest_first(n_sessions: int) -> NDArray[np.int64]:
     """Row 0, the padding, then the sessions from the newest to the oldest."""
-    return np.concatenate([[0], np.arange(n_rows - 1, 0, -1)]).astype(np.int64)
+    return np.concatenate([[0], np.arange(n_sessions - 1, 0, -1)]).astype(np.int64)
 
 
-def _renumbered(postings: NDArray[np.int32], n_rows: int) -> NDArray[np.int32]:
+def _renumbered(postings: NDArray[np.int32], n_sessions: int) -> NDArray[np.int32]:
     """Postings under the new row numbers; padding stays 0."""
-    return np.where(postings > 0, n_rows - postings, 0).astype(np.int32)
+    return np.where(postings > 0, n_sessions - postings, 0).astype(np.int32)

@@ -18,7 +18,6 @@ from recommendations.inference.queries import (
     EMPTY_RESULT,
     HIDDEN,
     IS_HIDDEN,
-    PADDING_INDEX,
     BoolArray,
     FloatArray,
     RetrievalQuery,
@@ -77,8 +76,12 @@ class ModelSet:
             for name, array in arrays.items()
             if name.startswith(names.RANKING_PREFIX)
         }
-        self._no_bias = np.zeros(len(item_ids), np.float32)
-        self._no_bias[PADDING_INDEX] = HIDDEN
+        # Graphs fill their tables up to whole groups; those rows are hidden like the padding item.
+        n_rows = {source.n_rows for source in sources}
+        if len(n_rows) != 1 or min(n_rows) < len(item_ids):
+            raise ModelUnavailable(f"the graphs have {sorted(n_rows)} rows for {len(item_ids)} items; export again")
+        self._n_rows = n_rows.pop()
+        self._no_bias = self._filled_up(np.zeros(len(item_ids), np.float32))
         # id of the caller's array -> (that array, kept alive so that its id stays its own; bias; hidden).
         self._biases: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
 
@@ -204,8 +207,10 @@ class ModelSet:
         if allowed is not None:
             if allowed.shape != (self.n_items,):
                 raise InvalidQuery(field="allowed", reason=f"has shape {allowed.shape}, not ({self.n_items},)")
-            bias = np.where(allowed, bias, HIDDEN)
-            hidden = np.where(allowed, hidden, HIDDEN)
+            forbidden = np.flatnonzero(~allowed)
+            bias, hidden = bias.copy(), hidden.copy()
+            bias[forbidden] = HIDDEN
+            hidden[forbidden] = HIDDEN
         return bias, hidden
 
     def _prepared_bias(self, item_bias: FloatArray | None) -> tuple[FloatArray, FloatArray]:
@@ -219,15 +224,19 @@ class ModelSet:
         if np.isnan(item_bias).any() or np.isposinf(item_bias).any():
             raise InvalidQuery(field="item_bias", reason="holds a value that is not a finite number")
         hides = item_bias <= IS_HIDDEN
-        bias = np.where(hides, HIDDEN, item_bias).astype(np.float32)
-        bias[PADDING_INDEX] = HIDDEN
-        hidden = np.where(hides, HIDDEN, np.float32(0.0)).astype(np.float32)
-        hidden[PADDING_INDEX] = HIDDEN
+        bias = self._filled_up(np.where(hides, HIDDEN, item_bias))
+        hidden = self._filled_up(np.where(hides, HIDDEN, np.float32(0.0)))
         # A plain dict under the GIL: two threads may prepare the same array once each, which is harmless.
         while len(self._biases) >= _BIASES_KEPT:
             self._biases.pop(next(iter(self._biases), 0), None)
         self._biases[id(item_bias)] = (item_bias, bias, hidden)
         return bias, hidden
+
+    def _filled_up(self, bias: FloatArray) -> FloatArray:
+        """Return a bias for every row of the graphs; the padding item and rows beyond the items are hidden."""
+        filled = np.full(self._n_rows, HIDDEN, np.float32)
+        filled[1 : len(bias)] = bias[1:]
+        return filled
 
 
 def _load_source(folder: Path, name: str, entry: names.SourceEntry) -> Source:

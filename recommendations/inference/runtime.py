@@ -41,7 +41,7 @@ class GraphSession:
         self._session = session
         self._path = path
         self.provider: Provider = "cuda" if session.get_providers()[0] == CUDA_PROVIDER else "cpu"
-        self.input_names = frozenset(value.name for value in session.get_inputs())
+        self.input_shapes: dict[str, list[int | str]] = {v.name: v.shape for v in session.get_inputs()}
 
     def run(self, feeds: Feeds) -> list[NDArray[Any]]:
         """Return every output for one set of inputs.

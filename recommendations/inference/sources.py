@@ -25,7 +25,7 @@ class Question:
 
     Attributes
     ----------
-    item_bias, hidden_bias : float32, shape (n_items,)
+    item_bias, hidden_bias : float32, shape (n_rows,)
         Added to scores that are comparable with it; 0 or ``HIDDEN``, for sums of neighbours.
     exclude : int64, shape (E,), E ≥ 1
         Padded with item 0.
@@ -45,6 +45,7 @@ class Source(Protocol):
     """One candidate source."""
 
     name: str
+    n_rows: int
 
     def retrieve(self, question: Question) -> SourceResult:
         """Return the best items of this source."""
@@ -56,6 +57,7 @@ class SparseSource:
 
     def __init__(self, name: str, session: GraphSession, *, last_n: int) -> None:
         self.name = name
+        self.n_rows = int(session.input_shapes["hidden_bias"][0])
         self._session = session
         self._last_n = last_n
 
@@ -68,12 +70,15 @@ class SparseSource:
             "age": prefix.age,
             "exclude": question.exclude,
             "hidden_bias": question.hidden_bias,
-            "k": np.array([question.k], np.int64),
+            # With candidates, the best of the catalogue are computed and not looked at: ask for one.
+            "k": np.array([1 if len(question.candidates) else question.k], np.int64),
             "candidates": question.candidates,
         }
-        if "is_last" in self._session.input_names:
+        if "is_last" in self._session.input_shapes:
             feeds["is_last"] = prefix.is_last
-        index, score = self._session.run(feeds)
+        index, score, given_score = self._session.run(feeds)
+        if len(question.candidates):
+            index, score = question.candidates, given_score
         return result_of(index, score, question, least=np.float32(0.0))
 
 
@@ -82,6 +87,7 @@ class FoldInSource:
 
     def __init__(self, name: str, session: GraphSession, *, last_n: int) -> None:
         self.name = name
+        self.n_rows = int(session.input_shapes["item_bias"][0])
         self._session = session
         self._last_n = last_n
 
