@@ -1,9 +1,9 @@
 """ALS as one graph: solve the shopper's factor from the newest interactions, score all items, keep the best.
 
-With Z = Y·R and R·Rᵀ = (YᵀY + λI)⁻¹ ("whitened" item factors) the normal equations of implicit-feedback ALS
-become (I + ZgᵀWZg) x = Zgᵀ(1 + r) over the few items g of the session, and the scores are Z·x: the same
-answer, but one matrix serves both the gather and the scoring, and conjugate gradients need six steps instead
-of ten, because the identity is the perfect preconditioner for the other million items.
+With Z = Y·R and R·Rᵀ = (YᵀY + λI)⁻¹ ("whitened" item factors) the normal equations of implicit-feedback ALS become (I
++ ZgᵀWZg) x = Zgᵀ(1 + r) over the few items g of the session, and the scores are Z·x: the same answer, but one matrix
+serves both the gather and the scoring, and conjugate gradients need half of the steps, because the identity is the
+perfect preconditioner for the other million items.
 
 References
 ----------
@@ -23,7 +23,9 @@ from recommendations.graphs.quantise import BITS, quantise_rows
 from recommendations.graphs.selection import best_of, padded_rows
 from recommendations.training.fitted import AlsFactors
 
-SOLVER_STEPS = 8  # overlap@20 with the exact solution .9993 at 6 and 1.000 at 8 (benchmarks/model.py)
+MOST_SOLVER_STEPS = 32
+_SOLVED = 1e-4
+_SAMPLED_SESSIONS = 48
 RESCORED = 200  # best items by the coarse scores that are scored again in float32
 
 
@@ -49,8 +51,40 @@ def whiten(item_factors: NDArray[np.float32], regularization: float) -> NDArray[
     return np.linalg.solve(lower, factors.T).T.astype(np.float32)
 
 
+def solver_steps(whitened: NDArray[np.float32], *, alpha: float, length: int, seed: int = 0) -> int:
+    """Return how many steps of conjugate gradients these factors need for four right digits of the scores.
+
+    Each step costs 15 µs a request, and how many are needed depends on λ, α and on how rare the items of a session
+    are: 5 for α = 2 and ten items, 12 for α = 40. So it is measured on sessions of items drawn evenly and on
+    sessions of popular ones, and rounded up by one (benchmarks/model.py).
+    """
+    rng = np.random.default_rng(seed)
+    n_items = len(whitened)
+    sessions = [rng.integers(min(1, n_items - 1), n_items, length) for _ in range(_SAMPLED_SESSIONS)]
+    sessions += [(n_items ** rng.random(length)).astype(np.int64) % n_items for _ in range(_SAMPLED_SESSIONS)]
+    return 1 + max(_steps_for(whitened[items].astype(np.float64), alpha) for items in sessions)
+
+
+def _steps_for(gathered: NDArray[np.float64], alpha: float) -> int:
+    """Return the steps after which the solution for these items is right to ``_SOLVED``."""
+    target = (1 + alpha) * gathered.sum(axis=0)
+    system = np.eye(gathered.shape[1]) + alpha * gathered.T @ gathered
+    exact = np.linalg.solve(system, target)
+    solution = np.zeros_like(target)
+    residual = direction = target
+    for step in range(1, MOST_SOLVER_STEPS):
+        applied = system @ direction
+        length = (residual @ residual) / max(direction @ applied, 1e-30)
+        solution = solution + length * direction
+        if np.linalg.norm(solution - exact) <= _SOLVED * np.linalg.norm(exact):
+            return step
+        previous, residual = residual, residual - length * applied
+        direction = residual + (residual @ residual) / max(previous @ previous, 1e-30) * direction
+    return MOST_SOLVER_STEPS - 1
+
+
 def build_fold_in(
-    factors: AlsFactors, *, target: Target = Target.CPU, steps: int = SOLVER_STEPS, rescored: int = RESCORED
+    factors: AlsFactors, *, target: Target = Target.CPU, steps: int | None = None, rescored: int = RESCORED
 ) -> onnx.ModelProto:
     """Build the fold-in graph of one set of item factors.
 
@@ -73,6 +107,10 @@ def build_fold_in(
     n_items = factors.item_factors.shape[0]
     n_rows = padded_rows(n_items)
     rescored = min(rescored, n_items)
+    whitened = np.zeros((n_rows, factors.item_factors.shape[1]), np.float32)
+    whitened[:n_items] = whiten(factors.item_factors, factors.regularization)
+    if steps is None:
+        steps = solver_steps(whitened[:n_items], alpha=factors.alpha, length=factors.last_n)
     g = GraphBuilder("fold_in")
     item_index = g.input("item_index", np.int64, ["B", "L"])
     weight = g.input("weight", np.float32, ["B", "L"])
@@ -81,8 +119,6 @@ def build_fold_in(
     exclude = g.input("exclude", np.int64, ["B", "E"])
     item_bias = g.input("item_bias", np.float32, [n_rows])
 
-    whitened = np.zeros((n_rows, factors.item_factors.shape[1]), np.float32)
-    whitened[:n_items] = whiten(factors.item_factors, factors.regularization)
     rows = g.constant(whitened, "whitened")
     user = _solve(g, rows, item_index, weight, age, is_last, factors=factors, steps=steps)
 
