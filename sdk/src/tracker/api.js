@@ -8,7 +8,7 @@ import { watchDataLayer, watchMarkup, watchPages } from './sources.js';
 import { page, track, use } from './track.js';
 
 const identify = (id, token, traits) => {
-  if (setUser(String(id), token)) return track('identify', { user_id: String(id), traits });
+  if (setUser(String(id), token)) return track('identify', { user_id: String(id), token, traits });
 };
 
 const consent = (choice) => {
@@ -37,7 +37,7 @@ const id = () =>
       }
     : {};
 
-const on = (name, listener) => addEventListener('rec:' + name, (event) => listener(event.detail));
+const on = (name, listener) => addEventListener('rec:' + name, (/** @type {CustomEvent} */ event) => listener(event.detail));
 
 /** Log out: what is queued still belongs to the user who leaves. */
 const reset = () => {

@@ -8,17 +8,14 @@ const KEPT = 100;
 export const attribute = (name, params) => {
   const items = params.items;
   if (!Array.isArray(items) || name === 'view_item_list') return;
-  const clicked = (read('rec_clicked') || []).filter((click) => Date.now() - click[3] < WINDOW_MS);
+  const clicked = (read('rec_clicked') || []).filter((click) => Date.now() - click[2] < WINDOW_MS);
   for (const item of items) {
     const recId = item.rec_id || params.rec_id;
     if (name === 'select_item') {
-      if (recId) clicked.push([item.item_id, recId, params.item_list_id, Date.now()]);
+      if (recId) clicked.push([item.item_id, recId, Date.now()]);
     } else if (!recId) {
       const [click] = clicked.filter((each) => each[0] === item.item_id).slice(-1);
-      if (click) {
-        item.rec_id = click[1];
-        item.item_list_id = item.item_list_id || click[2];
-      }
+      if (click) item.rec_id = click[1];
     }
   }
   if (name === 'select_item') write('rec_clicked', clicked.slice(-KEPT));

@@ -20,7 +20,7 @@ export const isDenied = () => state === 'denied';
 export const decide = (choice) => {
   if (isForbidden) return false;
   if (!/^(granted|pending|denied)$/.test(choice)) {
-    throw TypeError(`rec: consent '${choice}' is not granted, pending or denied`);
+    throw TypeError(`'${choice}' is not granted, pending or denied`);
   }
   state = choice;
   attempt(() => (choice === 'pending' ? localStorage.removeItem(STORED) : localStorage.setItem(STORED, choice)));

@@ -14,24 +14,29 @@ const BATCH_EVENTS = 20;
 const BATCH_BYTES = 48e3; // browsers let 64 KiB of keepalive requests and beacons be in flight together
 const TIMEOUT_MS = 1e4;
 const LONGEST_WAIT_MS = 3e5;
-const LONGEST_HOLD_MS = 36e5;
+const LONGEST_HOLD_MS = 36e5; // whatever the server or a wrong clock says
 const TRIES = 10;
 
 let timer;
 let timerAt = 0;
 let isSending = false;
 let failures = 0;
-let retryAt = 0; // our own back-off
+let retryAt = 0;
 
-/** Return until when the server asked every page of this shop to be quiet (Retry-After). */
-const heldUntil = () => {
-  const until = read('rec_hold') || 0;
-  return until - Date.now() < LONGEST_HOLD_MS ? until : 0; // a wrong clock must not silence us for ever
+/** Return how long to be quiet: one back-off for all pages of the shop, so that a new page is no new storm. */
+const quietMs = () => {
+  const ms = (read('rec_retry') || retryAt) - Date.now();
+  return ms > 0 && ms < LONGEST_HOLD_MS ? ms : 0;
+};
+
+const backOff = (ms) => {
+  retryAt = ms && Date.now() + ms;
+  write('rec_retry', retryAt);
 };
 
 /** Send after `ms`, or when back-off allows. */
 export const arm = (ms) => {
-  const at = Math.max(Date.now() + ms, retryAt, heldUntil());
+  const at = Date.now() + Math.max(ms, quietMs());
   if (timer && timerAt <= at) return;
   clearTimeout(timer);
   timerAt = at;
@@ -49,9 +54,9 @@ const envelope = (batch) => {
     user_id: u,
     user_token: u && u === id ? token : undefined,
     ctx: {
-      ref: document.referrer,
+      ref: document.referrer.slice(0, 2e3),
       lang: navigator.language,
-      tz: attempt(() => Intl.DateTimeFormat().resolvedOptions().timeZone),
+      tz: Intl.DateTimeFormat().resolvedOptions().timeZone,
       vw: innerWidth,
       bot: navigator.webdriver || undefined,
       lib: 'rec.js/' + VERSION,
@@ -76,7 +81,7 @@ export const flush = async () => {
   clearTimeout(timer);
   timer = 0;
   if (isSending || !all().length || !isGranted()) return;
-  if (heldUntil() > Date.now()) return arm(0);
+  if (quietMs()) return arm(0);
   isSending = true;
   const batch = nextBatch(all());
   let response;
@@ -95,15 +100,15 @@ export const flush = async () => {
   }
   isSending = false;
   const status = response?.status || 0;
-  if (!status || status === 408 || status === 429 || status > 499) {
-    const holdMs = 1e3 * +(response?.headers.get('Retry-After') || 0);
-    if (holdMs > 0) write('rec_hold', Date.now() + Math.min(holdMs, LONGEST_HOLD_MS - 1));
-    failures++;
-    retryAt = Date.now() + Math.max(holdMs || 0, Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures) * (0.5 + Math.random()));
+  if ([0, 408, 429].includes(status) || status > 499) {
+    const askedMs = 1e3 * Number(response?.headers.get('Retry-After')) || 0;
+    const ownMs = Math.min(LONGEST_WAIT_MS, 500 * 2 ** ++failures) * (0.5 + Math.random());
+    backOff(Math.min(Math.max(askedMs, ownMs), LONGEST_HOLD_MS - 1));
     if (failures < TRIES) arm(0);
     return;
   }
-  failures = retryAt = 0;
+  failures = 0;
+  backOff(0);
   drop(batch);
   if (reply?.anonymous_id && batch[0].a === anonymous()) adoptAnonymous(reply.anonymous_id);
   const refused = reply?.error ? [reply] : reply?.rejected || [];
@@ -111,7 +116,7 @@ export const flush = async () => {
     console.warn('rec: events refused', refused);
     announce('reject', refused);
   }
-  if (all().length) arm(0);
+  arm(0);
 };
 
 const beacon = (batch) => {
@@ -124,7 +129,7 @@ const beacon = (batch) => {
 
 /** The page goes away: send a copy of everything, unless the server asked for quiet, and leave the rest to the next page. */
 const leave = () => {
-  if (isGranted() && heldUntil() < Date.now()) {
+  if (isGranted() && !quietMs()) {
     for (let rest = all(); rest.length; ) {
       const batch = nextBatch(rest);
       attempt(() => beacon(batch));
@@ -140,8 +145,8 @@ export const startDelivery = () => {
   addEventListener('pageshow', (event) => event.persisted && (reclaim(), arm(0)));
   document.addEventListener('visibilitychange', flush);
   addEventListener('online', () => {
-    failures = retryAt = 0;
-    adopt();
+    failures = 0;
+    backOff(0);
     arm(0);
   });
   adopt();

@@ -12,7 +12,7 @@ const IDLE_MS = 18e5; // 30 minutes, as in GA4
 const LONGEST_MS = 864e5;
 
 let anonymousId;
-let user;
+let user = {};
 let session;
 
 /** Return the anonymous id, made at first use; undefined without consent. */
@@ -29,14 +29,15 @@ export const adoptAnonymous = (id) => {
   write('rec_aid', id);
 };
 
-/** Return `{id, token}` of the identified user, or an empty object. It ends with the tab or with `reset`. */
-export const currentUser = () => user || (user = read('rec_user', 'sessionStorage') || {});
+/** Return `{id, token}` of the identified user, or an empty object; a page knows only what it was told. */
+export const currentUser = () => user;
 
-/** Remember the user; return whether it is another one than before. */
+/** Take the user for this page; return whether the session did not know it yet. The token is never stored. */
 export const setUser = (id, token) => {
-  const isNew = currentUser().id !== id;
   user = { id, token };
-  write('rec_user', user, 'sessionStorage');
+  const isNew = touchSession().user !== id;
+  session.user = id;
+  write('rec_session', session);
   return isNew;
 };
 
@@ -55,10 +56,8 @@ export const touchSession = () => {
 
 /** Forget user, anonymous id and session: the next event comes from a stranger. */
 export const forget = () => {
-  anonymousId = user = session = undefined;
-  remove('rec_aid');
-  remove('rec_session');
-  remove('rec_clicked');
-  remove('rec_user', 'sessionStorage');
+  anonymousId = session = undefined;
+  user = {};
+  ['rec_aid', 'rec_session', 'rec_clicked'].forEach((key) => remove(key));
   document.cookie = 'rec_aid=;path=/;max-age=0';
 };

@@ -5,8 +5,12 @@ const tag = /** @type {HTMLScriptElement | null} */ (
   document.currentScript || document.querySelector('script[data-key]')
 );
 
-/** Return the option `data-<name>` of the script tag. */
-export const option = (name, fallback = '') => tag?.dataset[name] ?? fallback;
+/**
+ * Return the option `data-<name>` of the script tag.
+ * @param {string} name
+ * @param {string} [fallback]
+ */
+export const option = (name, fallback) => tag?.dataset[name] ?? fallback;
 
 /** Address before `/v1/…`: `data-host`, else where the script came from. */
 export const HOST = option('host', new URL(tag?.src || '/', location.href).origin);

@@ -26,13 +26,9 @@ export const all = () => entries;
 /** Store the queue as it is now; `time` 0 releases it to any page. */
 export const save = (time = Date.now()) => {
   clearTimeout(beat);
-  if (!entries.length) {
-    remove(OWN);
-    isStored = 0;
-    return;
-  }
-  isStored = write(OWN, { time, entries });
-  if (time) beat = setTimeout(save, BEAT_MS);
+  isStored = entries.length && write(OWN, { time, entries });
+  if (!isStored) remove(OWN);
+  else if (time) beat = setTimeout(save, BEAT_MS);
 };
 
 /** Add entries; over the caps impressions go first, then the oldest, purchases never. */

@@ -1,5 +1,5 @@
 /** Where events come from without a call: navigation, `data-rec-event` in markup, GA4's dataLayer. */
-import { attempt, option, whenActive } from './page.js';
+import { attempt, option } from './page.js';
 import { page, track } from './track.js';
 
 /** GA4's e-commerce events, as pushed by gtag or a tag manager. */
@@ -9,7 +9,7 @@ const GA4 = /^((add_to|remove_from|view)_cart|(view|select)_item(_list)?|add_to_
 export const watchPages = () => {
   // A single-page router sets the title after the address.
   const later = () => setTimeout(page);
-  whenActive(() => page());
+  page();
   if (window.navigation) {
     navigation.addEventListener('currententrychange', later);
   } else {
@@ -32,7 +32,9 @@ export const watchMarkup = () => {
       type,
       (event) => {
         // Inside a widget's shadow tree the event's own target is hidden from the document.
-        const element = /** @type {HTMLElement} */ (event.composedPath()[0]).closest?.('[data-rec-event]');
+        const element = /** @type {HTMLElement} */ (
+          /** @type {Element} */ (event.composedPath()[0]).closest?.('[data-rec-event]')
+        );
         if (element && (element.tagName === 'FORM') === (type === 'submit')) {
           track(element.dataset.recEvent, attempt(() => JSON.parse(element.dataset.recParams), {}));
         }
@@ -44,7 +46,7 @@ export const watchMarkup = () => {
 
 /** Read GA4 e-commerce pushes, past and future, so that a shop with GA4 needs no new code. */
 export const watchDataLayer = () => {
-  if (option('datalayer', '-') === '-') return;
+  if (option('datalayer') === undefined) return;
   const layer = (window.dataLayer = window.dataLayer || []);
   const take = (entry) =>
     attempt(() => {

@@ -4,7 +4,7 @@ import { isDenied } from './consent.js';
 import { arm } from './delivery.js';
 import { anonymous, currentUser, touchSession } from './identity.js';
 import { uuid7 } from './ids.js';
-import { announce, option, whenActive } from './page.js';
+import { attempt, whenActive } from './page.js';
 import { all, push } from './queue.js';
 
 const BATCH_EVENTS = 20;
@@ -13,6 +13,8 @@ const LARGEST = 32e3; // characters of one event; the server counts bytes and ha
 /** Sent at once: what changes the shopper's lists, and what must not be lost. */
 const AT_ONCE = /^(view_item|select_item|identify|purchase|refund|(add_to|remove_from|view)_cart)$/;
 
+const NUMBERS = /^(price|discount|quantity|index|value|tax|shipping)$/;
+
 const hooks = [];
 let lastPage;
 let pageViewId = uuid7();
@@ -20,11 +22,18 @@ let pageViewId = uuid7();
 /** Register a function that sees every event before it is queued; `false` drops the event. */
 export const use = (hook) => hooks.push(hook);
 
+/** Forgive what GA4 forgives: amounts as text, ids as numbers, fields that are null or empty. */
+const tidy = (key, value) => {
+  if (value === null || value === '') return undefined;
+  if (NUMBERS.test(key) && !isNaN(value)) return +value;
+  return /_id$/.test(key) && typeof value === 'number' ? String(value) : value;
+};
+
 /** Queue one event and return its id; undefined when the shopper denied consent. */
 export const track = (name, params) => {
   if (isDenied()) return;
   const id = uuid7();
-  const copy = JSON.parse(JSON.stringify(params || {})); // the caller may change its object before we send
+  const copy = JSON.parse(JSON.stringify(params || {}), tidy); // the caller may change its object before we send
   whenActive(() => {
     const session = touchSession();
     attribute(name, copy);
@@ -35,24 +44,22 @@ export const track = (name, params) => {
       session_id: session.id,
       session_number: session.n,
       page_view_id: pageViewId,
-      url: location.href,
+      url: location.href.slice(0, 2e3),
       params: copy,
     };
-    if (hooks.some((hook) => hook(event) === false)) return;
-    if (JSON.stringify(event).length > LARGEST) throw RangeError(`rec: event '${name}' is larger than 32 kB`);
+    if (hooks.some((hook) => attempt(() => hook(event)) === false)) return;
+    if (JSON.stringify(event).length > LARGEST) throw RangeError(`'${name}' is over 32 kB`);
     push({ e: event, a: anonymous(), u: currentUser().id });
     arm(AT_ONCE.test(name) || all().length >= BATCH_EVENTS ? 0 : BATCH_MS);
-    announce('track', event);
   });
   return id;
 };
 
 /** Count a page view; the same address again counts only when `params` say that it is a new page. */
 export const page = (params) => {
-  const address = location.pathname + location.search + (option('hash') ? location.hash : '');
+  const address = location.pathname + location.search;
   if (!params && address === lastPage) return;
-  const from = lastPage ? location.origin + lastPage : document.referrer;
   if (lastPage) pageViewId = uuid7();
   lastPage = address;
-  return track('page_view', { page_title: document.title, page_referrer: from, ...params });
+  return track('page_view', { page_title: document.title.slice(0, 500), ...params });
 };

@@ -1,30 +1,28 @@
 /** Small builders for the widget's markup; text and checked addresses only, never HTML. */
 
-/** Return an element with these attributes (null and undefined are left out) and children. */
-export const element = (tag, attributes, ...children) => {
+/** Return an element that `::part(part)` styles, with children; falsy children are left out. */
+export const element = (tag, part, ...children) => {
   const node = document.createElement(tag);
-  for (const name in attributes) {
-    if (attributes[name] != null) node.setAttribute(name, attributes[name]);
-  }
-  node.append(...children.filter((child) => child != null));
+  node.setAttribute('part', part);
+  node.append(...children.filter(Boolean));
   return node;
 };
 
-/** Return `address` when it is http(s), else undefined: `javascript:` in a catalogue must stay text. */
+/** Return `address` when it is http(s), else an empty text: `javascript:` in a catalogue must do nothing. */
 export const webAddress = (address) => {
   try {
-    const url = new URL(address, location.href);
-    return /^https?:$/.test(url.protocol) ? url.href : undefined;
+    const { href } = new URL(address || 'none:', location.href);
+    return /^https?:/.test(href) ? href : '';
   } catch {
-    return undefined;
+    return '';
   }
 };
 
-/** Return an amount as the page's language writes it; without a known currency, as a plain number. */
+/** Return an amount as the page's language writes it; without an amount or a known currency, as it is. */
 export const money = (amount, currency, language) => {
   try {
-    return new Intl.NumberFormat(language || undefined, { style: 'currency', currency }).format(amount);
+    return amount && new Intl.NumberFormat(language, { style: 'currency', currency }).format(amount);
   } catch {
-    return String(amount);
+    return amount;
   }
 };

@@ -8,46 +8,50 @@ import { liveUrl, shopper } from './request.js';
 
 const HIDDEN_MS = 3e4;
 const LONGEST_WAIT_MS = 6e4;
-const POLICY = 1008;
-const TOO_LARGE = 1009;
+const REFUSED = [1008, 1009]; // policy, size: asking again cannot help
 
-/** Widgets by placement; the first widget of a placement gets its updates. */
-const widgets = new Map();
+const widgets = new Set();
 let socket;
 let failures = 0;
 let timer;
-let isRefused = false;
 
-const say = (message) => socket?.readyState === 1 && socket.send(JSON.stringify(message));
+const later = (fn, ms) => {
+  clearTimeout(timer);
+  timer = setTimeout(fn, ms);
+};
 
 const subscribe = () => {
-  const all = [...widgets.values()];
+  const all = [...widgets];
   say({
     type: 'subscribe',
     placements: all.map((widget) => widget._wish()),
-    cart: all.map((widget) => widget._cart()).find((cart) => cart),
+    cart: all.flatMap((widget) => widget._cart()),
     seen: Object.fromEntries(all.map((widget) => [widget._wish().placement, widget._result?.rec_id])),
   });
 };
 
+const say = (message) => socket.readyState === 1 && socket.send(JSON.stringify(message));
+
 const open = () => {
-  clearTimeout(timer);
-  if (socket || isRefused || !widgets.size || document.hidden || !shopper().anonymous_id) return;
-  const mine = (socket = new WebSocket(liveUrl || rec.host.replace(/^http/, 'ws') + '/v1/live'));
+  if (socket) return subscribe();
+  if (!widgets.size || document.hidden || !shopper().anonymous_id) return;
+  const mine = (socket = new WebSocket(liveUrl || rec.host.replace('http', 'ws') + '/v1/live'));
   mine.onopen = () => {
-    say({ type: 'hello', key: rec.key, ...shopper() });
+    say({ type: 'hello', ...shopper() });
     subscribe();
   };
   mine.onmessage = ({ data }) => {
-    const message = JSON.parse(data);
-    if (message.type === 'ready') failures = 0;
-    for (const result of message.results || []) widgets.get(result.placement)?._update(result);
+    failures = 0;
+    for (const result of JSON.parse(data).results || []) {
+      // Of two live widgets with one placement the first is updated.
+      [...widgets].find((widget) => widget._wish().placement === result.placement)?._update(result);
+    }
   };
   mine.onclose = ({ code }) => {
     if (socket !== mine) return;
     socket = undefined;
-    isRefused = code === POLICY || code === TOO_LARGE;
-    timer = setTimeout(open, Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures++) * (0.5 + Math.random()));
+    if (REFUSED.includes(code)) widgets.clear();
+    later(open, Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures++) * (0.5 + Math.random()));
   };
 };
 
@@ -58,25 +62,20 @@ const close = () => {
   old?.close();
 };
 
-/** Keep this widget's list fresh. */
+/** Keep this widget's list fresh; widgets of one reply join with one message. */
 export const join = (widget) => {
-  const { placement } = widget._wish();
-  if (widgets.has(placement) && widgets.get(placement) !== widget) return;
-  widgets.set(placement, widget);
-  clearTimeout(timer);
-  timer = setTimeout(() => (socket ? subscribe() : open())); // widgets of one reply join with one message
+  widgets.add(widget);
+  if (socket || !failures) later(open); // else a reconnect is on its way
 };
 
 /** Stop; the last one closes the socket. */
-export const part = (widget) => {
-  for (const [placement, each] of widgets) if (each === widget) widgets.delete(placement);
+export const leave = (widget) => {
+  widgets.delete(widget);
   if (!widgets.size) close();
 };
 
 addEventListener('pagehide', close);
 addEventListener('pageshow', open);
-document.addEventListener('visibilitychange', () => {
-  clearTimeout(timer);
-  if (document.hidden) timer = setTimeout(close, HIDDEN_MS);
-  else open();
-});
+document.addEventListener('visibilitychange', () =>
+  later(document.hidden ? close : open, document.hidden ? HIDDEN_MS : 0),
+);

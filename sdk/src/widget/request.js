@@ -6,19 +6,17 @@ let waiting = [];
 /** Address of the live socket when the server names one. */
 export let liveUrl;
 
+/** Run now, or once `type` happens. */
+const when = (isTrue, type, fn) => (isTrue ? fn() : addEventListener(type, fn, { once: true }));
+
 /** Run when the tracker is there. */
-export const whenReady = (fn) =>
-  window.rec?.version ? fn() : addEventListener('rec:ready', () => fn(), { once: true });
+export const whenReady = (fn) => when(window.rec?.version, 'rec:ready', fn);
 
 /** Run when the page is parsed: then all its widgets are known. */
-const whenParsed = (fn) =>
-  document.readyState === 'loading' ? document.addEventListener('DOMContentLoaded', fn, { once: true }) : fn();
+const whenParsed = (fn) => when(document.readyState !== 'loading', 'DOMContentLoaded', fn);
 
-/** Return who asks: what the API accepts of `rec.id()`. */
-export const shopper = () => {
-  const { session_id, ...who } = window.rec.id();
-  return who;
-};
+/** Return the key and who asks: what the API accepts of `rec.id()`. */
+export const shopper = () => ({ key: rec.key, ...rec.id(), session_id: undefined });
 
 const send = async () => {
   const batch = waiting;
@@ -31,30 +29,29 @@ const send = async () => {
       credentials: who.anonymous_id ? 'include' : 'omit',
       signal: AbortSignal.timeout(TIMEOUT_MS),
       body: JSON.stringify({
-        key: rec.key,
         ...who,
         placements: batch.map(({ wish }) => wish),
-        cart: batch.find(({ cart }) => cart)?.cart,
-        url: location.href,
+        cart: batch.flatMap(({ cart }) => cart),
+        url: location.href.slice(0, 2e3),
         lang: document.documentElement.lang || navigator.language,
       }),
     });
     const reply = await response.json();
-    if (!response.ok) throw Error(`rec: ${response.status} ${reply.error}: ${reply.message}`);
+    if (!response.ok) throw Error(reply.message);
     liveUrl = reply.live_url;
     batch.forEach(({ resolve }, i) => resolve(reply.results[i]));
   } catch (error) {
-    batch.forEach(({ reject }) => reject(error));
+    batch.forEach(({ resolve }) => resolve({ items: [], error }));
   }
 };
 
 /**
- * Ask for one list and resolve with its result `{placement, rec_id, items, …}`.
+ * Ask for one list and resolve with its result `{placement, rec_id, items, …}`, or with `{items: [], error}`.
  * @param {{placement: string, limit?: number, context_items?: string[]}} wish
  * @param {string[]} [cart] item ids in the cart
  */
-export const ask = (wish, cart) =>
-  new Promise((resolve, reject) => {
+export const ask = (wish, cart = []) =>
+  new Promise((resolve) => {
     if (!waiting.length) whenParsed(() => whenReady(() => setTimeout(send)));
-    waiting.push({ wish, cart, resolve, reject });
+    waiting.push({ wish, cart, resolve });
   });
