@@ -150,8 +150,8 @@ class Request:
 
     @property
     def user_agent(self) -> str:
-        """The browser or library, as it says itself."""
-        return self.headers.get(b"user-agent", b"").decode("latin-1")
+        """The browser or library, as it says itself; cut at 512 characters."""
+        return self.headers.get(b"user-agent", b"")[:512].decode("latin-1")
 
     @property
     def signals_gpc(self) -> bool:

@@ -69,11 +69,15 @@ OptionalItems = Annotated[tuple[EventItem, ...], Meta(max_length=MAX_ITEMS)]
 
 
 class PageParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the page is."""
+
     page_title: Text | None = None
     page_type: ShortText | None = None
 
 
 class ItemsParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The items that an event is about."""
+
     items: Items
     currency: Currency | None = None
     value: Money | None = None
@@ -89,6 +93,8 @@ class ItemListParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CartParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The cart as it stands."""
+
     items: OptionalItems = ()
     currency: Currency | None = None
     value: Money | None = None
@@ -96,6 +102,8 @@ class CartParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PurchaseParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order that was placed."""
+
     transaction_id: Identifier
     items: Items
     currency: Currency | None = None
@@ -115,6 +123,8 @@ class RefundParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SearchParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was searched for."""
+
     search_term: Annotated[str, Meta(min_length=1, max_length=200)]
     results: Annotated[int, Meta(ge=0)] | None = None
 
@@ -143,54 +153,80 @@ class BaseEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field
 
 
 class PageView(BaseEvent, frozen=True, kw_only=True, tag="page_view"):
+    """A page was seen."""
+
     params: PageParams = PageParams()
 
 
 class ViewItemList(BaseEvent, frozen=True, kw_only=True, tag="view_item_list"):
+    """An impression: the items were actually seen in a list."""
+
     params: ItemListParams
 
 
 class SelectItem(BaseEvent, frozen=True, kw_only=True, tag="select_item"):
+    """A click on an item of a list."""
+
     params: ItemListParams
 
 
 class ViewItem(BaseEvent, frozen=True, kw_only=True, tag="view_item"):
+    """An item's own page was seen."""
+
     params: ItemsParams
 
 
 class AddToCart(BaseEvent, frozen=True, kw_only=True, tag="add_to_cart"):
+    """Items were put into the cart."""
+
     params: ItemsParams
 
 
 class RemoveFromCart(BaseEvent, frozen=True, kw_only=True, tag="remove_from_cart"):
+    """Items were taken out of the cart."""
+
     params: ItemsParams
 
 
 class ViewCart(BaseEvent, frozen=True, kw_only=True, tag="view_cart"):
+    """The cart was seen."""
+
     params: CartParams = CartParams()
 
 
 class BeginCheckout(BaseEvent, frozen=True, kw_only=True, tag="begin_checkout"):
+    """The checkout was begun."""
+
     params: CartParams = CartParams()
 
 
 class AddToWishlist(BaseEvent, frozen=True, kw_only=True, tag="add_to_wishlist"):
+    """Items were put on the wish list."""
+
     params: ItemsParams
 
 
 class Purchase(BaseEvent, frozen=True, kw_only=True, tag="purchase"):
+    """Items were bought; the strongest sign there is."""
+
     params: PurchaseParams
 
 
 class Refund(BaseEvent, frozen=True, kw_only=True, tag="refund"):
+    """A purchase, or items of it, were given back."""
+
     params: RefundParams
 
 
 class Search(BaseEvent, frozen=True, kw_only=True, tag="search"):
+    """The shop was searched."""
+
     params: SearchParams
 
 
 class Identify(BaseEvent, frozen=True, kw_only=True, tag="identify"):
+    """The shopper turned out to be a known user."""
+
     params: IdentifyParams
 
 
@@ -239,18 +275,34 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lib: Annotated[str, Meta(max_length=64)] | None = None
 
 
+class RawGroup(Struct, kw_only=True):
+    """The events of one user inside a server's request for many."""
+
+    anonymous_id: AnonymousIdentifier | None = None
+    user_id: Identifier | None = None
+    consent: Consent = "granted"
+    ctx: Context = Context()
+    events: list[msgspec.Raw]
+
+
 class RawEnvelope(Struct, kw_only=True):
-    """A request's body before its events are looked at one by one."""
+    """A request's body before its events are looked at one by one.
+
+    Browsers send the ``events`` of one user. A shop's server, which has a secret key, may send ``records`` of many
+    users instead, and say that they are an ``import``: then times are kept as they are.
+    """
 
     key: Annotated[str, Meta(max_length=128)] | None = None
     v: Annotated[str, Meta(pattern=r"^\d{1,4}\.\d{1,4}$")] = SCHEMA_VERSION
     sent_at: Milliseconds | None = None
+    source: Literal["server", "import"] = "server"
     anonymous_id: AnonymousIdentifier | None = None
     user_id: Identifier | None = None
     user_token: Annotated[str, Meta(max_length=4096)] | None = None
     consent: Consent = "granted"
     ctx: Context = Context()
-    events: list[msgspec.Raw]
+    events: list[msgspec.Raw] = []
+    records: list[RawGroup] = []
 
 
 class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,6 +17,7 @@ from tracking.events import (
     Event,
     EventRecord,
     RawEnvelope,
+    RawGroup,
 )
 from tracking.exceptions import FutureSchema, InvalidEvent
 
@@ -40,60 +41,94 @@ class Rejected(Struct, frozen=True, kw_only=True):
     raw: bytes = b""
 
 
+class ParsedGroup(Struct, kw_only=True):
+    """The events of one user as they came, and the good ones among them with their place in ``raw``."""
+
+    envelope: RawEnvelope | RawGroup
+    prefix: str
+    first_index: int
+    good: list[tuple[int, Event | CustomEvent]] = []
+
+    def reject(self, place: int, error: InvalidEvent) -> Rejected:
+        """Return why the event at ``place`` is refused."""
+        raw = bytes(self.envelope.events[place])
+        return Rejected(
+            index=self.first_index + place,
+            event_id=_event_id_of(raw),
+            error=error.code,
+            message=error.reason,
+            field=error.field,
+            raw=raw,
+        )
+
+
 class ParsedEnvelope(Struct, kw_only=True):
-    """An envelope with its good events decoded and its bad ones named."""
+    """An envelope with its good events decoded, user by user, and its bad ones named."""
 
     envelope: RawEnvelope
-    events: list[Event]
-    custom: list[CustomEvent]
+    groups: list[ParsedGroup]
     rejected: list[Rejected]
+    n_events: int
 
 
-def parse_envelope(body: bytes, *, max_events: int) -> ParsedEnvelope:
-    """Return the good events of ``body`` and, one by one, why the others are refused.
+def read_envelope(body: bytes) -> RawEnvelope:
+    """Return the envelope of ``body`` with its events still raw.
 
     Raises
     ------
     InvalidEvent
-        The envelope itself cannot be read, so that no event of it can be kept.
+        It cannot be read, so that no event of it can be kept.
     FutureSchema
-        The envelope has a higher major version than this server knows.
+        It has a higher major version than this server knows.
     """
     try:
         envelope = _ENVELOPE.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        version = _version_of(body)
+        if version is not None:
+            check_version(version)
         raise _invalid(error, prefix="") from error
     check_version(envelope.v)
-    if not envelope.events:
-        raise InvalidEvent("events", "is empty; send at least one event")
-    if len(envelope.events) > max_events:
-        raise InvalidEvent(
-            "events",
-            f"holds {len(envelope.events)} events; send at most {max_events} a request",
-            code="too_many_events",
-        )
     if b"\\u0000" in body:
         _refuse_nul(_without_events(envelope), "")
-    parsed = ParsedEnvelope(envelope=envelope, events=[], custom=[], rejected=[])
-    for index, raw in enumerate(envelope.events):
-        try:
-            event = parse_event(raw, prefix=f"events[{index}]")
-        except InvalidEvent as error:
-            parsed.rejected.append(
-                Rejected(
-                    index=index,
-                    event_id=_event_id_of(raw),
-                    error=error.code,
-                    message=error.reason,
-                    field=error.field,
-                    raw=bytes(raw),
-                )
-            )
-            continue
-        if isinstance(event, CustomEvent):
-            parsed.custom.append(event)
-        else:
-            parsed.events.append(event)
+    return envelope
+
+
+def parse_envelope(body: bytes, *, max_events: int) -> ParsedEnvelope:
+    """Return the good events of ``body`` and, one by one, why the others are refused; raises as ``read_envelope``."""
+    return parse_events(read_envelope(body), max_events=max_events)
+
+
+def parse_events(envelope: RawEnvelope, *, max_events: int) -> ParsedEnvelope:
+    """Return the good events of ``envelope`` and, one by one, why the others are refused.
+
+    Raises
+    ------
+    InvalidEvent
+        There are no events, or too many.
+    """
+    n_events = len(envelope.events) + sum(len(group.events) for group in envelope.records)
+    if n_events == 0:
+        raise InvalidEvent("events", "is missing or empty; send at least one event")
+    if n_events > max_events:
+        raise InvalidEvent(
+            "events", f"holds {n_events} events; send at most {max_events} a request", code="too_many_events"
+        )
+    parsed = ParsedEnvelope(envelope=envelope, groups=[], rejected=[], n_events=n_events)
+    if envelope.events:
+        parsed.groups.append(ParsedGroup(envelope=envelope, prefix="events", first_index=0))
+    first_index = len(envelope.events)
+    for number, raw_group in enumerate(envelope.records):
+        parsed.groups.append(
+            ParsedGroup(envelope=raw_group, prefix=f"records[{number}].events", first_index=first_index)
+        )
+        first_index += len(raw_group.events)
+    for group in parsed.groups:
+        for place, raw in enumerate(group.envelope.events):
+            try:
+                group.good.append((place, parse_event(raw, prefix=f"{group.prefix}[{place}]")))
+            except InvalidEvent as error:
+                parsed.rejected.append(group.reject(place, error))
     return parsed
 
 
@@ -101,9 +136,7 @@ def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | C
     """Return one event of the contract; unknown names in GA4's form become custom events."""
     data = bytes(raw)
     if len(data) > MAX_EVENT_BYTES:
-        raise InvalidEvent(
-            prefix, f"has {len(data)} bytes; the most is {MAX_EVENT_BYTES}", code="event_too_large"
-        )
+        raise InvalidEvent(prefix, f"has {len(data)} bytes; the most is {MAX_EVENT_BYTES}", code="event_too_large")
     try:
         event: Event | CustomEvent = _EVENTS.decode(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -156,9 +189,7 @@ def parse_record(value: bytes) -> EventRecord:
         raise _invalid(error, prefix="record") from error
     check_version(record.v)
     if record.user_id is None and record.anonymous_id is None:
-        raise InvalidEvent(
-            "record.anonymous_id", "neither anonymous_id nor user_id is present; a record needs one"
-        )
+        raise InvalidEvent("record.anonymous_id", "neither anonymous_id nor user_id is present; a record needs one")
     return record
 
 
@@ -218,7 +249,8 @@ def _version_of(value: bytes) -> str | None:
 
 
 def _without_events(envelope: RawEnvelope) -> dict[str, Any]:
-    head: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(envelope, events=[]))
+    head: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(envelope, events=[], records=[]))
+    head["records"] = [msgspec.to_builtins(msgspec.structs.replace(group, events=[])) for group in envelope.records]
     return head
 
 
@@ -226,9 +258,7 @@ def _refuse_nul(value: Any, path: str) -> None:
     """Raise for a U+0000 anywhere: PostgreSQL's text type refuses it."""
     if isinstance(value, str):
         if "\0" in value:
-            raise InvalidEvent(
-                path or "body", "holds the character U+0000; remove it", code="invalid_character"
-            )
+            raise InvalidEvent(path or "body", "holds the character U+0000; remove it", code="invalid_character")
     elif isinstance(value, dict):
         for name, inner in value.items():
             _refuse_nul(name, path)

@@ -1,0 +1,216 @@
+"""``POST /v1/events``: bytes from browsers and servers become durable records; 202 means they are.
+
+A request is read, its key checked in memory, its events validated one by one, put on the server's clock and handed
+to the log: one record a user. What the log does not acknowledge in time goes to the spool on disk. No SQL runs here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+from django.conf import settings
+from django.db import connection
+from msgspec import Struct
+
+from tracking import snapshots
+from tracking.durable import DurableWriter, Outcome
+from tracking.edge import HotPath, Refusal, Reply, Request, set_cookie
+from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER
+from tracking.exceptions import SpoolFull
+from tracking.identity import ANONYMOUS_COOKIE, is_bot
+from tracking.log import RecordTooLarge, open_log
+from tracking.metrics import EVENTS_COLLECTED, EVENTS_REJECTED
+from tracking.parsing import ParsedEnvelope, Rejected, parse_events, read_envelope
+from tracking.quotas import Quotas
+from tracking.records import Built, build_records, encode_records
+from tracking.sites import KeyInfo
+from tracking.sites import keys as key_snapshot
+from tracking.spool import Spool
+
+log = logging.getLogger(__name__)
+
+CUSTOM_LABEL: Final = "custom"  # shops name their own events; a label for each would grow without bound
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Writer(Protocol):
+    """Where records are safe once ``append_many`` said so; ``tracking.durable.DurableWriter``."""
+
+    async def append_many(self, records: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
+        """Return, for each record, where it is safe now, or the error that says why it is not."""
+
+
+class RejectedEvent(Struct, frozen=True, kw_only=True):
+    """One refused event in the answer."""
+
+    index: int
+    event_id: str | None
+    error: str
+    message: str
+    field: str
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What collect answers with 202."""
+
+    accepted: int
+    rejected: list[RejectedEvent]
+    anonymous_id: str | None
+    warnings: list[str]
+
+
+class Collector:
+    """The handler of the endpoint, with what it hands over to."""
+
+    def __init__(self, writer: Writer, *, quotas: Quotas) -> None:
+        self._writer = writer
+        self._quotas = quotas
+        self._counters: dict[tuple[str, str], Any] = {}
+
+    async def collect(self, request: Request) -> Reply:
+        """Answer one request."""
+        envelope = read_envelope(request.body)
+        key = request.authenticate(envelope.key)
+        site = key.site
+        if not key.is_secret:
+            self._quotas.take(
+                "requests of an address",
+                f"{site.slug}:{request.address_digest()}",
+                amount=1,
+                per_minute=site.address_requests_per_minute,
+            )
+        parsed = parse_events(envelope, max_events=MAX_EVENTS_SERVER if key.is_secret else MAX_EVENTS_BROWSER)
+        self._quotas.take("events", f"{site.slug}:{key.id}", amount=parsed.n_events, per_minute=site.events_per_minute)
+        built = build_records(
+            parsed,
+            key=key,
+            received_at_ms=request.received_at_ms,
+            cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
+            is_bot=not key.is_secret and is_bot(request.user_agent),
+            signals_gpc=request.signals_gpc,
+        )
+        if built.records:
+            await self._append(built)
+            self._count(key, built)
+        if parsed.rejected:
+            self._refuse(key, parsed)
+        return self._reply(request, key, parsed, built)
+
+    async def _append(self, built: Built) -> None:
+        """Return once every record is durable; raises when one is not: the request is sent again, as a whole.
+
+        Those of its records that are durable already come twice then, and are known by their event ids.
+        """
+        for outcome in await self._writer.append_many(encode_records(built.records)):
+            if isinstance(outcome, SpoolFull):
+                raise outcome
+            if isinstance(outcome, RecordTooLarge):
+                raise Refusal(413, "record_too_large", str(outcome), field="events") from outcome
+
+    def _reply(self, request: Request, key: KeyInfo, parsed: ParsedEnvelope, built: Built) -> Reply:
+        rejected = [_named(event) for event in parsed.rejected]
+        if len(rejected) == parsed.n_events:
+            first = rejected[0]
+            raise Refusal(
+                400, first.error, first.message, field=first.field, extra={"accepted": 0, "rejected": rejected}
+            )
+        answer = Answer(
+            accepted=built.accepted,
+            rejected=rejected,
+            anonymous_id=built.anonymous_id,
+            warnings=list(dict.fromkeys(built.warnings)),
+        )
+        reply = Reply(_ENCODER.encode(answer), status=202)
+        may_keep_cookie = parsed.envelope.consent == "granted" and bool(built.records)
+        if built.anonymous_id is not None and not key.is_secret and may_keep_cookie:
+            # Set anew each time, also where the SDK set it: what script sets lives seven days in Safari.
+            reply.headers.append(set_cookie(ANONYMOUS_COOKIE, built.anonymous_id, is_secure=request.is_https))
+        return reply
+
+    def _count(self, key: KeyInfo, built: Built) -> None:
+        names: Counter[str] = Counter()
+        for record in built.records:
+            names.update(str(event.__struct_config__.tag) for event in record.events)
+            names[CUSTOM_LABEL] += len(record.custom)
+        for name, n_events in names.items():
+            if n_events:
+                self._counter(key.site.slug, name).inc(n_events)
+
+    def _counter(self, site: str, name: str) -> Any:
+        counter = self._counters.get((site, name))
+        if counter is None:
+            counter = self._counters[site, name] = EVENTS_COLLECTED.labels(site, name)
+        return counter
+
+    def _refuse(self, key: KeyInfo, parsed: ParsedEnvelope) -> None:
+        for event in parsed.rejected:
+            EVENTS_REJECTED.labels(key.site.slug, event.error).inc()
+
+
+def _named(event: Rejected) -> RejectedEvent:
+    return RejectedEvent(
+        index=event.index, event_id=event.event_id, error=event.error, message=event.message, field=event.field
+    )
+
+
+class _Service:
+    """The collector of this process, with all it needs; started by ASGI's lifespan, else by the first request."""
+
+    def __init__(self) -> None:
+        self._collector: Collector | None = None
+        self._writer: DurableWriter | None = None
+        self._quotas = Quotas()
+        self._starting: asyncio.Lock | None = None
+
+    async def start(self) -> Collector:
+        self._starting = self._starting or asyncio.Lock()
+        async with self._starting:
+            if self._collector is None:
+                snapshots.start()
+                if not key_snapshot.is_loaded:
+                    await asyncio.to_thread(_load_keys)
+                writer = DurableWriter(
+                    open_log(settings.EVENT_LOG_URL).writer(),
+                    Spool(settings.SPOOL_DIR, max_bytes=settings.SPOOL_MAX_MB * 1024 * 1024),
+                    wait_s=settings.EVENT_LOG_TIMEOUT_MS / 1000,
+                )
+                await writer.start()
+                self._quotas.start(settings.REDIS_URL)
+                self._writer, self._collector = writer, Collector(writer, quotas=self._quotas)
+            return self._collector
+
+    async def stop(self) -> None:
+        writer, self._writer, self._collector, self._starting = self._writer, None, None, None
+        if writer is not None:
+            await writer.close()
+        await asyncio.to_thread(self._quotas.stop)
+
+    async def collect(self, request: Request) -> Reply:
+        collector = self._collector or await self.start()
+        return await collector.collect(request)
+
+
+def _load_keys() -> None:
+    key_snapshot.refresh()
+    connection.close()  # of a thread that needs it this once
+
+
+_service: Final = _Service()
+
+#: ASGI application of ``POST /v1/events``.
+collect_application: Final = HotPath(_service.collect, name="collect")
+
+
+async def startup() -> None:
+    """Load the keys, open the spool and begin to connect to the log; returns also when those are away."""
+    await _service.start()
+
+
+async def shutdown() -> None:
+    """Bring to the log what it takes; what it does not stays in the spool for the next start."""
+    await _service.stop()

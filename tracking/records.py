@@ -1,0 +1,210 @@
+"""From a parsed envelope to the records that the log carries: one clock, one user a record.
+
+Every time in a record is on the server's clock. A browser's clock may be hours wrong, so what is taken from it is
+only how long before its sending an event happened.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import force_setattr, replace
+
+from tracking.events import SCHEMA_VERSION, Context, CustomEvent, Event, EventRecord, Identify, log_key
+from tracking.exceptions import InvalidEvent
+from tracking.identity import Identity, resolve, verify_token
+from tracking.log.base import MAX_RECORD_BYTES
+from tracking.metrics import CLAMPED_TIMES
+from tracking.parsing import ParsedEnvelope, ParsedGroup, encode_record
+from tracking.sites import KeyInfo
+
+DAY_MS: Final = 86_400_000
+MAX_BROWSER_AGE_MS: Final = 7 * DAY_MS
+MAX_SERVER_AGE_MS: Final = 3_653 * DAY_MS
+FUTURE_TOLERANCE_MS: Final = 5 * 60_000
+_MAX_VALUE_BYTES: Final = MAX_RECORD_BYTES - 10_000  # the rest is for the key and the log's own framing
+
+Source = Literal["browser", "server", "import"]
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """Turns the sender's times of one request into the server's."""
+
+    received_at_ms: int
+    ahead_ms: int  # what the server's clock is ahead of the sender's
+    source: Source
+
+    @classmethod
+    def of(cls, sent_at_ms: int | None, *, received_at_ms: int, source: Source) -> Clock:
+        """Return the clock of a request; without ``sent_at``, and for imports, times are taken as they are."""
+        ahead_ms = 0 if sent_at_ms is None or source == "import" else received_at_ms - sent_at_ms
+        return cls(received_at_ms=received_at_ms, ahead_ms=ahead_ms, source=source)
+
+    def occurred_at_ms(self, ts: int) -> int:
+        """Return when it happened: never in the future, and from browsers at most seven days ago.
+
+        Raises
+        ------
+        InvalidEvent
+            A server's event is older than ten years: more likely seconds sent for milliseconds.
+        """
+        occurred = ts + self.ahead_ms
+        if occurred > self.received_at_ms:
+            if occurred > self.received_at_ms + FUTURE_TOLERANCE_MS:
+                CLAMPED_TIMES.labels("future").inc()
+            return self.received_at_ms
+        if self.source == "browser":
+            oldest = self.received_at_ms - MAX_BROWSER_AGE_MS
+            if occurred < oldest:
+                CLAMPED_TIMES.labels("past").inc()
+                return oldest
+        elif occurred < self.received_at_ms - MAX_SERVER_AGE_MS:
+            raise InvalidEvent("ts", f"{ts} is more than ten years ago; send milliseconds since 1970", code="too_old")
+        return occurred
+
+
+class Built(Struct, kw_only=True):
+    """What of a request goes into the log, and what its answer says."""
+
+    records: list[EventRecord] = []
+    accepted: int = 0
+    anonymous_id: str | None = None
+    warnings: list[str] = []
+
+
+def build_records(
+    parsed: ParsedEnvelope,
+    *,
+    key: KeyInfo,
+    received_at_ms: int,
+    cookie_anonymous_id: str | None = None,
+    is_bot: bool = False,
+    signals_gpc: bool = False,
+) -> Built:
+    """Return one record a user, in the order of the request; adds to ``parsed.rejected`` what has no user or no time.
+
+    Consent ``denied``, and Global Privacy Control where the site honours it, leave nothing of a user. An ``identify``
+    that proves its user by a token of its own gets a record of its own, under the user's key, that names both ids.
+    """
+    envelope = parsed.envelope
+    source: Source = envelope.source if key.is_secret else "browser"
+    if envelope.records and not key.is_secret:
+        raise InvalidEvent("records", "needs a secret key; send 'events' of one user", code="secret_key_needed")
+    clock = Clock.of(envelope.sent_at, received_at_ms=received_at_ms, source=source)
+    built = Built()
+    for number, group in enumerate(parsed.groups):
+        is_own = group.envelope is envelope
+        if group.envelope.consent == "denied":
+            built.warnings.append("consent_denied")
+            continue
+        if signals_gpc and not key.is_secret and key.site.honours_gpc:
+            built.warnings.append("global_privacy_control")
+            continue
+        identity = resolve(
+            key,
+            anonymous_id=group.envelope.anonymous_id,
+            cookie_anonymous_id=None if key.is_secret else cookie_anonymous_id,
+            user_id=group.envelope.user_id,
+            user_token=envelope.user_token if is_own else None,
+            issue=not key.is_secret,
+        )
+        built.warnings.extend(identity.warnings)
+        if identity.user_id is None and identity.anonymous_id is None:
+            field = "user_id" if is_own else f"records[{number - bool(envelope.events)}].user_id"
+            error = InvalidEvent(field, "is missing, and so is anonymous_id; send one of them", code="missing_user")
+            parsed.rejected.extend(group.reject(place, error) for place, _ in group.good)
+            continue
+        if is_own:
+            built.anonymous_id = identity.anonymous_id
+        _set_times(parsed, group, clock)
+        head = EventRecord(
+            v=SCHEMA_VERSION,
+            site=key.site.slug,
+            received_at_ms=received_at_ms,
+            anonymous_id=identity.anonymous_id,
+            user_id=identity.user_id,
+            consent=group.envelope.consent,
+            source=source,
+            ctx=_context(group.envelope.ctx, is_bot=is_bot),
+        )
+        _add_records(built, head, group, identity, key=key)
+    return built
+
+
+def _set_times(parsed: ParsedEnvelope, group: ParsedGroup, clock: Clock) -> None:
+    """Put the events of a group on the server's clock; drop and name those that are too old."""
+    too_old: set[int] = set()
+    for place, event in group.good:
+        try:
+            # Decoded a moment ago and nobody else's yet, so setting a field of a frozen struct is safe; 20 x faster.
+            force_setattr(event, "occurred_at_ms", clock.occurred_at_ms(event.occurred_at_ms))
+        except InvalidEvent as error:
+            named = InvalidEvent(f"{group.prefix}[{place}].{error.field}", error.reason, code=error.code)
+            parsed.rejected.append(group.reject(place, named))
+            too_old.add(place)
+    if too_old:
+        group.good = [pair for pair in group.good if pair[0] not in too_old]
+
+
+def _add_records(built: Built, head: EventRecord, group: ParsedGroup, identity: Identity, *, key: KeyInfo) -> None:
+    events: list[Event] = []
+    custom: list[CustomEvent] = []
+    proven: list[EventRecord] = []
+    for _, event in group.good:
+        if isinstance(event, CustomEvent):
+            custom.append(event)
+        elif isinstance(event, Identify):
+            said, user_id = _identify(event, identity, key=key, warnings=built.warnings)
+            if user_id is None or user_id == identity.user_id:
+                events.append(said)
+            else:  # another user than the envelope's: never let one anonymous id join two known users
+                anonymous_id = head.anonymous_id if identity.user_id is None else None
+                proven.append(replace(head, user_id=user_id, anonymous_id=anonymous_id, events=(said,)))
+        else:
+            events.append(event)
+    if events or custom:
+        built.records.append(replace(head, events=tuple(events), custom=tuple(custom)))
+    built.records.extend(proven)
+    built.accepted += len(group.good)
+
+
+def _identify(event: Identify, identity: Identity, *, key: KeyInfo, warnings: list[str]) -> tuple[Identify, str | None]:
+    """Return the event without its token, and the user it proves."""
+    token, user_id = event.params.token, event.params.user_id
+    bare = event if token is None else replace(event, params=replace(event.params, token=None))
+    if key.is_secret or user_id == identity.user_id:
+        return bare, user_id
+    claim = verify_token(key.site, token, expected_user_id=user_id)
+    if claim.warning is not None:
+        warnings.append(claim.warning)
+    return bare, claim.user_id
+
+
+def _context(ctx: Context, *, is_bot: bool) -> Context:
+    return replace(ctx, bot=True) if is_bot and not ctx.bot else ctx
+
+
+def encode_records(records: list[EventRecord]) -> list[tuple[bytes, bytes]]:
+    """Return ``(key, value)`` for the log, in order; a record too large for it becomes several."""
+    pairs: list[tuple[bytes, bytes]] = []
+    for record in records:
+        key = log_key(record.site, record.user_key)
+        value = encode_record(record)
+        if len(value) <= _MAX_VALUE_BYTES:
+            pairs.append((key, value))
+        else:
+            pairs.extend(encode_records(_halves(record)))
+    return pairs
+
+
+def _halves(record: EventRecord) -> list[EventRecord]:
+    if len(record.events) + len(record.custom) < 2:
+        raise InvalidEvent("events", "holds an event that is too large for the log", code="event_too_large")
+    if record.events and record.custom:
+        return [replace(record, custom=()), replace(record, events=())]
+    middle_event, middle_custom = len(record.events) // 2, len(record.custom) // 2
+    return [
+        replace(record, events=record.events[:middle_event], custom=record.custom[:middle_custom]),
+        replace(record, events=record.events[middle_event:], custom=record.custom[middle_custom:]),
+    ]
