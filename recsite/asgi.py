@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from channels.routing import ProtocolTypeRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import path, re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 django_application = get_asgi_application()
 
-application = ProtocolTypeRouter({"http": django_application})
+from recsite.health import health  # noqa: E402  (Django must be set up before its models are imported)
+from recsite.lifespan import Lifespan  # noqa: E402
+from tracking import collect  # noqa: E402
+
+http_routes = [
+    path("v1/events", collect.collect_application),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    re_path(r"", django_application),
+]
+
+lifespan = Lifespan([(collect.startup, collect.shutdown)])
+router = ProtocolTypeRouter({"http": URLRouter(http_routes), "lifespan": lifespan})
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Route one connection."""
+    await router(scope, receive, send)

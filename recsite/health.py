@@ -42,7 +42,9 @@ class Health:
     async def readyz(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Answer 200 when ready, else 503 with the reason of each part."""
         reasons = self.reasons()
-        await _answer(send, 503 if reasons else 200, {"status": "not ready" if reasons else "ready", "reasons": reasons})
+        await _answer(
+            send, 503 if reasons else 200, {"status": "not ready" if reasons else "ready", "reasons": reasons}
+        )
 
 
 async def _answer(send: ASGISendCallable, status: int, body: object) -> None:

@@ -134,7 +134,6 @@ REDIS_URL = (
 )
 # kafka://host:port,…/topic?partitions=8 or redis://host:port/db?stream=recsite.events&partitions=4
 EVENT_LOG_URL = env.url("EVENT_LOG_URL", None, schemes=("kafka", "kafka+ssl", "redis", "rediss")) or REDIS_URL
-EVENT_LOG_PARTITIONS = env.integer("EVENT_LOG_PARTITIONS", 4, minimum=1, maximum=1024)
 EVENT_LOG_TIMEOUT_MS = env.integer("EVENT_LOG_TIMEOUT_MS", 50, minimum=1, maximum=10_000)
 REDIS_TIMEOUT_MS = env.integer("REDIS_TIMEOUT_MS", 25, minimum=1, maximum=10_000)
 SPOOL_DIR = Path(env.string("SPOOL_DIR", str(DATA_DIR / "spool")))

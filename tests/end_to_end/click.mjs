@@ -1,0 +1,39 @@
+// Click a product in a real browser and measure when the list on the same page shows something else.
+// node click.mjs PAGE_URL CHROMIUM SCREENSHOT → one line of JSON: {ms: […], before: […], after: […]}
+import { chromium } from "../../sdk/node_modules/playwright-core/index.mjs";
+
+const [pageUrl, executablePath, screenshot] = process.argv.slice(2);
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+try {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  await page.goto(pageUrl);
+  const listed = () => page.evaluate(() => {
+    const widget = document.querySelector("rec-widget");
+    return [...widget.shadowRoot.querySelectorAll("a[href]")].map((link) => link.getAttribute("href"));
+  });
+  await page.waitForFunction(() => document.querySelector("rec-widget").shadowRoot?.querySelector("a[href]"));
+  await page.waitForTimeout(1500); // the socket is open and subscribed
+  const before = await listed();
+  const ms = [];
+  for (const button of await page.$$("button")) {
+    const shown = JSON.stringify(await listed());
+    const started = await page.evaluate(() => performance.now());
+    await button.click();
+    await page.mouse.move(1200, 880); // a widget never moves what is under the pointer
+    await page.waitForFunction((old) => {
+      const links = [...document.querySelector("rec-widget").shadowRoot.querySelectorAll("a[href]")];
+      return links.length && JSON.stringify(links.map((link) => link.getAttribute("href"))) !== old;
+    }, shown, { timeout: 10000, polling: "raf" });
+    ms.push(Math.round(await page.evaluate((from) => performance.now() - from, started)));
+  }
+  await page.screenshot({ path: screenshot });
+  console.log(JSON.stringify({ ms, before, after: await listed(), problems }));
+} finally {
+  await browser.close();
+}
