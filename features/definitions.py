@@ -1,0 +1,203 @@
+"""THE list of feature views: of what entity, which fields, with which unit, default, window and TTL.
+
+The page ``docs/features.md`` is checked against it. To add a feature: a line here, a field in ``states.py``, one pure
+function that moves it, and its test. Change the meaning of a stored field: raise the view's version, and either give
+``states.py`` a migration from the old one or rebuild with ``manage.py replay``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Entity = Literal["user", "item", "placement"]
+Lifetime = Literal["SESSION_TTL_S", "PROFILE_TTL_S", "window"]
+
+KEEP_SESSION_RECENTS: Final = 50
+KEEP_PROFILE_RECENTS: Final = 24
+KEEP_BOUGHT: Final = 24
+KEEP_CART: Final = 20
+KEEP_SEARCHES: Final = 5
+KEEP_SESSIONS: Final = 6
+KEEP_ALIASES: Final = 8
+KEEP_TOUCHES: Final = 8
+KEEP_CONVERSIONS: Final = 24
+KEEP_ORDERS: Final = 6
+KEEP_SEEN: Final = 128
+SEARCH_TERM_CHARS: Final = 60
+
+SESSION_GAP_MS: Final = 30 * 60_000
+"""A pause longer than this ends a browsing session, as in Google Analytics."""
+
+ATTRIBUTION_WINDOW_MS: Final = 24 * 3_600_000
+"""A click in a placement is credited with what happens to its item for this long; the newest click wins."""
+
+CART_AGE_MS: Final = 7 * 24 * 3_600_000
+"""What was put into a cart longer ago no longer counts as being in it."""
+
+HALF_LIFE_SESSION_MS: Final = 10 * 60_000
+HALF_LIFE_PROFILE_MS: Final = 14 * 24 * 3_600_000
+
+DAY_MS: Final = 86_400_000
+
+#: Width of the panes and length of the window that they add up to, in seconds.
+ITEM_WINDOWS: Final[tuple[tuple[str, int, int], ...]] = (
+    ("5m", 60, 300),
+    ("1h", 300, 3_600),
+    ("24h", 3_600, 86_400),
+    ("7d", 21_600, 604_800),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One feature: ``stored`` ones are moved by events, the others are computed from them when read."""
+
+    name: str
+    dtype: str
+    unit: str
+    default: str
+    help: str
+    window: str = "lifetime"
+    stored: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureView:
+    """A named group of features of one entity, kept, versioned and forgotten together."""
+
+    name: str
+    entity: Entity
+    version: int
+    ttl: Lifetime
+    fields: tuple[Field, ...]
+    help: str
+
+
+def _f(name: str, dtype: str, unit: str, default: str, help: str, window: str = "lifetime") -> Field:
+    return Field(name=name, dtype=dtype, unit=unit, default=default, help=help, window=window)
+
+
+def _read(name: str, dtype: str, unit: str, default: str, help: str, window: str) -> Field:
+    return Field(name=name, dtype=dtype, unit=unit, default=default, help=help, window=window, stored=False)
+
+
+SESSION: Final = FeatureView(
+    name="session",
+    entity="user",
+    version=1,
+    ttl="SESSION_TTL_S",
+    help="What the shopper does now. When Redis forgets it, the profile's recents stand in.",
+    fields=(
+        _f("newest_ms", "int64", "epoch ms", "0", "Event time of the newest event."),
+        _f(
+            "recents", "map<string, int64>", "epoch ms", "{}",
+            "Newest time of each kind of interaction with each item.", f"{KEEP_SESSION_RECENTS} newest",
+        ),
+        _f("searches", "map<string, int64>", "epoch ms", "{}", "Search terms.", f"{KEEP_SEARCHES} newest"),
+        _read(
+            "category_affinity", "map<string, float32>", "share, sums to 1", "{}",
+            "Weight of each category, from the recents and the catalogue; half-life 10 min.", "recents",
+        ),
+        _read(
+            "brand_affinity", "map<string, float32>", "share, sums to 1", "{}",
+            "Weight of each brand, likewise.", "recents",
+        ),
+        _read(
+            "price_level", "float32", "minor units", "none",
+            "Weighted geometric mean of the prices of recent items.", "recents",
+        ),
+        _read("session_started_ms", "int64", "epoch ms", "none", "Start of the current session.", "30 min rule"),
+    ),
+)  # fmt: skip
+
+PROFILE: Final = FeatureView(
+    name="profile",
+    entity="user",
+    version=1,
+    ttl="PROFILE_TTL_S",
+    help="What is known of the shopper for long: 90 days in Redis after the last event, longer in the database.",
+    fields=(
+        _f("first_ms", "int64", "epoch ms", "0", "Event time of the oldest event."),
+        _f("newest_ms", "int64", "epoch ms", "0", "Event time of the newest event."),
+        _f("page_views", "int64", "events", "0", "Pages seen."),
+        _f("views", "int64", "items", "0", "Items looked at."),
+        _f("selects", "int64", "items", "0", "Items clicked in a list."),
+        _f("carts", "int64", "items", "0", "Items put into the cart."),
+        _f("wishlists", "int64", "items", "0", "Items put on the wish list."),
+        _f("searches", "int64", "events", "0", "Searches."),
+        _f("checkouts", "int64", "events", "0", "Checkouts begun."),
+        _f("orders", "int64", "transactions", "0", "Purchases, each transaction once."),
+        _f("units", "int64", "pieces", "0", "Pieces bought."),
+        _f("revenue", "int64", "hundredths of the site's currency", "0", "Monetary value of the purchases."),
+        _f("refunds", "int64", "events", "0", "Refunds."),
+        _f("refunded", "int64", "hundredths of the site's currency", "0", "Value of the refunds."),
+        _f("last_purchase_ms", "int64", "epoch ms", "0", "Event time of the newest purchase."),
+        _f(
+            "days", "map<int32, (orders, revenue)>", "", "{}",
+            "Purchases net of refunds by UTC day; by week when older than 91 days.", "372 days",
+        ),
+        _f(
+            "sessions", "list<(start, end, events)>", "epoch ms", "[]",
+            "Last sessions: events less than 30 min apart.", f"{KEEP_SESSIONS} newest",
+        ),
+        _f("session_number", "int32", "sessions", "0", "Highest session number that the tracker reported."),
+        _f(
+            "recents", "map<string, int64>", "epoch ms", "{}",
+            "Newest time of each kind of interaction with each item.", f"{KEEP_PROFILE_RECENTS} newest",
+        ),
+        _f("bought", "map<string, int64>", "epoch ms", "{}", "Items bought.", f"{KEEP_BOUGHT} newest"),
+        _f(
+            "cart", "map<string, (time, quantity)>", "epoch ms, pieces", "{}",
+            "What is in the cart: the newest word on each item counts.", f"{KEEP_CART} newest, 7 days",
+        ),
+        _f("aliases", "map<string, int64>", "epoch ms", "{}", "Anonymous ids of the user.", f"{KEEP_ALIASES} newest"),
+        _f(
+            "touches", "list<(time, item, label)>", "", "[]",
+            "Clicks in placements, for attribution.", f"{KEEP_TOUCHES} newest, 24 h",
+        ),
+        _read("recency_s", "float64", "s", "none", "Time since the last purchase.", "lifetime"),
+        _read("frequency_30d", "int64", "transactions", "0", "Purchases.", "30 days"),
+        _read("frequency_90d", "int64", "transactions", "0", "Purchases.", "90 days"),
+        _read("frequency_365d", "int64", "transactions", "0", "Purchases.", "365 days, exact to the week"),
+        _read("monetary_30d", "int64", "hundredths", "0", "Net value of purchases.", "30 days"),
+        _read("monetary_90d", "int64", "hundredths", "0", "Net value of purchases.", "90 days"),
+        _read("monetary_365d", "int64", "hundredths", "0", "Net value of purchases.", "365 days, exact to the week"),
+        _read("average_order_value", "float64", "hundredths", "none", "Revenue by orders.", "lifetime"),
+        _read("favourite_categories", "list<string>", "", "[]", "Heaviest first; half-life 14 days.", "recents"),
+    ),
+)  # fmt: skip
+
+ITEM: Final = FeatureView(
+    name="item",
+    entity="item",
+    version=1,
+    ttl="window",
+    help="How much an item is in demand, in panes of event time; kept for each partition, merged every few seconds.",
+    fields=(
+        _f("views", "int64", "events", "0", "Times looked at.", "5 min, 1 h, 24 h, 7 d"),
+        _f("carts", "int64", "pieces", "0", "Pieces put into carts.", "5 min, 1 h, 24 h, 7 d"),
+        _f("purchases", "int64", "pieces", "0", "Pieces bought.", "5 min, 1 h, 24 h, 7 d"),
+        _f("revenue", "int64", "hundredths of the site's currency", "0", "Their value.", "5 min, 1 h, 24 h, 7 d"),
+        _read("conversion", "float32", "pieces bought by views", "0", "Smoothed by the site's mean.", "24 h, 7 d"),
+    ),
+)  # fmt: skip
+
+PLACEMENT: Final = FeatureView(
+    name="placement",
+    entity="placement",
+    version=1,
+    ttl="window",
+    help="What a placement earned, by variant, model version and rules, a UTC day at a time.",
+    fields=(
+        _f("lists", "int64", "events", "0", "Times the list was seen.", "UTC day"),
+        _f("impressions", "int64", "items", "0", "Items seen in it.", "UTC day"),
+        _f("clicks", "int64", "items", "0", "Items clicked in it.", "UTC day"),
+        _f("carts", "int64", "pieces", "0", "Pieces put into the cart within 24 h of the click.", "UTC day"),
+        _f("orders", "int64", "transactions", "0", "Purchases with such an item.", "UTC day"),
+        _f("units", "int64", "pieces", "0", "Pieces of such items bought.", "UTC day"),
+        _f("revenue", "int64", "hundredths of the site's currency", "0", "Their value.", "UTC day"),
+    ),
+)  # fmt: skip
+
+FEATURE_VIEWS: Final = (SESSION, PROFILE, ITEM, PLACEMENT)

@@ -1,0 +1,155 @@
+"""Features at serving time: one round trip to Redis a shopper, and never longer than the time-out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import redis
+import redis.asyncio
+from django.conf import settings
+
+from features import connections, keys
+from features.exceptions import StoreUnavailable
+from features.metrics import FEATURE_READ_FAILURES, FEATURE_READ_SECONDS
+from features.user_features import StateBlobs, UserFeatures, merge
+from tracking.events import UserKey
+from tracking.redis_client import UNAVAILABLE, connect_async, is_cluster
+
+log = logging.getLogger(__name__)
+
+MAX_KEYS: Final = 6
+OPEN_AFTER_FAILURES: Final = 3
+OPEN_S: Final = 0.5
+KNOWN_ALIASES: Final = 20_000
+
+
+class OnlineReader:
+    """Reads users' features for one event loop.
+
+    After a few failures in a row the breaker opens: for half a second nobody waits for Redis, then one read tries.
+
+    Parameters
+    ----------
+    url : str, optional
+        Redis; ``settings.REDIS_URL`` by default.
+    timeout_s : float, optional
+        The longest a read takes; ``settings.REDIS_TIMEOUT_MS`` by default.
+    clock : callable
+        Epoch milliseconds now.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        partitions: int | None = None,
+        timeout_s: float | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._url = url or settings.REDIS_URL
+        self._partitions = partitions or connections.partitions()
+        self._timeout_s = timeout_s if timeout_s is not None else settings.REDIS_TIMEOUT_MS / 1_000
+        self._clock = clock
+        self._client: redis.asyncio.Redis | None = None
+        self._failures = 0
+        self._closed_until = 0.0
+        self._aliases: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
+
+    async def read_user(
+        self,
+        site: str,
+        *,
+        user_id: str | None,
+        anonymous_id: str | None,
+        extra_anonymous_ids: Sequence[str] = (),
+    ) -> UserFeatures:
+        """Return what is known of a shopper under all its ids; one MGET (one a slot on a Cluster).
+
+        ``user_id`` must have been vouched for. The user's other anonymous ids are learnt from its state, and read
+        along from the next time on.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis did not answer in time, or did not lately: answer without features.
+        UnknownState
+            A newer program wrote the states.
+        """
+        user_keys = self._user_keys(site, user_id, anonymous_id, extra_anonymous_ids)
+        if not user_keys:
+            return merge((), now_ms=self._clock())
+        started = time.perf_counter()
+        blobs = await self._read(site, user_keys)
+        features = merge(blobs, now_ms=self._clock())
+        if user_id and features.aliases:
+            self._remember_aliases((site, user_id), features.aliases)
+        FEATURE_READ_SECONDS.observe(time.perf_counter() - started)
+        return features
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def _user_keys(
+        self, site: str, user_id: str | None, anonymous_id: str | None, extra: Sequence[str]
+    ) -> list[UserKey]:
+        anonymous = [anonymous_id] if anonymous_id else []
+        anonymous += extra
+        found: list[UserKey] = []
+        if user_id:
+            found.append(UserKey(f"u:{user_id}"))
+            anonymous += self._aliases.get((site, user_id), ())
+        for one in dict.fromkeys(anonymous):
+            found.append(UserKey(f"a:{one}"))
+        return found[:MAX_KEYS]
+
+    def _remember_aliases(self, user: tuple[str, str], aliases: tuple[str, ...]) -> None:
+        self._aliases[user] = aliases
+        self._aliases.move_to_end(user)
+        if len(self._aliases) > KNOWN_ALIASES:
+            self._aliases.popitem(last=False)
+
+    async def _read(self, site: str, user_keys: Sequence[UserKey]) -> list[StateBlobs]:
+        if time.monotonic() < self._closed_until:
+            FEATURE_READ_FAILURES.labels(reason="breaker").inc()
+            raise StoreUnavailable("Redis failed a moment ago; it is not asked again yet")
+        by_partition: list[tuple[str, str, str]] = []
+        for user_key in user_keys:
+            partition = keys.partition_of(site, user_key, self._partitions)
+            by_partition.append(
+                (
+                    keys.session(partition, site, user_key),
+                    keys.profile(partition, site, user_key),
+                    keys.segment(partition, site, user_key),
+                )
+            )
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answers = await self._mget(by_partition)
+        except (*UNAVAILABLE, TimeoutError, redis.ResponseError) as error:
+            self._failures += 1
+            if self._failures >= OPEN_AFTER_FAILURES:
+                self._closed_until = time.monotonic() + OPEN_S
+            FEATURE_READ_FAILURES.labels(reason=type(error).__name__).inc()
+            raise StoreUnavailable(f"Redis did not answer within {self._timeout_s} s: {error}") from error
+        self._failures = 0
+        return [StateBlobs(*answers[index : index + 3]) for index in range(0, len(answers), 3)]
+
+    async def _mget(self, groups: Sequence[tuple[str, ...]]) -> list[bytes | None]:
+        client = self._client
+        if client is None:
+            client = self._client = connect_async(self._url, timeout_s=self._timeout_s)
+        if not is_cluster(self._url):
+            found: Any = await client.mget([key for group in groups for key in group])
+            return list(found)
+        pipeline: Any = client.pipeline(transaction=False)  # a Cluster's pipeline asks its nodes side by side
+        for group in groups:
+            pipeline.mget(group)
+        return [blob for answer in await pipeline.execute() for blob in answer]

@@ -1,0 +1,198 @@
+"""The online store: states of many users in one round trip, and everything a batch changes in one transaction.
+
+A batch costs two round trips, whatever its size (a third when it opens a new pane of counts). The first watches the
+partition's position and reads; the second writes, and Redis refuses it when anybody touched the position in between.
+So a replay or a worker that lost its partition changes nothing, and whoever wants to change a state beside the worker
+(erasure) touches the position.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import redis
+
+from features import keys
+from features.exceptions import Fenced
+from features.redis_pipe import Command, Pipe, borrowed, raise_errors
+from tracking.log import BEGINNING, Position
+from tracking.redis_client import UNAVAILABLE
+
+User = tuple[str, str]  # site, user key
+
+
+@dataclass(slots=True)
+class StoredBatch:
+    """What the first round trip found."""
+
+    progress: bytes | None
+    sessions: dict[User, bytes | None]
+    profiles: dict[User, bytes | None]
+    erased: dict[str, bytes]
+
+
+@dataclass(slots=True, frozen=True)
+class CountChange:
+    """New values of some fields of a hash of counts."""
+
+    key: str
+    values: Mapping[str, bytes]
+    ttl_s: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """What the second round trip writes: absolute values, all of them."""
+
+    next_position: Position
+    progress: bytes
+    sessions: dict[User, bytes] = field(default_factory=dict)
+    profiles: dict[User, bytes] = field(default_factory=dict)
+    counts: list[CountChange] = field(default_factory=list)
+
+
+class OnlineStore:
+    """Reads and writes the states of one log's users."""
+
+    def __init__(self, client: redis.Redis, *, log_name: str, session_ttl_s: int, profile_ttl_s: int) -> None:
+        self.client = client
+        self.log_name = log_name
+        self._session_ttl_ms = session_ttl_s * 1_000
+        self._profile_ttl_ms = profile_ttl_s * 1_000
+
+    def positions(self, partitions: Sequence[int]) -> dict[int, Position]:
+        """Return where each partition goes on; one round trip a partition.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is away.
+        """
+        found: dict[int, Position] = {}
+        for partition in partitions:
+            key = keys.position(partition, self.log_name)
+            with borrowed(self.client, key) as pipe:
+                answers = pipe.send([("GET", key)])
+                raise_errors(self.client, answers)
+            found[partition] = _text(answers[0])
+        return found
+
+    @contextlib.contextmanager
+    def batch(self, partition: int) -> Iterator[Batch]:
+        """Lend the connection on which one batch of a partition is read and written."""
+        with borrowed(self.client, keys.position(partition, self.log_name)) as pipe:
+            batch = Batch(self, pipe, partition)
+            try:
+                yield batch
+            except UNAVAILABLE:
+                raise  # the connection is gone, and its watch with it
+            except BaseException:
+                batch.release()
+                raise
+            batch.release()
+
+    def write_commands(self, partition: int, changes: Changes) -> list[Command]:
+        """Return the commands of the transaction, between MULTI and EXEC."""
+        session_ttl, profile_ttl = self._session_ttl_ms, self._profile_ttl_ms
+        tag = keys.prefix(partition)
+        commands: list[Command] = [
+            ("SET", f"{tag}{site}:session:{user_key}", blob, "PX", session_ttl)
+            for (site, user_key), blob in changes.sessions.items()
+        ]
+        commands += [
+            ("SET", f"{tag}{site}:profile:{user_key}", blob, "PX", profile_ttl)
+            for (site, user_key), blob in changes.profiles.items()
+        ]
+        for change in changes.counts:
+            commands.append(("HSET", change.key, *(part for pair in change.values.items() for part in pair)))
+            commands.append(("EXPIRE", change.key, change.ttl_s))
+        commands.append(("SET", keys.progress(partition, self.log_name), changes.progress, "PX", profile_ttl))
+        commands.append(("SET", keys.position(partition, self.log_name), changes.next_position))
+        return commands
+
+
+class Batch:
+    """One batch of one partition: ``read``, then ``write`` once or not at all."""
+
+    def __init__(self, store: OnlineStore, pipe: Pipe, partition: int) -> None:
+        self._store = store
+        self._pipe = pipe
+        self.partition = partition
+        self._is_watching = False
+        self._position: Position = BEGINNING
+
+    def read(self, *, expected: Position, users: Sequence[User]) -> StoredBatch:
+        """Watch the position, and return the states of ``users``; one round trip.
+
+        Raises
+        ------
+        Fenced
+            The partition does not stand at ``expected``.
+        StoreUnavailable
+            Redis is away.
+        """
+        partition, name = self.partition, self._store.log_name
+        tag = keys.prefix(partition)
+        sites = sorted({site for site, _ in users})
+        position_key = keys.position(partition, name)
+        wanted = [position_key, keys.progress(partition, name)]
+        wanted += [keys.erased(partition, site) for site in sites]
+        wanted += [f"{tag}{site}:session:{user_key}" for site, user_key in users]
+        wanted += [f"{tag}{site}:profile:{user_key}" for site, user_key in users]
+        self._is_watching = True
+        answers = self._pipe.send([("WATCH", position_key), ("MGET", *wanted)])
+        raise_errors(self._store.client, answers)
+        position, progress, *rest = answers[1]
+        self._position = _text(position)
+        if self._position != expected:
+            raise Fenced(partition, expected=expected, found=self._position)
+        blobs = rest[len(sites) :]
+        return StoredBatch(
+            progress=progress,
+            erased={site: blob for site, blob in zip(sites, rest, strict=False) if blob is not None},
+            sessions=dict(zip(users, blobs[: len(users)], strict=True)),
+            profiles=dict(zip(users, blobs[len(users) :], strict=True)),
+        )
+
+    def read_counts(self, wanted: Sequence[str]) -> list[dict[bytes, bytes]]:
+        """Return whole hashes of counts; one round trip, and only for hashes the worker does not hold yet.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is away.
+        """
+        answers = self._pipe.send([("HGETALL", key) for key in wanted])
+        raise_errors(self._store.client, answers)
+        return [dict(zip(answer[::2], answer[1::2], strict=True)) for answer in answers]
+
+    def write(self, changes: Changes) -> None:
+        """Write everything and the next position, or nothing; one round trip.
+
+        Raises
+        ------
+        Fenced
+            Somebody touched the position since ``read``.
+        StoreUnavailable
+            Redis is away; whether the batch was written is not known, so read the position again.
+        """
+        commands = self._store.write_commands(self.partition, changes)
+        answers = self._pipe.send([("MULTI",), *commands, ("EXEC",)])
+        self._is_watching = False
+        outcome = answers[-1]
+        if outcome is None:
+            raise Fenced(self.partition, expected=self._position, found="(changed meanwhile)")
+        raise_errors(self._store.client, answers)
+        raise_errors(self._store.client, outcome)
+
+    def release(self) -> None:
+        """Let go of the position when nothing was written; the connection goes back to others."""
+        if self._is_watching:
+            self._is_watching = False
+            self._pipe.send([("UNWATCH",)])
+
+
+def _text(blob: bytes | None) -> str:
+    return blob.decode() if blob else BEGINNING

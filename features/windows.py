@@ -1,0 +1,101 @@
+"""Counts of items in panes of event time: 5 minutes, 1 hour, 24 hours and 7 days add up from them.
+
+A pane is closed by nobody: late events find it and count in it. Sums of whole numbers are the same in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from features.definitions import ITEM_WINDOWS
+
+VIEWS, CARTS, PURCHASES, REVENUE = range(4)
+Counts = list[int]  # [views, carts, purchases, revenue in hundredths]
+
+WIDTHS_S: Final = tuple(width_s for _, width_s, _ in ITEM_WINDOWS)
+_WINDOW_MS: Final = {width_s: window_s * 1_000 for _, width_s, window_s in ITEM_WINDOWS}
+_DECODE: Final = msgspec.msgpack.Decoder(list[int]).decode
+
+
+class ItemEffect(NamedTuple):
+    """What one event does to an item's counts."""
+
+    item_id: str
+    at_ms: int
+    metric: int
+    amount: int
+    revenue: int
+
+
+class Pane(NamedTuple):
+    """One pane of one width: ``number`` times ``width_s`` is its start in epoch seconds."""
+
+    width_s: int
+    number: int
+
+
+def pane_increments(effects: Iterable[ItemEffect], *, now_ms: int) -> dict[Pane, dict[str, Counts]]:
+    """Add effects up by pane and item; panes that no window reaches any more at ``now_ms`` are left out."""
+    by_minute: dict[tuple[int, str], Counts] = {}
+    oldest_ms = now_ms - max(_WINDOW_MS.values()) - max(WIDTHS_S) * 1_000
+    for item_id, at_ms, metric, amount, revenue in effects:
+        if at_ms < oldest_ms:
+            continue
+        key = (at_ms // 60_000, item_id)
+        counts = by_minute.get(key)
+        if counts is None:
+            counts = by_minute[key] = [0, 0, 0, 0]
+        counts[metric] += amount
+        counts[REVENUE] += revenue
+    panes: dict[Pane, dict[str, Counts]] = {}
+    for width_s in WIDTHS_S:
+        first = first_pane(width_s, now_ms=now_ms)
+        minutes = width_s // 60
+        for (minute, item_id), counts in by_minute.items():
+            index = minute // minutes
+            if index < first:
+                continue
+            items = panes.setdefault(Pane(width_s, index), {})
+            sums = items.get(item_id)
+            if sums is None:
+                items[item_id] = counts.copy()
+            else:
+                for metric in range(4):
+                    sums[metric] += counts[metric]
+    return panes
+
+
+def first_pane(width_s: int, *, now_ms: int) -> int:
+    """Return the index of the oldest pane that the window of this width still counts at ``now_ms``.
+
+    A window is its current pane and as many before it as cover its length; so it is up to a pane longer.
+    """
+    return (now_ms - _WINDOW_MS[width_s]) // (width_s * 1_000)
+
+
+def pane_ttl_s(width_s: int) -> int:
+    """Return for how long a pane must be kept after it was last written."""
+    return _WINDOW_MS[width_s] // 1_000 + 2 * width_s
+
+
+def decode_counts(blob: bytes) -> Counts:
+    """Return the counts in ``blob``."""
+    return _DECODE(blob)
+
+
+def sum_counts(panes: Iterable[Mapping[bytes, bytes]]) -> dict[str, Counts]:
+    """Add the stored panes of one window up, by item."""
+    totals: dict[str, Counts] = {}
+    for pane in panes:
+        for item_id, blob in pane.items():
+            counts = _DECODE(blob)
+            sums = totals.get(name := item_id.decode())
+            if sums is None:
+                totals[name] = counts
+            else:
+                for metric in range(4):
+                    sums[metric] += counts[metric]
+    return totals
