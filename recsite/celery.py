@@ -6,6 +6,7 @@ import os
 
 from celery import Celery
 
+from features.worker import StreamStep
 from recsite import worker_metrics  # noqa: F401  (connects its signal)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
@@ -13,3 +14,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 app = Celery("recsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["worker"].add(StreamStep)
