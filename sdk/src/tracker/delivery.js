@@ -69,7 +69,7 @@ const envelope = (batch) => {
 const nextBatch = (entries) => {
   const { a, u } = entries[0];
   const end = entries.findIndex((entry, i) => i === BATCH_EVENTS || entry.a !== a || entry.u !== u);
-  let batch = end < 0 ? entries : entries.slice(0, end);
+  let batch = entries.slice(0, end < 0 ? BATCH_EVENTS : end); // a copy: the queue grows while the batch is on its way
   while (batch.length > 1 && new Blob([envelope(batch)]).size > BATCH_BYTES) {
     batch = batch.slice(0, batch.length >> 1);
   }

@@ -6,6 +6,7 @@
  */
 import { isGranted } from './consent.js';
 import { secretId, uuid7 } from './ids.js';
+import { attempt } from './page.js';
 import { read, remove, write } from './storage.js';
 
 const IDLE_MS = 18e5; // 30 minutes, as in GA4
@@ -18,7 +19,9 @@ let session;
 /** Return the anonymous id, made at first use; undefined without consent. */
 export const anonymous = () => {
   if (isGranted() && !anonymousId) {
-    adoptAnonymous(/(?:^|; )rec_aid=([\w-]+)/.exec(document.cookie)?.[1] || read('rec_aid') || secretId());
+    // A sandboxed page may not even ask for its cookies.
+    const cookie = attempt(() => document.cookie.match(/(?:^|; )rec_aid=([\w-]+)/)[1]);
+    adoptAnonymous(cookie || read('rec_aid') || secretId());
   }
   return anonymousId;
 };
@@ -59,5 +62,5 @@ export const forget = () => {
   anonymousId = session = undefined;
   user = {};
   ['rec_aid', 'rec_session', 'rec_clicked'].forEach((key) => remove(key));
-  document.cookie = 'rec_aid=;path=/;max-age=0';
+  attempt(() => (document.cookie = 'rec_aid=;path=/;max-age=0'));
 };
