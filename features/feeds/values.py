@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -41,6 +42,7 @@ ALIASES: Final = {
     "image": "image_url", "product_type": "category", "google_product_category": "google_category",
     "item_group_id": "group_id", "cost_of_goods_sold": "cost", "quantity": "stock", "inventory": "stock",
     "sell_on_google_quantity": "stock", "active": "is_active", "labels": "tags",
+    "available_since": "first_seen_at",
 }  # fmt: skip
 
 #: Google's fields that describe a variant; they are kept as attributes, under these names.
@@ -202,6 +204,14 @@ def _stock(field: str, value: object) -> int | None:
     return max(0, min(int(pieces), _MAX_STOCK))
 
 
+def _moment(field: str, value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(value).strip())
+    except ValueError:
+        raise BadValue(field, value, "is not a time; write it as 2026-01-31T09:30:00Z") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _yes_or_no(field: str, value: object) -> bool:
     word = str(value).strip().lower()
     if word in _YES:
@@ -262,4 +272,5 @@ _CONVERTERS: Final[dict[str, Callable[[str, object], Any]]] = {
     "tags": _tags,
     "attributes": _mapping,
     "is_active": _yes_or_no,
+    "first_seen_at": _moment,
 }

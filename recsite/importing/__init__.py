@@ -1,0 +1,1 @@
+"""Real logs into Recsite: through the same contract, the same log and the same stream worker as live traffic."""

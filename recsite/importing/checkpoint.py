@@ -1,0 +1,90 @@
+"""How far an import has come, on disk: written once what it speaks of is durable, so that kill -9 loses nothing.
+
+Before each batch the checkpoint says where the log ended ("intent"). An import that died between the append and the
+next checkpoint finds the batch's events behind that end, and does not append them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+_HEAD_BYTES: Final = 1 << 20
+
+
+class InvalidCheckpoint(ValueError):
+    """The checkpoint cannot be read, or speaks of another file; the message names the remedy."""
+
+
+class Progress(msgspec.Struct, kw_only=True):
+    """The state of an import."""
+
+    fingerprint: str
+    units: int = 0
+    records: int = 0
+    events: int = 0
+    refused: int = 0
+    report_bytes: int = 0
+    items_done: bool = False
+    done: bool = False
+    intent: dict[int, str] | None = None
+    intent_units: int = 0
+
+
+class Checkpoint:
+    """The file that keeps a ``Progress``."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self.path = path
+        self._fingerprint = fingerprint
+
+    def load(self) -> Progress:
+        """Return the saved progress, or a fresh one.
+
+        Raises
+        ------
+        InvalidCheckpoint
+            The file is damaged, or the source changed since.
+        """
+        try:
+            progress = msgspec.json.decode(self.path.read_bytes(), type=Progress)
+        except FileNotFoundError:
+            return Progress(fingerprint=self._fingerprint)
+        except msgspec.DecodeError as error:
+            raise InvalidCheckpoint(f"{self.path} is damaged ({error}); delete it to begin anew") from error
+        if progress.fingerprint != self._fingerprint:
+            raise InvalidCheckpoint(
+                f"{self.path} belongs to another content of the file: it changed since the import began; "
+                "use --restart to begin anew"
+            )
+        return progress
+
+    def save(self, progress: Progress) -> None:
+        """Write the progress so that it is either the old or the new one after a crash, never half of it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".draft")
+        with draft.open("wb") as handle:
+            handle.write(msgspec.json.encode(progress))
+            handle.flush()
+            os.fsync(handle.fileno())
+        draft.replace(self.path)
+
+    def forget(self) -> None:
+        """Begin anew next time."""
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint_of(path: Path) -> str:
+    """Return what tells one content of a file from another: its size, its first and its last megabyte."""
+    size = path.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with path.open("rb") as handle:
+        digest.update(handle.read(_HEAD_BYTES))
+        if size > _HEAD_BYTES:
+            handle.seek(-_HEAD_BYTES, os.SEEK_END)
+            digest.update(handle.read())
+    return digest.hexdigest()

@@ -1,0 +1,178 @@
+"""Append a source's records to the event log: in batches, validated like live traffic, resumable, never twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from recsite.importing.base import Refusal, Source, Unit
+from recsite.importing.checkpoint import Checkpoint, Progress
+from tracking.events import EventRecord, log_key
+from tracking.exceptions import InvalidEvent
+from tracking.log import EventLog, LogUnavailable, LogWriter, RecordTooLarge
+from tracking.parsing import encode_record, parse_record
+
+BATCH: Final = 500
+APPEND_TIMEOUT_S: Final = 10.0
+TRIES: Final = 6
+"""With the pauses between them about a minute: a broker that restarts is waited for."""
+
+OnProgress = Callable[[Progress], None]
+
+
+class ImportFailed(RuntimeError):
+    """The log stayed away; the import can be continued later."""
+
+
+class Importer:
+    """One import of one source into one log.
+
+    Parameters
+    ----------
+    source : Source
+    log : EventLog
+    checkpoint : Checkpoint
+    report_path : Path
+        Receives one line a refused row: line, reason, the row itself, separated by tabs.
+    on_progress : callable
+        Called after each batch.
+    """
+
+    def __init__(
+        self, source: Source, log: EventLog, *, checkpoint: Checkpoint, report_path: Path, on_progress: OnProgress
+    ) -> None:
+        self._source = source
+        self._log = log
+        self._checkpoint = checkpoint
+        self._report_path = report_path
+        self.on_progress = on_progress
+        self.progress = checkpoint.load()
+
+    def run(self) -> Progress:
+        """Append what is not appended yet and return the final progress.
+
+        Raises
+        ------
+        ImportFailed
+            The log did not take a batch within about a minute. Run again: it goes on from there.
+        """
+        if not self.progress.done:
+            asyncio.run(self._run())
+        return self.progress
+
+    async def _run(self) -> None:
+        progress = self.progress
+        self._cut_report()
+        await asyncio.to_thread(self._log.ensure_topic)
+        writer = self._log.writer()
+        await writer.start()
+        try:
+            units = self._source.units()
+            next(islice(units, progress.units, progress.units), None)  # skips what is done already
+            for batch in _batches(units):
+                await self._append(writer, batch)
+                self.on_progress(progress)
+            progress.done = True
+            self._checkpoint.save(progress)
+        finally:
+            await writer.close()
+
+    async def _append(self, writer: LogWriter, batch: list[Unit]) -> None:
+        progress = self.progress
+        encoded, refusals = _encoded(batch)
+        present: set[str] = set()
+        if progress.intent is not None and progress.intent_units == progress.units:
+            present = await asyncio.to_thread(self._already_in_log, progress.intent, encoded)
+        else:
+            progress.intent = await asyncio.to_thread(self._log.end_positions)
+            progress.intent_units = progress.units
+            self._checkpoint.save(progress)
+        pending = [pair for event_id, pair in encoded if event_id not in present]
+        await self._append_durably(writer, pending)
+        self._write_refusals(refusals)
+        progress.units += len(batch)
+        progress.records += len(encoded)
+        progress.events += sum(len(unit.record.events) for unit in batch if unit.record is not None)
+        progress.refused += len(refusals)
+        progress.intent = None
+        self._checkpoint.save(progress)
+
+    async def _append_durably(self, writer: LogWriter, pending: list[tuple[bytes, bytes]]) -> None:
+        """Append; what failed is tried again. A record that timed out may arrive late, hence twice, with one event id."""
+        for attempt in range(TRIES):
+            outcome = await writer.append_many(pending, timeout_s=APPEND_TIMEOUT_S)
+            errors = [error for error in outcome if error is not None]
+            if not errors:
+                return
+            if attempt == TRIES - 1 or isinstance(errors[0], RecordTooLarge):
+                raise ImportFailed(
+                    f"the event log did not take the records ({errors[0]}); run the command again to go on"
+                )
+            pending = [pair for pair, error in zip(pending, outcome, strict=True) if error is not None]
+            await asyncio.sleep(2**attempt)
+
+    def _already_in_log(self, intent: dict[int, str], encoded: list[tuple[str, tuple[bytes, bytes]]]) -> set[str]:
+        """Return which of the batch's first event ids stand in the log behind the positions of the intent."""
+        wanted = {event_id for event_id, _ in encoded}
+        found: set[str] = set()
+        for partition, position in intent.items():
+            for entry in self._log.read_all(partition, start=position):
+                try:
+                    event_id = first_event_id(parse_record(entry.value))
+                except InvalidEvent:
+                    continue  # somebody else's; the stream worker will name it
+                if event_id in wanted:
+                    found.add(event_id)
+        return found
+
+    def _cut_report(self) -> None:
+        """Remove refusals that were written after the last checkpoint: they will be written again."""
+        if self._report_path.exists():
+            os.truncate(self._report_path, min(self.progress.report_bytes, self._report_path.stat().st_size))
+
+    def _write_refusals(self, refusals: list[Refusal]) -> None:
+        if not refusals:
+            return
+        self._report_path.parent.mkdir(parents=True, exist_ok=True)
+        with self._report_path.open("ab") as handle:
+            for refusal in refusals:
+                raw = " ".join(refusal.raw.split())[:500]
+                handle.write(f"{refusal.line}\t{refusal.reason}\t{raw}\n".encode())
+            handle.flush()
+            os.fsync(handle.fileno())
+            self.progress.report_bytes = handle.tell()
+
+
+def first_event_id(record: EventRecord) -> str:
+    """Return the id that stands for a record: that of its first event."""
+    return (record.events or record.custom)[0].event_id
+
+
+def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], list[Refusal]]:
+    """Return the log entries of a batch, each with its first event id, and what the contract refuses."""
+    encoded: list[tuple[str, tuple[bytes, bytes]]] = []
+    refusals: list[Refusal] = []
+    for unit in batch:
+        refusals.extend(unit.refusals)
+        if unit.record is None:
+            continue
+        value = encode_record(unit.record)
+        try:
+            record = parse_record(value)  # structs built in Python are not checked; what stands in the log is
+        except InvalidEvent as error:
+            refusals.append(Refusal(line=0, reason=f"{error.field}: {error.reason}", raw=value.decode()))
+            continue
+        encoded.append((first_event_id(record), (log_key(record.site, record.user_key), value)))
+    return encoded, refusals
+
+
+def _batches(units: Iterator[Unit]) -> Iterator[list[Unit]]:
+    while batch := list(islice(units, BATCH)):
+        yield batch
+
+
+__all__ = ["ImportFailed", "Importer", "LogUnavailable", "first_event_id"]

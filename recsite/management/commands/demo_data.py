@@ -1,0 +1,84 @@
+"""Set up the demo shop: site, key, placements, catalogue, simulated shoppers, a login; or a real log in their place."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+
+from features.feeds import upsert_items
+from recsite.demo import setup
+from recsite.demo.source import DemoSource
+from recsite.importing.checkpoint import Checkpoint
+from recsite.importing.loading import Importer, ImportFailed
+from recsite.importing.progress import progress_bar
+from tracking.log import open_log
+from tracking.models import Site
+
+FORMATS = ("retailrocket", "online_retail", "jsonl", "ga4")
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the demo shop: its site, publishable key, placements, 2,000 products, 60 days of simulated shoppers' "
+        "events and a staff user. A second run reuses what is there. With --data, a real log takes the place of the "
+        "products and shoppers."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--data", type=Path, help="A real log to load in place of the simulated shop.")
+        parser.add_argument("--format", choices=FORMATS, help="Format of --data; guessed from its name when left out.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO and not settings.DEBUG:
+            raise CommandError("demo data is for trying out only; set RECSITE_DEMO=1 to say that this is such a place")
+        console = Console()
+        site, key = setup.ensure_site()
+        setup.ensure_placements(site)
+        password = setup.ensure_admin(Path(settings.DATA_DIR) / "admin_password")
+        if options["data"] is not None:
+            chosen = ["--format", options["format"]] if options["format"] else []
+            call_command("import_events", str(options["data"]), "--site", site.slug, *chosen)
+        else:
+            self._simulate(site, console)
+        console.print(
+            f"  shop key {key}" + (f" · admin / {password}" if password else ""), style="dim", highlight=False
+        )
+
+    def _simulate(self, site: Site, console: Console) -> None:
+        folder = Path(settings.DATA_DIR) / "imports"
+        source = DemoSource(end=_end_of_history(folder / "demo_end"), site=site.slug)
+        checkpoint = Checkpoint(folder / f"{site.slug}-demo.json", "demo")
+        importer = Importer(
+            source,
+            open_log(settings.EVENT_LOG_URL),
+            checkpoint=checkpoint,
+            report_path=folder / "demo_refused.tsv",
+            on_progress=lambda progress: None,
+        )
+        if importer.progress.done:
+            console.print(f"  reusing {importer.progress.events:,} events and the catalogue", style="dim")
+            return
+        report = upsert_items(site, source.items())
+        console.print(f"  catalogue: {report.summary()}")
+        try:
+            with progress_bar("  shoppers' events", total=source.total(), console=console) as advance:
+                importer.on_progress = lambda progress: advance(progress.units)
+                progress = importer.run()
+        except ImportFailed as error:
+            raise CommandError(str(error)) from error
+        console.print(f"  {progress.events:,} events appended, {progress.refused} refused")
+
+
+def _end_of_history(path: Path) -> datetime:
+    """Return the moment at which the simulated history ends: fixed at the first run, so that later runs agree."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(datetime.now(UTC).replace(microsecond=0).isoformat())
+    return datetime.fromisoformat(path.read_text().strip())
