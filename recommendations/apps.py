@@ -8,5 +8,5 @@ class RecommendationsConfig(AppConfig):
     verbose_name = "Recommendations"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from recommendations import checks  # noqa: F401  (registers on import)
+        """Register the system checks and the signals."""
+        from recommendations import checks, signals  # noqa: F401  (register on import)

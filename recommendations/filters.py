@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,11 +90,12 @@ class NumberColumn:
 
     Attributes
     ----------
-    values : float64, shape (n_rows,)
-        NaN where the item has none.
+    values : float32 or float64, shape (n_rows,)
+        NaN where the item has none. Values of a condition are rounded to the same type before they are compared,
+        so that ``price = 19.99`` finds 19.99.
     """
 
-    values: NDArray[np.float64]
+    values: NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,20 @@ class TagColumn:
     rows: dict[str, NDArray[np.int32]]
 
 
-Column = NumberColumn | TextColumn | TagColumn
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyColumn:
+    """A column whose values are all different, looked up instead of compared; upper and lower case differ.
+
+    Attributes
+    ----------
+    row_of : callable
+        Returns the row of a value, ``None`` when there is none.
+    """
+
+    row_of: Callable[[str], int | None]
+
+
+Column = NumberColumn | TextColumn | TagColumn | KeyColumn
 
 
 class Columns(Protocol):
@@ -198,6 +212,8 @@ def _mask_of_comparison(comparison: Comparison, columns: Columns) -> Mask:
         return _number_mask(comparison, column)
     if isinstance(column, TagColumn):
         return _tag_mask(comparison, column, columns.n_rows)
+    if isinstance(column, KeyColumn):
+        return _key_mask(comparison, column, columns.n_rows)
     matches = _label_test(comparison, is_path=column.is_path)
     hits = np.fromiter((matches(label) for label in column.labels), np.bool_, len(column.labels))
     mask: Mask = hits[column.codes]
@@ -209,13 +225,15 @@ def _number_mask(comparison: Comparison, column: NumberColumn) -> Mask:
     if comparison.operator == "empty":
         return np.isnan(values)
     wanted = [_as_number(value) for value in comparison.values]
-    numbers = np.asarray([number for number in wanted if number is not None], np.float64)
+    numbers = np.asarray([number for number in wanted if number is not None], values.dtype)
     if comparison.operator == "!=":
-        return ~np.isnan(values) & ~np.isin(values, numbers)
+        found: Mask = ~np.isnan(values) & ~np.isin(values, numbers)
+        return found
     if not len(numbers):
         return np.zeros(len(values), np.bool_)
     if comparison.operator in ("=", "in", "has"):
-        return np.isin(values, numbers)
+        found = np.isin(values, numbers)
+        return found
     number = numbers[0]
     with np.errstate(invalid="ignore"):  # comparisons with NaN are False, which is what we promise
         mask: Mask = {
@@ -227,7 +245,7 @@ def _number_mask(comparison: Comparison, column: NumberColumn) -> Mask:
     return mask
 
 
-def _never(values: NDArray[np.float64], number: np.float64) -> Mask:
+def _never(values: NDArray[np.floating[Any]], number: np.floating[Any]) -> Mask:
     return np.zeros(len(values), np.bool_)
 
 
@@ -241,6 +259,15 @@ def _tag_mask(comparison: Comparison, column: TagColumn, n_rows: int) -> Mask:
         rows_of_value = column.rows.get(_as_text(value).casefold())
         if rows_of_value is not None:
             mask[rows_of_value] = True
+    return ~mask if comparison.operator == "!=" else mask
+
+
+def _key_mask(comparison: Comparison, column: KeyColumn, n_rows: int) -> Mask:
+    mask = np.zeros(n_rows, np.bool_)
+    for value in comparison.values:
+        row = column.row_of(_as_text(value))
+        if row is not None:
+            mask[row] = True
     return ~mask if comparison.operator == "!=" else mask
 
 

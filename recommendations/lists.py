@@ -1,0 +1,283 @@
+"""From checked requests to finished lists, off the event loop, and to the JSON of a reply; HTTP and live share it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+from django.conf import settings
+
+from recommendations import filters
+from recommendations.asks import Ask, KeyedCondition, PlacementSpec
+from recommendations.cache import ListCache
+from recommendations.candidates import FallbackReason, Recommendation, Shopper
+from recommendations.deadline import Deadline
+from recommendations.exceptions import InvalidQuery
+from recommendations.explain import Explanation, Trace
+from recommendations.explanations import keep_explanation
+from recommendations.metrics import FALLBACKS, LISTS, STAGE_SECONDS
+from recommendations.payloads import ALL_FIELDS, ListReply, PlacementRequest
+from recommendations.pipeline import recommend
+from recommendations.rec_ids import RecIdSigner
+from recommendations.serving_site import SiteState
+from recommendations.shelf import Shelf, is_known_name
+from recommendations.shoppers import Reading
+from tracking.sites import SiteInfo
+
+logger = logging.getLogger(__name__)
+
+RANK_PLACEMENT: Final = PlacementSpec(name="rank", strategy="rerank", size=100, fallback="empty")
+"""Stands in where ``POST /v1/rank`` names no placement of the site."""
+
+
+_PASSING: Final = frozenset({FallbackReason.DEADLINE, FallbackReason.MODEL_FAILED, FallbackReason.STORE_UNAVAILABLE})
+"""Reasons that may be gone at the next request."""
+
+
+class UnknownPlacement(InvalidQuery):
+    """The site has no active placement of that name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What the lists of one request share."""
+
+    site: SiteInfo
+    state: SiteState
+    asks: Sequence[Ask]
+    fields: tuple[str, ...] | None = None
+    locale: str | None = None
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeList:
+    """A list and what it was made from."""
+
+    ask: Ask
+    recommendation: Recommendation
+    explanation: Explanation | None = None
+
+
+@dataclass(slots=True)
+class _Workers:
+    """The one bridge from asyncio to the pipeline's arithmetic; ONNX Runtime releases the GIL while it computes."""
+
+    pool: ThreadPoolExecutor | None = field(default=None)
+
+    def get(self) -> ThreadPoolExecutor:
+        if self.pool is None:
+            self.pool = ThreadPoolExecutor(settings.INFERENCE_THREADS, thread_name_prefix="pipeline")
+        return self.pool
+
+    def stop(self) -> None:
+        pool, self.pool = self.pool, None
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+_workers: Final = _Workers()
+_cache: Final[ListCache[tuple[MadeList, ...]]] = ListCache()
+
+
+@lru_cache(maxsize=4)
+def _signer(secret: str) -> RecIdSigner:
+    return RecIdSigner(secret)
+
+
+def signer() -> RecIdSigner:
+    """Return what signs the ids of replies in this installation."""
+    return _signer(settings.SECRET_KEY)
+
+
+def asks_of(requested: Sequence[PlacementRequest], state: SiteState, *, cart: tuple[str, ...] = ()) -> list[Ask]:
+    """Return what a request asks, each placement with what the site's merchandisers set up.
+
+    Raises
+    ------
+    UnknownPlacement, InvalidQuery
+        With the path of the field in the request.
+    """
+    asks = []
+    by_name = state.placements.by_name
+    for index, wanted in enumerate(requested):
+        spec = by_name.get(wanted.placement)
+        if spec is None:
+            raise UnknownPlacement(
+                field=f"placements[{index}].placement",
+                reason=f"{wanted.placement!r} is not an active placement of this site; make it in the admin",
+            )
+        asks.append(
+            Ask(
+                placement=spec,
+                limit=min(wanted.limit or spec.size, 100),
+                context_items=wanted.context_items,
+                cart=cart,
+                exclude=wanted.exclude,
+                condition=condition_of(wanted.filter, field=f"placements[{index}].filter"),
+            )
+        )
+    return asks
+
+
+def condition_of(text: str | None, *, field: str) -> KeyedCondition | None:
+    """Return a request's condition; raises ``InvalidQuery``, also for attributes that are not for visitors."""
+    if not text or text.isspace():
+        return None
+    try:
+        condition = _parsed(text)
+    except InvalidQuery as error:
+        raise InvalidQuery(field=field, reason=error.reason) from error
+    return KeyedCondition(key=f"filter:{text}", condition=condition)
+
+
+@lru_cache(maxsize=2_048)
+def _parsed(text: str) -> filters.Condition:
+    condition = filters.parse(text)
+    for name in filters.names_of(condition):
+        if not is_known_name(name, public=True):
+            raise InvalidQuery(
+                field="filter",
+                reason=f"speaks of {name!r}, which items do not have; attributes of your own are attributes.{name}",
+            )
+    return condition
+
+
+async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tuple[MadeList, ...]:
+    """Return the lists of a page, none of them repeating an item of another.
+
+    Made on a thread of a small pool, and kept for as long as neither the shopper nor the site changes. When the
+    budget is spent before they are made, popular lists are returned, and what comes later is kept for next time.
+    """
+    shopper = reading.shopper
+    if page.explain:
+        return await _on_worker(page, shopper, reading.problem, deadline)
+    key: Hashable = (
+        page.site.slug,
+        page.state.serving.number,
+        page.state.placements.stamp,
+        shopper.key,
+        shopper.version,
+        reading.problem,
+        tuple(_ask_key(ask) for ask in page.asks),
+    )
+    return await _cache.get_or_make(
+        key, lambda: _on_worker(page, shopper, reading.problem, deadline), is_worth_keeping=_is_good
+    )
+
+
+def _is_good(made: tuple[MadeList, ...]) -> bool:
+    """Return whether lists are as good as they can be; others are made anew at the next request."""
+    return not any(each.recommendation.fallback_reason in _PASSING for each in made)
+
+
+def _ask_key(ask: Ask) -> Hashable:
+    return (
+        ask.placement.name,
+        ask.limit,
+        ask.context_items,
+        ask.cart,
+        ask.exclude,
+        ask.condition.key if ask.condition else None,
+        ask.candidates,
+    )
+
+
+async def _on_worker(
+    page: Page, shopper: Shopper, problem: FallbackReason | None, deadline: Deadline
+) -> tuple[MadeList, ...]:
+    """Make the lists on a worker thread; when that takes too long, make them here without asking the model."""
+    work = asyncio.get_running_loop().run_in_executor(_workers.get(), make_lists_now, page, shopper, problem, deadline)
+    try:
+        async with asyncio.timeout(deadline.left_s):
+            return await work
+    except TimeoutError:
+        return make_lists_now(page, shopper, problem, Deadline.after(0.0))
+
+
+def make_lists_now(
+    page: Page, shopper: Shopper, problem: FallbackReason | None, deadline: Deadline
+) -> tuple[MadeList, ...]:
+    """Make the lists of a page on this thread."""
+    started = time.perf_counter()
+    serving = page.state.serving.for_shopper(shopper.key, now_ms=int(time.time() * 1000))
+    shown: set[int] = set()
+    made = []
+    for ask in page.asks:
+        trace = Trace() if page.explain else None
+        recommendation = recommend(
+            ask, shopper, serving, deadline=deadline, shown=shown, shopper_problem=problem, trace=trace
+        )
+        shown.update(recommendation.rows)
+        made.append(
+            MadeList(
+                ask=ask, recommendation=recommendation, explanation=trace.explanation if trace is not None else None
+            )
+        )
+    STAGE_SECONDS.labels("pipeline").observe(time.perf_counter() - started)
+    return tuple(made)
+
+
+def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> ListReply:
+    """Return a list as JSON says it, under a new signed id."""
+    result = made.recommendation
+    placement = made.ask.placement
+    rec_id = signer().make(
+        site=page.site.slug,
+        placement=placement.name,
+        model_version=result.model_version,
+        variant=result.variant,
+        now_s=now_s,
+        rule_ids=result.rule_ids,
+    )
+    LISTS.labels(page.site.slug, placement.name, result.stage.value).inc()
+    if result.fallback_reason is not None:
+        FALLBACKS.labels(page.site.slug, result.fallback_reason.value).inc()
+    keep_explanation(page.site.slug, rec_id, made, page.state.serving.shelf, shopper, now_s=now_s)
+    return ListReply(
+        placement=placement.name,
+        heading=placement.heading or None,
+        rec_id=rec_id,
+        items=msgspec.Raw(cards_of(result, page.state.serving.shelf, fields=page.fields, locale=page.locale)),
+        stage=result.stage.value,
+        fallback_reason=result.fallback_reason.value if result.fallback_reason is not None else None,
+        model_version=result.model_version or None,
+        variant=result.variant,
+        feature_age_ms=shopper.feature_age_ms,
+        explanation=made.explanation if made.explanation is not None else msgspec.UNSET,
+    )
+
+
+def cards_of(result: Recommendation, shelf: Shelf, *, fields: tuple[str, ...] | None, locale: str | None) -> bytes:
+    """Return the items of a list as a JSON array.
+
+    The usual reply joins cards that are encoded once a catalogue; only a choice of fields, or a title in another
+    language, is put together anew.
+    """
+    titles = shelf.catalogue.titles if locale else None
+    parts = []
+    for row, reason in zip(result.rows, result.reasons, strict=True):
+        if fields is None and not (titles and row in titles):
+            parts.append(b'%b,"reason":"%b"}' % (shelf.card(row)[:-1], reason.encode()))
+            continue
+        card = msgspec.to_builtins(shelf.card_in(row, locale=locale))
+        card["reason"] = reason
+        parts.append(msgspec.json.encode({name: card[name] for name in fields or ALL_FIELDS}))
+    return b"[" + b",".join(parts) + b"]"
+
+
+def stop_workers() -> None:
+    """End the worker threads; the next list starts them again."""
+    _workers.stop()
+
+
+def forget_lists() -> None:
+    """Drop everything that was kept; for tests."""
+    _cache.clear()

@@ -1,0 +1,103 @@
+"""How a list is made: features → candidates → filter → rank → rules → diversity → explain. Pure; no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from recommendations import diversity, fallbacks, retrieve, rules, scoring, strategies
+from recommendations.allowed import Allowed, hidden_rows
+from recommendations.asks import Ask
+from recommendations.candidates import FallbackReason, Recommendation, Shopper
+from recommendations.deadline import Deadline
+from recommendations.explain import Trace
+from recommendations.retrieval.model import ModelLink
+from recommendations.shelf import Shelf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What a site serves from at one moment: catalogue, model version (where there is one) and time."""
+
+    shelf: Shelf
+    model: ModelLink | None
+    now_ms: int
+    variant: str = "live"
+
+
+def recommend(
+    ask: Ask,
+    shopper: Shopper,
+    serving: Serving,
+    *,
+    deadline: Deadline,
+    shown: Collection[int] = (),
+    shopper_problem: FallbackReason | None = None,
+    trace: Trace | None = None,
+) -> Recommendation:
+    """Return one list; never fails for want of data, see ``fallbacks``.
+
+    Parameters
+    ----------
+    shown : collection of int
+        Rows in other lists of the same page: not shown twice.
+    shopper_problem : FallbackReason, optional
+        Why ``shopper`` is not what it should be, as when the store is away.
+    trace : Trace, optional
+        Filled with the why of every step; costs about as much as the list itself.
+    """
+    shelf = serving.shelf
+    strategy = strategies.of(ask.placement, shopper)
+    # features: which items the list is about
+    about = strategies.about(strategy, ask, shopper, shelf)
+    active = rules.active_rules(ask.placement.rules, shopper, shelf, context=about.context, now_ms=serving.now_ms)
+    # candidates
+    found = retrieve.candidates(ask, shopper, serving, strategy, about, deadline=deadline)
+    # filter
+    hidden = hidden_rows(ask, shopper, shelf, about=about.rows, hides_about=strategy.hides_about)
+    allowed = Allowed(ask, shelf, active, hidden=hidden.union(shown))
+    # rank
+    fused = scoring.fused(found.lists, found.weights, k=found.fusion_k)
+    ranked = fused.keep(allowed.of(fused.rows))
+    if found.order is not None:
+        ranked = scoring.reordered(ranked, found.order)
+    # rules
+    boosted, used_rules = rules.with_boosts(ranked, active)
+    # diversity
+    chosen = diversity.choose(boosted, shelf.likeness, ask.placement.variety, size=ask.limit)
+    # what is missing, and what merchandisers pinned
+    filled = fallbacks.fill(chosen.rows.tolist(), ask, shelf, allowed, strategy=strategy)
+    pins = rules.pins_of(active, shelf, allowed.keep, size=ask.limit)
+    rows = rules.with_pins(filled.rows, pins, size=ask.limit)
+    stage, reason = fallbacks.stage_of(strategy, about, filled, pins=pins, found=found, shopper_problem=shopper_problem)
+    # explain
+    reasons = retrieve.reasons_of(rows, found, filled, pins)
+    version = serving.model.version if serving.model else ""
+    if trace is not None:
+        trace.record(
+            ask=ask,
+            shopper=shopper,
+            shelf=shelf,
+            about=about,
+            strategy_about=strategy.about,
+            found=found,
+            fused=fused,
+            ranked=ranked,
+            boosted=boosted,
+            filled=filled,
+            pins=pins,
+            active=active,
+            allowed=allowed,
+            rows=rows,
+            reasons=reasons,
+            model_version=version,
+        )
+    return Recommendation(
+        rows=tuple(rows),
+        reasons=reasons,
+        stage=stage,
+        fallback_reason=reason,
+        model_version=version,
+        variant=serving.variant,
+        rule_ids=tuple(dict.fromkeys([*(pin.rule_id for pin in pins), *used_rules])),
+    )

@@ -1,0 +1,168 @@
+"""Candidates of a trained model version: its sources asked at once, its item indices translated to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.candidates import FloatArray, RowArray, SourceList
+from recommendations.fusion import RankedLists
+from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
+from recommendations.prefixes import Prefixes
+from recommendations.ranking import COLUMNS, RankingTables, ranked, ranking_input
+from recommendations.shelf import Shelf
+
+MAX_PREFIX: Final = 50
+POPULARITY_DEPTH: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswer:
+    """What the sources of a model said to one question, as the ranker wants to see it again."""
+
+    prefix: NDArray[np.int64]
+    results: Mapping[str, SourceResult]
+
+
+class ModelLink:
+    """A model version joined to a shelf; made in the background when either changes.
+
+    Attributes
+    ----------
+    version : str
+    sources : tuple of str
+    index_of_row : int64, shape (n_rows,)
+        0 where the model does not know the item.
+    row_of_index : int32, shape (n_items,)
+        -1 where the catalogue does not have it.
+    """
+
+    def __init__(self, model: ModelSet, shelf: Shelf, *, version: str) -> None:
+        self.version = version
+        self.sources = model.sources
+        self.fusion = model.manifest.fusion
+        self._model = model
+        catalogue = shelf.catalogue
+        self.row_of_index: RowArray = catalogue.rows(model.item_ids)
+        self.row_of_index[0] = -1
+        known = np.flatnonzero(self.row_of_index >= 0)
+        self.index_of_row: NDArray[np.int64] = np.zeros(shelf.n_rows, np.int64)
+        self.index_of_row[self.row_of_index[known]] = known
+        # What is sold out or not in the catalogue is hidden inside the graphs, so that it takes nobody's place.
+        self._item_bias: FloatArray = np.full(model.n_items, HIDDEN, np.float32)
+        self._item_bias[known[catalogue.is_recommendable[self.row_of_index[known]]]] = 0.0
+        self._popularity = _popular(model.popularity_recent, model.popularity_all_time)
+        self._tables = _tables_of(model)
+
+    @property
+    def has_ranker(self) -> bool:
+        """Whether ``rank`` works."""
+        return self._tables is not None
+
+    def popularity_of_rows(self) -> FloatArray:
+        """Return each row's interactions in the training data, of late first."""
+        counts = self._model.popularity_recent + self._model.popularity_all_time * np.float32(1e-3)
+        popularity: FloatArray = np.where(self.index_of_row > 0, counts[self.index_of_row], 0).astype(np.float32)
+        return popularity
+
+    def knows(self, rows: Sequence[int]) -> bool:
+        """Return whether the model knows any of these rows."""
+        return any(self.index_of_row[row] for row in rows)
+
+    def ask(
+        self,
+        newest_first: Sequence[int],
+        *,
+        sources: tuple[str, ...],
+        exclude: Sequence[int] = (),
+        candidates: RowArray | None = None,
+        k: int,
+    ) -> ModelAnswer:
+        """Ask sources of the model what goes with these rows; one graph run a source, on this thread.
+
+        Raises
+        ------
+        ModelUnavailable
+            ONNX Runtime failed.
+        """
+        prefix = self.index_of_row[np.asarray(newest_first[:MAX_PREFIX][::-1], np.int64)]
+        excluded = self.index_of_row[np.asarray(exclude, np.int64)] if exclude else np.empty(0, np.int64)
+        wanted = None
+        if candidates is not None:
+            wanted = self.index_of_row[candidates]
+            wanted = wanted[wanted > 0]
+        results = self._model.retrieve(
+            RetrievalQuery(
+                item_index=prefix,
+                exclude=excluded,
+                item_bias=self._item_bias,
+                candidates=wanted,
+                k=k,
+                sources=sources,
+            )
+        )
+        return ModelAnswer(prefix=prefix, results=results)
+
+    def lists(self, answer: ModelAnswer) -> list[SourceList]:
+        """Return an answer as rows of the catalogue."""
+        lists = []
+        for name, result in answer.results.items():
+            rows = self.row_of_index[result.item_index]
+            known = rows >= 0
+            if not known.all():
+                rows, scores = rows[known], result.score[known]
+            else:
+                scores = result.score
+            if len(rows):
+                lists.append(SourceList(name=name, rows=rows, scores=scores))
+        return lists
+
+    def rank(self, answer: ModelAnswer, *, k: int) -> RowArray:
+        """Return rows in the order of the ranker, best first: those of the answer, the prefix and popular ones.
+
+        Raises
+        ------
+        ModelUnavailable
+            There is no ranker, or ONNX Runtime failed.
+        """
+        prefix = answer.prefix[answer.prefix > 0].astype(np.int32)
+        if self._tables is None or not len(prefix):
+            return self.row_of_index[:0]
+        lists = {name: _as_lists(result) for name, result in answer.results.items()}
+        lists["popularity"] = self._popularity
+        given = ranking_input(lists, Prefixes(items=prefix, offsets=np.array([0, len(prefix)], np.int64)), self._tables)
+        order = ranked(given, self._model.rank(given.features), n=k)
+        rows: RowArray = self.row_of_index[order.items[0][order.items[0] > 0]]
+        rows = rows[rows >= 0]
+        return rows
+
+
+def _popular(recent: FloatArray, all_time: FloatArray) -> RankedLists:
+    """Return the popularity list as training makes it: of late, ties by all time."""
+    order = np.lexsort((-all_time, -recent))
+    items: RowArray = order[recent[order] > 0][:POPULARITY_DEPTH].astype(np.int32)
+    return RankedLists(items=items[None], scores=recent[items][None])
+
+
+def _as_lists(result: SourceResult) -> RankedLists:
+    if not len(result.item_index):  # ranking_input reads the first column of every list
+        return RankedLists(items=np.zeros((1, 1), np.int32), scores=np.zeros((1, 1), np.float32))
+    return RankedLists(items=result.item_index.astype(np.int32)[None], scores=result.score[None])
+
+
+def _tables_of(model: ModelSet) -> RankingTables | None:
+    """Return what the ranker's features need; None without a ranker, or with one of another release."""
+    ranker = model.manifest.ranker
+    if ranker is None or tuple(ranker.columns) != COLUMNS:
+        return None
+    arrays = model.ranking_arrays
+    return RankingTables(
+        item_columns=arrays["item_columns"],
+        item_vectors=arrays["item_vectors"],
+        next_indices=arrays["next_indices"],
+        next_weights=arrays["next_weights"],
+    )

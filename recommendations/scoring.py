@@ -1,0 +1,50 @@
+"""From the lists of many sources to one score a candidate: weighted reciprocal ranks, then the ranker's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from recommendations.candidates import NOTHING_RANKED, FloatArray, Ranked, RowArray, SourceList
+
+
+def fused(lists: Sequence[SourceList], weights: Mapping[str, float], *, k: float) -> Ranked:
+    """Return score(row) = Σ over the sources that list it of ``weight / (k + rank)``, best first.
+
+    The same formula as ``fusion.fuse``, for one shopper and with rows of the catalogue in place of item indices.
+    """
+    used = [each for each in lists if weights.get(each.name, 0.0) > 0 and len(each.rows)]
+    if not used:
+        return NOTHING_RANKED
+    gains = [
+        np.float32(weights[each.name]) / (np.float32(k) + np.arange(1, len(each.rows) + 1, dtype=np.float32))
+        for each in used
+    ]
+    rows, where = np.unique(np.concatenate([each.rows for each in used]), return_inverse=True)
+    scores: FloatArray = np.bincount(where, weights=np.concatenate(gains)).astype(np.float32)
+    order = np.argsort(-scores, kind="stable")  # rows rise, so ties go to the lower one
+    return Ranked(rows=rows[order].astype(np.int32), scores=scores[order])
+
+
+def reordered(ranked: Ranked, order: RowArray) -> Ranked:
+    """Give the rows that a ranker ordered the scores of the places which they hold together.
+
+    Rows that the ranker does not know (items newer than its training) keep their place among them. So scores stay
+    positive and comparable, which rules and diversity rely on.
+
+    Parameters
+    ----------
+    ranked : Ranked
+        Best first.
+    order : int32 rows
+        Best first; those that are not in ``ranked`` are left out.
+    """
+    place_of = {row: place for place, row in enumerate(ranked.rows.tolist())}
+    known = [row for row in order.tolist() if row in place_of]
+    if not known:
+        return ranked
+    rows = ranked.rows.copy()
+    places = np.sort(np.asarray([place_of[row] for row in known], np.int64))
+    rows[places] = np.asarray(known, np.int32)
+    return Ranked(rows=rows, scores=ranked.scores)

@@ -1,0 +1,173 @@
+"""What a web process serves a site from: shelf and model links, rebuilt in the background and swapped as one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import numpy as np
+
+from features.catalogue import CatalogueSnapshot, watch_catalogue
+from recommendations import item_counts
+from recommendations.candidates import FloatArray
+from recommendations.item_counts import ItemCounts
+from recommendations.live_models import LiveModels, ServedModel, watch_models
+from recommendations.metrics import SHELF_SECONDS
+from recommendations.pipeline import Serving
+from recommendations.placements import Placements, watch_placements
+from recommendations.retrieval.model import ModelLink
+from recommendations.shelf import Shelf
+from tracking.snapshots import Snapshot
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CHECK_EVERY_S: Final = 0.25
+"""How soon a new catalogue or model version is noticed; a check that finds nothing new takes microseconds."""
+
+_sites: dict[str, Snapshot[SiteServing]] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteServing:
+    """Everything but placements; immutable, so that a request sees one state of the world.
+
+    Attributes
+    ----------
+    number : int
+        Rises by one with each rebuild; part of the key of cached lists.
+    """
+
+    number: int
+    shelf: Shelf
+    models: LiveModels
+    links: Mapping[str, ModelLink] = field(default_factory=dict)
+
+    def for_shopper(self, key: str | None, *, now_ms: int) -> Serving:
+        """Return what answers this shopper."""
+        model, variant = self.models.for_shopper(key)
+        link = self.links.get(model.version) if model is not None else None
+        return Serving(shelf=self.shelf, model=link, now_ms=now_ms, variant=variant)
+
+
+class SiteBuilder:
+    """Keeps one site's ``SiteServing`` up to date; not thread-safe, one thread calls ``build``."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._catalogue = watch_catalogue(site)
+        self._models = watch_models(site)
+        self._counts = item_counts.watch_item_counts(site)
+        self._built: SiteServing | None = None
+        self._built_from: tuple[object, ...] = ()
+
+    def build(self) -> SiteServing:
+        """Return the newest state; the very same object when nothing changed.
+
+        The first call loads catalogue and models in this thread, so that a process is ready when it says so. A
+        model or counts that cannot be had never keep a catalogue from being served.
+        """
+        catalogue = self._catalogue.ensure_loaded()
+        models = _loaded_or(self._models, LiveModels())
+        counts = _loaded_or(self._counts, item_counts.NO_COUNTS)
+        built_from = (catalogue, models, counts)
+        if self._built is not None and all(new is old for new, old in zip(built_from, self._built_from, strict=True)):
+            return self._built
+        started = time.perf_counter()
+        old = self._built
+        bare = Shelf(catalogue)
+        links = {
+            model.version: self._link(model, bare, old)
+            for model in (models.live, models.canary, models.shadow)
+            if model is not None
+        }
+        main = links.get(models.live.version) if models.live else None
+        shelf = Shelf(catalogue, popularity=_popularity(catalogue, main, counts), counts=counts.by_row(catalogue))
+        if old is not None:
+            shelf.warm_from(old.shelf)
+        self._built = SiteServing(number=old.number + 1 if old else 1, shelf=shelf, models=models, links=links)
+        self._built_from = built_from
+        SHELF_SECONDS.observe(time.perf_counter() - started)
+        return self._built
+
+    def _link(self, model: ServedModel, shelf: Shelf, old: SiteServing | None) -> ModelLink:
+        known = old.links.get(model.version) if old is not None else None
+        if known is not None and old is not None and old.shelf.catalogue is shelf.catalogue:
+            return known
+        return ModelLink(model.model_set, shelf, version=model.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteState:
+    """One site at one moment, as a request sees it."""
+
+    placements: Placements
+    serving: SiteServing
+
+
+def watch_site(site: str) -> Snapshot[SiteServing]:
+    """Return the site's serving state, kept fresh in the background from the first call on."""
+    found = _sites.get(site)
+    if found is not None:
+        return found
+    with _lock:
+        if site not in _sites:
+            builder = SiteBuilder(site)
+            _sites[site] = Snapshot(f"serving:{site}", builder.build, refresh_s=CHECK_EVERY_S, lane="serving")
+            watch_placements(site)
+        return _sites[site]
+
+
+def state_of(site: str) -> SiteState:
+    """Return what to serve a site from; memory only.
+
+    Raises
+    ------
+    SnapshotMissing
+        The first load has not ended yet; answer 503 and the caller tries again in a moment.
+    """
+    serving = watch_site(site)
+    return SiteState(placements=watch_placements(site).current(), serving=serving.current())
+
+
+def load_site(site: str) -> SiteState:
+    """Return what to serve a site from, loading it in this thread; for start-up, commands and tests."""
+    serving = watch_site(site).reload()
+    return SiteState(placements=watch_placements(site).reload(), serving=serving)
+
+
+def forget_sites() -> None:
+    """Drop the serving state of every site in this process; for tests."""
+    with _lock:
+        for snapshot in _sites.values():
+            snapshot.close()
+        _sites.clear()
+
+
+def _loaded_or(snapshot: Snapshot[T], default: T) -> T:
+    try:
+        return snapshot.ensure_loaded()
+    except Exception as error:  # an edge: whatever is away, the catalogue is served
+        logger.warning("serving.part_missing topic=%s error=%r", snapshot.topic, error)
+        return default
+
+
+def _popularity(catalogue: CatalogueSnapshot, link: ModelLink | None, counts: ItemCounts) -> FloatArray:
+    """Return what popular lists are ordered by: the last week's interactions, and those of the training data.
+
+    Training data stands in for a site whose counts are young; counts of days are worth more than it.
+    """
+    popularity = np.zeros(catalogue.n_rows, np.float32)
+    if link is not None:
+        trained = link.popularity_of_rows()
+        popularity += trained / np.float32(max(float(trained.max(initial=0.0)), 1.0))
+    week = counts.by_row(catalogue).get("7d")
+    if week is not None:
+        popularity += np.float32(3.0) * week / np.float32(max(float(week.max(initial=0.0)), 1.0))
+    return popularity
