@@ -22,6 +22,8 @@ from tracking.events import (
 from tracking.exceptions import FutureSchema, InvalidEvent
 
 MAX_DEPTH: Final = 32
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What msgspec raises: text inside values of any type is decoded late, with Python's own error."""
 _ENVELOPE: Final = msgspec.json.Decoder(RawEnvelope)
 _EVENTS: Final = msgspec.json.Decoder(Event)
 _CUSTOM: Final = msgspec.json.Decoder(CustomEvent)
@@ -83,7 +85,7 @@ def read_envelope(body: bytes) -> RawEnvelope:
     """
     try:
         envelope = _ENVELOPE.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         version = _version_of(body)
         if version is not None:
             check_version(version)
@@ -139,7 +141,7 @@ def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | C
         raise InvalidEvent(prefix, f"has {len(data)} bytes; the most is {MAX_EVENT_BYTES}", code="event_too_large")
     try:
         event: Event | CustomEvent = _EVENTS.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         if not isinstance(error, msgspec.ValidationError) or "Invalid value" not in str(error):
             raise _invalid(error, prefix=prefix) from error
         event = _parse_custom(data, prefix=prefix)
@@ -151,12 +153,12 @@ def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | C
 def _parse_custom(data: bytes, *, prefix: str) -> CustomEvent:
     try:
         event = _CUSTOM.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise _invalid(error, prefix=prefix) from error
     if event.event in KNOWN_EVENTS:  # a known event whose params hold an invalid value
         try:
             _EVENTS.decode(data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise _invalid(error, prefix=prefix) from error
     near = difflib.get_close_matches(event.event, KNOWN_EVENTS, n=1, cutoff=0.88)
     if near:
@@ -182,7 +184,7 @@ def parse_record(value: bytes) -> EventRecord:
     """
     try:
         record = _RECORD.decode(value)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         version = _version_of(value)
         if version is not None:
             check_version(version)
@@ -233,7 +235,7 @@ def _event_id_of(raw: bytes | msgspec.Raw) -> str | None:
 
     try:
         return msgspec.json.decode(bytes(raw), type=_Id).event_id
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 
@@ -243,7 +245,7 @@ def _version_of(value: bytes) -> str | None:
 
     try:
         version = msgspec.json.decode(value, type=_Version).v
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return version if re.fullmatch(r"\d{1,4}\.\d{1,4}", version) else None
 
