@@ -12,18 +12,21 @@ from django.urls import path, re_path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 django_application = get_asgi_application()
 
-from recsite.health import health  # noqa: E402  (Django must be set up before its models are imported)
+from recommendations import routing, service  # noqa: E402  (Django must be set up before its models are imported)
+from recsite.health import health  # noqa: E402
 from recsite.lifespan import Lifespan  # noqa: E402
 from tracking import collect  # noqa: E402
 
 http_routes = [
     path("v1/events", collect.collect_application),
+    *routing.http_routes,
     path("livez", health.livez),
     path("readyz", health.readyz),
     re_path(r"", django_application),
 ]
 
-lifespan = Lifespan([(collect.startup, collect.shutdown)])
+health.add_check("recommendations", lambda: None if service.is_ready() else "is still loading")
+lifespan = Lifespan([(collect.startup, collect.shutdown), (service.startup, service.shutdown)])
 router = ProtocolTypeRouter({"http": URLRouter(http_routes), "lifespan": lifespan})
 
 

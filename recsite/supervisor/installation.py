@@ -97,14 +97,44 @@ class Installation:
         """Return web, stream worker, task worker and beat, in the order of their start."""
         celery = [sys.executable, "-m", "celery", "-A", "recsite"]
         commands = {
-            "stream": [*celery, "worker", "-Q", "stream", "-P", "threads", "-c", "1", "-n", "stream@%h", "-l", "INFO"],
+            "stream": [
+                *celery,
+                "worker",
+                "-Q",
+                "stream",
+                "-P",
+                "threads",
+                "-c",
+                "1",
+                "-n",
+                "stream@%h",
+                "-l",
+                "INFO",
+                "--without-mingle",
+                "--without-gossip",
+            ],
             "web": [
                 *(sys.executable, "-m", "uvicorn", "recsite.asgi:application"),
                 *("--host", self.host, "--port", str(self.port), "--workers", str(self.web_workers)),
                 *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "20"),
                 *("--timeout-keep-alive", "75", "--ws-max-size", "16384", "--backlog", "2048"),
             ],
-            "tasks": [*celery, "worker", "-Q", "recsite", "-P", "prefork", "-c", "1", "-n", "tasks@%h", "-l", "INFO"],
+            "tasks": [
+                *celery,
+                "worker",
+                "-Q",
+                "recsite",
+                "-P",
+                "prefork",
+                "-c",
+                "1",
+                "-n",
+                "tasks@%h",
+                "-l",
+                "INFO",
+                "--without-mingle",
+                "--without-gossip",
+            ],
             "beat": [*celery, "beat", "-l", "INFO", "--pidfile", ""],
         }
         return [

@@ -145,7 +145,10 @@ class Up:
         self.console.print(f"[bold]{title}[/bold]")
         started_s = time.monotonic()
         process = subprocess.Popen(
-            self.installation.manage(*arguments), env=self.environment, stdin=subprocess.DEVNULL, start_new_session=True
+            self.installation.manage(*arguments),
+            env={**self.environment, "RECSITE_LOG_LEVEL": "WARNING"},  # the command's own progress is what counts here
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             status = process.wait()
