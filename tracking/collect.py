@@ -20,9 +20,11 @@ from msgspec import Struct
 from tracking import snapshots
 from tracking.durable import DurableWriter, Outcome
 from tracking.edge import HotPath, Refusal, Reply, Request, set_cookie
-from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER
+from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, RawEnvelope
 from tracking.exceptions import SpoolFull
+from tracking.idempotency import Idempotency
 from tracking.identity import ANONYMOUS_COOKIE, is_bot
+from tracking.live_events import LiveEvents
 from tracking.log import RecordTooLarge, open_log
 from tracking.metrics import EVENTS_COLLECTED, EVENTS_REJECTED
 from tracking.parsing import ParsedEnvelope, Rejected, parse_events, read_envelope
@@ -67,23 +69,43 @@ class Answer(Struct, frozen=True, kw_only=True):
 class Collector:
     """The handler of the endpoint, with what it hands over to."""
 
-    def __init__(self, writer: Writer, *, quotas: Quotas) -> None:
+    def __init__(
+        self, writer: Writer, *, quotas: Quotas, live: LiveEvents, idempotency: Idempotency | None = None
+    ) -> None:
         self._writer = writer
         self._quotas = quotas
+        self._live = live
+        self._idempotency = idempotency
         self._counters: dict[tuple[str, str], Any] = {}
 
     async def collect(self, request: Request) -> Reply:
         """Answer one request."""
         envelope = read_envelope(request.body)
         key = request.authenticate(envelope.key)
-        site = key.site
         if not key.is_secret:
             self._quotas.take(
                 "requests of an address",
-                f"{site.slug}:{request.address_digest()}",
+                f"{key.site.slug}:{request.address_digest()}",
                 amount=1,
-                per_minute=site.address_requests_per_minute,
+                per_minute=key.site.address_requests_per_minute,
             )
+            return await self._take(request, key, envelope)
+        claim = request.headers.get(b"idempotency-key", b"").decode("latin-1")
+        if not claim or self._idempotency is None:
+            return await self._take(request, key, envelope)
+        before = await self._idempotency.claim(key, claim, request.body)
+        if before is not None:
+            return before
+        try:
+            reply = await self._take(request, key, envelope)
+        except BaseException:
+            await self._idempotency.release(key, claim)
+            raise
+        await self._idempotency.keep(key, claim, request.body, reply)
+        return reply
+
+    async def _take(self, request: Request, key: KeyInfo, envelope: RawEnvelope) -> Reply:
+        site = key.site
         parsed = parse_events(envelope, max_events=MAX_EVENTS_SERVER if key.is_secret else MAX_EVENTS_BROWSER)
         self._quotas.take("events", f"{site.slug}:{key.id}", amount=parsed.n_events, per_minute=site.events_per_minute)
         built = build_records(
@@ -97,8 +119,9 @@ class Collector:
         if built.records:
             await self._append(built)
             self._count(key, built)
-        if parsed.rejected:
-            self._refuse(key, parsed)
+        for event in parsed.rejected:
+            EVENTS_REJECTED.labels(site.slug, event.error).inc()
+        self._live.add(key, built, parsed.rejected, received_at_ms=request.received_at_ms)
         return self._reply(request, key, parsed, built)
 
     async def _append(self, built: Built) -> None:
@@ -147,10 +170,6 @@ class Collector:
             counter = self._counters[site, name] = EVENTS_COLLECTED.labels(site, name)
         return counter
 
-    def _refuse(self, key: KeyInfo, parsed: ParsedEnvelope) -> None:
-        for event in parsed.rejected:
-            EVENTS_REJECTED.labels(key.site.slug, event.error).inc()
-
 
 def _named(event: Rejected) -> RejectedEvent:
     return RejectedEvent(
@@ -164,7 +183,9 @@ class _Service:
     def __init__(self) -> None:
         self._collector: Collector | None = None
         self._writer: DurableWriter | None = None
+        self._idempotency: Idempotency | None = None
         self._quotas = Quotas()
+        self._live = LiveEvents()
         self._starting: asyncio.Lock | None = None
 
     async def start(self) -> Collector:
@@ -181,13 +202,19 @@ class _Service:
                 )
                 await writer.start()
                 self._quotas.start(settings.REDIS_URL)
-                self._writer, self._collector = writer, Collector(writer, quotas=self._quotas)
+                self._live.start(settings.REDIS_URL)
+                self._writer = writer
+                self._idempotency = Idempotency(settings.REDIS_URL, timeout_s=settings.REDIS_TIMEOUT_MS / 1000)
+                self._collector = Collector(writer, quotas=self._quotas, live=self._live, idempotency=self._idempotency)
             return self._collector
 
     async def stop(self) -> None:
         writer, self._writer, self._collector, self._starting = self._writer, None, None, None
         if writer is not None:
             await writer.close()
+        if self._idempotency is not None:
+            await self._idempotency.close()
+        await asyncio.to_thread(self._live.stop)
         await asyncio.to_thread(self._quotas.stop)
 
     async def collect(self, request: Request) -> Reply:

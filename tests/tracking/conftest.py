@@ -15,6 +15,7 @@ from tracking.collect import Collector
 from tracking.durable import DurableWriter
 from tracking.edge import HotPath
 from tracking.events import EventRecord
+from tracking.live_events import LiveEvents
 from tracking.log.memory import MemoryLog
 from tracking.parsing import parse_record
 from tracking.quotas import Quotas
@@ -81,7 +82,7 @@ async def durable(memory_log: MemoryLog, spool: Spool) -> AsyncIterator[DurableW
 async def endpoint(install_keys, durable: DurableWriter) -> HotPath:
     """The endpoint as it stands in production, with the twin of the log in memory."""
     install_keys()
-    return HotPath(Collector(durable, quotas=Quotas()).collect, name="collect-test")
+    return HotPath(Collector(durable, quotas=Quotas(), live=LiveEvents()).collect, name="collect-test")
 
 
 def records_in(log: MemoryLog) -> list[EventRecord]:

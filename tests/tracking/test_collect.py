@@ -18,6 +18,7 @@ from tracking.edge import HotPath
 from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER
 from tracking.exceptions import LogUnavailable
 from tracking.identity import sign_token
+from tracking.live_events import LiveEvents
 from tracking.log.memory import MemoryLog
 from tracking.quotas import Quotas
 
@@ -269,7 +270,7 @@ async def test_with_the_spool_full_it_is_a_503_and_never_a_202(
 
 async def test_quotas_answer_429_with_a_time(durable, install_keys) -> None:
     install_keys(events_per_minute=3, address_requests_per_minute=2)
-    endpoint = HotPath(Collector(durable, quotas=Quotas()).collect, name="collect-test")
+    endpoint = HotPath(Collector(durable, quotas=Quotas(), live=LiveEvents()).collect, name="collect-test")
     assert (await post(endpoint, an_event(), an_event())).status == 202
     over_events = await post(endpoint, an_event(), an_event())
     assert (over_events.status, over_events.json["error"]) == (429, "quota_exceeded")
