@@ -31,8 +31,8 @@ def read_lag() -> list[PartitionLag]:
     name = connections.log_name()
     ends = log.end_positions()
 
-    def behind(partition: int, position: bytes | None) -> int:
-        start = position.decode() if position else BEGINNING
+    def behind(partition: int, position: bytes | str | None) -> int:
+        start = position.decode() if isinstance(position, bytes) else position or BEGINNING
         if start == ends.get(partition, BEGINNING):
             return 0
         return len(log.read_range(partition, start=start, limit=COUNTED_AT_MOST))
