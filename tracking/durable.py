@@ -76,6 +76,7 @@ class DurableWriter:
         self._drained = asyncio.Event()
         self._work = asyncio.Event()  # something to drain
         self._is_closing = False
+        self._last_failure = ""
 
     async def start(self) -> None:
         """Open the spool, adopt what dead processes left, and begin to connect and to drain.
@@ -294,6 +295,9 @@ class DurableWriter:
             if isinstance(error, RecordTooLarge):
                 log.error("spool.dropped reason=%s", error)
             elif error is not None:
+                if str(error) != self._last_failure:
+                    self._last_failure = str(error)
+                    log.warning("spool.drain_waits reason=%s", error)
                 break
             moved += 1
         if moved:

@@ -58,7 +58,7 @@ class Pending:
     def __init__(self, batch: Batch, index: int) -> None:
         self.batch = batch
         self.index = index
-        self.is_settled = False  # belongs to the loop
+        self.is_settled = False  # written by the loop, read by the thread
 
     @property
     def key(self) -> bytes:
@@ -115,7 +115,7 @@ class HandoverWriter(LogWriter):
     def _send(self, records: list[Pending]) -> None:
         """Send the records in order and ``settle`` each, now or later; raise to reconnect.
 
-        What is not settled by then is settled with the error.
+        What is not settled by then is settled with the error. No records: see whether to reconnect.
         """
 
     @abstractmethod
@@ -235,6 +235,10 @@ class HandoverWriter(LogWriter):
 
     # The side of the thread.
 
+    def wake(self) -> None:
+        """Let the thread call ``_send`` soon, with or without records."""
+        self._queue.put([])
+
     def settle(self, pending: Pending, error: LogUnavailable | None) -> None:
         """Report the outcome of one record; the first report counts."""
         self._settled.append((pending, error))
@@ -301,7 +305,7 @@ class HandoverWriter(LogWriter):
                 self.settle(pending, pending.batch.outcomes[pending.index])
             else:
                 live.append(pending)
-        for start in range(0, len(live), MAX_HANDOVER_RECORDS):
+        for start in range(0, max(1, len(live)), MAX_HANDOVER_RECORDS):
             try:
                 self._send(live[start : start + MAX_HANDOVER_RECORDS])
             except Exception as error:

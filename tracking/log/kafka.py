@@ -31,7 +31,7 @@ from tracking.log.base import (
     Position,
     Record,
 )
-from tracking.log.urls import DEFAULT_PARTITIONS, DEFAULT_TOPIC, MAX_PARTITIONS, Options, check_topic
+from tracking.log.urls import DEFAULT_TOPIC, MAX_PARTITIONS, Options, check_topic
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class KafkaAddress:
     client_options: Mapping[str, Any] = field(repr=False)
 
 
-def read_kafka_url(parts: SplitResult) -> KafkaAddress:
+def read_kafka_url(parts: SplitResult, *, partitions: int) -> KafkaAddress:
     """Return the address in ``kafka[+ssl]://[user:password@]host:port[,host:port]/topic?options``.
 
     Options: ``partitions`` and ``replicas`` (of a topic made by us), ``compression`` (none, gzip),
@@ -68,7 +68,7 @@ def read_kafka_url(parts: SplitResult) -> KafkaAddress:
     address = KafkaAddress(
         servers=tuple(_server(host, options.safe_url) for host in hosts.split(",")),
         topic=check_topic(topic, safe_url=options.safe_url),
-        partitions=options.integer("partitions", DEFAULT_PARTITIONS["kafka"], minimum=1, maximum=MAX_PARTITIONS),
+        partitions=options.integer("partitions", partitions, minimum=1, maximum=MAX_PARTITIONS),
         replicas=options.integer("replicas", 1, minimum=1, maximum=15),
         compression={"none": None}.get(word := options.choice("compression", "none", among=("none", "gzip")), word),
         client_options=_security(options, user=unquote(user), password=unquote(password)),

@@ -1,11 +1,18 @@
-"""The Kafka writer: idempotent, ``acks=all``, in a thread that connects whenever a broker is there."""
+"""The Kafka writer: idempotent, ``acks=all``, in a thread that connects whenever a broker is there.
+
+A producer that failed to deliver is thrown away. kafka-python 3.0.12 resets its producer id when a batch expires
+that was sent before, drops what it had drained in that moment, and never sends another record of those
+partitions: after a broker was away for longer than the delivery time-out, a kept producer stayed silent for ever.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from typing import Any, Final
 
 import kafka
-from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError, RetriableError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from tracking.log.base import MAX_RECORD_BYTES, LogUnavailable, RecordTooLarge, partition_for
 from tracking.log.handover import HandoverWriter, Pending
@@ -14,6 +21,8 @@ from tracking.log.kafka import BOOTSTRAP_TIMEOUT_MS, KafkaAddress, common_option
 REQUEST_TIMEOUT_MS: Final = 2_000
 DELIVERY_TIMEOUT_MS: Final = 5_000
 """After that a record that a frozen broker holds up is given up; its caller has spooled it long before."""
+SILENCE_S: Final = DELIVERY_TIMEOUT_MS / 1000 + 1.0
+"""A record that is neither delivered nor failed after that shows a producer that is stuck."""
 LINGER_MS: Final = 2
 """Records of this many milliseconds share a request; a caller waits 50 ms before it spools."""
 
@@ -26,10 +35,11 @@ class KafkaWriter(HandoverWriter):
         self._address = address
         self._producer: Any = None
         self._partitions = 0
-        self._fatal: KafkaError | None = None
+        self._failed: Exception | None = None
+        self._sent: deque[tuple[float, Pending]] = deque()
 
     def _connect(self) -> None:
-        self._fatal = None
+        self._failed = None
         with unavailable(f"connect to {','.join(self._address.servers)}"):
             self._producer = kafka.KafkaProducer(
                 **common_options(self._address),
@@ -50,11 +60,17 @@ class KafkaWriter(HandoverWriter):
             self._partitions = len(self._producer.partitions_for(self._address.topic))
 
     def _send(self, records: list[Pending]) -> None:
-        if self._fatal is not None:
-            raise LogUnavailable(f"the producer must start over: {self._fatal}")
+        now = time.monotonic()
+        while self._sent and self._sent[0][1].is_settled:
+            self._sent.popleft()
+        if self._failed is not None:
+            raise LogUnavailable(f"a record was not delivered: {self._failed}")
+        if self._sent and now - self._sent[0][0] > SILENCE_S:
+            raise LogUnavailable(f"the producer has been silent for {SILENCE_S:g} s")
         producer, topic, partitions = self._producer, self._address.topic, self._partitions
         for pending in records:
             key = pending.key
+            self._sent.append((now, pending))
             try:
                 sent = producer.send(topic, pending.value, key, partition=partition_for(key, partitions))
             except KafkaError as error:
@@ -70,9 +86,9 @@ class KafkaWriter(HandoverWriter):
         if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
             self.settle(pending, RecordTooLarge(f"the broker refused the record: {error}"))
             return
-        if isinstance(error, KafkaError) and not isinstance(error, RetriableError):
-            # An idempotent producer that lost its place cannot go on; a new one starts a new sequence.
-            self._fatal = error
+        if self._failed is None:
+            self._failed = error
+            self.wake()
         self.settle(pending, LogUnavailable(f"Kafka did not take the record: {error or type(error).__name__}"))
 
     def _disconnect(self, timeout_s: float) -> None:
@@ -82,6 +98,10 @@ class KafkaWriter(HandoverWriter):
         try:
             producer.close(timeout=timeout_s)
         except KafkaError:
-            # The flush inside timed out and left the sending thread alive; this ends it, and with it every
-            # record still on its way gets its outcome.
+            # The flush inside timed out and left the sending thread alive. End it, and keep the destructor from
+            # flushing again, for a second, in whatever thread the garbage collector runs.
             producer._sender.force_close()
+            producer._closed = True
+        for _, pending in self._sent:
+            self.settle(pending, LogUnavailable("the producer was closed before the record was acknowledged"))
+        self._sent.clear()

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import SplitResult, urlencode, urlunsplit
+from urllib.parse import SplitResult, urlencode
 
 import redis
 
@@ -32,11 +32,11 @@ from tracking.log.base import (
     Position,
     Record,
 )
-from tracking.log.urls import DEFAULT_PARTITIONS, DEFAULT_TOPIC, MAX_PARTITIONS, Options
+from tracking.log.urls import DEFAULT_TOPIC, MAX_PARTITIONS, Options
 
 log = logging.getLogger(__name__)
 
-TLS_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")
+PASSED_ON: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,23 +73,25 @@ class RedisAddress:
         return f"rs:{{log}}:partitions:{self.topic}"
 
 
-def read_redis_url(parts: SplitResult) -> RedisAddress:
+def read_redis_url(parts: SplitResult, *, partitions: int) -> RedisAddress:
     """Return the address in ``redis[s][+cluster]://[user:password@]host:port/db?options``.
 
     Options: ``stream`` (name of the topic), ``partitions``, ``keep_records`` (kept after they were applied, each
-    partition), ``max_records`` (cap of each partition), ``when_full`` (refuse, trim), and redis-py's ``ssl_…``.
+    partition), ``max_records`` (cap of each partition), ``when_full`` (refuse, trim), and redis-py's ``db`` and
+    ``ssl_…``.
     """
     options = Options(parts)
     found = {
         "topic": options.topic("stream", DEFAULT_TOPIC),
-        "partitions": options.integer("partitions", DEFAULT_PARTITIONS["redis"], minimum=1, maximum=MAX_PARTITIONS),
+        "partitions": options.integer("partitions", partitions, minimum=1, maximum=MAX_PARTITIONS),
         "keep_records": options.integer("keep_records", 10_000, minimum=1, maximum=1_000_000_000),
         "max_records": options.integer("max_records", 500_000, minimum=1, maximum=1_000_000_000),
         "when_full": options.choice("when_full", "refuse", among=("refuse", "trim")),
     }
-    tls = {name: value for name in TLS_OPTIONS if (value := options.text(name, ""))}
+    passed_on = {name: value for name in PASSED_ON if (value := options.text(name, ""))}
     options.refuse_the_rest()
-    redis_url = urlunsplit(parts._replace(query=urlencode(tls)))
+    # urlunsplit would drop the empty host of unix:///path.
+    redis_url = f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{urlencode(passed_on)}" if passed_on else "")
     try:
         redis_client.check_url(redis_url)
     except redis_client.InvalidRedisUrl as error:

@@ -60,6 +60,8 @@ class RedisStreamsWriter(HandoverWriter):
         by_partition: defaultdict[int, list[Pending]] = defaultdict(list)
         for pending in records:
             by_partition[partition_for(pending.key, self._partitions)].append(pending)
+        if not records:
+            return
         with unavailable():
             answers = self._call(by_partition)
         for answer, sent in zip(answers, by_partition.values(), strict=True):

@@ -10,19 +10,21 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 from tracking.log.base import EventLog, InvalidLogUrl
 
 SCHEMES: Final = (
-    "kafka", "kafka+ssl", "redis", "rediss", "redis+cluster", "rediss+cluster", "memory",
+    "kafka", "kafka+ssl", "redis", "rediss", "redis+cluster", "rediss+cluster", "unix", "memory",
 )  # fmt: skip
 DEFAULT_TOPIC: Final = "recsite.events"
-DEFAULT_PARTITIONS: Final = {"kafka": 8, "redis": 4, "memory": 4}
+DEFAULT_PARTITIONS: Final = 4
 MAX_PARTITIONS: Final = 1_024
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
-def open_log(url: str) -> EventLog:
+def open_log(url: str, *, partitions: int = DEFAULT_PARTITIONS) -> EventLog:
     """Return the event log at ``url``; connects to nothing yet.
 
+    ``partitions`` counts when the topic is made and the URL does not say how many; it never changes a topic.
     ``kafka://host:port[,host:port]/topic?partitions=8``, ``redis://host:port/db?stream=name&partitions=4``,
-    or ``memory://name?partitions=4`` (the twin for tests). The other options are in ``docs/settings.md``.
+    ``unix:///path?db=0&stream=name``, or ``memory://name?partitions=4`` (the twin for tests). The other options
+    are in ``docs/settings.md``.
 
     Raises
     ------
@@ -33,15 +35,15 @@ def open_log(url: str) -> EventLog:
     if parts.scheme.startswith("kafka"):
         from tracking.log.kafka import KafkaLog, read_kafka_url
 
-        return KafkaLog(read_kafka_url(parts))
-    if parts.scheme.startswith("redis"):
+        return KafkaLog(read_kafka_url(parts, partitions=partitions))
+    if parts.scheme == "unix" or parts.scheme.startswith("redis"):
         from tracking.log.redis_streams import RedisStreamsLog, read_redis_url
 
-        return RedisStreamsLog(read_redis_url(parts))
+        return RedisStreamsLog(read_redis_url(parts, partitions=partitions))
     from tracking.log.memory import MemoryLog
 
     options = Options(parts)
-    partitions = options.integer("partitions", DEFAULT_PARTITIONS["memory"], minimum=1, maximum=MAX_PARTITIONS)
+    partitions = options.integer("partitions", partitions, minimum=1, maximum=MAX_PARTITIONS)
     options.refuse_the_rest()
     return MemoryLog(name=parts.netloc or "default", topic=DEFAULT_TOPIC, partitions=partitions)
 
