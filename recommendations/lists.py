@@ -25,7 +25,7 @@ from recommendations.explanations import keep_explanation
 from recommendations.metrics import FALLBACKS, LISTS, STAGE_SECONDS
 from recommendations.payloads import ALL_FIELDS, ListReply, PlacementRequest
 from recommendations.pipeline import recommend
-from recommendations.rec_ids import RecIdSigner
+from recommendations.rec_ids import RecIdSigner, digest_of
 from recommendations.serving_site import SiteState
 from recommendations.shelf import Shelf, is_known_name
 from recommendations.shoppers import Reading
@@ -97,7 +97,13 @@ def signer() -> RecIdSigner:
     return _signer(settings.SECRET_KEY)
 
 
-def asks_of(requested: Sequence[PlacementRequest], state: SiteState, *, cart: tuple[str, ...] = ()) -> list[Ask]:
+def asks_of(
+    requested: Sequence[PlacementRequest],
+    state: SiteState,
+    *,
+    cart: tuple[str, ...] = (),
+    skips_unknown: bool = False,
+) -> list[Ask]:
     """Return what a request asks, each placement with what the site's merchandisers set up.
 
     Raises
@@ -110,6 +116,8 @@ def asks_of(requested: Sequence[PlacementRequest], state: SiteState, *, cart: tu
     for index, wanted in enumerate(requested):
         spec = by_name.get(wanted.placement)
         if spec is None:
+            if skips_unknown:
+                continue
             raise UnknownPlacement(
                 field=f"placements[{index}].placement",
                 reason=f"{wanted.placement!r} is not an active placement of this site; make it in the admin",
@@ -236,6 +244,7 @@ def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> Lis
         variant=result.variant,
         now_s=now_s,
         rule_ids=result.rule_ids,
+        digest=digest_of(item_ids_of(made, page.state.serving.shelf)),
     )
     LISTS.labels(page.site.slug, placement.name, result.stage.value).inc()
     if result.fallback_reason is not None:
@@ -253,6 +262,11 @@ def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> Lis
         feature_age_ms=shopper.feature_age_ms,
         explanation=made.explanation if made.explanation is not None else msgspec.UNSET,
     )
+
+
+def item_ids_of(made: MadeList, shelf: Shelf) -> tuple[str, ...]:
+    """Return the ids of a list's items, in order."""
+    return tuple(shelf.item_id(row) for row in made.recommendation.rows)
 
 
 def cards_of(result: Recommendation, shelf: Shelf, *, fields: tuple[str, ...] | None, locale: str | None) -> bytes:

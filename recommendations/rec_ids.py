@@ -7,6 +7,8 @@ import binascii
 import hashlib
 import hmac
 import secrets
+import zlib
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -23,7 +25,10 @@ class InvalidRecId(RecommendationError):
 
 
 class RecId(msgspec.Struct, frozen=True, array_like=True):
-    """What a reply's id says. Fields are appended, never moved: ids live as long as an attribution window."""
+    """What a reply's id says. Fields are appended, never moved: ids live as long as an attribution window.
+
+    ``digest`` is of the items shown, in order: whoever holds the id can say whether a list is still the same.
+    """
 
     site: str
     placement: str
@@ -32,10 +37,16 @@ class RecId(msgspec.Struct, frozen=True, array_like=True):
     made_at_s: int
     nonce: bytes
     rule_ids: tuple[int, ...] = ()
+    digest: int = 0
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(RecId)
+
+
+def digest_of(item_ids: Iterable[str]) -> int:
+    """Return the number under which an id remembers which items were shown, in order."""
+    return zlib.crc32("\0".join(item_ids).encode())
 
 
 class RecIdSigner:
@@ -54,11 +65,12 @@ class RecIdSigner:
         variant: str,
         now_s: int,
         rule_ids: tuple[int, ...] = (),
+        digest: int = 0,
         nonce: bytes | None = None,
     ) -> str:
         """Return a new id; ``nonce`` is random unless a test gives one."""
         body = _ENCODER.encode(
-            RecId(site, placement, model_version, variant, now_s, nonce or secrets.token_bytes(8), rule_ids[:8])
+            RecId(site, placement, model_version, variant, now_s, nonce or secrets.token_bytes(8), rule_ids[:8], digest)
         )
         return PREFIX + base64.urlsafe_b64encode(body + self._signature(body)).rstrip(b"=").decode("ascii")
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from recommendations.lists import stop_workers
+from recommendations.live_hub import close_hub
 from recommendations.placements import watch_placements
 from recommendations.serving_site import watch_site
 from recommendations.shoppers import close_reader
@@ -31,7 +32,8 @@ async def startup() -> None:
 
 
 async def shutdown() -> None:
-    """Stop threads and close connections."""
+    """Close sockets with 1012, stop threads and close connections."""
+    await close_hub()
     await close_reader()
     stop_workers()
     await asyncio.to_thread(quotas.stop)

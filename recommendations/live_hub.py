@@ -1,0 +1,198 @@
+"""Who is connected to this process, and whose lists have to be looked at again.
+
+Three things make a list stale: the shopper acted (the stream worker announces whose features changed), a placement or
+rule was changed, or a shown item can no longer be had. The hub hears of each and wakes the pages concerned, nobody
+else: one message to a thousand sockets costs more than a hundred milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
+from weakref import WeakKeyDictionary
+
+from features.notify import Changed, listen_changed
+from recommendations.asks import PlacementSpec
+from recommendations.metrics import LIVE_SOCKETS
+from recommendations.placements import watch_placements
+from recommendations.serving_site import SiteServing, watch_site
+from tracking.sites import keys as key_snapshot
+
+logger = logging.getLogger(__name__)
+
+CHECK_EVERY_S: Final = 0.25
+PAGES_A_SLICE: Final = 200
+"""How many pages are looked at before others get the event loop again."""
+
+MAX_REFRESHES: Final = 8
+"""Lists that are made anew at the same time; the rest of a crowd waits in order."""
+
+SOCKETS_PER_ADDRESS: Final = 100
+
+
+class LivePage(Protocol):
+    """An open page, as the hub sees it."""
+
+    site: str
+    user_keys: tuple[str, ...]
+    address: str
+    key_id: int
+    placement_names: frozenset[str]
+
+    def wake(self, cause: str) -> None:
+        """Look at the page's lists again, soon; several calls before that are one."""
+        ...
+
+    def shows_any_gone(self, serving: SiteServing) -> bool:
+        """Return whether an item on the page can no longer be had."""
+        ...
+
+    async def shut(self, code: int, reason: str) -> None:
+        """Close the socket."""
+        ...
+
+
+_Known = tuple[Mapping[str, PlacementSpec], SiteServing]
+
+
+class LiveHub:
+    """The open pages of one event loop; its tasks run while there is a page."""
+
+    def __init__(self) -> None:
+        self.slots = asyncio.Semaphore(MAX_REFRESHES)
+        self._pages: set[LivePage] = set()
+        self._by_user: dict[tuple[str, str], set[LivePage]] = {}
+        self._by_address: dict[str, int] = {}
+        self._known: dict[str, _Known] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def has_room_for(self, address: str) -> bool:
+        """Return whether this network address may open another socket in this process."""
+        return self._by_address.get(address, 0) < SOCKETS_PER_ADDRESS
+
+    def join(self, page: LivePage) -> None:
+        """Begin to look after a page."""
+        self._pages.add(page)
+        for user_key in page.user_keys:
+            self._by_user.setdefault((page.site, user_key), set()).add(page)
+        self._by_address[page.address] = self._by_address.get(page.address, 0) + 1
+        LIVE_SOCKETS.set(len(self._pages))
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(listen_changed(self.features_changed), name="live-changed"),
+                asyncio.create_task(self._watch(), name="live-watch"),
+            ]
+
+    def leave(self, page: LivePage) -> None:
+        """Forget a page; harmless for one that never joined."""
+        if page not in self._pages:
+            return
+        self._pages.discard(page)
+        for user_key in page.user_keys:
+            pages = self._by_user.get((page.site, user_key))
+            if pages is not None:
+                pages.discard(page)
+                if not pages:
+                    del self._by_user[page.site, user_key]
+        left = self._by_address.get(page.address, 1) - 1
+        if left:
+            self._by_address[page.address] = left
+        else:
+            self._by_address.pop(page.address, None)
+        LIVE_SOCKETS.set(len(self._pages))
+
+    def features_changed(self, changed: Changed) -> None:
+        """Wake the pages of these shoppers; most announcements concern none of ours."""
+        by_user = self._by_user
+        for site, user_keys in changed.items():
+            for user_key in user_keys:
+                for page in by_user.get((site, user_key), ()):
+                    page.wake("features")
+
+    async def look(self) -> None:
+        """Look once whether placements, rules, stock or keys changed, and wake or close the pages concerned."""
+        await self._close_revoked()
+        for site in {page.site for page in self._pages}:
+            placements, serving = watch_placements(site), watch_site(site)
+            if not placements.is_loaded or not serving.is_loaded:
+                continue
+            new = (placements.current().by_name, serving.current())
+            old = self._known.get(site)
+            self._known[site] = new
+            if old is not None:
+                await self._compare(site, old, new)
+
+    async def _compare(self, site: str, old: _Known, new: _Known) -> None:
+        (old_placements, before), (new_placements, serving) = old, new
+        if new_placements is not old_placements:
+            names = new_placements.keys() | old_placements.keys()
+            changed = {name for name in names if new_placements.get(name) != old_placements.get(name)}
+            if changed:
+                await self._each(site, lambda page: not changed.isdisjoint(page.placement_names), "rules")
+        if serving.shelf.catalogue is not before.shelf.catalogue:
+            await self._each(site, lambda page: page.shows_any_gone(serving), "stock")
+
+    async def close(self) -> None:
+        """Close every socket with 1012: the client connects again, to another process."""
+        for task in self._tasks:
+            task.cancel()
+        self._tasks = []
+        pages = list(self._pages)
+        for start in range(0, len(pages), PAGES_A_SLICE):
+            await asyncio.gather(
+                *(page.shut(1012, "restarting") for page in pages[start : start + PAGES_A_SLICE]),
+                return_exceptions=True,
+            )
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            try:
+                await self.look()
+            except Exception:  # an edge: the watch must outlive one bad look
+                logger.exception("live.look_failed")
+
+    async def _each(self, site: str, concerns: Callable[[LivePage], bool], cause: str) -> None:
+        for number, page in enumerate(self._of(site)):
+            if concerns(page):
+                page.wake(cause)
+            if number % PAGES_A_SLICE == PAGES_A_SLICE - 1:
+                await asyncio.sleep(0)
+
+    async def _close_revoked(self) -> None:
+        if not key_snapshot.is_loaded:
+            return
+        now = time.time()
+        keys = key_snapshot.current().by_digest.values()
+        live = {key.id for key in keys if key.expires_at is None or key.expires_at > now}
+        revoked = [page for page in self._pages if page.key_id not in live]
+        for page in revoked:
+            await page.shut(1008, "key revoked")
+
+    def _of(self, site: str) -> Iterable[LivePage]:
+        return [page for page in self._pages if page.site == site]
+
+
+_hubs: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, LiveHub]] = WeakKeyDictionary()
+
+
+def hub() -> LiveHub:
+    """Return the hub of this event loop."""
+    loop = asyncio.get_running_loop()
+    found = _hubs.get(loop)
+    if found is None:
+        found = _hubs[loop] = LiveHub()
+    return found
+
+
+async def close_hub() -> None:
+    """Close every socket of this event loop."""
+    found = _hubs.pop(asyncio.get_running_loop(), None)
+    if found is not None:
+        await found.close()

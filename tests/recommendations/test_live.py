@@ -1,0 +1,271 @@
+"""Open pages over a WebSocket, against a real Redis: what is pushed, to whom, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from asgiref.testing import ApplicationCommunicator
+
+from features.catalogue import watch_catalogue
+from features.notify import announce_changed
+from recommendations.live import MAX_MESSAGE_BYTES, LiveConsumer
+from recommendations.live_hub import close_hub, hub
+from recommendations.placements import watch_placements
+from recommendations.recommend import recommend_application
+from recommendations.serving_site import watch_site
+from recommendations.shoppers import close_reader
+from tests.recommendations.conftest import ANONYMOUS, Shop
+from tests.tracking.asgi_client import call
+from tracking.redis_client import connect
+
+pytestmark = pytest.mark.redis
+HOME = {"placement": "home_for_you", "limit": 4}
+
+
+class OpenPage:
+    """A browser's side of a socket."""
+
+    def __init__(self, **headers: str) -> None:
+        pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "websocket", "path": "/v1/live", "query_string": b"", "headers": pairs, "subprotocols": []}
+        self.socket = ApplicationCommunicator(LiveConsumer.as_asgi(), {**scope, "client": ("203.0.113.7", 5000)})
+
+    async def opens(self) -> None:
+        await self.socket.send_input({"type": "websocket.connect"})
+        assert (await self.socket.receive_output(3))["type"] == "websocket.accept"
+
+    async def leaves(self) -> None:
+        await self.socket.send_input({"type": "websocket.disconnect", "code": 1001})
+        await self.socket.wait(3)
+
+    async def say(self, message: Any) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
+        await self.socket.send_input({"type": "websocket.receive", "text": text})
+
+    async def hears(self, timeout_s: float = 3) -> dict[str, Any]:
+        answer = await self.socket.receive_output(timeout_s)
+        assert answer["type"] == "websocket.send", answer
+        return json.loads(answer["text"])
+
+    async def closed_with(self) -> int:
+        while True:
+            answer = await self.socket.receive_output(3)
+            if answer["type"] == "websocket.close":
+                return int(answer["code"])
+
+    async def is_silent(self, for_s: float = 0.3) -> bool:
+        return await self.socket.receive_nothing(timeout=for_s)
+
+
+@pytest.fixture
+def stocked(shop: Shop) -> Shop:
+    for number in range(12):
+        shop.add(f"sku{number}", category="Shoes" if number % 2 else "Hats")
+    shop.load()
+    return shop
+
+
+@pytest_asyncio.fixture
+async def open_page(stocked: Shop) -> AsyncIterator[Callable[..., Any]]:
+    """Return a function that opens a page, says hello and subscribes to the home list."""
+    pages: list[OpenPage] = []
+
+    async def open_(subscribe: dict[str, Any] | None = None, **hello: Any) -> OpenPage:
+        page = OpenPage()
+        pages.append(page)
+        await page.opens()
+        await page.say({"type": "hello", "key": stocked.publishable, "anonymous_id": ANONYMOUS, **hello})
+        assert (await page.hears())["type"] == "ready"
+        await page.say({"type": "subscribe", "placements": [HOME], **(subscribe or {})})
+        return page
+
+    yield open_
+    for page in pages:
+        await page.leaves()
+    await close_hub()
+    await close_reader()
+
+
+async def shopper_looks_at(shop: Shop, *item_ids: str) -> None:
+    """Do what the stream worker does after events: write the state, then announce."""
+
+    def write() -> None:
+        shop.remember(*item_ids, now_ms=int(time.time() * 1000))
+        client = connect(shop.redis_url, timeout_s=2)
+        announce_changed(client, {shop.site.slug: [f"a:{ANONYMOUS}"]})
+        client.close()
+
+    await asyncio.to_thread(write)
+
+
+def listed(update: dict[str, Any], placement: str = "home_for_you") -> list[str]:
+    """Return the items of one list of an update."""
+    return [
+        item["item_id"] for result in update["results"] if result["placement"] == placement for item in result["items"]
+    ]
+
+
+async def test_an_act_of_the_shopper_pushes_the_new_list(stocked: Shop, open_page: Any) -> None:
+    page = await open_page()
+    before = await page.hears()
+
+    await asyncio.sleep(0.2)  # the hub's own subscription to announcements is on its way
+    await shopper_looks_at(stocked, "sku1", "sku3")
+    after = await page.hears()
+
+    assert after["version"] == before["version"] + 1
+    assert listed(after) != listed(before)
+    assert set(listed(after)) <= {f"sku{number}" for number in range(1, 12, 2)}
+
+
+async def test_what_did_not_change_is_not_sent(stocked: Shop, open_page: Any) -> None:
+    page = await open_page({"placements": [{"placement": "home_new", "limit": 3}, HOME]})
+    assert len((await page.hears())["results"]) == 2
+
+    await asyncio.sleep(0.2)
+    await shopper_looks_at(stocked, "sku1", "sku3")
+
+    assert [result["placement"] for result in (await page.hears())["results"]] == ["home_for_you"]
+
+
+async def test_another_shoppers_act_wakes_nobody(stocked: Shop, open_page: Any) -> None:
+    page = await open_page(anonymous_id="f" * 32)
+    await page.hears()
+    await asyncio.sleep(0.2)
+
+    await shopper_looks_at(stocked, "sku1", "sku3")
+
+    assert await page.is_silent()
+
+
+async def test_a_page_that_shows_the_newest_list_already_hears_nothing(stocked: Shop, open_page: Any) -> None:
+    body = json.dumps({"key": stocked.publishable, "anonymous_id": ANONYMOUS, "placements": [HOME]}).encode()
+    rec_id = (await call(recommend_application, body)).json["results"][0]["rec_id"]
+
+    page = await open_page({"seen": {"home_for_you": rec_id}})
+
+    assert await page.is_silent()
+
+
+async def test_a_page_that_missed_an_act_while_away_hears_of_it(stocked: Shop, open_page: Any) -> None:
+    body = json.dumps({"key": stocked.publishable, "anonymous_id": ANONYMOUS, "placements": [HOME]}).encode()
+    rec_id = (await call(recommend_application, body)).json["results"][0]["rec_id"]
+    await asyncio.to_thread(stocked.remember, "sku1", "sku3", now_ms=int(time.time() * 1000))
+
+    page = await open_page({"seen": {"home_for_you": rec_id}})
+
+    assert listed(await page.hears())
+
+
+async def test_an_item_that_sells_out_leaves_the_page(stocked: Shop, open_page: Any) -> None:
+    page = await open_page()
+    shown = listed(await page.hears())
+    await hub().look()  # what the hub knows before
+
+    def sell_out() -> None:
+        item = stocked.items[shown[0]]
+        item.stock = 0
+        item.save()
+        watch_catalogue(stocked.site.slug).reload()
+        watch_site(stocked.site.slug).reload()
+
+    await asyncio.to_thread(sell_out)
+
+    assert shown[0] not in listed(await page.hears())
+
+
+async def test_a_published_rule_reaches_the_page(stocked: Shop, open_page: Any) -> None:
+    from recommendations.models import Rule
+    from recommendations.placements import publish
+
+    page = await open_page()
+    shown = listed(await page.hears())
+    await hub().look()
+
+    def publish_rule() -> None:
+        publish(Rule.objects.create(site=stocked.site, name="No hats", action="exclude", items=[shown[0]]))
+        watch_placements(stocked.site.slug).reload()
+
+    await asyncio.to_thread(publish_rule)
+
+    assert shown[0] not in listed(await page.hears())
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "field"),
+    [
+        ("{", "invalid_request", "body"),
+        (
+            {"type": "subscribe", "placements": [{"placement": "nowhere"}]},
+            "unknown_placement",
+            "placements[0].placement",
+        ),
+        ({"type": "shout"}, "invalid_request", "type"),
+        ({"type": "subscribe", "placements": [HOME, HOME]}, "invalid_request", "placements"),
+    ],
+)
+async def test_a_wrong_message_is_told_what_is_wrong(open_page: Any, message: Any, error: str, field: str) -> None:
+    page = await open_page()
+    await page.hears()
+
+    await page.say(message)
+
+    answer = await page.hears()
+    assert [answer["type"], answer["error"], answer["field"]] == ["error", error, field]
+
+
+async def test_a_flood_is_closed_with_1008_and_a_giant_with_1009(open_page: Any) -> None:
+    flood, giant = await open_page(), await open_page()
+    for _ in range(30):
+        await flood.say({"type": "ping"})
+    await giant.say("x" * (MAX_MESSAGE_BYTES + 1))
+
+    assert [await flood.closed_with(), await giant.closed_with()] == [1008, 1009]
+
+
+async def test_a_foreign_page_and_an_unknown_key_are_closed(stocked: Shop) -> None:
+    def restrict() -> None:
+        stocked.site.origins = ["https://www.shop.example"]
+        stocked.site.save()
+        stocked.load()
+
+    await asyncio.to_thread(restrict)
+    foreign, unknown = OpenPage(origin="https://evil.example"), OpenPage()
+    await foreign.opens()
+    await unknown.opens()
+    await foreign.say({"type": "hello", "key": stocked.publishable})
+    await unknown.say({"type": "hello", "key": "pk_" + "x" * 24})
+
+    assert [(await foreign.hears())["error"], await foreign.closed_with()] == ["origin_not_allowed", 1008]
+    assert [(await unknown.hears())["error"], await unknown.closed_with()] == ["unknown_key", 1008]
+
+
+async def test_a_revoked_key_closes_its_sockets(stocked: Shop, open_page: Any) -> None:
+    from tracking import sites
+    from tracking.models import ApiKey
+
+    page = await open_page()
+    await page.hears()
+
+    def revoke() -> None:
+        sites.revoke(ApiKey.objects.get(site=stocked.site, kind="pk"))
+        sites.keys.reload()
+
+    await asyncio.to_thread(revoke)
+
+    assert await page.closed_with() == 1008
+
+
+async def test_a_restart_closes_with_1012(open_page: Any) -> None:
+    page = await open_page()
+    await page.hears()
+
+    await close_hub()
+
+    assert await page.closed_with() == 1012
