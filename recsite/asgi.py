@@ -27,7 +27,9 @@ http_routes = [
 
 health.add_check("recommendations", lambda: None if service.is_ready() else "is still loading")
 lifespan = Lifespan([(collect.startup, collect.shutdown), (service.startup, service.shutdown)])
-router = ProtocolTypeRouter({"http": URLRouter(http_routes), "lifespan": lifespan})
+router = ProtocolTypeRouter(
+    {"http": URLRouter(http_routes), "websocket": URLRouter(routing.websocket_routes), "lifespan": lifespan}
+)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
