@@ -1,9 +1,9 @@
 """ALS as one graph: solve the shopper's factor from the newest interactions, score all items, keep the best.
 
-With Z = Y·R and R·Rᵀ = (YᵀY + λI)⁻¹ ("whitened" item factors) the normal equations of implicit-feedback ALS become (I
-+ ZgᵀWZg) x = Zgᵀ(1 + r) over the few items g of the session, and the scores are Z·x: the same answer, but one matrix
-serves both the gather and the scoring, and conjugate gradients need half of the steps, because the identity is the
-perfect preconditioner for the other million items.
+With Z = Y·R and R·Rᵀ = (YᵀY + λI)⁻¹ ("whitened" item factors) the normal equations of implicit-feedback ALS become
+(I + ZgᵀWZg) x = Zgᵀ(1 + r) over the few items g of the session, and the scores are Z·x: the same answer, but one
+matrix serves both the gather and the scoring, and the million other items have become the identity, so that what is
+left to solve is no larger than the session.
 
 References
 ----------
@@ -23,9 +23,9 @@ from recommendations.graphs.quantise import BITS, quantise_rows
 from recommendations.graphs.selection import best_of, padded_rows
 from recommendations.training.fitted import AlsFactors
 
-MOST_SOLVER_STEPS = 32
 _SOLVED = 1e-4
-_SAMPLED_SESSIONS = 48
+_GREATEST_WEIGHT = 2.0  # of an interaction; heavier ones are answered with fewer right digits
+_PIECE = 65_536  # rows that are float64 at a time: memory stays at twice the factors
 RESCORED = 200  # best items by the coarse scores that are scored again in float32
 
 
@@ -45,47 +45,34 @@ def whiten(item_factors: NDArray[np.float32], regularization: float) -> NDArray[
     regularization : float
         λ, positive.
     """
-    factors = item_factors.astype(np.float64)
-    gram = factors.T @ factors + regularization * np.eye(factors.shape[1])
-    lower = np.linalg.cholesky(gram)
-    return np.linalg.solve(lower, factors.T).T.astype(np.float32)
+    n_items, n_factors = item_factors.shape
+    pieces = [slice(start, start + _PIECE) for start in range(0, n_items, _PIECE)]
+    gram = regularization * np.eye(n_factors)
+    for piece in pieces:
+        wide = item_factors[piece].astype(np.float64)
+        gram += wide.T @ wide
+    root = np.linalg.inv(np.linalg.cholesky(gram)).T
+    whitened = np.empty((n_items, n_factors), np.float32)
+    for piece in pieces:
+        whitened[piece] = item_factors[piece].astype(np.float64) @ root
+    return whitened
 
 
-def solver_steps(whitened: NDArray[np.float32], *, alpha: float, length: int, seed: int = 0) -> int:
-    """Return how many steps of conjugate gradients these factors need for four right digits of the scores.
+def doublings_needed(factors: AlsFactors) -> int:
+    """Return after how many Newton-Schulz steps the inverse is right to ``_SOLVED`` for any session.
 
-    Each step costs 15 µs a request, and how many are needed depends on λ, α and on how rare the items of a session
-    are: 5 for α = 2 and ten items, 12 for α = 40. So it is measured on sessions of items drawn evenly and on
-    sessions of popular ones, and rounded up by one (benchmarks/model.py).
+    Whitened rows are no longer than 1 (a row's squared length is its leverage), so the eigenvalues of the system end
+    at 1 + α · Σ weight · decay**age, and a step squares the error that the start leaves: 7 steps for α = 2 and ten
+    items with decay .7, 12 for α = 40 and fifty items without decay.
     """
-    rng = np.random.default_rng(seed)
-    n_items = len(whitened)
-    sessions = [rng.integers(min(1, n_items - 1), n_items, length) for _ in range(_SAMPLED_SESSIONS)]
-    sessions += [(n_items ** rng.random(length)).astype(np.int64) % n_items for _ in range(_SAMPLED_SESSIONS)]
-    return 1 + max(_steps_for(whitened[items].astype(np.float64), alpha) for items in sessions)
+    ages = np.arange(factors.last_n)
+    greatest = factors.alpha * _GREATEST_WEIGHT * float((factors.decay**ages).sum())
+    # The correction is subtracted from something up to (1 + greatest) times larger than what remains.
+    wanted = _SOLVED / (1 + greatest)
+    return int(np.ceil(np.log2(np.log(wanted) / np.log(greatest / (2 + greatest)))))
 
 
-def _steps_for(gathered: NDArray[np.float64], alpha: float) -> int:
-    """Return the steps after which the solution for these items is right to ``_SOLVED``."""
-    target = (1 + alpha) * gathered.sum(axis=0)
-    system = np.eye(gathered.shape[1]) + alpha * gathered.T @ gathered
-    exact = np.linalg.solve(system, target)
-    solution = np.zeros_like(target)
-    residual = direction = target
-    for step in range(1, MOST_SOLVER_STEPS):
-        applied = system @ direction
-        length = (residual @ residual) / max(direction @ applied, 1e-30)
-        solution = solution + length * direction
-        if np.linalg.norm(solution - exact) <= _SOLVED * np.linalg.norm(exact):
-            return step
-        previous, residual = residual, residual - length * applied
-        direction = residual + (residual @ residual) / max(previous @ previous, 1e-30) * direction
-    return MOST_SOLVER_STEPS - 1
-
-
-def build_fold_in(
-    factors: AlsFactors, *, target: Target = Target.CPU, steps: int | None = None, rescored: int = RESCORED
-) -> onnx.ModelProto:
+def build_fold_in(factors: AlsFactors, *, target: Target = Target.CPU, rescored: int = RESCORED) -> onnx.ModelProto:
     """Build the fold-in graph of one set of item factors.
 
     Inputs (B requests, L interactions, E exclusions, C candidates; pad with item 0)
@@ -109,8 +96,6 @@ def build_fold_in(
     rescored = min(rescored, n_items)
     whitened = np.zeros((n_rows, factors.item_factors.shape[1]), np.float32)
     whitened[:n_items] = whiten(factors.item_factors, factors.regularization)
-    if steps is None:
-        steps = solver_steps(whitened[:n_items], alpha=factors.alpha, length=factors.last_n)
     g = GraphBuilder("fold_in")
     item_index = g.input("item_index", np.int64, ["B", "L"])
     weight = g.input("weight", np.float32, ["B", "L"])
@@ -120,7 +105,8 @@ def build_fold_in(
     item_bias = g.input("item_bias", np.float32, [n_rows])
 
     rows = g.constant(whitened, "whitened")
-    user = _solve(g, rows, item_index, weight, age, is_last, factors=factors, steps=steps)
+    session = (item_index, weight, age, is_last)
+    user = _solve(g, rows, session, factors=factors, doublings=doublings_needed(factors), target=target)
 
     if target is Target.CUDA:
         index, score = _best(g, whitened, rows, user, item_bias, exclude, g.ints(rescored), g.ints(rescored), target)
@@ -148,51 +134,43 @@ def build_fold_in(
 def _solve(
     g: GraphBuilder,
     rows: str,
-    item_index: str,
-    weight: str,
-    age: str,
-    is_last: str,
+    session: tuple[str, str, str, str],
     *,
     factors: AlsFactors,
-    steps: int,
+    doublings: int,
+    target: Target,
 ) -> str:
-    """Solve (I + ZgᵀWZg) x = Zgᵀ(present + r) by unrolled conjugate gradients; returns x, [B, F]."""
+    """Solve (I + ZgᵀWZg) x = t, t = Zgᵀ(present + r); returns x, [B, F].
+
+    By the Woodbury identity with Zs = √W·Zg, x = t - Zsᵀ (I + ZsZsᵀ)⁻¹ Zs t: the inverse is as small as the session.
+    It is found by Newton-Schulz, X ← X (2I - AX), which needs nothing but products and squares its error each time.
+    """
+    item_index, weight, age, is_last = session
+    row_axis, column_axis = g.ints(1), g.ints(2)
     # r = α · weight · decay**age, as e**(age·ln decay): Exp has a vectorised kernel, Pow has not.
     recency = g.op("Exp", g.op("Mul", age, g.floats(np.log(max(factors.decay, 1e-30)))))
     excess = g.op("Mul", g.op("Mul", weight, g.floats(factors.alpha)), recency)
     # An item seen twice is gathered twice: its r add up by themselves, its 1 must count once.
     present = g.op("Mul", is_last, g.op("Cast", g.op("Greater", weight, g.floats(0.0)), to=1))
-    row_axis, column_axis = g.ints(1), g.ints(2)
     gathered = g.op("Gather", rows, item_index, axis=0)  # [B, L, F]
-    excess_column = g.op("Unsqueeze", excess, column_axis)  # [B, L, 1]
-    target = g.op("MatMul", g.op("Unsqueeze", g.op("Add", excess, present), row_axis), gathered)  # [B, 1, F]
-    as_column, as_row = g.ints(0, -1, 1), g.ints(0, 1, -1)
-    tiny = g.floats(1e-20)
-
-    def apply(vector: str) -> str:
-        """(I + ZgᵀWZg) · vector."""
-        per_item = g.op("Mul", g.op("MatMul", gathered, g.op("Reshape", vector, as_column)), excess_column)
-        return g.op("Add", vector, g.op("MatMul", g.op("Reshape", per_item, as_row), gathered))
-
-    def dot(left: str, right: str) -> str:
-        return g.op("MatMul", left, g.op("Reshape", right, as_column))  # [B, 1, 1]
-
-    residual = direction = target
-    squared = dot(residual, residual)
-    solution = ""
-    for step in range(steps):
-        applied = apply(direction)
-        length = g.op("Div", squared, g.op("Add", dot(direction, applied), tiny))
-        move = g.op("Mul", length, direction)
-        solution = move if step == 0 else g.op("Add", solution, move)
-        if step == steps - 1:
-            break
-        residual = g.op("Sub", residual, g.op("Mul", length, applied))
-        next_squared = dot(residual, residual)
-        turn = g.op("Div", next_squared, g.op("Add", squared, tiny))
-        direction = g.op("Add", residual, g.op("Mul", turn, direction))
-        squared = next_squared
-    return g.op("Squeeze", solution, row_axis)
+    wanted = g.op("MatMul", g.op("Unsqueeze", g.op("Add", excess, present), row_axis), gathered)  # [B, 1, F]
+    scaled = g.op("Mul", gathered, g.op("Unsqueeze", g.op("Sqrt", excess), column_axis))
+    turned = g.op("Transpose", scaled, perm=[0, 2, 1])
+    gram = g.op("MatMul", scaled, turned)  # [B, L, L]
+    identity = g.constant(np.eye(factors.last_n, dtype=np.float32))
+    if target is Target.CPU:  # sessions of any length; for CUDA they are padded, its graphs want one shape
+        length = g.op("Slice", g.op("Shape", item_index), g.ints(1), g.ints(2))
+        identity = g.op("Slice", identity, g.ints(0, 0), g.op("Concat", length, length, axis=0))
+    twice = g.op("Add", identity, identity)
+    system = g.op("Add", gram, identity)
+    # All eigenvalues lie in [1, 1 + greatest row sum]: the best multiple of I to begin with is 2 / (1 + 1 + that).
+    greatest = g.op("ReduceMax", g.op("ReduceL1", gram, column_axis, keepdims=1), row_axis, keepdims=1)
+    start = g.op("Div", g.floats(2.0), g.op("Add", greatest, g.floats(2.0)))
+    inverse = g.op("Mul", start, g.op("Sub", twice, g.op("Mul", start, system)))
+    for _ in range(doublings - 1):
+        inverse = g.op("MatMul", inverse, g.op("Sub", twice, g.op("MatMul", system, inverse)))
+    correction = g.op("MatMul", g.op("MatMul", g.op("MatMul", wanted, turned), inverse), scaled)
+    return g.op("Squeeze", g.op("Sub", wanted, correction), row_axis)
 
 
 def _best(
@@ -226,9 +204,13 @@ def _best(
         half = g.constant(whitened.T.astype(np.float16), "half")
         coarse = g.op("Cast", g.op("MatMul", g.op("Cast", user, to=10), half), to=1)
     biased = g.op("Add", coarse, item_bias)
-    hidden = g.op("Expand", g.floats(float(HIDDEN)), g.op("Shape", exclude))
+    # One HIDDEN an exclusion, made of the exclusions themselves: Expand would ask the CPU for their number.
+    hidden = g.op("Add", g.op("Mul", g.op("Cast", exclude, to=1), g.floats(0.0)), g.floats(float(HIDDEN)))
     masked = g.op("ScatterElements", biased, exclude, hidden, axis=1)
-    coarse_score, index = best_of(g, masked, rescored, n_scores=n_rows)
+    if target is Target.CPU:
+        coarse_score, index = best_of(g, masked, rescored, n_scores=n_rows)
+    else:
+        coarse_score, index = g.ops("TopK", masked, rescored, outputs=2, axis=-1)
     exact = _scores_of(g, rows, user, index)
     exact = g.op("Add", exact, g.op("Gather", item_bias, index, axis=0))
     is_hidden = g.op("Less", coarse_score, g.floats(float(IS_HIDDEN)))

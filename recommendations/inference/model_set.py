@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from recommendations import manifest as names
 from recommendations.exceptions import InvalidQuery, ModelUnavailable
+from recommendations.inference.huge_pages import use_huge_pages
 from recommendations.inference.queries import (
     EMPTY_RESULT,
     HIDDEN,
@@ -30,6 +31,7 @@ from recommendations.manifest import Manifest, read_manifest
 
 Providers = Literal["auto", "cpu", "cuda"]
 _BIASES_KEPT = 16
+_WORTH_HUGE_PAGES_BYTES = 32 * 1024 * 1024  # smaller tables live in the caches
 _NOTHING = np.zeros(1, np.int64)  # exclusions, padded: item 0 is always hidden
 _NO_CANDIDATES = np.empty(0, np.int64)
 
@@ -117,6 +119,8 @@ class ModelSet:
             arrays=arrays,
             provider="cpu",
         )
+        if sum(entry.size_bytes for entry in manifest.files.values()) >= _WORTH_HUGE_PAGES_BYTES:
+            use_huge_pages()
         model_set.warm_up()
         return model_set
 
