@@ -10,7 +10,7 @@ after(() => world.stop());
 let context;
 beforeEach(async () => {
   const { collector, shop } = world;
-  Object.assign(collector, { requests: [], attempts: [], delayMs: 0, preflightMs: 0, isDown: false, answer: () => ({ status: 202 }) });
+  collector.renew();
   shop.pages['/'] = embed(collector);
   await context?.close();
   context = await world.browser.newContext();

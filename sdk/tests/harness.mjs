@@ -3,9 +3,14 @@
  *
  * The collector and recommender behaves as the server's contract says, and as badly as a test asks it to.
  */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { WebSocketServer } from 'ws';
@@ -53,23 +58,29 @@ export const product = (n, more) => ({
 /** A collector and recommender; `collector.answer` and friends change how it behaves. */
 export const startCollector = async () => {
   const sockets = new Set();
+  let shoppers = 0;
   const collector = {
-    requests: [], // parsed envelopes of /v1/events that were answered with 202, newest last
-    attempts: [], // [time, path, status] of every POST
-    lists: [], // parsed bodies of /v1/recommendations
-    hellos: [], // messages of sockets
-    delayMs: 0,
-    preflightMs: 0,
-    isDown: false,
-    /** Return `{status, headers}` for a request of events. */
-    answer: () => ({ status: 202 }),
-    items: (placement) => Array.from({ length: placement.limit || 4 }, (_, i) => product(i + 1)),
+    /** Start over. The key changes too, so that a beacon of the test before is not taken for one of this. */
+    renew: () =>
+      Object.assign(collector, {
+        key: `pk_test_${++shoppers}`,
+        requests: [], // parsed envelopes of /v1/events that were answered with 202, newest last
+        attempts: [], // [time, path, status] of every POST
+        lists: [], // parsed bodies of /v1/recommendations
+        hellos: [], // messages of sockets
+        delayMs: 0,
+        preflightMs: 0,
+        isDown: false,
+        listStatus: 200,
+        answer: () => ({ status: 202 }), // `{status, headers, reply}` for a request of events
+        items: (placement) => Array.from({ length: placement.limit || 4 }, (_, i) => product(i + 1)),
+      }),
     events: () => collector.requests.flatMap((envelope) => envelope.events),
     named: (name) => collector.events().filter((event) => event.event === name),
     sockets,
     push: (message) => sockets.forEach((socket) => socket.send(JSON.stringify(message))),
-    listStatus: 200,
   };
+  collector.renew();
   const server = createServer(async (request, response) => {
     if (collector.isDown) return request.socket.destroy();
     const path = request.url.split('?')[0];
@@ -93,6 +104,7 @@ export const startCollector = async () => {
     await sleep(collector.delayMs);
     if (path === '/v1/events') {
       const envelope = JSON.parse(body);
+      if (envelope.key !== collector.key) return response.writeHead(202, cors).end('{}');
       const { status, headers, reply } = collector.answer(envelope);
       collector.attempts.push([Date.now(), path, status]);
       if (status === 202) collector.requests.push({ ...envelope, received_at: Date.now(), headers: request.headers });
@@ -170,12 +182,26 @@ export const startBrowser = (flags = []) => {
   });
 };
 
+/**
+ * Open `url` in a Chromium that nobody drives, and return a function that ends it: DevTools, and with it Playwright,
+ * keeps Chromium from prerendering.
+ */
+export const openUndriven = async (url) => {
+  const profile = await mkdtemp(join(tmpdir(), 'rec-sdk-'));
+  const chromium = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${profile}`, '--remote-debugging-port=0', url], { stdio: 'ignore', detached: true });
+  return async () => {
+    process.kill(-chromium.pid, 'SIGKILL');
+    await once(chromium, 'exit');
+    await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  };
+};
+
 export const STUB = '<script>window.rec=window.rec||function(){(rec.q=rec.q||[]).push(arguments)}</script>';
 
 /** Return a page that embeds the SDK. */
 export const page = (collector, { attributes = '', file = 'rec.js', head = '', body = '', stub = STUB } = {}) =>
   `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Shop</title>${head}${stub}<script async src="${collector.origin}/r/v1/${file}" data-key="pk_test" ${attributes}></script></head>
+<title>Shop</title>${head}${stub}<script async src="${collector.origin}/r/v1/${file}" data-key="${collector.key}" ${attributes}></script></head>
 <body>${body}</body></html>`;
 
 /** Everything one test file needs; call `stop` when done. */

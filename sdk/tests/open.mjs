@@ -4,10 +4,7 @@ import { page as embed } from './harness.mjs';
 /** Return `{context, open}`; `open(path, options)` loads a page that embeds the SDK. */
 export const newShopper = async (world, contextOptions) => {
   const { collector, shop, browser } = world;
-  Object.assign(collector, {
-    requests: [], attempts: [], lists: [], hellos: [], delayMs: 0, preflightMs: 0, isDown: false, listStatus: 200,
-    answer: () => ({ status: 202 }),
-  });
+  collector.renew();
   const context = await browser.newContext(contextOptions);
   const open = async (path, { init, ...options } = {}) => {
     shop.pages[path] = options.page || embed(collector, options);

@@ -61,6 +61,6 @@ export const touchSession = () => {
 export const forget = () => {
   anonymousId = session = undefined;
   user = {};
-  ['rec_aid', 'rec_session', 'rec_clicked'].forEach((key) => remove(key));
+  ['rec_aid', 'rec_session', 'rec_clicked', 'rec_retry'].forEach((key) => remove(key));
   attempt(() => (document.cookie = 'rec_aid=;path=/;max-age=0'));
 };
