@@ -13,9 +13,11 @@ from recommendations.prefixes import Prefixes
 
 CANDIDATES_PER_SOURCE: Mapping[str, int] = {
     "sessions": 60,
-    "tfidf": 60,
-    "covisitation": 60,
-    "next": 60,
+    "tfidf": 40,
+    "covisitation": 30,
+    "next": 20,
+    "walk": 80,
+    "around": 40,
     "als": 40,
     "popularity": 10,
 }

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommendations.fusion import FloatArray, IndexArray, RankedLists
+from recommendations.fusion import FloatArray, RankedLists
 from recommendations.prefixes import Prefixes
 from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, SessionIndex
+from recommendations.training.sparse_rows import matrix_of_rows, neighbour_matrix, top_of_rows
 
 CHUNK_PREFIXES = 1024  # bounds the working set: 1,024 times a few thousand touched items
-
-_LOW_32 = np.uint64(0xFFFFFFFF)
 
 
 def score_neighbours(table: Neighbours, prefixes: Prefixes, *, k: int) -> RankedLists:
@@ -30,7 +29,7 @@ def score_neighbours(table: Neighbours, prefixes: Prefixes, *, k: int) -> Ranked
 def score_sessions(index: SessionIndex, prefixes: Prefixes, *, k: int) -> RankedLists:
     """Score by VSTAN session neighbours, step by step as ``SessionIndex`` defines it."""
     n_items, n_sessions = len(index.postings), len(index.session_items)
-    holders = _matrix_of_rows(index.postings, np.ones(index.postings.shape, np.float32), n_sessions)
+    holders = matrix_of_rows(index.postings, np.ones(index.postings.shape, np.float32), n_sessions)
     filled = index.session_items > 0
     session_rows, columns = np.nonzero(filled)
     session_items = index.session_items[filled]
@@ -43,7 +42,7 @@ def score_sessions(index: SessionIndex, prefixes: Prefixes, *, k: int) -> Ranked
         wanted = sparse.csr_matrix((weights, (queries, items)), shape=(len(chunk), n_items))
         similarity = wanted @ holders
         similarity.data *= index.session_weights[similarity.indices]
-        best, rows, values = _top_of_rows(similarity, index.neighbours, greater_index_wins=True)
+        best, rows, values = top_of_rows(similarity, index.neighbours, greater_index_wins=True)
 
         counts = starts[rows + 1] - starts[rows]
         pair = np.repeat(np.arange(len(rows)), counts)
@@ -114,17 +113,6 @@ def recency_matrix(prefixes: Prefixes, decay: float, last_n: int, n_items: int) 
     return sparse.csr_matrix((weights, (prefixes.query_of[used], prefixes.items[used])), shape=(len(prefixes), n_items))
 
 
-def neighbour_matrix(table: Neighbours) -> sparse.csr_matrix:
-    """Return a table as a sparse matrix, padding left out."""
-    return _matrix_of_rows(table.indices, table.weights, len(table.indices))
-
-
-def _matrix_of_rows(indices: IndexArray, values: FloatArray, n_columns: int) -> sparse.csr_matrix:
-    filled = indices > 0
-    pointers = np.concatenate([[0], np.cumsum(filled.sum(1))])
-    return sparse.csr_matrix((values[filled], indices[filled], pointers), shape=(len(indices), n_columns))
-
-
 def _last_positions(
     prefixes: Prefixes, max_prefix: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -153,32 +141,8 @@ def chunks_of(n: int, size: int) -> Iterator[NDArray[np.int64]]:
         yield np.arange(start, min(n, start + size))
 
 
-def _top_of_rows(
-    matrix: sparse.csr_matrix, k: int, *, greater_index_wins: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
-    """Return (row, column, value) of the ``k`` greatest entries of each row, best first, ties by index.
-
-    Value and index are packed into one integer, so that the order of equal values is certain; floats that are
-    not negative sort as their bits do.
-    """
-    columns = matrix.indices.astype(np.uint64)
-    keys = matrix.data.astype(np.float32).view(np.uint32).astype(np.uint64) << np.uint64(32)
-    keys |= columns if greater_index_wins else _LOW_32 - columns
-    best = []
-    for start, end in zip(matrix.indptr[:-1].tolist(), matrix.indptr[1:].tolist(), strict=True):
-        row = keys[start:end]
-        if len(row) > k:
-            row = np.partition(row, len(row) - k)[-k:]
-        best.append(np.sort(row)[::-1])
-    kept = np.concatenate(best) if best else np.empty(0, np.uint64)
-    rows = np.repeat(np.arange(len(best)), [len(row) for row in best])
-    low = kept & _LOW_32
-    found = (low if greater_index_wins else _LOW_32 - low).astype(np.int64)
-    return rows, found, (kept >> np.uint64(32)).astype(np.uint32).view(np.float32)
-
-
 def _best_of_rows(matrix: sparse.csr_matrix, k: int) -> RankedLists:
-    rows, columns, values = _top_of_rows(matrix, k, greater_index_wins=False)
+    rows, columns, values = top_of_rows(matrix, k, greater_index_wins=False)
     positions = np.arange(len(rows)) - np.searchsorted(rows, np.arange(matrix.shape[0]))[rows]
     lists = RankedLists(
         items=np.zeros((matrix.shape[0], k), np.int32), scores=np.zeros((matrix.shape[0], k), np.float32)

@@ -14,6 +14,7 @@ from scipy import sparse
 from recommendations.fusion import FloatArray
 from recommendations.training.dataset import Kind, SessionLog
 from recommendations.training.fitted import Neighbours
+from recommendations.training.sparse_rows import table_of
 
 KIND_WEIGHTS: Mapping[Kind, float] = {Kind.VIEW: 1.0, Kind.CART: 2.0, Kind.PURCHASE: 3.0}
 DECAY = 0.7
@@ -88,21 +89,6 @@ def fit_vector_neighbours(
         found, values = np.take_along_axis(found, order, axis=1), np.take_along_axis(values, order, axis=1)
         indices[start : start + chunk] = np.where(values > 0, found, 0)
         weights[start : start + chunk] = values
-    return Neighbours(name=name, indices=indices, weights=weights, decay=decay, last_n=last_n)
-
-
-def table_of(name: str, matrix: sparse.csr_matrix, *, k: int, decay: float, last_n: int) -> Neighbours:
-    """Keep the ``k`` greatest entries of each row, ties by index, as a padded table."""
-    matrix.sum_duplicates()
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    values = matrix.data.astype(np.float32)
-    order = np.lexsort((matrix.indices, -values, rows))
-    columns, values = matrix.indices[order], values[order]
-    positions = np.arange(len(rows)) - matrix.indptr[rows]
-    kept = (positions < k) & (columns > 0) & (rows > 0) & (values > 0)
-    indices, weights = np.zeros((matrix.shape[0], k), np.int32), np.zeros((matrix.shape[0], k), np.float32)
-    indices[rows[kept], positions[kept]] = columns[kept]
-    weights[rows[kept], positions[kept]] = values[kept]
     return Neighbours(name=name, indices=indices, weights=weights, decay=decay, last_n=last_n)
 
 
