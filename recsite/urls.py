@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -12,3 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("tracking.urls")),
     path("metrics", metrics_view, name="metrics"),
 ]
+if settings.DEMO:
+    urlpatterns.append(path("", include("recsite.demo.urls")))

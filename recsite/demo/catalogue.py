@@ -88,7 +88,8 @@ def _make_category(category: Category, number: int, end: datetime, chance: Rando
         for colour in variants:
             serial += 1
             item_id = f"FF{number:02d}{serial:03d}"
-            title = f"{brand} {series} {noun} {size}".strip() + (f", {colour}" if len(variants) > 1 else "")
+            title = f"{series} {noun} {size}".removesuffix(" one size")
+            title += f", {colour}" if len(variants) > 1 else ""
             stock = 0 if chance.random() < 0.04 else 1 + int(chance.expovariate(1 / 35))
             yield Product(
                 item_id=item_id,
