@@ -60,15 +60,22 @@ def add_purchase(profile: ProfileState, *, at_ms: int, transaction: int, units: 
 def add_refund(profile: ProfileState, *, at_ms: int, transaction: int, amount: int | None) -> None:
     """Count a refund of ``amount``; ``None`` is the whole transaction, whichever of the two arrives first."""
     profile.refunds += 1
-    if amount is None:
-        known = profile.transactions.setdefault(transaction, [at_ms, -1, 0])
-        if known[2]:
-            return  # a whole transaction is refunded once
-        known[2] = at_ms
-        amount = max(known[1], 0)
-        _trim_transactions(profile)
-    profile.refunded += amount
-    _add_to_day(profile, at_ms=at_ms, orders=0, revenue=-amount)
+    if amount is not None:
+        profile.refunded += amount
+        _add_to_day(profile, at_ms=at_ms, orders=0, revenue=-amount)
+        return
+    known = profile.transactions.setdefault(transaction, [at_ms, -1, 0])
+    known[0] = max(known[0], at_ms)
+    value, refunded_ms = max(known[1], 0), known[2]
+    if not refunded_ms:
+        profile.refunded += value
+    elif at_ms < refunded_ms:  # a whole transaction is refunded once, at the earlier of two times
+        _add_to_day(profile, at_ms=refunded_ms, orders=0, revenue=value)
+    else:
+        return
+    known[2] = at_ms
+    _add_to_day(profile, at_ms=at_ms, orders=0, revenue=-value)
+    _trim_transactions(profile)
 
 
 def window_sums(profiles: Iterable[dict[int, list[int]]], *, now_ms: int, window_days: int) -> tuple[int, int]:

@@ -1,0 +1,20 @@
+"""A stream worker in a process of its own, to be killed: ``python -m tests.features.run_worker``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from features.worker import make_stream_worker
+from tracking.log import redis_leases
+
+
+def main() -> None:
+    redis_leases.LEASE_MS = 1_000  # type: ignore[misc]  # so that a killed worker's partitions are soon free
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    make_stream_worker().run(stop)
+
+
+if __name__ == "__main__":
+    main()
