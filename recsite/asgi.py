@@ -17,18 +17,26 @@ from recsite.health import health  # noqa: E402
 from recsite.lifespan import Lifespan  # noqa: E402
 from tracking import collect  # noqa: E402
 
-http_routes = [
-    path("v1/events", collect.collect_application),
+
+async def refuse_websocket(scope: Any, receive: Any, send: Any) -> None:
+    """Close a WebSocket of an unknown address before it is accepted: the client sees 403."""
+    await send({"type": "websocket.close", "code": 1008})
+
+
+# Django's types know views alone; Channels' URLRouter routes ASGI callables with the same patterns.
+http_routes: list[Any] = [
+    path("v1/events", collect.collect_application),  # type: ignore[arg-type]
     *routing.http_routes,
-    path("livez", health.livez),
-    path("readyz", health.readyz),
-    re_path(r"", django_application),
+    path("livez", health.livez),  # type: ignore[arg-type]
+    path("readyz", health.readyz),  # type: ignore[arg-type]
+    re_path(r"", django_application),  # type: ignore[arg-type]
 ]
+websocket_routes: list[Any] = [*routing.websocket_routes, re_path(r"", refuse_websocket)]  # type: ignore[arg-type]
 
 health.add_check("recommendations", lambda: None if service.is_ready() else "is still loading")
 lifespan = Lifespan([(collect.startup, collect.shutdown), (service.startup, service.shutdown)])
 router = ProtocolTypeRouter(
-    {"http": URLRouter(http_routes), "websocket": URLRouter(routing.websocket_routes), "lifespan": lifespan}
+    {"http": URLRouter(http_routes), "websocket": URLRouter(websocket_routes), "lifespan": lifespan}
 )
 
 
