@@ -75,7 +75,10 @@ export const startCollector = async () => {
         answer: () => ({ status: 202 }), // `{status, headers, reply}` for a request of events
         items: (placement) => Array.from({ length: placement.limit || 4 }, (_, i) => product(i + 1)),
       }),
-    events: () => collector.requests.flatMap((envelope) => envelope.events),
+    /** Every copy that arrived: an event tracked right before a page goes comes twice. */
+    copies: () => collector.requests.flatMap((envelope) => envelope.events),
+    /** The events as the server knows them, each id once. */
+    events: () => [...new Map(collector.copies().map((event) => [event.event_id, event])).values()],
     named: (name) => collector.events().filter((event) => event.event === name),
     sockets,
     push: (message) => sockets.forEach((socket) => socket.send(JSON.stringify(message))),

@@ -3,7 +3,7 @@ import { element, money, webAddress } from './dom.js';
 
 /** Return the image of an item; `{w}` in its address stands for a width the image server can make. */
 const picture = ({ image_url: address }) => {
-  const sized = (width) => webAddress(address?.replace('{w}', width));
+  const sized = (width) => webAddress(address && `${address}`.replace('{w}', width));
   if (!sized(480)) return;
   const image = element('img', 'image');
   image.alt = ''; // the link's text names the item; a second name would only be read twice
@@ -35,7 +35,8 @@ const ownCard = (item, language) => {
       ),
     ),
   );
-  if (webAddress(item.url)) link.href = item.url;
+  const address = webAddress(item.url);
+  if (address) link.href = address;
   return link;
 };
 

@@ -58,6 +58,7 @@ export const control = (host) => {
     };
     list = element('ul', 'list', ...children);
     list.role = 'list'; // Safari forgets it without bullets
+    list.ariaLabel = heading || text('label', 'Recommendations');
     list.onclick = list.onauxclick = click;
     const section = element(
       'section',
@@ -67,14 +68,13 @@ export const control = (host) => {
         element(
           'header',
           'header',
-          element('h2', 'heading', heading),
+          element(heading ? 'h2' : 'i', 'heading', heading),
           ...(isCarousel ? ['previous', 'next'].map(arrow) : []),
         ),
       list,
       status,
     );
     if (isCarousel) section.className = 'c';
-    section.ariaLabel = heading || text('label', 'Recommendations');
     // Whole rows where the limit allows: 6 as 3 + 3, 8 as 4 + 4.
     section.style.setProperty('--n', limit() % 4 ? Math.min(limit(), 3) : 4);
     root.replaceChildren(section);

@@ -11,7 +11,7 @@ export const element = (tag, part, ...children) => {
 /** Return `address` when it is http(s), else an empty text: `javascript:` in a catalogue must do nothing. */
 export const webAddress = (address) => {
   try {
-    const { href } = new URL(address || 'none:', location.href);
+    const { href } = new URL(address || 'none:', document.baseURI);
     return /^https?:/.test(href) ? href : '';
   } catch {
     return '';

@@ -33,7 +33,7 @@ const send = async () => {
         placements: batch.map(({ wish }) => wish),
         cart: batch.flatMap(({ cart }) => cart),
         url: location.href.slice(0, 2e3),
-        lang: document.documentElement.lang || navigator.language,
+        lang: document.documentElement.lang,
       }),
     });
     const reply = await response.json();
