@@ -99,7 +99,7 @@ class HandoverWriter(LogWriter):
         self._is_delivery_scheduled = False
         self._is_closed = False
         self._is_connected = False
-        self._failure = "it has not been connected to yet"
+        self._failure = ""  # empty until the first attempt to connect failed: records may wait for that
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -153,7 +153,7 @@ class HandoverWriter(LogWriter):
         loop = self._loop
         if loop is None or self._is_closed:
             raise RuntimeError("the writer is not running; await start() first, and append nothing after close()")
-        if not self._is_connected:
+        if not self._is_connected and self._failure:
             return [LogUnavailable(f"{self._name} is away: {self._failure}")] * len(records)
         late = LogUnavailable(f"{self._name} gave no acknowledgement within {timeout_s:g} s")
         batch = Batch(records, loop.create_future(), late)

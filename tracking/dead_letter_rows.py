@@ -1,0 +1,172 @@
+"""Dead letters in the database: brought there from the log, sent again, discarded, forgotten."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.utils import timezone
+
+from tracking.dead_letter import TOPIC, DeadLetterRecord, decode_letter, revive
+from tracking.events import log_key
+from tracking.exceptions import InvalidEvent, LogUnavailable
+from tracking.log import EventLog, LogWriter, open_log
+from tracking.models import DeadLetter, Site
+from tracking.parsing import encode_record
+from tracking.redis_client import connect
+
+log = logging.getLogger(__name__)
+
+REDIS_TIMEOUT_S: Final = 2.0
+LOG_TIMEOUT_S: Final = 5.0
+MAX_READ: Final = 2_000
+
+
+def import_dead_letters(*, max_records: int = MAX_READ) -> int:
+    """Bring new letters from the log into the database; return how many are new. For a periodic task.
+
+    Where the reading goes on is kept in Redis, written after the rows: a crash in between, or a Redis that lost
+    its data, reads letters again, and their fingerprint makes that harmless.
+
+    Raises
+    ------
+    LogUnavailable
+        The log cannot be reached; the next run goes on from the same place.
+    """
+    letters = _event_log().sibling(TOPIC)
+    letters.ensure_topic(timeout_s=LOG_TIMEOUT_S)
+    client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
+    try:
+        name = f"rs:{{dead-letters}}:read:{type(letters).__name__}:{letters.topic}"
+        stored: dict[bytes, bytes] = client.hgetall(name)  # type: ignore[assignment]  # redis-py's awaitable union
+        read = {int(partition): position.decode() for partition, position in stored.items()}
+        n_new = 0
+        for partition, end in letters.end_positions(timeout_s=LOG_TIMEOUT_S).items():
+            if read.get(partition, "") == end:
+                continue
+            records = letters.read_range(
+                partition, start=read.get(partition, ""), limit=max_records, timeout_s=LOG_TIMEOUT_S
+            )
+            found = []
+            for record in records:
+                try:
+                    found.append(decode_letter(record.value))
+                except InvalidEvent as error:
+                    log.error("dead_letters.unreadable position=%s reason=%s", record.position, error)
+            n_new += _save(found)
+            if records:
+                read[partition] = records[-1].position
+                client.hset(name, str(partition), records[-1].position)
+        letters.trim({partition: position for partition, position in read.items() if position})
+        return n_new
+    finally:
+        client.close()
+
+
+def resend(letters: Iterable[DeadLetter]) -> dict[int, str]:
+    """Append what the letters hold to the event log again; return, by id, why some could not be sent.
+
+    A letter is sent with its ``raw`` as it stands now, so that staff may have corrected it. Its site must still
+    exist, and its record is checked like any other. Sent letters are marked; the events keep their ids, so
+    sending twice counts once.
+
+    Raises
+    ------
+    LogUnavailable
+        The log cannot be reached; nothing was marked.
+    """
+    failures: dict[int, str] = {}
+    sendable: list[DeadLetter] = []
+    pairs: list[tuple[bytes, bytes]] = []
+    for letter in letters:
+        try:
+            record = revive(bytes(letter.raw))
+            if letter.site is None or letter.site.slug != record.site:
+                raise InvalidEvent("record.site", f"{record.site!r} is not the site of this letter")
+        except InvalidEvent as error:
+            failures[letter.pk] = f"{error.field}: {error.reason}"
+            continue
+        sendable.append(letter)
+        pairs.append((log_key(record.site, record.user_key), encode_record(record)))
+    if not pairs:
+        return failures
+    outcomes = async_to_sync(_append)(_event_log(), pairs)
+    now = timezone.now()
+    for letter, outcome in zip(sendable, outcomes, strict=True):
+        if outcome is None:
+            letter.status = DeadLetter.Status.RESENT
+            letter.resolved_at = now
+            letter.save(update_fields=["status", "resolved_at"])
+        else:
+            failures[letter.pk] = str(outcome)
+    return failures
+
+
+def discard(letters: Iterable[DeadLetter]) -> int:
+    """Mark letters as of no use; return how many."""
+    ids = [letter.pk for letter in letters]
+    return DeadLetter.objects.filter(pk__in=ids, status=DeadLetter.Status.NEW).update(
+        status=DeadLetter.Status.DISCARDED, resolved_at=timezone.now()
+    )
+
+
+def forget_old(*, days: int) -> int:
+    """Delete letters older than ``days``, whatever their status: they hold personal data; return how many."""
+    deleted, _ = DeadLetter.objects.filter(occurred_at__lt=timezone.now() - timedelta(days=days)).delete()
+    return deleted
+
+
+def forget_user(site: Site, key: str) -> int:
+    """Delete the letters of one user (``u:…`` or ``a:…``) of a site, for an erasure; return how many."""
+    deleted, _ = DeadLetter.objects.filter(site=site, key=log_key(site.slug, key).decode()).delete()  # type: ignore[arg-type]  # a NewType of str
+    return deleted
+
+
+def _save(found: list[DeadLetterRecord]) -> int:
+    unique = {letter.fingerprint: letter for letter in found}
+    known = set(DeadLetter.objects.filter(fingerprint__in=list(unique)).values_list("fingerprint", flat=True))
+    sites = {site.slug: site for site in Site.objects.filter(slug__in={letter.site for letter in found})}
+    rows = [_row(letter, sites) for fingerprint, letter in unique.items() if fingerprint not in known]
+    DeadLetter.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
+    return len(rows)
+
+
+def _row(letter: DeadLetterRecord, sites: dict[str, Site]) -> DeadLetter:
+    key = letter.key.decode(errors="replace")
+    return DeadLetter(
+        site=sites.get(letter.site or key.partition("/")[0]),
+        reason=_text(letter.reason, 64),
+        field=_text(letter.field, 300),
+        detail=_text(letter.detail, 10_000),
+        raw=letter.raw,
+        key=_text(key, 300),
+        origin=_text(letter.origin, 16),
+        partition=letter.partition,
+        position=_text(letter.position, 64),
+        fingerprint=_text(letter.fingerprint, 64),
+        occurred_at=datetime.fromtimestamp(letter.occurred_at_ms / 1000, tz=UTC),
+    )
+
+
+def _text(value: str, most: int) -> str:
+    """Return what fits the column; PostgreSQL takes no U+0000."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}")[:most]
+
+
+async def _append(events: EventLog, pairs: list[tuple[bytes, bytes]]) -> list[Any]:
+    writer: LogWriter = events.writer()
+    await writer.start()
+    try:
+        if not await writer.wait_ready(timeout_s=LOG_TIMEOUT_S):
+            raise LogUnavailable(f"the event log did not answer within {LOG_TIMEOUT_S:g} s")
+        return list(await writer.append_many(pairs, timeout_s=LOG_TIMEOUT_S))
+    finally:
+        await writer.close(timeout_s=1.0)
+
+
+def _event_log() -> EventLog:
+    return open_log(settings.EVENT_LOG_URL)
