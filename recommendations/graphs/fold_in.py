@@ -126,8 +126,9 @@ def build_fold_in(factors: AlsFactors, *, target: Target = Target.CPU, rescored:
         given.output("given_score", score, np.float32, ["B", "K"])
         has_candidates = g.op("Greater", g.op("Size", candidates), g.constant(np.asarray(0, np.int64)))
         index, score = g.choose(has_candidates, then=given, otherwise=catalogue)
-    g.output("top_index", index, np.int64, ["B", "K"])
-    g.output("top_score", score, np.float32, ["B", "K"])
+    answers: int | str = rescored if target is Target.CUDA else "K"
+    g.output("top_index", index, np.int64, ["B", answers])
+    g.output("top_score", score, np.float32, ["B", answers])
     return g.build()
 
 

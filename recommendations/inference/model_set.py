@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from recommendations import manifest as names
 from recommendations.exceptions import InvalidQuery, ModelUnavailable
+from recommendations.inference.batching import BatchedScorer
 from recommendations.inference.huge_pages import use_huge_pages
 from recommendations.inference.queries import (
     EMPTY_RESULT,
@@ -25,7 +27,14 @@ from recommendations.inference.queries import (
     SourceResult,
     prefix_of,
 )
-from recommendations.inference.runtime import GraphSession, Provider, as_float32, load_session
+from recommendations.inference.runtime import (
+    GraphSession,
+    Provider,
+    announce_once,
+    as_float32,
+    gpu_is_present,
+    load_session,
+)
 from recommendations.inference.sources import FoldInSource, Question, Source, SparseSource
 from recommendations.manifest import Manifest, read_manifest
 
@@ -70,6 +79,9 @@ class ModelSet:
         self.provider = provider
         self._sources = {source.name: source for source in sources}
         self.sources = tuple(self._sources)
+        # A scorer's thread would outlive a version that was swapped out.
+        for source in sources:
+            weakref.finalize(self, source.close)
         self._ranker = ranker
         self.popularity_recent = arrays[names.POPULARITY_RECENT_NAME]
         self.popularity_all_time = arrays[names.POPULARITY_ALL_TIME_NAME]
@@ -104,20 +116,26 @@ class ModelSet:
             A file is missing or no valid graph, or "cuda" was asked for and does not work.
         """
         manifest = read_manifest(folder)
-        sources = [_load_source(folder, name, entry) for name, entry in manifest.sources.items()]
+        provider = _provider_for(providers)
+        sources = [_load_source(folder, name, entry, provider) for name, entry in manifest.sources.items()]
         ranker = load_session(folder / manifest.ranker.graph) if manifest.ranker else None
         arrays = {
             name: _load_array(folder / name, n_items=manifest.n_items)
             for name in manifest.files
             if name.endswith(".npy")
         }
+        if providers == "cuda" and all(source.provider != "cuda" for source in sources):
+            raise ModelUnavailable(
+                "providers='cuda', but CUDA does not work here or the version has no CUDA graph; "
+                "install CUDA 13, cuBLAS and cuDNN, or use 'auto'"
+            )
         model_set = cls(
             manifest=manifest,
             item_ids=_load_item_ids(folder / names.ITEM_IDS_NAME, manifest.n_items),
             sources=sources,
             ranker=ranker,
             arrays=arrays,
-            provider="cpu",
+            provider="cuda" if any(source.provider == "cuda" for source in sources) else "cpu",
         )
         if sum(entry.size_bytes for entry in manifest.files.values()) >= _WORTH_HUGE_PAGES_BYTES:
             use_huge_pages()
@@ -152,6 +170,7 @@ class ModelSet:
             hidden_bias=hidden_bias,
             exclude=np.asarray(query.exclude, np.int64) if len(query.exclude) else _NOTHING,
             candidates=_NO_CANDIDATES if query.candidates is None else np.unique(query.candidates),
+            has_shared_bias=query.allowed is None,
             k=min(query.k, self.n_items),
         )
         return {name: source.retrieve(question) for name, source in chosen.items()}
@@ -243,13 +262,50 @@ class ModelSet:
         return filled
 
 
-def _load_source(folder: Path, name: str, entry: names.SourceEntry) -> Source:
+def _provider_for(providers: Providers) -> Provider:
+    """Return what to try, and say once why the GPU is left alone."""
+    if providers == "cpu":
+        return "cpu"
+    if not gpu_is_present():
+        if providers == "cuda":
+            raise ModelUnavailable("providers='cuda', but no NVIDIA device is visible; use 'auto' or 'cpu'")
+        announce_once("provider", "inference.provider provider=cpu reason=no_gpu")
+        return "cpu"
+    return "cuda"
+
+
+def _load_source(folder: Path, name: str, entry: names.SourceEntry, provider: Provider) -> Source:
     session = load_session(folder / entry.graph)
-    if entry.kind == "fold_in":
-        return FoldInSource(name, session, last_n=entry.last_n)
     if entry.kind in ("neighbours", "session_knn"):
         return SparseSource(name, session, last_n=entry.last_n)
-    raise ModelUnavailable(f"source {name!r} is of the unknown kind {entry.kind!r}; this release is too old for it")
+    if entry.kind != "fold_in":
+        raise ModelUnavailable(f"source {name!r} is of the unknown kind {entry.kind!r}; this release is too old for it")
+    scorer = None
+    if provider == "cuda" and entry.cuda_graph is not None:
+        scorer = _device_scorer(folder / entry.cuda_graph, entry.last_n)
+    return FoldInSource(name, session, last_n=entry.last_n, scorer=scorer)
+
+
+def _device_scorer(path: Path, last_n: int) -> BatchedScorer | None:
+    """Return a warm scorer on the GPU; None, said once, where CUDA does not work in spite of the GPU."""
+    try:
+        session = load_session(path, provider="cuda")
+        if session.provider == "cuda":
+            scorer = scorer_of(session, last_n)
+            scorer.warm_up()
+            announce_once("provider", "inference.provider provider=cuda")
+            return scorer
+        reason = "this process has no CUDA session; install CUDA 13, cuBLAS and cuDNN"
+    except ModelUnavailable as error:
+        reason = str(error)
+    announce_once("provider", "inference.provider provider=cpu reason=cuda_failed detail=%r", reason)
+    return None
+
+
+def scorer_of(session: GraphSession, last_n: int) -> BatchedScorer:
+    """Return the batched scorer of a loaded CUDA graph, in the shapes that the graph has."""
+    n_rows, n_answers = int(session.input_shapes["item_bias"][0]), int(session.output_shapes["top_index"][1])
+    return BatchedScorer(session, length=last_n, n_rows=n_rows, n_answers=n_answers)
 
 
 def _load_array(path: Path, *, n_items: int) -> NDArray[Any]:

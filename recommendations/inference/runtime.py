@@ -42,6 +42,7 @@ class GraphSession:
         self._path = path
         self.provider: Provider = "cuda" if session.get_providers()[0] == CUDA_PROVIDER else "cpu"
         self.input_shapes: dict[str, list[int | str]] = {v.name: v.shape for v in session.get_inputs()}
+        self.output_shapes: dict[str, list[int | str]] = {v.name: v.shape for v in session.get_outputs()}
 
     def run(self, feeds: Feeds) -> list[NDArray[Any]]:
         """Return every output for one set of inputs.
@@ -56,6 +57,23 @@ class GraphSession:
         except Exception as error:  # ONNX Runtime raises bare classes made in C++, without a common base
             raise ModelUnavailable(f"{self._path} failed while running: {error}") from error
         return outputs
+
+    def new_binding(self) -> Any:
+        """Return an empty binding of inputs and outputs to addresses."""
+        return self._session.io_binding()
+
+    def run_bound(self, binding: Any, options: Any) -> None:
+        """Run with bound inputs and outputs.
+
+        Raises
+        ------
+        ModelUnavailable
+            ONNX Runtime failed; its message is kept.
+        """
+        try:
+            self._session.run_with_iobinding(binding, options)
+        except Exception as error:  # as above: no common base class
+            raise ModelUnavailable(f"{self._path} failed while running: {error}") from error
 
 
 def load_session(path: Path, *, provider: Provider = "cpu") -> GraphSession:
@@ -84,6 +102,64 @@ def load_session(path: Path, *, provider: Provider = "cpu") -> GraphSession:
     except Exception as error:  # as above: no common base class
         raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
     return GraphSession(session, path=str(path))
+
+
+class DeviceArray:
+    """An array at a fixed address of the device, updated in place; CUDA graphs replay addresses, not values."""
+
+    def __init__(self, values: NDArray[Any], *, provider: Provider) -> None:
+        self.value = ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(values), provider, 0)
+
+    def update(self, values: NDArray[Any]) -> None:
+        """Copy new values of the same shape and dtype to the device."""
+        self.value.update_inplace(np.ascontiguousarray(values))
+
+
+class BoundRun:
+    """One graph with inputs and outputs at fixed addresses and of fixed shapes; not thread-safe.
+
+    On CUDA the first run is captured as a CUDA graph and later runs replay it: one launch instead of one for each
+    operator. ``graph_id`` keeps the graphs of different shapes apart.
+    """
+
+    def __init__(
+        self,
+        session: GraphSession,
+        inputs: Mapping[str, DeviceArray],
+        outputs: Mapping[str, tuple[tuple[int, ...], type[np.generic]]],
+        *,
+        graph_id: int,
+    ) -> None:
+        self._session = session
+        self._inputs = inputs  # kept alive: the binding only knows addresses
+        self._outputs = {
+            name: ort.OrtValue.ortvalue_from_shape_and_type(list(shape), dtype, session.provider, 0)
+            for name, (shape, dtype) in outputs.items()
+        }
+        self._binding = session.new_binding()
+        for name, array in inputs.items():
+            self._binding.bind_ortvalue_input(name, array.value)
+        for name, value in self._outputs.items():
+            self._binding.bind_ortvalue_output(name, value)
+        self._options = ort.RunOptions()
+        self._options.add_run_config_entry("gpu_graph_id", str(graph_id))
+
+    def run(self) -> dict[str, NDArray[Any]]:
+        """Run once and copy the outputs back.
+
+        Raises
+        ------
+        ModelUnavailable
+            ONNX Runtime failed.
+        """
+        self._session.run_bound(self._binding, self._options)
+        # A copy also where the device is the CPU: numpy() would be a view that the next run overwrites.
+        return {name: np.array(value.numpy()) for name, value in self._outputs.items()}
+
+
+def gpu_is_present() -> bool:
+    """Return whether a driver shows an NVIDIA GPU; that it works, only a session's providers can tell."""
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
 def announce_once(key: str, message: str, *arguments: object) -> None:

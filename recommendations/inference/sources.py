@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.exceptions import ModelUnavailable
+from recommendations.inference.batching import MAX_EXCLUDED, BatchedScorer, DenseRequest
 from recommendations.inference.queries import (
     EMPTY_RESULT,
     IS_HIDDEN,
@@ -16,7 +20,11 @@ from recommendations.inference.queries import (
     Prefix,
     SourceResult,
 )
-from recommendations.inference.runtime import GraphSession
+from recommendations.inference.runtime import GraphSession, Provider
+
+logger = logging.getLogger(__name__)
+
+DEVICE_REST_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +39,8 @@ class Question:
         Padded with item 0.
     candidates : int64, shape (C,)
         Empty: the whole catalogue.
+    has_shared_bias : bool
+        Whether other requests come with the very same ``item_bias``.
     """
 
     prefix: Prefix
@@ -38,6 +48,7 @@ class Question:
     hidden_bias: FloatArray
     exclude: IndexArray
     candidates: IndexArray
+    has_shared_bias: bool
     k: int
 
 
@@ -46,9 +57,14 @@ class Source(Protocol):
 
     name: str
     n_rows: int
+    provider: Provider
 
     def retrieve(self, question: Question) -> SourceResult:
         """Return the best items of this source."""
+        ...
+
+    def close(self) -> None:
+        """Let go of threads; the source is not asked again."""
         ...
 
 
@@ -57,6 +73,7 @@ class SparseSource:
 
     def __init__(self, name: str, session: GraphSession, *, last_n: int) -> None:
         self.name = name
+        self.provider: Provider = "cpu"
         self.n_rows = int(session.input_shapes["hidden_bias"][0])
         self._session = session
         self._last_n = last_n
@@ -81,19 +98,41 @@ class SparseSource:
             index, score = question.candidates, given_score
         return result_of(index, score, question, least=np.float32(0.0))
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
 
 class FoldInSource:
-    """ALS whose shopper is solved from the prefix, inside the graph."""
+    """ALS whose shopper is solved from the prefix, inside the graph; on the GPU where there is one.
 
-    def __init__(self, name: str, session: GraphSession, *, last_n: int) -> None:
+    Parameters
+    ----------
+    scorer : BatchedScorer, optional
+        The GPU. What does not fit its fixed shapes (candidates, more answers, many exclusions) and what is asked
+        with a bias of its own stays on the CPU.
+    """
+
+    def __init__(self, name: str, session: GraphSession, *, last_n: int, scorer: BatchedScorer | None = None) -> None:
         self.name = name
+        self._scorer = scorer
+        self._rest_until_s = 0.0  # after a failure the CPU answers for a while, so that not every request waits
+        self.provider: Provider = "cpu" if scorer is None else scorer.provider
         self.n_rows = int(session.input_shapes["item_bias"][0])
         self._session = session
         self._last_n = last_n
 
     def retrieve(self, question: Question) -> SourceResult:
-        """Return the best items of this source; one run of one graph."""
+        """Return the best items of this source; one run of one graph, on the GPU a part of one."""
         prefix = question.prefix.newest(self._last_n)
+        if self._scorer is not None and self._fits(question) and time.monotonic() >= self._rest_until_s:
+            request = DenseRequest(prefix=prefix, item_bias=question.item_bias, exclude=question.exclude)
+            try:
+                index, score = self._scorer.score(request)
+            except ModelUnavailable as error:
+                self._rest_until_s = time.monotonic() + DEVICE_REST_S
+                logger.warning("inference.device_failed rest_s=%s detail=%r", DEVICE_REST_S, str(error))
+            else:
+                return result_of(index[: question.k], score[: question.k], question, least=IS_HIDDEN)
         index, score = self._session.run(
             {
                 "item_index": prefix.item_index[None],
@@ -107,6 +146,20 @@ class FoldInSource:
             }
         )
         return result_of(index[0], score[0], question, least=IS_HIDDEN)
+
+    def close(self) -> None:
+        """End the GPU's thread."""
+        if self._scorer is not None:
+            self._scorer.close()
+
+    def _fits(self, question: Question) -> bool:
+        return (
+            self._scorer is not None
+            and question.has_shared_bias
+            and len(question.candidates) == 0
+            and question.k <= self._scorer.n_answers
+            and len(question.exclude) <= MAX_EXCLUDED
+        )
 
 
 def result_of(index: IndexArray, score: FloatArray, question: Question, *, least: np.float32) -> SourceResult:

@@ -1,0 +1,232 @@
+"""Batches of fixed sizes answer as single requests do. The device here is the CPU; the GPU runs the same code."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recommendations.exceptions import ModelUnavailable
+from recommendations.graphs.export import export_model_set
+from recommendations.graphs.fold_in import Target, build_fold_in
+from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, model_set, runtime
+from recommendations.inference.batching import BUCKETS, BatchedScorer, DenseRequest
+from recommendations.inference.model_set import scorer_of
+from recommendations.inference.queries import prefix_of
+from recommendations.inference.runtime import load_session
+from recommendations.inference.sources import FoldInSource, Question
+from tests.recommendations import model_worlds
+
+N_ITEMS = 400
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("versions") / "v1"
+    export_model_set(model_worlds.fitted_model_set(n_items=N_ITEMS, with_ranker=False), folder)
+    return folder
+
+
+@pytest.fixture
+def scorer(folder: Path):
+    scorer = scorer_of(load_session(folder / "als_cuda.onnx"), 10)
+    scorer.warm_up()
+    yield scorer
+    scorer.close()
+
+
+def bias_hiding(*items: int) -> np.ndarray:
+    bias = np.zeros(N_ITEMS, np.float32)
+    bias[[0, *items]] = HIDDEN
+    return bias
+
+
+def request(items: np.ndarray, bias: np.ndarray, exclude: np.ndarray | None = None) -> DenseRequest:
+    prefix = prefix_of(RetrievalQuery(item_index=items), n_items=N_ITEMS)
+    assert prefix is not None
+    return DenseRequest(
+        prefix=prefix.newest(10), item_bias=bias, exclude=np.zeros(0, np.int64) if exclude is None else exclude
+    )
+
+
+def test_requests_from_many_threads_share_batches_and_get_their_own_answers(
+    folder: Path, scorer: BatchedScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    run = BatchedScorer._run
+
+    def counted(self: BatchedScorer, requests: list[DenseRequest]) -> object:
+        sizes.append(len(requests))
+        return run(self, requests)
+
+    monkeypatch.setattr(BatchedScorer, "_run", counted)
+    alone = ModelSet.load(folder, providers="cpu")
+    rng = np.random.default_rng(0)
+    bias = bias_hiding()
+    sessions = [rng.integers(1, N_ITEMS, rng.integers(1, 30)) for _ in range(300)]
+    with ThreadPoolExecutor(64) as pool:
+        answers = list(pool.map(lambda items: scorer.score(request(items, bias, items)), sessions))
+    assert sum(sizes) == 300
+    assert max(sizes) > 1, "requests were never batched"
+    assert max(sizes) <= BUCKETS[-1]
+    for items, (index, score) in zip(sessions, answers, strict=True):
+        expected = alone.retrieve(RetrievalQuery(item_index=items, exclude=items, k=50, sources=("als",)))["als"]
+        np.testing.assert_array_equal(index[:50], expected.item_index)
+        np.testing.assert_allclose(score[:50], expected.score, rtol=1e-4, atol=1e-6)
+
+
+def test_requests_with_different_biases_never_share_a_batch(scorer: BatchedScorer) -> None:
+    items = np.array([5, 6, 7])
+    first = int(scorer.score(request(items, bias_hiding()))[0][0])
+    free, hiding = bias_hiding(), bias_hiding(first)
+    with ThreadPoolExecutor(16) as pool:
+        biases = [free if i % 3 else hiding for i in range(200)]
+        answers = list(pool.map(lambda bias: int(scorer.score(request(items, bias))[0][0]), biases))
+    for bias, answer in zip(biases, answers, strict=True):
+        assert (answer == first) == (bias is free)
+
+
+def test_a_batch_that_fails_is_told_to_all_of_its_requests_and_the_next_works(
+    scorer: BatchedScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = request(np.array([1]), bias_hiding())
+    bad = request(np.array([1]), np.zeros(3, np.float32))  # no bias of this graph
+    with pytest.raises(ModelUnavailable, match="the batch failed"):
+        scorer.score(bad)
+    assert len(scorer.score(good)[0])
+
+
+def test_a_device_that_hangs_is_given_up_in_time(scorer: BatchedScorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    run = BatchedScorer._run
+
+    def hanging(self: BatchedScorer, requests: list[DenseRequest]) -> object:
+        release.wait(5)
+        return run(self, requests)
+
+    monkeypatch.setattr(BatchedScorer, "_run", hanging)
+    monkeypatch.setattr("recommendations.inference.batching.ANSWER_TIMEOUT_S", 0.05)
+    with pytest.raises(ModelUnavailable, match=r"did not answer within 0\.05 s"):
+        scorer.score(request(np.array([1]), bias_hiding()))
+    release.set()
+
+
+def test_what_does_not_fit_the_device_is_answered_by_the_cpu(folder: Path, scorer: BatchedScorer) -> None:
+    session = load_session(folder / "als.onnx")
+    on_device = FoldInSource("als", session, last_n=10, scorer=scorer)
+    plain = ModelSet.load(folder, providers="cpu")
+    mixed = ModelSet(
+        manifest=plain.manifest,
+        item_ids=plain.item_ids,
+        sources=[on_device],
+        ranker=None,
+        arrays={
+            "popularity_recent.npy": plain.popularity_recent,
+            "popularity_all_time.npy": plain.popularity_all_time,
+        },
+        provider="cpu",
+    )
+    allowed = np.zeros(N_ITEMS, bool)
+    allowed[50:90] = True
+    items = np.array([5, 9, 11])
+    for query in (
+        RetrievalQuery(item_index=items, k=30),
+        RetrievalQuery(item_index=items, k=399),
+        RetrievalQuery(item_index=items, k=30, allowed=allowed),
+        RetrievalQuery(item_index=items, k=30, candidates=np.array([3, 4, 5])),
+        RetrievalQuery(item_index=items, k=30, exclude=np.arange(1, 300)),
+    ):
+        left, right = mixed.retrieve(query)["als"], plain.retrieve(query)["als"]
+        np.testing.assert_array_equal(left.item_index, right.item_index)
+        np.testing.assert_allclose(left.score, right.score, rtol=1e-4, atol=1e-6)
+
+
+def test_a_failing_device_is_left_alone_for_a_while_and_the_cpu_answers(
+    folder: Path, scorer: BatchedScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = FoldInSource("als", load_session(folder / "als.onnx"), last_n=10, scorer=scorer)
+    prefix = prefix_of(RetrievalQuery(item_index=np.array([5])), n_items=N_ITEMS)
+    assert prefix is not None
+    question = Question(
+        prefix=prefix,
+        item_bias=bias_hiding(),
+        hidden_bias=bias_hiding(),
+        exclude=np.zeros(1, np.int64),
+        candidates=np.empty(0, np.int64),
+        has_shared_bias=True,
+        k=10,
+    )
+    expected = source.retrieve(question)
+    calls = []
+
+    def failing(self: BatchedScorer, request: DenseRequest) -> None:
+        calls.append(request)
+        raise ModelUnavailable("the device is gone")
+
+    monkeypatch.setattr(BatchedScorer, "score", failing)
+    for _ in range(3):
+        np.testing.assert_array_equal(source.retrieve(question).item_index, expected.item_index)
+    assert len(calls) == 1
+
+
+def test_a_version_that_was_swapped_out_leaves_no_thread(folder: Path) -> None:
+    scorer = scorer_of(load_session(folder / "als_cuda.onnx"), 10)
+    plain = ModelSet.load(folder, providers="cpu")
+    version = ModelSet(
+        manifest=plain.manifest,
+        item_ids=plain.item_ids,
+        sources=[FoldInSource("als", load_session(folder / "als.onnx"), last_n=10, scorer=scorer)],
+        ranker=None,
+        arrays={
+            "popularity_recent.npy": plain.popularity_recent,
+            "popularity_all_time.npy": plain.popularity_all_time,
+        },
+        provider="cpu",
+    )
+    assert scorer.is_alive
+    del version
+    gc.collect()
+    assert not scorer.is_alive
+
+
+def test_without_a_gpu_auto_takes_the_cpu_and_says_so_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(model_set, "gpu_is_present", lambda: False)
+    monkeypatch.setattr(runtime, "_announced", set())
+    caplog.set_level("INFO", logger="recommendations.inference.runtime")
+    assert ModelSet.load(folder).provider == "cpu"
+    assert ModelSet.load(folder).provider == "cpu"
+    assert [record.getMessage() for record in caplog.records] == ["inference.provider provider=cpu reason=no_gpu"]
+
+
+def test_cuda_asked_for_by_name_and_missing_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_set, "gpu_is_present", lambda: False)
+    with pytest.raises(ModelUnavailable, match="no NVIDIA device is visible"):
+        ModelSet.load(folder, providers="cuda")
+
+
+@pytest.mark.skipif(runtime.gpu_is_present(), reason="here CUDA may really work")
+def test_a_gpu_whose_cuda_does_not_load_leaves_the_cpu_and_a_hint(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A device file without the libraries: the session says it has no CUDA, whatever the package claims."""
+    monkeypatch.setattr(model_set, "gpu_is_present", lambda: True)
+    monkeypatch.setattr(runtime, "_announced", set())
+    caplog.set_level("INFO", logger="recommendations.inference.runtime")
+    loaded = ModelSet.load(folder)
+    assert loaded.provider == "cpu"
+    assert "reason=cuda_failed" in caplog.records[0].getMessage()
+    with pytest.raises(ModelUnavailable, match="CUDA"):
+        ModelSet.load(folder, providers="cuda")
+
+
+def test_both_targets_have_one_shape_of_answer(tmp_path: Path) -> None:
+    als = model_worlds.als_factors(n_items=N_ITEMS)
+    path = tmp_path / "cuda.onnx"
+    path.write_bytes(build_fold_in(als, target=Target.CUDA).SerializeToString())
+    assert load_session(path).output_shapes["top_index"] == ["B", 200]
