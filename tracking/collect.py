@@ -18,9 +18,10 @@ from django.db import connection
 from msgspec import Struct
 
 from tracking import snapshots
+from tracking.dead_letter import DeadLetterOutbox, DeadLetterRecord, from_rejected
 from tracking.durable import DurableWriter, Outcome
 from tracking.edge import HotPath, Refusal, Reply, Request, set_cookie
-from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, RawEnvelope
+from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, RawEnvelope, log_key
 from tracking.exceptions import SpoolFull
 from tracking.idempotency import Idempotency
 from tracking.identity import ANONYMOUS_COOKIE, is_bot
@@ -47,6 +48,13 @@ class Writer(Protocol):
         """Return, for each record, where it is safe now, or the error that says why it is not."""
 
 
+class Letters(Protocol):
+    """Takes dead letters without making anybody wait; ``tracking.dead_letter.DeadLetterOutbox``."""
+
+    def add(self, letters: Sequence[DeadLetterRecord]) -> None:
+        """Note letters."""
+
+
 class RejectedEvent(Struct, frozen=True, kw_only=True):
     """One refused event in the answer."""
 
@@ -70,11 +78,18 @@ class Collector:
     """The handler of the endpoint, with what it hands over to."""
 
     def __init__(
-        self, writer: Writer, *, quotas: Quotas, live: LiveEvents, idempotency: Idempotency | None = None
+        self,
+        writer: Writer,
+        *,
+        quotas: Quotas,
+        live: LiveEvents,
+        letters: Letters | None = None,
+        idempotency: Idempotency | None = None,
     ) -> None:
         self._writer = writer
         self._quotas = quotas
         self._live = live
+        self._letters = letters
         self._idempotency = idempotency
         self._counters: dict[tuple[str, str], Any] = {}
 
@@ -119,8 +134,8 @@ class Collector:
         if built.records:
             await self._append(built)
             self._count(key, built)
-        for event in parsed.rejected:
-            EVENTS_REJECTED.labels(site.slug, event.error).inc()
+        if parsed.rejected:
+            self._refuse(key, parsed, built)
         self._live.add(key, built, parsed.rejected, received_at_ms=request.received_at_ms)
         return self._reply(request, key, parsed, built)
 
@@ -134,6 +149,18 @@ class Collector:
                 raise outcome
             if isinstance(outcome, RecordTooLarge):
                 raise Refusal(413, "record_too_large", str(outcome), field="events") from outcome
+
+    def _refuse(self, key: KeyInfo, parsed: ParsedEnvelope, built: Built) -> None:
+        """Count what was refused and write it down for the staff; whoever has no user leaves no letter."""
+        letters = []
+        for event in parsed.rejected:
+            EVENTS_REJECTED.labels(key.site.slug, event.error).inc()
+            head = built.head_of(event.index)
+            if head is not None:
+                owner = log_key(head.site, head.user_key)
+                letters.append(from_rejected(event, head=head, key=owner, sent_at=parsed.envelope.sent_at))
+        if self._letters is not None:
+            self._letters.add(letters)
 
     def _reply(self, request: Request, key: KeyInfo, parsed: ParsedEnvelope, built: Built) -> Reply:
         rejected = [_named(event) for event in parsed.rejected]
@@ -183,6 +210,7 @@ class _Service:
     def __init__(self) -> None:
         self._collector: Collector | None = None
         self._writer: DurableWriter | None = None
+        self._letters: DeadLetterOutbox | None = None
         self._idempotency: Idempotency | None = None
         self._quotas = Quotas()
         self._live = LiveEvents()
@@ -195,8 +223,9 @@ class _Service:
                 snapshots.start()
                 if not key_snapshot.is_loaded:
                     await asyncio.to_thread(_load_keys)
+                events = open_log(settings.EVENT_LOG_URL, partitions=settings.EVENT_LOG_PARTITIONS)
                 writer = DurableWriter(
-                    open_log(settings.EVENT_LOG_URL).writer(),
+                    events.writer(),
                     Spool(settings.SPOOL_DIR, max_bytes=settings.SPOOL_MAX_MB * 1024 * 1024),
                     wait_s=settings.EVENT_LOG_TIMEOUT_MS / 1000,
                 )
@@ -212,6 +241,8 @@ class _Service:
         writer, self._writer, self._collector, self._starting = self._writer, None, None, None
         if writer is not None:
             await writer.close()
+        if self._letters is not None:
+            await self._letters.close()
         if self._idempotency is not None:
             await self._idempotency.close()
         await asyncio.to_thread(self._live.stop)

@@ -71,6 +71,11 @@ class Built(Struct, kw_only=True):
     accepted: int = 0
     anonymous_id: str | None = None
     warnings: list[str] = []
+    heads: list[tuple[range, EventRecord]] = []  # places in the request, and the record their events belong to
+
+    def head_of(self, index: int) -> EventRecord | None:
+        """Return the record, still empty, to which the event at ``index`` of the request belongs."""
+        return next((head for places, head in self.heads if index in places), None)
 
 
 def build_records(
@@ -128,6 +133,8 @@ def build_records(
             source=source,
             ctx=_context(group.envelope.ctx, is_bot=is_bot),
         )
+        places = range(group.first_index, group.first_index + len(group.envelope.events))
+        built.heads.append((places, head))
         _add_records(built, head, group, identity, key=key)
     return built
 

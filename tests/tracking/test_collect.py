@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from tests.tracking.asgi_client import Answered, call
 from tests.tracking.conftest import PUBLISHABLE, SECRET, SHOP, an_event, records_in
 from tracking.collect import Collector
+from tracking.dead_letter import DeadLetterRecord, revive
 from tracking.edge import HotPath
 from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER
 from tracking.exceptions import LogUnavailable
@@ -286,3 +288,35 @@ async def test_quotas_answer_429_with_a_time(durable, install_keys) -> None:
 async def test_a_page_needs_no_preflight(endpoint) -> None:
     answer = await post(endpoint, an_event(), headers={"content-type": "text/plain;charset=UTF-8", "origin": SHOP})
     assert (answer.status, answer.header("access-control-allow-origin")) == (202, SHOP)
+
+
+class Letterbox:
+    """Keeps dead letters in memory."""
+
+    def __init__(self) -> None:
+        self.letters: list[DeadLetterRecord] = []
+
+    def add(self, letters: Sequence[DeadLetterRecord]) -> None:
+        self.letters.extend(letters)
+
+
+async def test_a_refused_event_is_a_dead_letter_that_can_be_mended_and_sent_again(durable, install_keys) -> None:
+    install_keys()
+    box = Letterbox()
+    endpoint = HotPath(Collector(durable, quotas=Quotas(), live=LiveEvents(), letters=box).collect, name="collect-test")
+    bad = an_event(ts=now_ms() - 5_000, params={"items": [{"item_id": "SKU1", "quantity": 0}]})
+    await post(endpoint, an_event(), bad)
+    [letter] = box.letters
+    assert (letter.reason, letter.field) == ("invalid_event", "events[1].params.items[0].quantity")
+    assert (letter.site, letter.key, letter.origin) == ("shop", f"shop/a:{ANONYMOUS}".encode(), "collect")
+    record = revive(letter.raw.replace(b'"quantity":0', b'"quantity":1').replace(b'"quantity": 0', b'"quantity": 1'))
+    assert record.user_key == f"a:{ANONYMOUS}"
+    assert record.events[0].event_id == bad["event_id"]
+
+
+async def test_whoever_denies_consent_leaves_no_dead_letter_either(durable, install_keys) -> None:
+    install_keys()
+    box = Letterbox()
+    endpoint = HotPath(Collector(durable, quotas=Quotas(), live=LiveEvents(), letters=box).collect, name="collect-test")
+    await post(endpoint, an_event(), an_event(params={}), consent="denied")
+    assert box.letters == []

@@ -1,0 +1,7 @@
+"""Screens of tracking: sites and how to embed them, keys, what arrives right now, dead letters."""
+
+from tracking.admin.dead_letters import DeadLetterAdmin
+from tracking.admin.keys import ApiKeyAdmin
+from tracking.admin.sites import SiteAdmin
+
+__all__ = ["ApiKeyAdmin", "DeadLetterAdmin", "SiteAdmin"]

@@ -1,0 +1,30 @@
+"""What our own admin pages share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.template.response import TemplateResponse
+
+
+def screen(
+    model_admin: ModelAdmin[Any], request: HttpRequest, template: str, *, title: str, **context: Any
+) -> TemplateResponse:
+    """Return a page inside the admin's frame."""
+    request.current_app = model_admin.admin_site.name
+    whole = {**model_admin.admin_site.each_context(request), "title": title, "opts": model_admin.opts, **context}
+    return TemplateResponse(request, template, whole)
+
+
+def get_or_404(model_admin: ModelAdmin[Any], request: HttpRequest, object_id: int, *, change: bool = False) -> Any:
+    """Return an object of the admin's model, or answer 404, or 403 when the staff member may not see (change) it."""
+    found = model_admin.get_object(request, str(object_id))
+    if found is None:
+        raise Http404(f"there is no {model_admin.opts.verbose_name} {object_id}")
+    is_allowed = model_admin.has_change_permission if change else model_admin.has_view_permission
+    if not is_allowed(request, found):
+        raise PermissionDenied
+    return found
