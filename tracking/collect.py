@@ -223,7 +223,7 @@ class _Service:
                 snapshots.start()
                 if not key_snapshot.is_loaded:
                     await asyncio.to_thread(_load_keys)
-                events = open_log(settings.EVENT_LOG_URL, partitions=settings.EVENT_LOG_PARTITIONS)
+                events = open_log(settings.EVENT_LOG_URL)
                 writer = DurableWriter(
                     events.writer(),
                     Spool(settings.SPOOL_DIR, max_bytes=settings.SPOOL_MAX_MB * 1024 * 1024),

@@ -187,7 +187,6 @@ def test_a_letter_is_shown_as_data_and_never_as_markup(staff: Client, site: Site
 def test_a_corrected_letter_is_in_the_log_again(staff: Client, site: Site, settings) -> None:
     MemoryLog.forget_all()
     settings.EVENT_LOG_URL = "memory://letters"
-    settings.EVENT_LOG_PARTITIONS = 4
     letter = a_letter(site)
     address = reverse("admin:tracking_deadletter_edit", args=[letter.pk])
     assert "SKU&lt;b&gt;1" in text(staff.get(address))
@@ -205,7 +204,6 @@ def test_a_corrected_letter_is_in_the_log_again(staff: Client, site: Site, setti
 def test_letters_are_sent_again_and_discarded_in_bulk(staff: Client, site: Site, settings) -> None:
     MemoryLog.forget_all()
     settings.EVENT_LOG_URL = "memory://letters"
-    settings.EVENT_LOG_PARTITIONS = 4
     good, bad, useless = a_letter(site, quantity=1), a_letter(site), a_letter(site, reason="odd")
     address = reverse("admin:tracking_deadletter_changelist")
     chosen = {"_selected_action": [good.pk, bad.pk]}
