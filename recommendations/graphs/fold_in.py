@@ -97,10 +97,11 @@ def build_fold_in(factors: AlsFactors, *, target: Target = Target.CPU, rescored:
     whitened = np.zeros((n_rows, factors.item_factors.shape[1]), np.float32)
     whitened[:n_items] = whiten(factors.item_factors, factors.regularization)
     g = GraphBuilder("fold_in")
-    item_index = g.input("item_index", np.int64, ["B", "L"])
-    weight = g.input("weight", np.float32, ["B", "L"])
-    age = g.input("age", np.float32, ["B", "L"])
-    is_last = g.input("is_last", np.float32, ["B", "L"])
+    length: int | str = factors.last_n if target is Target.CUDA else "L"
+    item_index = g.input("item_index", np.int64, ["B", length])
+    weight = g.input("weight", np.float32, ["B", length])
+    age = g.input("age", np.float32, ["B", length])
+    is_last = g.input("is_last", np.float32, ["B", length])
     exclude = g.input("exclude", np.int64, ["B", "E"])
     item_bias = g.input("item_bias", np.float32, [n_rows])
 

@@ -5,7 +5,9 @@ Nothing else in the project imports onnxruntime.
 
 from __future__ import annotations
 
+import json
 import logging
+import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,6 +157,35 @@ class BoundRun:
         self._session.run_bound(self._binding, self._options)
         # A copy also where the device is the CPU: numpy() would be a view that the next run overwrites.
         return {name: np.array(value.numpy()) for name, value in self._outputs.items()}
+
+
+def operators_by_provider(path: Path, *, provider: Provider = "cuda") -> dict[str, list[str]]:
+    """Return which operators of a graph each provider runs, from the runtime's own profile of one load.
+
+    For checks, not for serving: the profile is written to a file and the session thrown away.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = _QUIET
+    options.enable_profiling = True
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        providers = [CUDA_PROVIDER, CPU_PROVIDER] if provider == "cuda" else [CPU_PROVIDER]
+        session = ort.InferenceSession(str(path), options, providers=providers)
+        feeds = {
+            value.name: np.zeros(
+                [1 if isinstance(size, str) else size for size in value.shape],
+                np.float32 if "float" in value.type else np.int64,
+            )
+            for value in session.get_inputs()
+        }
+        session.run(None, feeds)
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    placed: dict[str, list[str]] = {}
+    for event in events:
+        arguments = event.get("args", {})
+        if event.get("cat") == "Node" and "provider" in arguments:
+            placed.setdefault(arguments["provider"], []).append(arguments.get("op_name", "?"))
+    return placed
 
 
 def gpu_is_present() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,4 @@ def test_fold_in_ranks_as_implicit_does_when_it_recalculates_the_user(tmp_path: 
 
 
 def _with_als(n_items: int, als: AlsFactors) -> FittedModelSet:
-    from dataclasses import replace
-
     return replace(model_worlds.fitted_model_set(n_items=n_items, with_ranker=False), als=als)

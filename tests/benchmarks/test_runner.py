@@ -1,0 +1,73 @@
+"""The command that runs benchmarks: names, messages, and the line that machines read."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from benchmarks import __main__ as runner
+from benchmarks.report import figures_line, machine
+
+
+def put(monkeypatch: pytest.MonkeyPatch, name: str, figures: dict[str, float]) -> list[bool]:
+    """Stand a module in for a benchmark, to see what the runner does with it."""
+    asked: list[bool] = []
+
+    def run(*, quick: bool) -> dict[str, float]:
+        asked.append(quick)
+        return figures
+
+    module = ModuleType(f"benchmarks.{name}")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setattr(runner.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(runner.importlib, "import_module", lambda _: module)
+    return asked
+
+
+def test_an_unknown_name_is_answered_with_the_names_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner.main(["speed"]) == 2
+    assert "unknown benchmark 'speed'; there are: model, serve" in capsys.readouterr().err
+
+
+def test_figures_go_to_the_file_one_object_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = put(monkeypatch, "model", {"overlap_at_20": 1.0, "time_ratio": 0.123456789})
+    target = tmp_path / "figures.jsonl"
+    assert runner.main(["model", "model", "--quick", "--json", str(target)]) == 0
+    assert asked == [True, True]
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [line["benchmark"] for line in lines] == ["model", "model"]
+    assert lines[0]["figures"] == {"overlap_at_20": 1.0, "time_ratio": 0.123457}
+    assert lines[0]["machine"]["cores"] >= 1
+
+
+def test_a_benchmark_that_is_not_there_is_named_and_the_others_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runner.importlib.util, "find_spec", lambda _: None)
+    assert runner.main(["live"]) == 1
+    assert "benchmarks/live.py does not exist" in capsys.readouterr().err
+
+
+def test_a_missing_peer_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(_: str) -> ModuleType:
+        raise ModuleNotFoundError("No module named 'faiss'")
+
+    monkeypatch.setattr(runner.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(runner.importlib, "import_module", missing)
+    assert runner.main(["model"]) == 1
+    assert "No module named 'faiss'; pip install -r requirements-bench.txt" in capsys.readouterr().err
+
+
+def test_a_figure_that_is_no_number_is_an_error() -> None:
+    with pytest.raises(ValueError, match="ratio=nan is not a finite number"):
+        figures_line("model", {"ratio": float("nan")})
+
+
+def test_the_machine_is_described_without_its_name() -> None:
+    assert platform.node() not in json.dumps(machine())
