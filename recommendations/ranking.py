@@ -18,10 +18,13 @@ CANDIDATES_PER_SOURCE: Mapping[str, int] = {
     "next": 20,
     "walk": 80,
     "around": 40,
-    "als": 40,
+    "factors": 40,
     "popularity": 10,
 }
-"""How deep each source is read; what a shopper has in the session is always a candidate too."""
+"""How many candidates each source proposes; what a shopper has in the session is always a candidate too."""
+
+LIST_DEPTH = 100
+"""How deep the sources' lists are read for ranks and scores; training and serving ask for at least this many."""
 
 ITEM_COLUMNS = ("log_count", "log_recent", "trend", "reload_rate", "return_rate")
 SESSION_COLUMNS = ("times_seen", "last_age", "first_age", "session_length", "distinct_items", "newest_repeats")
@@ -29,7 +32,7 @@ PAIR_COLUMNS = ("next_of_second", "next_of_third", "cosine_to_newest", "cosine_t
 NEWEST_COLUMNS = ("newest_log_count", "newest_reload_rate")
 
 COLUMNS: tuple[str, ...] = (
-    *(f"{source}_{value}" for source in CANDIDATES_PER_SOURCE for value in ("rank", "score", "share")),
+    *(f"{source}_{value}" for source in CANDIDATES_PER_SOURCE for value in ("rank", "score", "share", "mass")),
     "source_count",
     *SESSION_COLUMNS,
     *PAIR_COLUMNS,
@@ -40,6 +43,7 @@ COLUMNS: tuple[str, ...] = (
 
 NOT_LISTED_RANK = 999.0
 NOT_SEEN_AGE = 99.0
+SMALLEST = np.float32(1e-9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,36 +87,30 @@ def ranking_input(sources: Mapping[str, RankedLists], prefixes: Prefixes, tables
 
     Parameters
     ----------
-    sources : lists of each source in ``CANDIDATES_PER_SOURCE``
-        A list deeper than its source is read still gives ranks and scores to what other sources named.
+    sources : lists of the sources in ``CANDIDATES_PER_SOURCE``
+        Others are ignored. One that is missing, because a placement does not ask it, names nothing. A list deeper
+        than its source proposes still gives ranks and scores to what other sources named.
     prefixes : one for each query, none empty
     """
     keys = [_keys(prefixes.query_of, prefixes.items)]
-    listed: dict[str, tuple[NDArray[np.int64], NDArray[np.int64], FloatArray, FloatArray]] = {}
+    listed: dict[str, _Listed] = {}
     for name, depth in CANDIDATES_PER_SOURCE.items():
-        lists = sources[name]
-        rows, ranks = np.nonzero(lists.items)
-        source_keys = _keys(rows, lists.items[rows, ranks])
-        scores = lists.scores[rows, ranks]
-        shares = scores / np.maximum(lists.scores[rows, 0], 1e-9)
-        listed[name] = (source_keys, ranks, scores, shares)
-        keys.append(source_keys[ranks < depth])
+        listed[name] = _listed(sources[name].head(LIST_DEPTH) if name in sources else _nothing(len(prefixes)))
+        keys.append(listed[name].keys[listed[name].ranks <= depth])
     pairs = np.unique(np.concatenate(keys))
     queries, items = pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32)
 
     columns: dict[str, FloatArray] = {}
     source_count = np.zeros(len(pairs), np.float32)
-    for name, (source_keys, ranks, scores, shares) in listed.items():
-        where = np.searchsorted(pairs, source_keys)
-        where[where == len(pairs)] = 0
-        hit = pairs[where] == source_keys
+    for name, found in listed.items():
+        where = np.minimum(np.searchsorted(pairs, found.keys), len(pairs) - 1)
+        hit = pairs[where] == found.keys
         where = where[hit]
-        rank, score, share = (np.full(len(pairs), fill, np.float32) for fill in (NOT_LISTED_RANK, 0.0, 0.0))
-        rank[where] = ranks[hit] + 1
-        score[where] = scores[hit]
-        share[where] = shares[hit]
         source_count[where] += 1
-        columns |= {f"{name}_rank": rank, f"{name}_score": score, f"{name}_share": share}
+        for column, values in found.columns.items():
+            filled = np.full(len(pairs), NOT_LISTED_RANK if column == "rank" else 0.0, np.float32)
+            filled[where] = values[hit]
+            columns[f"{name}_{column}"] = filled
     columns["source_count"] = source_count
     columns |= _session_columns(prefixes, pairs, queries)
     columns |= _pair_columns(prefixes, pairs, queries, items, tables)
@@ -129,6 +127,30 @@ def ranking_input(sources: Mapping[str, RankedLists], prefixes: Prefixes, tables
 def ranked(candidates: RankingInput, scores: FloatArray, *, n: int) -> RankedLists:
     """Return the ``n`` best of each query; ties go to the lower item index."""
     return best_of_each(candidates.queries, candidates.items, scores, n_queries=candidates.n_queries, k=n)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """What one source listed, by (query, item)."""
+
+    keys: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+    columns: Mapping[str, NDArray[np.generic]]
+
+
+def _listed(lists: RankedLists) -> _Listed:
+    """Flatten lists; share is of the best score, mass of the sum of scores, so that both compare across queries."""
+    rows, positions = np.nonzero(lists.items)
+    scores = lists.scores[rows, positions]
+    share = scores / np.maximum(lists.scores[rows, 0], SMALLEST)
+    mass = scores / np.maximum(lists.scores.sum(axis=1), SMALLEST)[rows]
+    ranks = positions + 1
+    columns = {"rank": ranks, "score": scores, "share": share, "mass": mass}
+    return _Listed(keys=_keys(rows, lists.items[rows, positions]), ranks=ranks, columns=columns)
+
+
+def _nothing(n_queries: int) -> RankedLists:
+    return RankedLists(items=np.zeros((n_queries, 1), np.int32), scores=np.zeros((n_queries, 1), np.float32))
 
 
 def _keys(queries: NDArray[np.int64], items: IndexArray) -> NDArray[np.int64]:

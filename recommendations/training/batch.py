@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from recommendations.fusion import FloatArray, RankedLists
 from recommendations.prefixes import Prefixes
@@ -79,7 +80,8 @@ def score_als(als: AlsFactors, prefixes: Prefixes, *, k: int) -> RankedLists:
             users[row] = np.linalg.solve(normal, chosen.T @ (1 + extra))
         return _best_of_dense(users @ factors.T, k)
 
-    return _in_chunks(score, prefixes, k)
+    with threadpool_limits(1, "blas"):  # many small systems: threads would only wait for each other
+        return _in_chunks(score, prefixes, k)
 
 
 def score_recents(prefixes: Prefixes, *, k: int) -> RankedLists:
@@ -152,11 +154,12 @@ def _best_of_rows(matrix: sparse.csr_matrix, k: int) -> RankedLists:
 
 
 def _best_of_dense(scores: FloatArray, k: int) -> RankedLists:
+    n_listed = min(k, scores.shape[1] - 1)
     scores[:, 0] = -np.inf
-    found = np.argpartition(-scores, k, axis=1)[:, :k]
+    found = np.argpartition(-scores, n_listed - 1, axis=1)[:, :n_listed]
     values = np.take_along_axis(scores, found, axis=1)
     order = np.lexsort((found, -values), axis=1)
-    return RankedLists(
-        items=np.take_along_axis(found, order, axis=1).astype(np.int32),
-        scores=np.take_along_axis(values, order, axis=1),
-    )
+    lists = RankedLists(items=np.zeros((len(scores), k), np.int32), scores=np.zeros((len(scores), k), np.float32))
+    lists.items[:, :n_listed] = np.take_along_axis(found, order, axis=1)
+    lists.scores[:, :n_listed] = np.take_along_axis(values, order, axis=1)
+    return lists

@@ -11,19 +11,13 @@ from numpy.typing import NDArray
 
 from recommendations.fusion import IndexArray
 from recommendations.training.metrics import Metrics, measure
+from recommendations.training.settings import Progress, no_progress
 from recommendations.training.split import TestPoints
 
 Predict = Callable[[IndexArray], Sequence[int]]
 """From the item indices of a prefix, oldest first, to ranked item indices, best first."""
 
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a step, what is done of it and how much there is."""
-
 REPORT_EVERY = 256
-
-
-def no_progress(step: str, done: int, total: int) -> None:
-    """Report to nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,102 @@
+"""HR, MRR, NDCG and coverage of the default model set on real sessions, beside its parts and simple baselines.
+
+The open split: of the RetailRocket sessions in order, the first nine tenths train and the last tenth tests, at every
+position, over the full catalogue, with repeats; items unknown in training are left out. Weights and trees are chosen
+on the last tenth of the training part alone. ``RECSITE_BENCHMARK_DATA`` names the folder of the data; without it
+the benchmark makes shoppers of its own and says so: those figures carry other keys and compare with nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from benchmarks.report import print_table
+from recommendations.training.dataset import SessionLog, log_from_sessions
+from recommendations.training.fitted import FittedModelSet
+from recommendations.training.readers import read_online_retail, read_retailrocket_events, read_sessions_jsonl
+from recommendations.training.settings import TrainingSettings
+from recommendations.training.train import train_model_set
+
+DATA = Path(os.environ.get("RECSITE_BENCHMARK_DATA", Path(__file__).parents[2] / "shared" / "data"))
+SHOWN = ("hr@20", "mrr@20", "ndcg@10", "ndcg@20", "new_hr@20", "coverage@20", "popularity_share@20", "repeat_share@20")
+QUICK_SESSIONS = 25_000
+
+
+def run(*, quick: bool) -> dict[str, float]:
+    """Train and measure; ``quick`` takes the newest 25,000 sessions and small models, so its figures are rougher."""
+    sessions = DATA / "retailrocket" / "sessions.jsonl.gz"
+    if not sessions.is_file():
+        print(f"{sessions} is not here: shoppers are made up instead, and the figures compare with nothing")
+        return _figures("made", _trained("sessions made up here", _made_up_sessions(), quick=True))
+    figures = _figures("rr", _trained("RetailRocket sessions, open split", read_sessions_jsonl(sessions), quick=quick))
+    events = DATA / "retailrocket" / "events.csv"
+    if not quick and events.is_file():
+        log = read_retailrocket_events(events)
+        figures |= _figures("rr_events", _trained("RetailRocket events, by time", log, quick=False))
+    invoices = DATA / "online_retail" / "online_retail.parquet"
+    if not quick and invoices.is_file():
+        log = read_online_retail(invoices)
+        figures |= _figures("retail", _trained("Online Retail, the rest of the basket", log, quick=False))
+    return figures
+
+
+def _trained(title: str, log: SessionLog, *, quick: bool) -> FittedModelSet:
+    settings = TrainingSettings(refit=False)
+    if quick:
+        log = log.between(max(len(log) - QUICK_SESSIONS, 0), len(log))
+        settings = TrainingSettings(refit=False, factors=32, als_iterations=5, trees=60, tuning_queries=1500)
+    started = time.perf_counter()
+    columns = (TextColumn("{task.description:22}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.update(tasks[step], completed=done, total=total)
+
+        fitted = train_model_set(log, settings=settings, progress=report)
+    took_s = time.perf_counter() - started
+    rows = [[name, *(values[key] for key in SHOWN)] for name, values in fitted.metrics.items()]
+    points = next(iter(fitted.metrics.values()))["points"]
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in fitted.fusion.weights.items() if weight)
+    caption = f"{points:,.0f} test points, {took_s:.0f} s in all; fusion: {weights}, k={fitted.fusion.k:g}"
+    print_table(f"{title}: {len(log):,} sessions", ["", *SHOWN], rows, caption=caption)
+    return fitted
+
+
+def _figures(prefix: str, fitted: FittedModelSet) -> dict[str, float]:
+    """Return the figures of what would serve: the ranker where it beats fusion, else fusion."""
+    served: Mapping[str, float] = fitted.metrics["ranker" if fitted.ranker is not None else "fusion"]
+    fused = fitted.metrics["fusion"]
+    return {
+        f"{prefix}_hr20": served["hr@20"],
+        f"{prefix}_mrr20": served["mrr@20"],
+        f"{prefix}_ndcg10": served["ndcg@10"],
+        f"{prefix}_new_hr20": served["new_hr@20"],
+        f"{prefix}_coverage": served["coverage@20"],
+        f"{prefix}_fusion_hr20": fused["hr@20"],
+        f"{prefix}_fusion_mrr20": fused["mrr@20"],
+        f"{prefix}_fusion_new_hr20": fused["new_hr@20"],
+        f"{prefix}_test_points": served["points"],
+    }
+
+
+def _made_up_sessions() -> SessionLog:
+    """Return shoppers who mostly walk on within one of 200 aisles of 20 items."""
+    rng = np.random.default_rng(5)
+    sessions = []
+    for _ in range(QUICK_SESSIONS):
+        aisle, place = min(int(rng.exponential(40)), 199), int(rng.integers(20))
+        session = []
+        for _ in range(int(rng.integers(2, 9))):
+            session.append(f"{aisle}-{place}")
+            place = (place + int(rng.choice([0, 1, 1, 2, 5]))) % 20
+        sessions.append(session)
+    return log_from_sessions(sessions)

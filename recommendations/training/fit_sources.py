@@ -1,0 +1,139 @@
+"""All sources of a model set, fitted on one log, and their lists for many prefixes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommendations.fusion import FloatArray, RankedLists
+from recommendations.prefixes import Prefixes
+from recommendations.ranking import LIST_DEPTH, RankingTables
+from recommendations.training.batch import score_als, score_neighbours, score_popularity, score_sessions
+from recommendations.training.dataset import Kind, SessionLog
+from recommendations.training.fit_als import fit_als, unit_vectors
+from recommendations.training.fit_neighbours import (
+    fit_baskets,
+    fit_covisitation,
+    fit_next,
+    fit_tfidf,
+    fit_vector_neighbours,
+)
+from recommendations.training.fit_sessions import fit_sessions
+from recommendations.training.fit_walk import fit_walk
+from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, SessionIndex
+from recommendations.training.settings import Progress, TrainingSettings, no_progress
+
+RECENT_SHARE = 0.03  # the newest sessions that "recent" popularity counts
+SOURCES = ("sessions", "tfidf", "covisitation", "next", "walk", "around", "factors", "als", "popularity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedSources:
+    """Every source of one log."""
+
+    als: AlsFactors
+    neighbours: tuple[Neighbours, ...]
+    sessions: SessionIndex
+    popularity: Popularity
+    tables: RankingTables
+
+    def table(self, name: str) -> Neighbours:
+        """Return the item-item table of this name."""
+        return next(table for table in self.neighbours if table.name == name)
+
+
+def fit_sources(
+    log: SessionLog, *, settings: TrainingSettings, progress: Progress = no_progress, label: str = "fit"
+) -> FittedSources:
+    """Fit every source on ``log``, whose vocabulary falls by popularity.
+
+    Memory is bounded by the greatest of: the item-item tables (9 tables of 1.6 kB an item at most), the session
+    index (124 bytes a session, 2 kB an item at most) and the block of a walk.
+    """
+    steps = 7
+    progress(label, 0, steps)
+    als = fit_als(
+        log,
+        factors=min(settings.factors, max(log.n_items - 1, 1)),
+        iterations=settings.als_iterations,
+        seed=settings.seed,
+        num_threads=settings.num_threads,
+    )
+    vectors = unit_vectors(als.item_factors)
+    progress(label, 1, steps)
+    factors = fit_vector_neighbours("factors", vectors)
+    progress(label, 2, steps)
+    tfidf = fit_tfidf(log, num_threads=settings.num_threads)
+    following = fit_next(log)
+    neighbours = [tfidf, fit_covisitation(log), following, factors]
+    progress(label, 3, steps)
+    neighbours.append(fit_walk(log))
+    progress(label, 4, steps)
+    neighbours.append(fit_walk(log, name="around", order_share=0.0, step_weights=(0.5, 1.0)))
+    progress(label, 5, steps)
+    if (log.kinds >= Kind.CART).any():
+        neighbours.append(fit_baskets(log))
+    sessions = fit_sessions(log)
+    progress(label, 6, steps)
+    popularity = fit_popularity(log)
+    tables = RankingTables(
+        item_columns=item_columns(log, popularity),
+        item_vectors=vectors,
+        next_indices=following.indices,
+        next_weights=following.weights,
+    )
+    progress(label, steps, steps)
+    return FittedSources(als=als, neighbours=tuple(neighbours), sessions=sessions, popularity=popularity, tables=tables)
+
+
+def fit_popularity(log: SessionLog) -> Popularity:
+    """Count interactions, ever and in the newest sessions."""
+    newest = log.between(len(log) - max(round(len(log) * RECENT_SHARE), 1), len(log))
+    return Popularity(recent=newest.counts().astype(np.float32), all_time=log.counts().astype(np.float32))
+
+
+def item_columns(log: SessionLog, popularity: Popularity) -> FloatArray:
+    """Return ``ranking.ITEM_COLUMNS`` of each item; the rates are smoothed towards 0."""
+    sessions = log.session_of.astype(np.int64)
+    same_session = sessions[1:] == sessions[:-1]
+    before, after = log.items[:-1][same_session], log.items[1:][same_session]
+    followed = np.bincount(before, minlength=log.n_items)
+    reloaded = np.bincount(before[before == after], minlength=log.n_items)
+    holders = np.bincount(np.unique((sessions << 32) | log.items) & 0xFFFFFFFF, minlength=log.n_items)
+    count, recent = popularity.all_time, popularity.recent
+    columns = np.column_stack(
+        [
+            np.log1p(count),
+            np.log1p(recent),
+            (recent + 1) / (count * RECENT_SHARE + 1),
+            reloaded / (followed + 10),
+            (count - holders) / (count + 5),
+        ]
+    ).astype(np.float32)
+    columns[0] = 0
+    return columns
+
+
+def list_sources(
+    fitted: FittedSources,
+    prefixes: Prefixes,
+    *,
+    names: tuple[str, ...],
+    progress: Progress = no_progress,
+    label: str = "list",
+) -> dict[str, RankedLists]:
+    """Return the lists of these sources, ``LIST_DEPTH`` deep, as their graphs would give them."""
+    lists = {}
+    for done, name in enumerate(names):
+        progress(label, done, len(names))
+        if name == "sessions":
+            lists[name] = score_sessions(fitted.sessions, prefixes, k=LIST_DEPTH)
+        elif name == "als":
+            lists[name] = score_als(fitted.als, prefixes, k=LIST_DEPTH)
+        elif name == "popularity":
+            lists[name] = score_popularity(fitted.popularity, prefixes, k=LIST_DEPTH)
+        else:
+            lists[name] = score_neighbours(fitted.table(name), prefixes, k=LIST_DEPTH)
+    progress(label, len(names), len(names))
+    return lists

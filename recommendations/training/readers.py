@@ -1,0 +1,161 @@
+"""Logs of every kind we can read, as one ``SessionLog``: the archive, session files, RetailRocket, Online Retail."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from recommendations.training.dataset import InvalidDataset, SessionLog, log_from_frame, log_from_sessions
+
+ARCHIVE_KINDS = {"view_item": "view", "add_to_cart": "cart", "purchase": "purchase"}
+RETAILROCKET_KINDS = {"view": "view", "addtocart": "cart", "transaction": "purchase"}
+ARCHIVE_COLUMNS = ("site", "user_key", "session_id", "event", "item_id", "occurred_at_ms")
+ONLINE_RETAIL_ITEM = r"^\d{5}[A-Za-z]{0,2}$"  # POST, M, DOT, BANK CHARGES … are services, not items
+MAX_LINE_BYTES = 1 << 20
+
+
+def read_sessions_jsonl(path: Path) -> SessionLog:
+    """Read one JSON list of item ids a line, oldest session first; ``.gz`` is unpacked while it is read."""
+    return log_from_sessions(_session_lines(path))
+
+
+def read_test_points_jsonl(path: Path) -> list[tuple[list[str], str]]:
+    """Read one ``{"prefix": […], "target": id}`` a line.
+
+    Raises
+    ------
+    InvalidDataset
+        A line is not of this form; the message names the line.
+    """
+    points = []
+    with _opened(path) as file:
+        for number, line in enumerate(file, start=1):
+            point = _decoded(path, number, line)
+            prefix = _ids(point.get("prefix")) if isinstance(point, dict) else None
+            target = point.get("target") if isinstance(point, dict) else None
+            if prefix is None or not isinstance(target, str | int):
+                raise InvalidDataset(f'{path}, line {number}: expected {{"prefix": [ids], "target": id}}.')
+            points.append((prefix, str(target)))
+    if not points:
+        raise InvalidDataset(f"{path} holds no test point.")
+    return points
+
+
+def read_archive(folder: Path, *, site: str, until_ms: int | None = None) -> SessionLog:
+    """Read a site's archived events (Parquet, any depth of folders), point in time.
+
+    Only the columns that training needs are read, and rows are filtered while they are read. Users are the keys of
+    the archive: who was erased there is gone here.
+
+    Parameters
+    ----------
+    until_ms : int or None
+        Leave out what happened at or after this event time.
+
+    Raises
+    ------
+    InvalidDataset
+        There is no file, a column is missing, or no event has an item.
+    """
+    if not any(folder.rglob("*.parquet")):
+        raise InvalidDataset(f"{folder} holds no Parquet file; has the archive been written yet?")
+    events = pl.scan_parquet(folder / "**/*.parquet", hive_partitioning=False, missing_columns="insert")
+    missing = [column for column in ARCHIVE_COLUMNS if column not in events.collect_schema().names()]
+    if missing:
+        raise InvalidDataset(f"The archive in {folder} has no column {missing[0]!r}; was it written by this release?")
+    wanted = pl.col("event").is_in(list(ARCHIVE_KINDS)) & pl.col("item_id").is_not_null() & (pl.col("site") == site)
+    if until_ms is not None:
+        wanted &= pl.col("occurred_at_ms") < until_ms
+    frame = (
+        events.filter(wanted)
+        .select(
+            "user_key",
+            pl.concat_str(pl.col("user_key"), pl.col("session_id").cast(pl.String), separator="|").alias("session_id"),
+            pl.col("item_id").cast(pl.String),
+            pl.col("event").replace_strict(ARCHIVE_KINDS, return_dtype=pl.String).alias("kind"),
+            pl.col("occurred_at_ms").cast(pl.Int64),
+        )
+        .collect()
+    )
+    if frame["session_id"].null_count():
+        frame = frame.drop("session_id")  # some clients name no session: thirty quiet minutes end one, for all alike
+    return log_from_frame(frame)
+
+
+def read_retailrocket_events(path: Path) -> SessionLog:
+    """Read RetailRocket's ``events.csv`` (``timestamp`` in Unix seconds, ``visitorid``, ``event``, ``itemid``)."""
+    frame = pl.read_csv(path, columns=["timestamp", "visitorid", "event", "itemid"])
+    unknown = frame.filter(~pl.col("event").is_in(list(RETAILROCKET_KINDS)))
+    if not unknown.is_empty():
+        raise InvalidDataset(f"{path}: event={unknown['event'][0]!r} is none of {', '.join(RETAILROCKET_KINDS)}.")
+    return log_from_frame(
+        frame.select(
+            pl.col("visitorid").cast(pl.String).alias("user_key"),
+            pl.col("itemid").cast(pl.String).alias("item_id"),
+            pl.col("event").replace_strict(RETAILROCKET_KINDS, return_dtype=pl.String).alias("kind"),
+            (pl.col("timestamp") * 1000).alias("occurred_at_ms"),
+        )
+    )
+
+
+def read_online_retail(path: Path) -> SessionLog:
+    """Read UCI Online Retail (Parquet); an invoice is a session of purchases, cancellations and services left out."""
+    frame = pl.read_parquet(
+        path, columns=["InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"]
+    )
+    bought = frame.filter(
+        ~pl.col("InvoiceNo").cast(pl.String).str.starts_with("C")
+        & (pl.col("Quantity") > 0)
+        & (pl.col("UnitPrice") > 0)
+        & pl.col("StockCode").cast(pl.String).str.contains(ONLINE_RETAIL_ITEM)
+    )
+    moment = pl.col("InvoiceDate")
+    if frame.schema["InvoiceDate"] == pl.String:
+        moment = moment.str.to_datetime()
+    return log_from_frame(
+        bought.select(
+            pl.col("InvoiceNo").cast(pl.String).alias("session_id"),
+            pl.col("CustomerID").cast(pl.String).alias("user_key"),
+            pl.col("StockCode").cast(pl.String).str.to_uppercase().alias("item_id"),
+            pl.lit("purchase").alias("kind"),
+            moment.cast(pl.Datetime("ms")).dt.epoch("ms").alias("occurred_at_ms"),
+        )
+    )
+
+
+def _session_lines(path: Path) -> Iterator[list[str]]:
+    with _opened(path) as file:
+        for number, line in enumerate(file, start=1):
+            session = _decoded(path, number, line)
+            ids = _ids(session)
+            if ids is None:
+                raise InvalidDataset(f"{path}, line {number}: expected a JSON list of item ids, oldest first.")
+            yield ids
+
+
+def _decoded(path: Path, number: int, line: str) -> object:
+    if len(line) > MAX_LINE_BYTES:
+        raise InvalidDataset(f"{path}, line {number} is longer than {MAX_LINE_BYTES} bytes; write one session a line.")
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise InvalidDataset(f"{path}, line {number} is not JSON: {error}.") from error
+
+
+def _ids(value: object) -> list[str] | None:
+    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
+        return [str(item) for item in value]
+    return None
+
+
+def _opened(path: Path) -> IO[str]:
+    if not path.is_file():
+        raise InvalidDataset(f"{path} is not a file.")
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")

@@ -1,0 +1,187 @@
+"""One training run: split by time, tune, train the ranker, measure, fit again on everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+import lightgbm
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from recommendations.fusion import FusionWeights, IndexArray, RankedLists, fuse
+from recommendations.ranking import CANDIDATES_PER_SOURCE
+from recommendations.training.batch import score_popularity, score_recents
+from recommendations.training.dataset import InvalidDataset, SessionLog, popularity_vocabulary
+from recommendations.training.fit_fusion import START, fit_fusion
+from recommendations.training.fit_ranker import as_ranker, fit_ranker, rank_lists
+from recommendations.training.fit_sources import FittedSources, fit_sources, list_sources
+from recommendations.training.fitted import FittedModelSet
+from recommendations.training.metrics import Metrics, measure
+from recommendations.training.settings import Progress, TrainingSettings, no_progress
+from recommendations.training.split import TestPoints, points_at_every_position, split_by_time
+
+MIN_SESSIONS = 20
+RANKER_SOURCES = tuple(CANDIDATES_PER_SOURCE)
+DEFAULT_FUSION = FusionWeights(weights=START, k=3.0)
+FUSED_SOURCES = ("sessions", "tfidf", "covisitation", "next", "walk", "around", "factors", "als")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured on the held-out time, by predictor; empty without one."""
+
+    by_predictor: Mapping[str, Metrics]
+    points: TestPoints | None
+    item_ids: tuple[str, ...]
+
+    def flat(self) -> dict[str, dict[str, float]]:
+        """Return predictor → metric → value, with the bands of prefix lengths as ``hr@20|length=2-3``."""
+        flat = {}
+        for name, metrics in self.by_predictor.items():
+            values = {"points": float(metrics.n), **metrics.values}
+            for band, found in metrics.by_length.items():
+                values |= {f"{key}|length={band}": value for key, value in found.items()}
+            flat[name] = values
+        return flat
+
+
+def train_model_set(
+    dataset: SessionLog,
+    *,
+    settings: TrainingSettings | None = None,
+    progress: Progress = no_progress,
+    catalogue: Iterable[str] = (),
+) -> FittedModelSet:
+    """Train the default model set.
+
+    1. The newest sessions are held out for metrics, and the newest of the rest for validation.
+    2. Sources are fitted on what is before validation; fusion weights are tuned and the ranker is trained on it.
+    3. Sources are fitted on all that is before the held-out time, and everything is measured on it.
+    4. Sources are fitted once more on all sessions (``settings.refit``) and handed over.
+
+    Nothing that was learned in 2 depends on an item's index, so it holds for the sources of 3 and 4.
+
+    Parameters
+    ----------
+    dataset : SessionLog
+    progress : called with (step, done, total)
+    catalogue : item ids
+        Items without a session get an index too, so that the graphs can hide or boost them.
+
+    Raises
+    ------
+    InvalidDataset
+        There are too few sessions, or none with two items to learn what follows what.
+    """
+    settings = settings or TrainingSettings()
+    with threadpool_limits(settings.num_threads):
+        return _trained(dataset, settings=settings, progress=progress, catalogue=tuple(catalogue))
+
+
+def _trained(
+    dataset: SessionLog, *, settings: TrainingSettings, progress: Progress, catalogue: tuple[str, ...]
+) -> FittedModelSet:
+    if len(dataset) < MIN_SESSIONS or int(dataset.lengths.max(initial=0)) < 2:
+        raise InvalidDataset(
+            f"{len(dataset)} sessions with at most {int(dataset.lengths.max(initial=0))} interactions each are too few;"
+            f" {MIN_SESSIONS} sessions, some of two or more, are the least that can be trained on."
+        )
+    known, held_out = split_by_time(dataset, held_out=settings.held_out) if settings.held_out else (dataset, None)
+    earlier, validation = split_by_time(known, held_out=settings.validation)
+
+    tuned = _tuned(earlier, validation, settings=settings, progress=progress)
+    log = known.reindexed(popularity_vocabulary(known, catalogue=catalogue))
+    fitted = fit_sources(log, settings=settings, progress=progress)
+    measured = Measured(by_predictor={}, points=None, item_ids=log.item_ids)
+    if held_out is not None:
+        measured = _measured(fitted, log, held_out, tuned, settings=settings, progress=progress)
+        if settings.refit:
+            log = dataset.reindexed(popularity_vocabulary(dataset, catalogue=catalogue))
+            fitted = fit_sources(log, settings=settings, progress=progress, label="fit on all")
+    booster, use_ranker = tuned.booster, _ranker_wins(measured)
+    return FittedModelSet(
+        item_ids=log.item_ids,
+        als=fitted.als,
+        neighbours=fitted.neighbours,
+        sessions=fitted.sessions,
+        popularity=fitted.popularity,
+        fusion=tuned.fusion,
+        ranker=as_ranker(booster, fitted.tables) if booster is not None and use_ranker else None,
+        metrics=measured.flat(),
+        data_range=log.data_range(),
+        seeds={"training": settings.seed},
+        parameters={
+            "settings": {name: float(value) for name, value in asdict(settings).items()},
+            "fusion": {**tuned.fusion.weights, "k": tuned.fusion.k},
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tuned:
+    fusion: FusionWeights
+    booster: lightgbm.Booster | None
+
+
+def _tuned(earlier: SessionLog, validation: SessionLog, *, settings: TrainingSettings, progress: Progress) -> _Tuned:
+    item_ids = popularity_vocabulary(earlier)
+    log = earlier.reindexed(item_ids)
+    points = points_at_every_position(validation.reindexed(item_ids))
+    points = points.take(np.arange(max(len(points) - settings.max_queries, 0), len(points)))
+    if not len(points):
+        return _Tuned(fusion=DEFAULT_FUSION, booster=None)
+    fitted = fit_sources(log, settings=settings, progress=progress, label="fit for validation")
+    lists = list_sources(fitted, points.prefixes, names=RANKER_SOURCES, progress=progress, label="list for validation")
+
+    chosen = np.unique(np.linspace(0, len(points) - 1, min(settings.tuning_queries, len(points))).astype(np.int64))
+    sample = points.take(chosen)
+    fused = {name: lists[name].take(chosen) for name in FUSED_SOURCES if name in lists}
+    fused |= list_sources(fitted, sample.prefixes, names=("als",), progress=progress, label="list for tuning")
+    fusion = fit_fusion(fused, sample, progress=progress)
+    booster = fit_ranker(lists, points, fitted.tables, settings=settings, progress=progress)
+    return _Tuned(fusion=fusion, booster=booster)
+
+
+def _measured(
+    fitted: FittedSources,
+    log: SessionLog,
+    held_out: SessionLog,
+    tuned: _Tuned,
+    *,
+    settings: TrainingSettings,
+    progress: Progress,
+) -> Measured:
+    points = points_at_every_position(held_out.reindexed(log.item_ids))
+    names = RANKER_SOURCES
+    if tuned.fusion.weights.get("als", 0.0) > 0:
+        names = (*names, "als")
+    lists = list_sources(fitted, points.prefixes, names=names, progress=progress, label="list held-out")
+    ranked: dict[str, IndexArray] = {
+        "popularity": score_popularity(fitted.popularity, points.prefixes, k=20).items,
+        "last viewed": score_recents(points.prefixes, k=20).items,
+        **{name: _top(lists[name]) for name in names if name != "popularity"},
+        "fusion": fuse(lists, tuned.fusion, n=20).items,
+    }
+    if tuned.booster is not None:
+        ranked["ranker"] = rank_lists(
+            tuned.booster, lists, points, fitted.tables, num_threads=settings.num_threads, progress=progress
+        )
+    counts = log.counts()
+    return Measured(
+        by_predictor={name: measure(items, points, item_counts=counts) for name, items in ranked.items()},
+        points=points,
+        item_ids=log.item_ids,
+    )
+
+
+def _top(lists: RankedLists) -> IndexArray:
+    return lists.items[:, :20]
+
+
+def _ranker_wins(measured: Measured) -> bool:
+    """Whether the ranker's MRR@20 is above fusion's on the held-out time; where nothing was measured, it is used."""
+    found = measured.by_predictor
+    if "ranker" not in found:
+        return not found
+    return found["ranker"].values["mrr@20"] > found["fusion"].values["mrr@20"]

@@ -1,0 +1,131 @@
+"""A whole run in a world where the next item is certain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recommendations.ranking import COLUMNS
+from recommendations.training.dataset import InvalidDataset, log_from_sessions
+from recommendations.training.evaluate import evaluate
+from recommendations.training.settings import TrainingSettings
+from recommendations.training.split import points_at_every_position
+from recommendations.training.train import train_model_set
+from tests.recommendations.training.conftest import aisle_sessions
+
+SETTINGS = TrainingSettings(
+    factors=8, als_iterations=3, trees=20, min_queries=50, tuning_queries=200, num_threads=1, seed=3
+)
+
+
+@pytest.fixture(scope="module")
+def log():
+    return log_from_sessions(aisle_sessions(600, seed=11))
+
+
+@pytest.fixture(scope="module")
+def steps():
+    return []
+
+
+@pytest.fixture(scope="module")
+def fitted(log, steps):
+    return train_model_set(log, settings=SETTINGS, progress=lambda *step: steps.append(step), catalogue=["unsold"])
+
+
+def test_the_model_set_beats_the_baselines_on_the_held_out_time(fitted):
+    served = fitted.metrics["ranker" if fitted.ranker else "fusion"]
+
+    assert served["mrr@20"] > 2 * fitted.metrics["popularity"]["mrr@20"]
+    assert served["mrr@20"] > fitted.metrics["last viewed"]["mrr@20"]
+    assert served["hr@20"] > 0.99
+
+
+def test_the_ranker_learns_that_the_next_item_is_certain(fitted):
+    assert fitted.metrics["ranker"]["mrr@20"] > 0.9
+
+
+def test_the_ranker_is_handed_over_only_where_it_beats_fusion(fitted):
+    beats = fitted.metrics["ranker"]["mrr@20"] > fitted.metrics["fusion"]["mrr@20"]
+
+    assert (fitted.ranker is not None) == beats
+
+
+def test_without_held_out_time_nothing_is_measured_and_the_ranker_is_used(log):
+    trained = train_model_set(log, settings=replace(SETTINGS, held_out=0.0))
+
+    assert trained.metrics == {}
+    assert trained.ranker.columns == COLUMNS
+    assert trained.data_range == log.data_range()
+
+
+def test_arrays_agree_on_the_items_and_keep_the_padding_row(fitted, log):
+    n_items = len(fitted.item_ids)
+
+    assert fitted.item_ids[0] == ""
+    assert fitted.item_ids[-1] == "unsold"
+    assert n_items == log.n_items + 1
+    for table in fitted.neighbours:
+        assert table.indices.shape == table.weights.shape
+        assert len(table.indices) == n_items
+        assert table.indices.dtype == np.int32
+        assert table.weights.dtype == np.float32
+        assert not table.weights[0].any()
+        assert (np.diff(table.weights, axis=1) <= 0).all()
+    assert not fitted.als.item_factors[0].any()
+    assert len(fitted.popularity.recent) == n_items
+
+
+def test_items_fall_by_popularity(fitted):
+    assert (np.diff(fitted.popularity.all_time[1:]) <= 0).all()
+
+
+def test_refit_covers_the_held_out_sessions(fitted, log):
+    assert fitted.data_range == log.data_range()
+
+
+def test_two_runs_with_one_seed_are_equal(fitted, log):
+    again = train_model_set(log, settings=SETTINGS, catalogue=["unsold"])
+
+    assert again.fusion == fitted.fusion
+    assert again.metrics == fitted.metrics
+    for one, other in zip(again.neighbours, fitted.neighbours, strict=True):
+        np.testing.assert_array_equal(one.indices, other.indices)
+
+
+def test_progress_ends_every_step_that_it_begins(fitted, steps):
+    last = {step: (done, total) for step, done, total in steps}
+
+    assert {"fit", "train ranker", "tune fusion", "list held-out"} <= set(last)
+    assert all(done == total for done, total in last.values())
+
+
+def test_too_few_sessions_are_refused_with_what_is_needed():
+    with pytest.raises(InvalidDataset, match="20 sessions"):
+        train_model_set(log_from_sessions([["a", "b"]] * 5), settings=SETTINGS)
+
+
+def test_sessions_of_one_item_have_nothing_to_learn_from():
+    with pytest.raises(InvalidDataset, match="two or more"):
+        train_model_set(log_from_sessions([["a"]] * 50), settings=SETTINGS)
+
+
+@pytest.mark.parametrize("wrong", [{"held_out": -0.1}, {"validation": 0}, {"factors": 0}])
+def test_settings_out_of_range_are_refused_by_name(wrong):
+    with pytest.raises(InvalidDataset, match=next(iter(wrong))):
+        TrainingSettings(**wrong)
+
+
+def test_evaluate_asks_one_by_one_and_measures_any_predictor(log):
+    points = points_at_every_position(log).take(np.arange(50))
+    answers = iter(points.targets.tolist())
+
+    def oracle(prefix):
+        return [next(answers)]
+
+    evaluation = evaluate(oracle, points, item_counts=log.counts())
+
+    assert evaluation.metrics.values["mrr@20"] == 1.0
+    assert 0 <= evaluation.p50_ms <= evaluation.p99_ms
