@@ -234,7 +234,15 @@ class _Service:
                 self._live.start(settings.REDIS_URL)
                 self._writer = writer
                 self._idempotency = Idempotency(settings.REDIS_URL, timeout_s=settings.REDIS_TIMEOUT_MS / 1000)
-                self._collector = Collector(writer, quotas=self._quotas, live=self._live, idempotency=self._idempotency)
+                self._letters = DeadLetterOutbox(events)
+                await self._letters.start()
+                self._collector = Collector(
+                    writer,
+                    quotas=self._quotas,
+                    live=self._live,
+                    letters=self._letters,
+                    idempotency=self._idempotency,
+                )
             return self._collector
 
     async def stop(self) -> None:
