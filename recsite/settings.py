@@ -25,7 +25,7 @@ env = Env({**read_env_file(DATA_DIR / "local.env"), **os.environ})
 
 # --- Django -----------------------------------------------------------------------------------------------
 DEBUG = env.boolean("RECSITE_DEBUG", False)
-# No default: `make demo` and the tests make one of their own; recsite.E001 stops a start without it.
+# No default: `manage.py up` and the tests make one of their own; without it nothing starts.
 SECRET_KEY = env.secret("RECSITE_SECRET_KEY") or ""
 ALLOWED_HOSTS = list(env.words("RECSITE_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")))
 CSRF_TRUSTED_ORIGINS = list(env.words("RECSITE_CSRF_TRUSTED_ORIGINS", ()))
