@@ -1,11 +1,14 @@
-"""The catalogue: an item's attributes are features of the item."""
+"""The catalogue, the segments of buyers, and profiles for when Redis has forgotten them."""
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
 from tracking.models import Site
+
+SCORE = (MinValueValidator(1), MaxValueValidator(5))
 
 
 class Item(models.Model):
@@ -64,3 +67,150 @@ class Item(models.Model):
             and self.availability != self.Availability.OUT_OF_STOCK
             and (self.stock is None or self.stock > 0)
         )
+
+
+class SegmentThreshold(models.Model):
+    """A named box of RFM scores; of several that fit a buyer, the one with the lowest ``order`` counts."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="segment_thresholds")
+    name = models.CharField(max_length=40)
+    order = models.PositiveSmallIntegerField(default=100, help_text="Lower comes first.")
+    recency_from = models.PositiveSmallIntegerField(default=1, validators=SCORE, help_text="5 is the most recent fifth.")
+    recency_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)
+    frequency_from = models.PositiveSmallIntegerField(default=1, validators=SCORE, help_text="5 buys most often.")
+    frequency_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)
+    monetary_from = models.PositiveSmallIntegerField(default=1, validators=SCORE, help_text="5 spends most.")
+    monetary_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)
+
+    class Meta:
+        ordering = ["site", "order", "name"]
+        verbose_name = "segment"
+        constraints = [
+            models.UniqueConstraint(fields=["site", "name"], name="one_segment_name_per_site"),
+            models.CheckConstraint(
+                condition=models.Q(recency_from__lte=models.F("recency_to"))
+                & models.Q(frequency_from__lte=models.F("frequency_to"))
+                & models.Q(monetary_from__lte=models.F("monetary_to")),
+                name="segment_bounds_in_order",
+                violation_error_message="Each lower bound must not be above its upper bound.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RfmSnapshot(models.Model):
+    """What one run of the segments found: for the heat map and the sizes over time."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="rfm_snapshots")
+    made_at = models.DateTimeField(default=timezone.now, db_index=True)
+    users = models.PositiveIntegerField()
+    is_exact = models.BooleanField(default=True)
+    seconds = models.FloatField()
+    cells = models.JSONField(help_text="[recency 1..5][frequency 1..5] = [users, mean monetary value in hundredths]")
+    sizes = models.JSONField(help_text="Users by segment.")
+    bounds = models.JSONField(help_text="The four bounds of each measure.")
+
+    class Meta:
+        ordering = ["-made_at"]
+        verbose_name = "RFM run"
+        indexes = [models.Index(fields=["site", "-made_at"], name="rfm_site_made_at")]
+
+    def __str__(self) -> str:
+        return f"{self.site} {self.made_at:%Y-%m-%d %H:%M}"
+
+
+class StoredProfile(models.Model):
+    """A profile as Redis last held it, for shoppers who return after Redis forgot them."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    user_key = models.CharField(max_length=200)
+    state = models.BinaryField()
+    newest_ms = models.BigIntegerField(help_text="Event time of the newest event in it.")
+    stored_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "user_key"], name="one_profile_per_user_key")]
+
+    def __str__(self) -> str:
+        return f"profile {self.pk}"
+
+
+class Erasure(models.Model):
+    """A shopper whose data was erased; only a hash is kept, so that a replay does not bring the data back."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    user_hash = models.CharField(max_length=64, help_text="SHA-256 of site and user key, in hex.")
+    erased_until_ms = models.BigIntegerField(help_text="Events up to this time are gone.")
+    receipt = models.JSONField(help_text="What was erased from each store.")
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "user_hash"], name="one_erasure_per_user")]
+
+    def __str__(self) -> str:
+        return f"erasure {self.pk}"
+
+
+class Feed(models.Model):
+    """A file of items at an address, fetched again and again."""
+
+    class Format(models.TextChoices):
+        AUTO = "", "as it looks"
+        CSV = "csv", "CSV"
+        TSV = "tsv", "tab-separated (Google text feed)"
+        JSONL = "jsonl", "JSON lines"
+        GOOGLE_XML = "google_xml", "Google Merchant XML"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="feeds")
+    name = models.CharField(max_length=100)
+    url = models.URLField(
+        max_length=2000, help_text="Public address; https://user:password@host/… where the shop asks for a password."
+    )
+    file_format = models.CharField(max_length=16, choices=Format.choices, blank=True, default=Format.AUTO)
+    every_minutes = models.PositiveIntegerField(
+        default=60, validators=[MinValueValidator(5), MaxValueValidator(10_080)], help_text="From 5 to 10,080 (a week)."
+    )
+    is_complete = models.BooleanField(
+        default=False,
+        help_text="The feed is the whole catalogue: items that are no longer in it are deactivated.",
+    )
+    is_active = models.BooleanField(default=True)
+    due_at = models.DateTimeField(default=timezone.now, db_index=True, help_text="When it is fetched next.")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["site", "name"], name="one_feed_name_per_site")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FeedRun(models.Model):
+    """One load of a feed: where it came from, what became of it, and the rows that were refused."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="feed_runs")
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, null=True, blank=True, related_name="runs")
+    source = models.CharField(max_length=300, help_text="Name of the file or host of the address.")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.RUNNING)
+    error = models.TextField(blank=True, help_text="Why the rest of the feed could not be read.")
+    created_items = models.PositiveIntegerField(default=0)
+    updated_items = models.PositiveIntegerField(default=0)
+    unchanged_items = models.PositiveIntegerField(default=0)
+    deactivated_items = models.PositiveIntegerField(default=0)
+    rejected_rows = models.PositiveIntegerField(default=0)
+    report = models.JSONField(default=dict, blank=True, help_text="Refused rows, ignored fields and warnings.")
+    started_at = models.DateTimeField(default=timezone.now, db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.source} at {self.started_at:%Y-%m-%d %H:%M}"

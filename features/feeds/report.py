@@ -12,6 +12,15 @@ MAX_BAD_ROWS: Final = 1_000
 _MAX_VALUE_LENGTH: Final = 100
 
 
+class FeedBroken(Exception):
+    """The rest of the file cannot be read; rows before ``line`` were."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}" if line else reason)
+        self.line = line
+        self.reason = reason
+
+
 class RawRow(NamedTuple):
     """A row as a reader found it: its line in the file, counted from 1, and its fields by the feed's own names."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
 
 from features.catalogue import announce_catalogue
-from features.feeds.report import FeedReport, RawRow
+from features.feeds.report import FeedBroken, FeedReport, RawRow
 from features.feeds.values import BadValue, item_changes
 from features.models import Item
 from tracking.models import Site
@@ -48,29 +47,42 @@ def load_rows(
     report = FeedReport() if report is None else report
     ignored: set[str] = set()
     seen: set[str] = set()
-    for batch in _batches(rows):
-        changes: dict[str, tuple[int, dict[str, Any]]] = {}
-        for line, values in batch:
-            try:
-                change = item_changes(values, currency=site.currency, ignored=ignored)
-            except BadValue as error:
-                item_id = str(values.get("item_id") or values.get("id") or "")[:128]
-                report.refuse(line, field=error.field, value=error.value, reason=error.reason, item_id=item_id)
-                continue
-            _, earlier = changes.pop(change["item_id"], (line, {}))  # the same item twice: the later row wins
-            changes[change["item_id"]] = (line, {**earlier, **change})
-        if complete:
-            seen.update(changes)
-        _write(site, changes, report)
-    report.ignored_fields = sorted(ignored)
+    try:
+        for batch in _batches(rows):
+            changes: dict[str, tuple[int, dict[str, Any]]] = {}
+            for line, values in batch:
+                try:
+                    change = item_changes(values, currency=site.currency, ignored=ignored)
+                except BadValue as error:
+                    item_id = str(values.get("item_id") or values.get("id") or "")[:128]
+                    report.refuse(line, field=error.field, value=error.value, reason=error.reason, item_id=item_id)
+                    continue
+                _, earlier = changes.pop(change["item_id"], (line, {}))  # the same item twice: the later row wins
+                changes[change["item_id"]] = (line, {**earlier, **change})
+            if complete:
+                seen.update(changes)
+            _write(site, changes, report)
+    finally:
+        report.ignored_fields = sorted(ignored)
     if complete:
         _deactivate_missing(site, seen, report)
     return report
 
 
 def _batches(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
-    remaining = iter(rows)
-    while batch := list(islice(remaining, BATCH)):
+    """Yield full batches; when the rows break off with an error, what came before is yielded first."""
+    batch: list[RawRow] = []
+    try:
+        for row in rows:
+            batch.append(row)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except FeedBroken:
+        if batch:
+            yield batch
+        raise
+    if batch:
         yield batch
 
 

@@ -19,8 +19,11 @@ rec('use', (event) => {
   if (EVENTS[event.event]) last = { name: event.event, at: performance.now() };
   if (drawer.open) later(showKnowledge, 600);
 });
+/* A list that first came long after the event (further down the page) says nothing of how soon it changed. */
+const shownAt = new WeakMap();
+document.addEventListener('rec:render', ({ target }) => shownAt.has(target) || shownAt.set(target, performance.now()));
 document.addEventListener('rec:update', (event) => {
-  if (!last) return;
+  if (!last || shownAt.get(event.target) > last.at + 500) return;
   pulses.unshift({ name: last.name, list: event.target.getAttribute('heading'), ms: Math.round(performance.now() - last.at) });
   pulses.length = Math.min(pulses.length, 6);
   sessionStorage.setItem('shop_pulses', JSON.stringify(pulses));
