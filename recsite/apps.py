@@ -6,3 +6,7 @@ class RecsiteConfig(AppConfig):
 
     name = "recsite"
     verbose_name = "Recsite"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from recsite import checks  # noqa: F401  (registers on import)

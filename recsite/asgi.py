@@ -6,11 +6,13 @@ import os
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 django_application = get_asgi_application()
+assert settings.SECRET_KEY  # Django reads it at first use; a web process without it must not start
 
 from recommendations import routing, service  # noqa: E402  (Django must be set up before its models are imported)
 from recsite.health import health  # noqa: E402
