@@ -31,10 +31,11 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One candidate source: its graphs, and how many interactions it looks at."""
+    """One candidate source: its graphs (and its row there, where sources share one), and how far back it looks."""
 
     kind: str  # fold_in, neighbours or session_knn
     graph: str
+    row: int = 0
     cuda_graph: str | None = None
     last_n: int
 

@@ -21,7 +21,7 @@ from recommendations import manifest as names
 from recommendations.exceptions import ExportFailed
 from recommendations.graphs.fold_in import Target, build_fold_in
 from recommendations.graphs.golden import golden_arrays
-from recommendations.graphs.neighbours import build_neighbours
+from recommendations.graphs.neighbours import build_neighbours, groups_of
 from recommendations.graphs.ranker import build_ranker
 from recommendations.graphs.session_knn import build_session_knn
 from recommendations.manifest import (
@@ -108,12 +108,16 @@ def _write_sources(fitted: FittedModelSet, folder: Path, targets: frozenset[Targ
     session_graph = f"{SESSION_SOURCE}.onnx"
     _write_graph(build_session_knn(fitted.sessions), folder / session_graph)
     sources[SESSION_SOURCE] = SourceEntry(kind="session_knn", graph=session_graph, last_n=fitted.sessions.max_prefix)
+    taken = {SESSION_SOURCE, ALS_SOURCE}
     for table in fitted.neighbours:
-        if table.name in sources or table.name == ALS_SOURCE or not table.name.isidentifier():
+        if table.name in taken or not table.name.isidentifier():
             raise ExportFailed(f"the neighbours' name {table.name!r} is taken or no plain name; rename the source")
-        graph = f"neighbours_{table.name}.onnx"
-        _write_graph(build_neighbours(table), folder / graph)
-        sources[table.name] = SourceEntry(kind="neighbours", graph=graph, last_n=table.last_n)
+        taken.add(table.name)
+    for number, group in enumerate(groups_of(fitted.neighbours)):
+        graph = f"neighbours_{number}.onnx"
+        _write_graph(build_neighbours(group), folder / graph)
+        for row, table in enumerate(group):
+            sources[table.name] = SourceEntry(kind="neighbours", graph=graph, row=row, last_n=table.last_n)
     graph = f"{ALS_SOURCE}.onnx"
     _write_graph(build_fold_in(fitted.als, target=Target.CPU), folder / graph)
     cuda_graph = None

@@ -26,9 +26,9 @@ from recommendations.training.fitted import SessionIndex
 def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     """Build the session-kNN graph.
 
-    Inputs and outputs are those of ``build_neighbours``, with ``is_last`` float32 [L] besides: 1 on the last
-    occurrence of an item in the session, the only one that counts here. ``age`` is the number of interactions
-    since; interactions of weight 0 are not there at all.
+    Inputs are those of ``build_neighbours`` without ``place``, outputs those of one table, with ``is_last`` float32
+    [L] besides: 1 on the last occurrence of an item in the session, the only one that counts here. ``age`` is the
+    number of interactions since; interactions of weight 0 are not there at all.
     """
     n_rows = padded_rows(sessions.postings.shape[0])
     n_sessions = sessions.session_items.shape[0]

@@ -77,8 +77,8 @@ class ModelSet:
         self.item_ids = item_ids
         self.item_index: Mapping[str, int] = {item_id: i for i, item_id in enumerate(item_ids) if i}
         self.provider = provider
-        self._sources = {source.name: source for source in sources}
-        self.sources = tuple(self._sources)
+        self._source_of = {name: source for source in sources for name in source.names}
+        self.sources = tuple(name for name in manifest.sources if name in self._source_of)
         # A scorer's thread would outlive a version that was swapped out.
         for source in sources:
             weakref.finalize(self, source.close)
@@ -117,7 +117,7 @@ class ModelSet:
         """
         manifest = read_manifest(folder)
         provider = _provider_for(providers)
-        sources = [_load_source(folder, name, entry, provider) for name, entry in manifest.sources.items()]
+        sources = _load_sources(folder, manifest, provider)
         ranker = load_session(folder / manifest.ranker.graph) if manifest.ranker else None
         arrays = {
             name: _load_array(folder / name, n_items=manifest.n_items)
@@ -159,10 +159,10 @@ class ModelSet:
         ModelUnavailable
             ONNX Runtime failed.
         """
-        chosen = self._chosen(query.sources)
+        wanted = self._wanted(query.sources)
         prefix = prefix_of(query, n_items=self.n_items)
         if prefix is None or (query.candidates is not None and len(query.candidates) == 0):
-            return dict.fromkeys(chosen, EMPTY_RESULT)
+            return dict.fromkeys(wanted, EMPTY_RESULT)
         item_bias, hidden_bias = self._bias_of(query.item_bias, query.allowed)
         question = Question(
             prefix=prefix,
@@ -173,7 +173,11 @@ class ModelSet:
             has_shared_bias=query.allowed is None,
             k=min(query.k, self.n_items),
         )
-        return {name: source.retrieve(question) for name, source in chosen.items()}
+        answers: dict[str, SourceResult] = {}
+        for name in wanted:
+            if name not in answers:  # sources that share a graph answer together
+                answers |= self._source_of[name].retrieve(question)
+        return {name: answers[name] for name in wanted}
 
     async def aretrieve(self, query: RetrievalQuery, *, executor: Executor | None = None) -> dict[str, SourceResult]:
         """Do what ``retrieve`` does on a thread of ``executor``; the event loop stays free."""
@@ -216,13 +220,13 @@ class ModelSet:
         if self.manifest.ranker is not None:
             self.rank(np.zeros((1, len(self.manifest.ranker.columns)), np.float32))
 
-    def _chosen(self, wanted: tuple[str, ...] | None) -> dict[str, Source]:
-        if wanted is None:
-            return self._sources
-        unknown = [name for name in wanted if name not in self._sources]
-        if unknown:
-            raise InvalidQuery(field="sources", reason=f"{unknown[0]!r} is not one of {', '.join(self.sources)}")
-        return {name: self._sources[name] for name in wanted}
+    def _wanted(self, names: tuple[str, ...] | None) -> tuple[str, ...]:
+        if names is None:
+            return self.sources
+        for name in names:
+            if name not in self._source_of:
+                raise InvalidQuery(field="sources", reason=f"{name!r} is not one of {', '.join(self.sources)}")
+        return names
 
     def _bias_of(self, item_bias: FloatArray | None, allowed: BoolArray | None) -> tuple[FloatArray, FloatArray]:
         """Return the bias of dense and of sparse scores; both hide the padding item."""
@@ -274,16 +278,29 @@ def _provider_for(providers: Providers) -> Provider:
     return "cuda"
 
 
-def _load_source(folder: Path, name: str, entry: names.SourceEntry, provider: Provider) -> Source:
-    session = load_session(folder / entry.graph)
-    if entry.kind in ("neighbours", "session_knn"):
-        return SparseSource(name, session, last_n=entry.last_n)
-    if entry.kind != "fold_in":
-        raise ModelUnavailable(f"source {name!r} is of the unknown kind {entry.kind!r}; this release is too old for it")
-    scorer = None
-    if provider == "cuda" and entry.cuda_graph is not None:
-        scorer = _device_scorer(folder / entry.cuda_graph, entry.last_n)
-    return FoldInSource(name, session, last_n=entry.last_n, scorer=scorer)
+def _load_sources(folder: Path, manifest: Manifest, provider: Provider) -> list[Source]:
+    sources: list[Source] = []
+    tables: dict[str, list[tuple[int, str]]] = {}
+    for name, entry in manifest.sources.items():
+        if entry.kind == "neighbours":
+            tables.setdefault(entry.graph, []).append((entry.row, name))
+        elif entry.kind == "session_knn":
+            sources.append(SparseSource((name,), load_session(folder / entry.graph), last_n=entry.last_n))
+        elif entry.kind == "fold_in":
+            scorer = None
+            if provider == "cuda" and entry.cuda_graph is not None:
+                scorer = _device_scorer(folder / entry.cuda_graph, entry.last_n)
+            session = load_session(folder / entry.graph)
+            sources.append(FoldInSource(name, session, last_n=entry.last_n, scorer=scorer))
+        else:
+            raise ModelUnavailable(f"source {name!r} is of the unknown kind {entry.kind!r}; this release is too old")
+    for graph, rows in tables.items():
+        if [row for row, _ in sorted(rows)] != list(range(len(rows))):
+            raise ModelUnavailable(f"the sources of {graph} do not name each of its rows once; export again")
+        ordered = tuple(name for _, name in sorted(rows))
+        last_n = max(manifest.sources[name].last_n for name in ordered)
+        sources.append(SparseSource(ordered, load_session(folder / graph), last_n=last_n))
+    return sources
 
 
 def _device_scorer(path: Path, last_n: int) -> BatchedScorer | None:

@@ -86,6 +86,7 @@ class Prefix:
     item_index: IndexArray
     weight: FloatArray
     age: FloatArray
+    place: FloatArray  # 0 for the newest, whatever its age
     is_last: FloatArray
 
     def newest(self, last_n: int) -> Prefix:
@@ -96,6 +97,7 @@ class Prefix:
             item_index=self.item_index[-last_n:],
             weight=self.weight[-last_n:],
             age=self.age[-last_n:],
+            place=self.place[-last_n:],
             is_last=self.is_last[-last_n:],
         )
 
@@ -119,14 +121,16 @@ def prefix_of(query: RetrievalQuery, *, n_items: int) -> Prefix | None:
     weight = np.ones(n, np.float32) if query.weights is None else np.asarray(query.weights, np.float32)
     if len(weight) != n:
         raise InvalidQuery(field="weights", reason=f"{len(weight)} weights for {n} interactions")
+    place = np.arange(n - 1, -1, -1, dtype=np.float32)
     if query.ages is None:
-        age = np.arange(n - 1, -1, -1, dtype=np.float32)
+        age = place
     else:
         age = np.asarray(query.ages, np.float32)
         if len(age) != n:
             raise InvalidQuery(field="ages", reason=f"{len(age)} ages for {n} interactions")
     if n > MAX_INTERACTIONS:
-        items, weight, age = items[-MAX_INTERACTIONS:], weight[-MAX_INTERACTIONS:], age[-MAX_INTERACTIONS:]
+        newest = slice(-MAX_INTERACTIONS, None)
+        items, weight, age, place = items[newest], weight[newest], age[newest], place[newest]
     weight = np.where(items == PADDING_INDEX, np.float32(0.0), weight)
     # NaN fails every comparison, so it is caught here as well.
     if not (np.all(weight >= 0) and np.all(weight < 1e6)):
@@ -135,7 +139,7 @@ def prefix_of(query: RetrievalQuery, *, n_items: int) -> Prefix | None:
         raise InvalidQuery(field="ages", reason="an age is not a number from 0 to 1,000,000")
     if not weight.any():
         return None
-    return Prefix(item_index=items, weight=weight, age=age, is_last=_is_last(items, weight))
+    return Prefix(item_index=items, weight=weight, age=age, place=place, is_last=_is_last(items, weight))
 
 
 def _is_last(items: IndexArray, weight: FloatArray) -> FloatArray:

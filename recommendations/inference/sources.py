@@ -53,14 +53,14 @@ class Question:
 
 
 class Source(Protocol):
-    """One candidate source."""
+    """One graph: a candidate source, or several that share their work."""
 
-    name: str
+    names: tuple[str, ...]
     n_rows: int
     provider: Provider
 
-    def retrieve(self, question: Question) -> SourceResult:
-        """Return the best items of this source."""
+    def retrieve(self, question: Question) -> dict[str, SourceResult]:
+        """Return the best items of each of its sources."""
         ...
 
     def close(self) -> None:
@@ -69,17 +69,23 @@ class Source(Protocol):
 
 
 class SparseSource:
-    """Item-item neighbours or session kNN: only what was seen together has a score above 0."""
+    """Item-item tables or session kNN: only what was seen together has a score above 0.
 
-    def __init__(self, name: str, session: GraphSession, *, last_n: int) -> None:
-        self.name = name
+    Parameters
+    ----------
+    names : tuple of str
+        In the order of the graph's rows; one name for a graph without rows.
+    """
+
+    def __init__(self, names: tuple[str, ...], session: GraphSession, *, last_n: int) -> None:
+        self.names = names
         self.provider: Provider = "cpu"
         self.n_rows = int(session.input_shapes["hidden_bias"][0])
         self._session = session
         self._last_n = last_n
 
-    def retrieve(self, question: Question) -> SourceResult:
-        """Return the best items of this source; one run of one graph."""
+    def retrieve(self, question: Question) -> dict[str, SourceResult]:
+        """Return the best items of each source; one run of one graph."""
         prefix = question.prefix.newest(self._last_n)
         feeds: dict[str, NDArray[Any]] = {
             "item_index": prefix.item_index,
@@ -91,12 +97,18 @@ class SparseSource:
             "k": np.array([1 if len(question.candidates) else question.k], np.int64),
             "candidates": question.candidates,
         }
-        if "is_last" in self._session.input_shapes:
+        shapes = self._session.input_shapes
+        if "is_last" in shapes:
             feeds["is_last"] = prefix.is_last
-        index, score, given_score = self._session.run(feeds)
+        if "place" in shapes:
+            feeds["place"] = prefix.place
+        index, score, given_score = (np.atleast_2d(output) for output in self._session.run(feeds))
         if len(question.candidates):
-            index, score = question.candidates, given_score
-        return result_of(index, score, question, least=np.float32(0.0))
+            index, score = np.broadcast_to(question.candidates, given_score.shape), given_score
+        return {
+            name: result_of(index[row], score[row], question, least=np.float32(0.0))
+            for row, name in enumerate(self.names)
+        }
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -113,7 +125,7 @@ class FoldInSource:
     """
 
     def __init__(self, name: str, session: GraphSession, *, last_n: int, scorer: BatchedScorer | None = None) -> None:
-        self.name = name
+        self.names: tuple[str, ...] = (name,)
         self._scorer = scorer
         self._rest_until_s = 0.0  # after a failure the CPU answers for a while, so that not every request waits
         self.provider: Provider = "cpu" if scorer is None else scorer.provider
@@ -121,7 +133,7 @@ class FoldInSource:
         self._session = session
         self._last_n = last_n
 
-    def retrieve(self, question: Question) -> SourceResult:
+    def retrieve(self, question: Question) -> dict[str, SourceResult]:
         """Return the best items of this source; one run of one graph, on the GPU a part of one."""
         prefix = question.prefix.newest(self._last_n)
         if self._scorer is not None and self._fits(question) and time.monotonic() >= self._rest_until_s:
@@ -132,7 +144,7 @@ class FoldInSource:
                 self._rest_until_s = time.monotonic() + DEVICE_REST_S
                 logger.warning("inference.device_failed rest_s=%s detail=%r", DEVICE_REST_S, str(error))
             else:
-                return result_of(index[: question.k], score[: question.k], question, least=IS_HIDDEN)
+                return {self.names[0]: result_of(index[: question.k], score[: question.k], question, least=IS_HIDDEN)}
         index, score = self._session.run(
             {
                 "item_index": prefix.item_index[None],
@@ -145,7 +157,7 @@ class FoldInSource:
                 "candidates": question.candidates,
             }
         )
-        return result_of(index[0], score[0], question, least=IS_HIDDEN)
+        return {self.names[0]: result_of(index[0], score[0], question, least=IS_HIDDEN)}
 
     def close(self) -> None:
         """End the GPU's thread."""

@@ -30,7 +30,9 @@ def als_factors(*, n_items: int, n_factors: int = 32, seed: int = 0) -> AlsFacto
     return AlsFactors(item_factors=factors.astype(np.float32), regularization=0.05, alpha=2.0, decay=0.8, last_n=10)
 
 
-def neighbours(*, n_items: int, k: int = 12, name: str = "tfidf", seed: int = 0) -> Neighbours:
+def neighbours(
+    *, n_items: int, k: int = 12, name: str = "tfidf", seed: int = 0, decay: float = 0.7, last_n: int = 5
+) -> Neighbours:
     rng = np.random.default_rng(seed)
     k = min(k, n_items - 1)
     indices = np.zeros((n_items, k), np.int32)
@@ -39,7 +41,7 @@ def neighbours(*, n_items: int, k: int = 12, name: str = "tfidf", seed: int = 0)
         count = int(rng.integers(1, k + 1))
         indices[item, :count] = rng.choice(np.arange(1, n_items), count, replace=False)
         weights[item, :count] = np.sort(rng.random(count).astype(np.float32))[::-1]
-    return Neighbours(name=name, indices=indices, weights=weights, decay=0.7, last_n=5)
+    return Neighbours(name=name, indices=indices, weights=weights, decay=decay, last_n=last_n)
 
 
 def session_index(*, n_items: int, n_sessions: int = 300, seed: int = 0, max_length: int = 8) -> SessionIndex:
@@ -104,7 +106,7 @@ def fitted_model_set(*, n_items: int = 120, seed: int = 0, with_ranker: bool = T
         als=als_factors(n_items=n_items, seed=seed),
         neighbours=(
             neighbours(n_items=n_items, name="tfidf", seed=seed),
-            neighbours(n_items=n_items, name="covisitation", seed=seed + 1),
+            neighbours(n_items=n_items, name="covisitation", seed=seed + 1, k=30, decay=0.5, last_n=1),
         ),
         sessions=session_index(n_items=n_items, seed=seed),
         popularity=Popularity(recent=popularity, all_time=2 * popularity),

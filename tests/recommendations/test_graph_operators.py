@@ -63,7 +63,7 @@ def test_graphs_use_only_operators_of_their_target() -> None:
     als = model_worlds.als_factors(n_items=N_ITEMS)
     models = [
         build_fold_in(als, target=Target.CPU),
-        build_neighbours(model_worlds.neighbours(n_items=N_ITEMS)),
+        build_neighbours([model_worlds.neighbours(n_items=N_ITEMS)]),
         build_session_knn(model_worlds.session_index(n_items=N_ITEMS)),
         build_ranker(model_worlds.ranker(n_items=N_ITEMS)),
     ]
