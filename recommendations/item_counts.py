@@ -3,56 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from features import connections
 from features.catalogue import CatalogueSnapshot
+from features.item_stats import METRICS, WINDOWS, ItemStats, empty_item_stats, load_item_stats
 from recommendations.candidates import FloatArray
 from tracking.snapshots import Snapshot
 
 REFRESH_S: Final = 10.0
-CART_WEIGHT: Final = 3.0
-PURCHASE_WEIGHT: Final = 5.0
-"""A purchase says more than a view, and is rarer; both count in one popularity."""
+WEIGHTS: Final = {"views": 1.0, "carts": 3.0, "purchases": 5.0}
+"""A purchase says more than a view, and is rarer; all count in one popularity."""
 
-_snapshots: dict[str, Snapshot[ItemCounts]] = {}
+_snapshots: dict[str, Snapshot[ItemStats]] = {}
 _lock = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemCounts:
-    """Weighted interactions of each item by window: ``1h``, ``24h``, ``7d``."""
-
-    windows: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-    def by_row(self, catalogue: CatalogueSnapshot) -> dict[str, FloatArray]:
-        """Return one array of counts a window, by row of the catalogue."""
-        arrays = {}
-        for window, counts in self.windows.items():
-            values = np.zeros(catalogue.n_rows, np.float32)
-            rows = catalogue.rows(counts)
-            known = rows >= 0
-            values[rows[known]] = np.fromiter(counts.values(), np.float32, len(counts))[known]
-            arrays[window] = values
-        return arrays
-
-
-NO_COUNTS: Final = ItemCounts()
-
-
-def watch_item_counts(site: str) -> Snapshot[ItemCounts]:
+def watch_item_counts(site: str) -> Snapshot[ItemStats]:
     """Return the site's counts, kept fresh in the background from the first call on."""
     found = _snapshots.get(site)
     if found is not None:
         return found
     with _lock:
         if site not in _snapshots:
-            _snapshots[site] = Snapshot(
-                f"item-counts:{site}", lambda: read_item_counts(site), refresh_s=REFRESH_S, lane="item-counts"
-            )
+            loader = _Loader(site)
+            _snapshots[site] = Snapshot(f"item-counts:{site}", loader.load, refresh_s=REFRESH_S, lane="item-counts")
         return _snapshots[site]
 
 
@@ -64,6 +41,29 @@ def forget_item_counts() -> None:
         _snapshots.clear()
 
 
-def read_item_counts(site: str) -> ItemCounts:
-    """Return the counts that the periodic merge left in Redis; empty before its first run."""
-    return NO_COUNTS
+def counts_by_row(stats: ItemStats, catalogue: CatalogueSnapshot) -> dict[str, FloatArray]:
+    """Return weighted interactions by window, one entry a row of the catalogue."""
+    rows = catalogue.rows(stats.item_ids)
+    known = rows >= 0
+    weights = np.array([WEIGHTS.get(metric, 0.0) for metric in METRICS])
+    arrays = {}
+    for number, window in enumerate(WINDOWS):
+        values = np.zeros(catalogue.n_rows, np.float32)
+        values[rows[known]] = (stats.counts[known, number, :] @ weights).astype(np.float32)
+        arrays[window] = values
+    return arrays
+
+
+class _Loader:
+    """Returns the very same object while the merge wrote nothing new, so that shelves are not rebuilt for nothing."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._held = empty_item_stats(site)
+
+    def load(self) -> ItemStats:
+        found = load_item_stats(connections.client(), self._site)
+        same = np.array_equal(found.counts, self._held.counts) and found.item_ids == self._held.item_ids
+        if not same:
+            self._held = found
+        return self._held

@@ -17,7 +17,7 @@ from django.conf import settings
 from recommendations import filters
 from recommendations.asks import Ask, KeyedCondition, PlacementSpec
 from recommendations.cache import ListCache
-from recommendations.candidates import FallbackReason, Recommendation, Shopper
+from recommendations.candidates import NOBODY, FallbackReason, Recommendation, Shopper
 from recommendations.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
 from recommendations.explain import Explanation, Trace
@@ -208,6 +208,9 @@ async def _on_worker(
             return await work
     except TimeoutError:
         return make_lists_now(page, shopper, problem, Deadline.after(0.0))
+    except Exception:  # the edge of a request: a shop's page never breaks because of us
+        logger.exception("lists.failed site=%s", page.site.slug)
+        return make_lists_now(page, NOBODY, FallbackReason.MODEL_FAILED, Deadline.after(0.0))
 
 
 def make_lists_now(

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from recommendations.exceptions import ModelUnavailable, VersionRefused
+from recommendations.exceptions import ModelUnavailable, RefusalReason, VersionRefused
 from recommendations.inference import ModelSet
 from recommendations.inference.model_set import Providers
 from recommendations.metrics import MODEL_LOAD_FAILURES, MODEL_LOADED
@@ -187,23 +187,28 @@ def start_canary(row: ModelVersion, *, percent: int) -> None:
     announce(models_topic(row.site.slug))
 
 
-def roll_back(site_id: int) -> ModelVersion | None:
-    """Let the version that was live before answer again, and return it; None when there is none."""
+def roll_back(site_id: int) -> ModelVersion:
+    """Let the version that was live before answer again, and return it.
+
+    Raises
+    ------
+    VersionRefused
+        There is none, or it cannot answer any more.
+    """
     previous = (
         ModelVersion.objects.filter(site_id=site_id, status=ModelVersion.Status.RETIRED, live_at__isnull=False)
         .order_by("-live_at")
         .select_related("site")
         .first()
     )
-    if previous is not None:
-        promote(previous)
+    if previous is None:
+        raise VersionRefused(RefusalReason.MISSING, "no earlier version was live; train another one")
+    promote(previous)
     return previous
 
 
 def check_promotable(row: ModelVersion) -> None:
     """Raise ``VersionRefused`` or ``ModelUnavailable`` when this version may not, or cannot, answer."""
-    from recommendations.exceptions import RefusalReason
-
     if row.status == ModelVersion.Status.REFUSED:
         raise VersionRefused(
             RefusalReason.CHECK_FAILED, f"the gate refused {row.version}; see its report, and train again"

@@ -14,6 +14,7 @@ from recommendations.candidates import FallbackReason, RowArray, Shopper, Source
 from recommendations.deadline import Deadline
 from recommendations.exceptions import ModelUnavailable
 from recommendations.retrieval.base import PER_SOURCE, Question, listed
+from recommendations.retrieval.model import RANKED_SOURCES
 from recommendations.retrieval.registry import SOURCES
 from recommendations.strategies import Strategy, Subject
 
@@ -93,16 +94,20 @@ def candidates(
 
 def reasons_of(rows: Sequence[int], found: Found, filled: Filled, pins: Sequence[Pin]) -> tuple[str, ...]:
     """Return for each row what brought it into the list: the source that gave it most, or who put it there."""
-    best: dict[int, tuple[float, str]] = {}
-    wanted = set(rows)
-    for each in found.lists:
-        weight = found.weights.get(each.name, 0.0)
-        for rank, row in enumerate(each.rows.tolist(), start=1):
-            if row in wanted:
-                gain = weight / (found.fusion_k + rank)
-                if row not in best or gain > best[row][0]:
-                    best[row] = (gain, each.name)
-    said = {row: name for row, (_, name) in best.items()}
+    lists = [each for each in found.lists if len(each.rows)]
+    said: dict[int, str] = {}
+    if lists and rows:
+        listed_rows = np.concatenate([each.rows for each in lists])
+        hits = np.flatnonzero(np.isin(listed_rows, np.asarray(rows, np.int32)))
+        ends = np.cumsum([len(each.rows) for each in lists])
+        owners = np.searchsorted(ends, hits, side="right")
+        best: dict[int, float] = {}
+        for row, owner, place in zip(listed_rows[hits].tolist(), owners.tolist(), hits.tolist(), strict=True):
+            each = lists[owner]
+            rank = place - int(ends[owner]) + len(each.rows) + 1
+            gain = found.weights.get(each.name, 0.0) / (found.fusion_k + rank)
+            if gain >= best.get(row, 0.0):
+                best[row], said[row] = gain, each.name
     said.update(filled.reasons)
     said.update((pin.row, "pinned") for pin in pins)
     return tuple(said.get(row, "") for row in rows)
@@ -115,7 +120,7 @@ def _weights(ask: Ask, serving: Serving, strategy: Strategy) -> dict[str, float]
         weights.update(serving.model.fusion.weights)
         if strategy.uses_ranker and serving.model.has_ranker:
             # A ranker reads every source that it was trained on, also those that fusion gives no weight.
-            weights.update({name: 0.0 for name in serving.model.sources if name not in weights})
+            weights.update({name: 0.0 for name in RANKED_SOURCES if name not in weights})
     if ask.placement.sources:
         chosen = set(ask.placement.sources)
         weights = {name: weights.get(name) or 1.0 for name in [*weights, *chosen] if name in chosen}

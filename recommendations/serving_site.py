@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 import numpy as np
 
 from features.catalogue import CatalogueSnapshot, watch_catalogue
+from features.item_stats import empty_item_stats
 from recommendations import item_counts
 from recommendations.candidates import FloatArray
-from recommendations.item_counts import ItemCounts
 from recommendations.live_models import LiveModels, ServedModel, watch_models
 from recommendations.metrics import SHELF_SECONDS
 from recommendations.pipeline import Serving
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_NO_MODELS: Final = LiveModels()
 CHECK_EVERY_S: Final = 0.25
 """How soon a new catalogue or model version is noticed; a check that finds nothing new takes microseconds."""
 
@@ -64,6 +65,7 @@ class SiteBuilder:
         self._catalogue = watch_catalogue(site)
         self._models = watch_models(site)
         self._counts = item_counts.watch_item_counts(site)
+        self._no_counts = empty_item_stats(site)
         self._built: SiteServing | None = None
         self._built_from: tuple[object, ...] = ()
 
@@ -74,8 +76,8 @@ class SiteBuilder:
         model or counts that cannot be had never keep a catalogue from being served.
         """
         catalogue = self._catalogue.ensure_loaded()
-        models = _loaded_or(self._models, LiveModels())
-        counts = _loaded_or(self._counts, item_counts.NO_COUNTS)
+        models = self._part(self._models, _NO_MODELS)
+        counts = self._part(self._counts, self._no_counts)
         built_from = (catalogue, models, counts)
         if self._built is not None and all(new is old for new, old in zip(built_from, self._built_from, strict=True)):
             return self._built
@@ -88,13 +90,20 @@ class SiteBuilder:
             if model is not None
         }
         main = links.get(models.live.version) if models.live else None
-        shelf = Shelf(catalogue, popularity=_popularity(catalogue, main, counts), counts=counts.by_row(catalogue))
+        by_row = item_counts.counts_by_row(counts, catalogue)
+        shelf = Shelf(catalogue, popularity=_popularity(catalogue, main, by_row), counts=by_row)
         if old is not None:
             shelf.warm_from(old.shelf)
         self._built = SiteServing(number=old.number + 1 if old else 1, shelf=shelf, models=models, links=links)
         self._built_from = built_from
         SHELF_SECONDS.observe(time.perf_counter() - started)
         return self._built
+
+    def _part(self, snapshot: Snapshot[T], default: T) -> T:
+        """Return what a snapshot holds; only the first build loads it in this thread, and goes on without it."""
+        if self._built is None and not snapshot.is_loaded:
+            snapshot.refresh()
+        return snapshot.current() if snapshot.is_loaded else default
 
     def _link(self, model: ServedModel, shelf: Shelf, old: SiteServing | None) -> ModelLink:
         known = old.links.get(model.version) if old is not None else None
@@ -150,15 +159,7 @@ def forget_sites() -> None:
         _sites.clear()
 
 
-def _loaded_or(snapshot: Snapshot[T], default: T) -> T:
-    try:
-        return snapshot.ensure_loaded()
-    except Exception as error:  # an edge: whatever is away, the catalogue is served
-        logger.warning("serving.part_missing topic=%s error=%r", snapshot.topic, error)
-        return default
-
-
-def _popularity(catalogue: CatalogueSnapshot, link: ModelLink | None, counts: ItemCounts) -> FloatArray:
+def _popularity(catalogue: CatalogueSnapshot, link: ModelLink | None, counts: Mapping[str, FloatArray]) -> FloatArray:
     """Return what popular lists are ordered by: the last week's interactions, and those of the training data.
 
     Training data stands in for a site whose counts are young; counts of days are worth more than it.
@@ -167,7 +168,7 @@ def _popularity(catalogue: CatalogueSnapshot, link: ModelLink | None, counts: It
     if link is not None:
         trained = link.popularity_of_rows()
         popularity += trained / np.float32(max(float(trained.max(initial=0.0)), 1.0))
-    week = counts.by_row(catalogue).get("7d")
+    week = counts.get("7d")
     if week is not None:
         popularity += np.float32(3.0) * week / np.float32(max(float(week.max(initial=0.0)), 1.0))
     return popularity

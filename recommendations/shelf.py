@@ -47,6 +47,8 @@ class Shelf:
     catalogue : CatalogueSnapshot
     popularity : float32, shape (n_rows,)
         Interactions of late; what popular lists are ordered by.
+    log_price : float32, shape (n_rows,)
+        Natural logarithm of what a shopper pays now.
     popular, newest : int32
         Recommendable rows, best first, at most ``MAX_ORDER``.
     likeness : Likeness
@@ -67,6 +69,9 @@ class Shelf:
         self.popularity: FloatArray = np.zeros(n_rows, np.float32) if popularity is None else popularity
         self.counts: Counts = counts or {}
         self.likeness = Likeness(group=catalogue.group, category=catalogue.category, brand=catalogue.brand)
+        # An item without a price is far from every price there is, and near to others without one.
+        priced = np.where(catalogue.price > 0, catalogue.price, np.float32(1e-6))
+        self.log_price: FloatArray = np.log(priced).astype(np.float32)
         self._now_ms = time.time() * 1000.0 if now_ms is None else now_ms
         self._columns: dict[str, Column | None] = {}
         self._masks: dict[str, Mask] = {}

@@ -11,6 +11,7 @@ from recommendations.retrieval.base import Question, listed
 
 FRESH_DAYS: Final = 30.0
 FRESH_ITEMS: Final = 20
+LOOKED_AT: Final = 500
 
 
 class NewestSource:
@@ -31,11 +32,11 @@ class FreshSource:
     def retrieve(self, question: Question) -> SourceList:
         """Return new items of the same categories, newest first."""
         catalogue = question.shelf.catalogue
-        newest = question.shelf.newest
+        if not len(question.about):
+            return listed(self.name, question.shelf.newest[:0])
+        newest = question.shelf.newest[:LOOKED_AT]
         since_ms = question.now_ms - FRESH_DAYS * 86_400_000.0
         fresh = newest[: int(np.searchsorted(-catalogue.first_seen_ms[newest], -since_ms, side="right"))]
-        if not len(fresh) or not len(question.about):
-            return listed(self.name, fresh[:0])
-        categories = np.unique(catalogue.category[question.about[:10]])
-        meant = np.isin(catalogue.category[fresh], categories[categories > 0])
-        return listed(self.name, fresh[meant][:FRESH_ITEMS])
+        wanted = set(catalogue.category[question.about[:10]].tolist()) - {0}
+        meant = [place for place, category in enumerate(catalogue.category[fresh].tolist()) if category in wanted]
+        return listed(self.name, fresh[meant[:FRESH_ITEMS]])

@@ -9,13 +9,16 @@ import numpy as np
 from recommendations.candidates import NO_ROWS, NO_SCORES, SourceList
 from recommendations.retrieval.base import Question
 
-LOOKED_AT: Final = 1_000
+LOOKED_AT: Final = 300
 """Most popular items of the category that are compared; bounds the time for a shop with one huge category."""
 
 ITEMS_ASKED: Final = 3
 SAME_BRAND: Final = np.float32(0.5)
 PRICE_WEIGHT: Final = np.float32(0.5)
 POPULARITY_WEIGHT: Final = np.float32(0.2)
+
+
+_BY_POPULARITY: Final = (POPULARITY_WEIGHT / np.sqrt(np.arange(1, LOOKED_AT + 1))).astype(np.float32)
 
 
 class ContentSource:
@@ -35,12 +38,9 @@ class ContentSource:
             score = np.ones(len(rows), np.float32)
             if catalogue.brand[row]:
                 score += SAME_BRAND * (catalogue.brand[rows] == catalogue.brand[row])
-            price = catalogue.price[row]
-            if price > 0:
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    distance = np.abs(np.log(catalogue.price[rows] / price))
-                score += PRICE_WEIGHT * np.exp(-np.nan_to_num(distance, nan=9.0, posinf=9.0)).astype(np.float32)
-            score += POPULARITY_WEIGHT / np.sqrt(np.arange(1, len(rows) + 1, dtype=np.float32))
+            distance = np.abs(shelf.log_price[rows] - shelf.log_price[row])
+            score += PRICE_WEIGHT / (np.float32(1.0) + distance)
+            score += _BY_POPULARITY[: len(rows)]
             score[rows == row] = 0.0
             found.append(rows)
             weights.append(score * np.float32(0.7**age))

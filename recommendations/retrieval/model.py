@@ -13,11 +13,13 @@ from recommendations.candidates import FloatArray, RowArray, SourceList
 from recommendations.fusion import RankedLists
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
 from recommendations.prefixes import Prefixes
-from recommendations.ranking import COLUMNS, RankingTables, ranked, ranking_input
+from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables, ranked, ranking_input
 from recommendations.shelf import Shelf
 
 MAX_PREFIX: Final = 50
 POPULARITY_DEPTH: Final = 100
+RANKED_SOURCES: Final = frozenset(CANDIDATES_PER_SOURCE) - {"popularity"}
+"""What the ranker's features speak of; popularity comes from arrays, not from a graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +161,13 @@ def _tables_of(model: ModelSet) -> RankingTables | None:
     ranker = model.manifest.ranker
     if ranker is None or tuple(ranker.columns) != COLUMNS:
         return None
+    if not RANKED_SOURCES.issubset(model.sources):
+        return None
     arrays = model.ranking_arrays
+    # As plain arrays: a memory map's every slice costs a Python call.
     return RankingTables(
-        item_columns=arrays["item_columns"],
-        item_vectors=arrays["item_vectors"],
-        next_indices=arrays["next_indices"],
-        next_weights=arrays["next_weights"],
+        item_columns=np.asarray(arrays["item_columns"]),
+        item_vectors=np.asarray(arrays["item_vectors"]),
+        next_indices=np.asarray(arrays["next_indices"]),
+        next_weights=np.asarray(arrays["next_weights"]),
     )

@@ -1,0 +1,156 @@
+"""Model versions: what was measured, what the gate said, and which one answers."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from recommendations import live_models
+from recommendations.exceptions import ModelUnavailable, VersionRefused
+from recommendations.models import ModelVersion
+
+MAX_PLOT_BYTES = 2_000_000
+CANARY_PERCENT = 10
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+    """Versions of all sites; made by training, never by hand."""
+
+    list_display = ("version", "site", "state", "quality", "created_at", "live_at")
+    list_filter = ("site", "status")
+    search_fields = ("version",)
+    list_select_related = ("site",)
+    readonly_fields = ("site", "version", "state", "created_at", "live_at", "figures", "gate", "plots", "contents")
+    fields = ("site", "version", "state", "created_at", "live_at", "gate", "figures", "plots", "contents")
+    actions_submit_line = ("promote_version", "canary_version", "roll_back_site")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: ``manage.py train`` makes versions."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelVersion | None = None) -> bool:
+        """Allow only for versions that answer nobody."""
+        serving = (ModelVersion.Status.LIVE, ModelVersion.Status.CANARY)
+        return bool(super().has_delete_permission(request, obj)) and (obj is None or obj.status not in serving)
+
+    @display(
+        description="Status",
+        ordering="status",
+        label={"live": "success", "canary": "info", "shadow": "info", "refused by the gate": "danger"},
+    )
+    def state(self, version: ModelVersion) -> str:
+        """Return the status in words."""
+        return str(version.get_status_display())
+
+    @display(description="HR@20 · MRR@20")
+    def quality(self, version: ModelVersion) -> str:
+        """Return the two figures that the gate looks at."""
+        best = _best(version.metrics)
+        return " · ".join(f"{best[name]:.3f}" for name in ("hr_at_20", "mrr_at_20") if name in best) or "-"
+
+    @display(description="Measured on the held-out time")
+    def figures(self, version: ModelVersion) -> SafeString:
+        """Return a table of what was measured, one line a predictor."""
+        named = {name: values for name, values in version.metrics.items() if isinstance(values, dict)}
+        columns = list(dict.fromkeys(column for values in named.values() for column in values))
+        head = format_html_join("", "<th class='text-left pr-4'>{}</th>", ((column,) for column in columns))
+        rows = format_html_join(
+            "",
+            "<tr><th scope='row' class='text-left pr-4'>{}</th>{}</tr>",
+            (
+                (name, format_html_join("", "<td class='pr-4'>{}</td>", ((_number(values.get(c)),) for c in columns)))
+                for name, values in named.items()
+            ),
+        )
+        return format_html("<table><thead><tr><th></th>{}</tr></thead><tbody>{}</tbody></table>", head, rows)
+
+    @display(description="Gate")
+    def gate(self, version: ModelVersion) -> SafeString:
+        """Return each check of the gate with its result and reason."""
+        checks = [check for check in version.gate_report if isinstance(check, dict)]
+        return format_html(
+            "<ul>{}</ul>",
+            format_html_join(
+                "",
+                "<li>{} <strong>{}</strong> {}</li>",
+                (
+                    ("✓" if check.get("passed") else "✗", check.get("name", ""), check.get("reason", ""))
+                    for check in checks
+                ),
+            ),
+        )
+
+    @display(description="Plots")
+    def plots(self, version: ModelVersion) -> SafeString:
+        """Return the plots of the version's folder."""
+        folder = live_models.version_path(version.site.slug, version.version) / "plots"
+        files = [file for file in sorted(folder.glob("*.png")) if file.stat().st_size <= MAX_PLOT_BYTES][:12]
+        return format_html_join(
+            "",
+            "<figure><img src='data:image/png;base64,{}' alt='{}'><figcaption>{}</figcaption></figure>",
+            ((base64.b64encode(file.read_bytes()).decode(), file.stem, file.stem) for file in files),
+        )
+
+    @display(description="Manifest")
+    def contents(self, version: ModelVersion) -> SafeString:
+        """Return what the version was made from."""
+        shown = ("sha256", "n_items", "data_range", "seeds", "library_versions", "sources")
+        return format_html_join(
+            "",
+            "<p><strong>{}</strong> {}</p>",
+            ((name, str(version.manifest[name])) for name in shown if name in version.manifest),
+        )
+
+    # Buttons of the form, so that they come as POST with a CSRF token; every field is read-only, nothing is saved.
+
+    @action(description="Let it answer everybody")
+    def promote_version(self, request: HttpRequest, version: ModelVersion) -> None:
+        """Promote the version."""
+        self._tried(
+            request, version, lambda: live_models.promote(version), f"{version} answers everybody within seconds."
+        )
+
+    @action(description=f"Let it answer {CANARY_PERCENT} %")
+    def canary_version(self, request: HttpRequest, version: ModelVersion) -> None:
+        """Begin a canary."""
+        self._tried(
+            request,
+            version,
+            lambda: live_models.start_canary(version, percent=CANARY_PERCENT),
+            f"{version} answers {CANARY_PERCENT} % of the shoppers within seconds.",
+        )
+
+    @action(description="Roll back to the one before")
+    def roll_back_site(self, request: HttpRequest, version: ModelVersion) -> None:
+        """Let the version that was live before answer again."""
+        self._tried(request, version, lambda: live_models.roll_back(version.site_id), "Rolled back.")
+
+    def _tried(self, request: HttpRequest, version: ModelVersion, change: Callable[[], object], done: str) -> None:
+        try:
+            change()
+        except (VersionRefused, ModelUnavailable) as error:
+            messages.error(request, str(error))
+        else:
+            self.log_change(request, version, done)
+            messages.success(request, done)
+
+
+def _best(metrics: Any) -> dict[str, float]:
+    for name in ("served", "ranker", "fusion"):
+        if isinstance(metrics, dict) and isinstance(metrics.get(name), dict):
+            found: dict[str, float] = metrics[name]
+            return found
+    return {}
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "-"

@@ -1,0 +1,147 @@
+"""The merchandiser's screens, as a browser would use them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from recommendations.graphs.export import export_model_set
+from recommendations.graphs.fold_in import Target
+from recommendations.live_models import version_path
+from recommendations.models import ModelVersion, Placement, Rule
+from recommendations.placements import load_placements
+from tests.recommendations.conftest import Shop
+from tests.recommendations.model_worlds import fitted_model_set
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def admin(shop: Shop, admin_client: Client) -> Client:
+    return admin_client
+
+
+def rule_form(shop: Shop, **changes: Any) -> dict[str, Any]:
+    return {
+        "site": shop.site.pk, "name": "No hats", "action": "exclude", "strength": 2, "position": 1, "priority": 0,
+        "items": "sku1\n\n sku2 \nsku1", "shoppers": "all", **changes,
+    }  # fmt: skip
+
+
+def test_a_saved_rule_is_a_draft_and_a_published_one_is_served(shop: Shop, admin: Client) -> None:
+    add = reverse("admin:recommendations_rule_add")
+
+    admin.post(add, rule_form(shop))
+    draft = load_placements(shop.site.slug).by_name["home_new"].rules
+    admin.post(add, rule_form(shop, name="No shoes", recommendations_rule_save_and_publish="1"))
+    published = load_placements(shop.site.slug).by_name["home_new"].rules
+
+    assert Rule.objects.get(name="No hats").items == ["sku1", "sku2"]
+    assert [draft, [rule.spec.name for rule in published]] == [(), ["No shoes"]]
+
+
+def test_editing_a_published_rule_changes_nothing_until_it_is_published_again(shop: Shop, admin: Client) -> None:
+    admin.post(reverse("admin:recommendations_rule_add"), rule_form(shop, recommendations_rule_save_and_publish="1"))
+    rule = Rule.objects.get()
+    change = reverse("admin:recommendations_rule_change", args=[rule.pk])
+
+    admin.post(change, rule_form(shop, items="sku9"))
+    served = load_placements(shop.site.slug).by_name["home_new"].rules[0].spec.items
+    page = admin.get(reverse("admin:recommendations_rule_changelist")).content.decode()
+
+    assert served == ("sku1", "sku2")
+    assert "published, with changes" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"condition": "price <"}, "a value"),
+        ({"items": ""}, "without a target"),
+        ({"action": "pin", "items": ""}, "Name the items to pin"),
+        ({"price_from": "9", "price_to": "5"}, "less than the price from"),
+    ],
+)
+def test_a_rule_that_cannot_mean_anything_is_refused(shop: Shop, admin: Client, changes: Any, message: str) -> None:
+    answer = admin.post(reverse("admin:recommendations_rule_add"), rule_form(shop, **changes))
+
+    assert message in answer.content.decode()
+    assert not Rule.objects.exists()
+
+
+def test_the_preview_shows_the_list_before_and_after_with_the_why(shop: Shop, admin: Client) -> None:
+    for number in range(12):
+        shop.add(f"sku{number}", title=f"Item <b>{number}</b>", category="Shoes" if number % 2 else "Hats")
+    shop.load()
+    admin.post(
+        reverse("admin:recommendations_rule_add"),
+        rule_form(
+            shop, name="Campaign", action="pin", items="sku10", position=1, recommendations_rule_save_and_publish="1"
+        ),
+    )
+    placement = Placement.objects.get(site=shop.site, name="home_for_you")
+    url = reverse("admin:recommendations_placement_preview", args=[placement.pk])
+
+    answer = admin.get(url, {"session": "sku1\nsku3", "rules": "published"})
+
+    after = answer.context["after"]
+    assert [answer.context["before"][0].why.item_id, after[0].why.item_id] == ["sku3", "sku10"]
+    assert [after[0].why.rules[0].name, after[0].moved] == ["Campaign", "up 6"]
+    assert {source.source for source in after[1].why.sources} >= {"recents", "content"}
+    page = answer.content.decode()
+    assert "Item &lt;b&gt;10&lt;/b&gt;" in page  # product names are data, never markup
+    assert "Item <b>" not in page
+
+
+def test_staff_without_rights_see_no_preview(shop: Shop, client: Client, django_user_model: Any) -> None:
+    client.force_login(django_user_model.objects.create_user("clerk", password="x" * 20, is_staff=True))
+    placement = Placement.objects.filter(site=shop.site).first()
+    assert placement is not None
+
+    answer = client.get(reverse("admin:recommendations_placement_preview", args=[placement.pk]))
+
+    assert answer.status_code == 403
+
+
+def test_a_version_is_promoted_and_rolled_back_with_buttons(shop: Shop, admin: Client) -> None:
+    versions = []
+    for seed in (1, 2):
+        name = f"version-{seed}"
+        export_model_set(
+            fitted_model_set(n_items=40, seed=seed, with_ranker=False),
+            version_path(shop.site.slug, name),
+            targets=frozenset({Target.CPU}),
+        )
+        versions.append(ModelVersion.objects.create(site=shop.site, version=name))
+    first, second = (reverse("admin:recommendations_modelversion_change", args=[version.pk]) for version in versions)
+
+    admin.post(first, {"recommendations_modelversion_promote_version": "1"})
+    admin.post(second, {"recommendations_modelversion_promote_version": "1"})
+    promoted = list(ModelVersion.objects.order_by("version").values_list("status", flat=True))
+    admin.post(second, {"recommendations_modelversion_roll_back_site": "1"})
+    back = list(ModelVersion.objects.order_by("version").values_list("status", flat=True))
+
+    assert [promoted, back] == [["retired", "live"], ["live", "retired"]]
+
+
+def test_a_damaged_version_is_refused_and_the_live_one_stays(shop: Shop, admin: Client) -> None:
+    export_model_set(
+        fitted_model_set(n_items=40, with_ranker=False),
+        version_path(shop.site.slug, "damaged"),
+        targets=frozenset({Target.CPU}),
+    )
+    (version_path(shop.site.slug, "damaged") / "item_ids.json").write_text("[]")
+    version = ModelVersion.objects.create(site=shop.site, version="damaged")
+
+    answer = admin.post(
+        reverse("admin:recommendations_modelversion_change", args=[version.pk]),
+        {"recommendations_modelversion_promote_version": "1"},
+        follow=True,
+    )
+
+    version.refresh_from_db()
+    assert version.status == "candidate"
+    assert any("item_ids.json" in str(message) for message in answer.context["messages"])
