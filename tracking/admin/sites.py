@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.conf import settings
@@ -21,6 +21,20 @@ from tracking.admin.screens import get_or_404, screen
 from tracking.embedding import NothingToEmbed, publishable_key, script_tag
 from tracking.models import Site, new_token_secret
 from tracking.redis_client import UNAVAILABLE
+
+SNIPPETS: Final = {
+    "track_snippet": """rec('track', 'view_item', {items: [{item_id: 'SKU1'}]});
+rec('track', 'add_to_cart', {items: [{item_id: 'SKU1', price: 9.9, quantity: 1}]});
+rec('track', 'purchase', {transaction_id: 'T1', items: [{item_id: 'SKU1', price: 9.9, quantity: 1}]});""",
+    "widget_snippet": """<rec-widget placement="product_similar" item-id="SKU1" limit="4"
+  heading="You may also like" live></rec-widget>""",
+    "token_snippet": """import jwt, time
+
+now = int(time.time())
+claims = {"sub": user_id, "site": "%s", "iat": now, "exp": now + 900}
+token = jwt.encode(claims, TOKEN_SECRET, algorithm="HS256")
+# in the page: rec('identify', user_id, token)""",
+}
 
 
 class LinesField(forms.CharField):
@@ -116,7 +130,8 @@ def embed(request: HttpRequest, model_admin: SiteAdmin, site_id: int) -> HttpRes
     """Show what to put into the shop's pages."""
     site = get_or_404(model_admin, request, site_id)
     host = request.build_absolute_uri("/").rstrip("/")
-    context: dict[str, Any] = {"site": site, "host": host, "missing": ""}
+    context: dict[str, Any] = {"site": site, "host": host, "missing": "", **SNIPPETS}
+    context["token_snippet"] = SNIPPETS["token_snippet"] % site.slug
     try:
         context["key"] = publishable_key(site)
         context["tag"] = str(script_tag(site, host=host))
