@@ -72,7 +72,7 @@ def _finish(run: FeedRun, report: FeedReport) -> None:
     run.created_items, run.updated_items, run.unchanged_items = report.created, report.updated, report.unchanged
     run.deactivated_items, run.rejected_rows = report.deactivated, report.rejected
     run.report = {
-        "bad_rows": msgspec.to_builtins(report.bad_rows),
+        "bad_rows": msgspec.to_builtins(sorted(report.bad_rows, key=lambda row: row.line)),
         "ignored_fields": report.ignored_fields,
         "warnings": report.warnings,
     }

@@ -1,0 +1,257 @@
+"""Items: search, filters, pictures, prices as people write them, and stock by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeNumericFilter
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
+
+from features.catalogue import announce_catalogue
+from features.models import Item
+from features.money import to_major, to_minor
+from tracking.admin.decorators import action, display
+
+MAX_CATEGORIES: Final = 200
+_PRICES: Final = {"price": "price_minor", "sale_price": "sale_price_minor", "cost": "cost_minor"}
+_LABELS: Final = {
+    "in stock": "success",
+    "sold out": "danger",
+    "pre-order": "info",
+    "back-order": "warning",
+    "inactive": "",
+}
+
+
+class CategoryFilter(admin.SimpleListFilter):
+    """Everything in a category and below it."""
+
+    title = "category"
+    parameter_name = "category"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every level of every path."""
+        paths = Item.objects.exclude(category="").order_by("category").values_list("category", flat=True).distinct()
+        offered: dict[str, str] = {}
+        for path in paths[: MAX_CATEGORIES * 2]:
+            names = path.split(" > ")
+            for depth in range(1, len(names) + 1):
+                offered.setdefault(" > ".join(names[:depth]), "\u2003" * (depth - 1) + names[depth - 1])
+        return list(offered.items())[:MAX_CATEGORIES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
+        """Return the items of the chosen category."""
+        path = self.value()
+        if not path:
+            return queryset
+        return queryset.filter(category=path) | queryset.filter(category__startswith=f"{path} > ")
+
+
+class BrandFilter(admin.SimpleListFilter):
+    """Items of one brand; offered while there are few enough to choose from."""
+
+    title = "brand"
+    parameter_name = "brand"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the brands."""
+        brands = Item.objects.exclude(brand="").order_by("brand").values_list("brand", flat=True).distinct()
+        return [(brand, brand) for brand in brands[:MAX_CATEGORIES]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
+        """Return the items of the chosen brand."""
+        return queryset.filter(brand=self.value()) if self.value() else queryset
+
+
+class RecommendableFilter(admin.SimpleListFilter):
+    """Whether items may stand in a list now."""
+
+    title = "recommendable"
+    parameter_name = "recommendable"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer yes and no."""
+        return [("yes", "Yes"), ("no", "No: inactive or sold out")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
+        """Return the items that may, or may not; the same rule as ``Item.is_recommendable``."""
+        if self.value() not in ("yes", "no"):
+            return queryset
+        shut = (
+            queryset.filter(is_active=False)
+            | queryset.filter(availability="out_of_stock")
+            | queryset.filter(stock__lte=0)
+        )
+        return shut if self.value() == "no" else queryset.exclude(pk__in=shut.values("pk"))
+
+
+class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs are generic
+    """An item with its prices in the main unit and its tags as words."""
+
+    price = forms.DecimalField(required=False, min_value=0, max_digits=14, widget=UnfoldAdminDecimalFieldWidget)
+    sale_price = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_digits=14,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text="Empty: not on sale.",
+    )
+    cost = forms.DecimalField(
+        required=False,
+        min_value=0,
+        max_digits=14,
+        widget=UnfoldAdminDecimalFieldWidget,
+        help_text="For margin; never leaves the server.",
+    )
+    words = forms.CharField(
+        label="Tags",
+        required=False,
+        max_length=2_000,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Separated by commas.",
+    )
+
+    class Meta:
+        model = Item
+        fields = (
+            "site", "item_id", "title", "titles", "description", "brand", "category", "url", "image_url", "currency",
+            "availability", "stock", "group_id", "attributes", "is_active",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        item = self.instance
+        for name, column in _PRICES.items():
+            minor = getattr(item, column)
+            if minor is not None:
+                self.initial[name] = Decimal(f"{to_major(minor, item.currency):.2f}")
+        self.initial["words"] = ", ".join(map(str, item.tags))
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a sale that is no sale."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        price, sale = cleaned.get("price"), cleaned.get("sale_price")
+        if sale is not None and (price is None or sale > price):
+            self.add_error("sale_price", "Is higher than the price; a sale price must be lower.")
+        return cleaned
+
+    def save(self, commit: bool = True) -> Any:
+        """Write prices in minor units of the item's currency, and tags as a list."""
+        item: Item = self.instance
+        item.currency = item.currency or item.site.currency
+        for name, column in _PRICES.items():
+            amount = self.cleaned_data[name]
+            setattr(item, column, None if amount is None else to_minor(amount, item.currency))
+        item.tags = list(dict.fromkeys(word.strip() for word in self.cleaned_data["words"].split(",") if word.strip()))
+        return super().save(commit)
+
+
+@admin.register(Item)
+class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+    """The catalogue of all sites."""
+
+    form = ItemForm
+    list_display = ("shows_item", "brand", "category", "shows_price", "shows_state", "stock", "updated_at")
+    list_filter = (
+        ("site", AutocompleteSelectFilter),
+        RecommendableFilter,
+        ("availability", ChoicesDropdownFilter),
+        CategoryFilter,
+        BrandFilter,
+        ("price_minor", RangeNumericFilter),
+    )
+    list_filter_submit = True
+    search_fields = ("item_id", "title", "brand")
+    search_help_text = "Number, title or brand"
+    list_select_related = ("site",)
+    list_per_page = 50
+    show_full_result_count = False
+    autocomplete_fields = ("site",)
+    readonly_fields = ("shows_picture", "first_seen_at", "updated_at")
+    actions_list = ("load_feed",)
+    actions = ("sell_out", "put_in_stock", "deactivate", "activate")
+    fieldsets = (
+        (None, {"fields": ("shows_picture", "title", ("site", "item_id"), ("brand", "category"), "description")}),
+        (
+            "Price and stock",
+            {"fields": (("price", "sale_price"), ("cost", "currency"), ("availability", "stock"), "is_active")},
+        ),
+        ("On the page", {"fields": ("url", "image_url", "titles")}),
+        ("For rules and filters", {"fields": ("words", "attributes", "group_id", ("first_seen_at", "updated_at"))}),
+    )
+
+    @action(description="Load a feed", url_path="load-feed", icon="upload")
+    def load_feed(self, request: HttpRequest) -> HttpResponse:
+        """Go to the upload of feeds."""
+        return HttpResponseRedirect(reverse("admin:features_feed_upload"))
+
+    @display(description="Item", header=True, ordering="title")
+    def shows_item(self, item: Item) -> tuple[str, str, str, dict[str, Any]]:
+        """Show the picture beside title and number."""
+        picture = {"path": item.image_url, "squared": True, "width": 44, "height": 44} if item.image_url else {}
+        return item.title, item.item_id, "", picture
+
+    @display(description="Price", ordering="price_minor")
+    def shows_price(self, item: Item) -> str | SafeString:
+        """Show the price, and the sale price before it."""
+        if item.price_minor is None:
+            return "none"
+        price = f"{to_major(item.price_minor, item.currency):,.2f} {item.currency}"
+        if item.sale_price_minor is None:
+            return price
+        return format_html("<b>{}</b> <s>{}</s>", f"{to_major(item.sale_price_minor, item.currency):,.2f}", price)
+
+    @display(description="State", label=_LABELS)
+    def shows_state(self, item: Item) -> str:
+        """Show why an item may or may not be recommended."""
+        if not item.is_active:
+            return "inactive"
+        if not item.is_recommendable:
+            return "sold out"
+        return str(item.get_availability_display())
+
+    @display(description="Picture")
+    def shows_picture(self, item: Item) -> str | SafeString:
+        """Show the picture as shoppers see it."""
+        if not item.image_url:
+            return "none"
+        return format_html('<img src="{}" alt="" width="160" height="160" style="border-radius:12px">', item.image_url)
+
+    @action(description="Mark as sold out")
+    def sell_out(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
+        """Take items out of every list within two seconds."""
+        self._set(request, queryset, availability=Item.Availability.OUT_OF_STOCK)
+
+    @action(description="Mark as in stock")
+    def put_in_stock(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
+        """Let items be recommended again; a counted stock of nothing becomes uncounted."""
+        queryset.filter(stock__lte=0).update(stock=None, updated_at=timezone.now())
+        self._set(request, queryset, availability=Item.Availability.IN_STOCK)
+
+    @action(description="Never recommend")
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
+        """Hide items from every list."""
+        self._set(request, queryset, is_active=False)
+
+    @action(description="Recommend again")
+    def activate(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
+        """Let items be listed again."""
+        self._set(request, queryset, is_active=True)
+
+    def _set(self, request: HttpRequest, queryset: QuerySet[Item], **values: Any) -> None:
+        sites = set(queryset.order_by().values_list("site__slug", flat=True).distinct())
+        # update() passes by auto_now; without the time the change would stay unseen.
+        changed = queryset.update(**values, updated_at=timezone.now())
+        for site in sites:
+            announce_catalogue(site)
+        self.message_user(request, f"{changed} items changed.", messages.SUCCESS)
