@@ -1,0 +1,36 @@
+"""Write the event contract as JSON Schema and TypeScript, or check that what is committed is up to date."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tracking.events import SCHEMA_MAJOR
+from tracking.schema import as_text, complaint, json_schema, typescript
+
+
+class Command(BaseCommand):
+    help = "Write docs/schema/events-v1.json and sdk/events.d.ts from tracking/events.py."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="Write nothing; fail when a file is out of date.")
+        parser.add_argument("--root", type=Path, default=settings.BASE_DIR, help="Where docs/ and sdk/ are.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        schema = json_schema()
+        schema_file: Path = options["root"] / "docs" / "schema" / f"events-v{SCHEMA_MAJOR}.json"
+        files = {schema_file: as_text(schema), options["root"] / "sdk" / "events.d.ts": typescript(schema)}
+        if schema_file.exists() and (reason := complaint(json.loads(schema_file.read_text("utf-8")), schema)):
+            raise CommandError(reason)
+        for path, text in files.items():
+            if path.exists() and path.read_text("utf-8") == text:
+                continue
+            if options["check"]:
+                raise CommandError(f"{path.name} is out of date; run `python manage.py schema` and commit it")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+            self.stdout.write(f"written: {path.relative_to(options['root'])}")
