@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.fusion import IndexArray
+from recommendations.prefixes import Prefixes
 from recommendations.training.metrics import Metrics, measure
 from recommendations.training.settings import Progress, no_progress
 from recommendations.training.split import TestPoints
 
 Predict = Callable[[IndexArray], Sequence[int]]
 """From the item indices of a prefix, oldest first, to ranked item indices, best first."""
+
+PredictIds = Callable[[Sequence[str]], Sequence[str]]
+"""The same in item ids: what serving answers."""
 
 REPORT_EVERY = 256
 
@@ -27,6 +31,27 @@ class Evaluation:
     metrics: Metrics
     p50_ms: float
     p99_ms: float
+
+
+def by_index(predict: PredictIds, item_ids: tuple[str, ...]) -> Predict:
+    """Let a predictor of item ids answer in indices; ids that ``item_ids`` lacks keep their rank and cannot hit."""
+    index_of = {item_id: index for index, item_id in enumerate(item_ids)}
+
+    def predict_indices(prefix: IndexArray) -> list[int]:
+        return [index_of.get(item_id, 0) for item_id in predict([item_ids[index] for index in prefix])]
+
+    return predict_indices
+
+
+def points_from_ids(points: Sequence[tuple[Sequence[str], str]], item_ids: tuple[str, ...]) -> TestPoints:
+    """Return test points given as ids; unknown items of a prefix are left out, an unknown target becomes 0."""
+    index_of = {item_id: index for index, item_id in enumerate(item_ids) if index}
+    prefixes = [[index_of[item_id] for item_id in prefix if item_id in index_of] for prefix, _ in points]
+    return TestPoints(
+        prefixes=Prefixes.of(prefixes),
+        targets=np.array([index_of.get(target, 0) for _, target in points], np.int32),
+        kinds=np.zeros(len(points), np.uint8),
+    )
 
 
 def evaluate(

@@ -23,6 +23,11 @@ class TrainingSettings:
     ----------
     held_out : float
         Share of the newest sessions that metrics are measured on; 0 measures nothing and is for evaluation by others.
+    held_out_after_ms : int or None
+        Hold out the sessions that ended after this event time in place of a share: with the live version's last
+        event, neither it nor the candidate has seen what both are measured on.
+    max_points : int
+        Held-out points that are measured at most, spread evenly; rivals are asked for each of them, one by one.
     validation : float
         Share of the newest of the remaining sessions that weights are tuned and the ranker is trained on.
     refit : bool
@@ -40,6 +45,8 @@ class TrainingSettings:
     """
 
     held_out: float = 0.1
+    held_out_after_ms: int | None = None
+    max_points: int = 60_000
     validation: float = 0.1
     refit: bool = True
     max_queries: int = 60_000
@@ -57,6 +64,7 @@ class TrainingSettings:
         if not 0 < self.validation < 0.9:
             raise InvalidDataset(f"validation={self.validation} is not a share between 0 and 0.9; 0.1 is usual.")
         for name in (
+            "max_points",
             "max_queries",
             "tuning_queries",
             "min_queries",

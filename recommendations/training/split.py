@@ -54,6 +54,22 @@ def split_by_time(log: SessionLog, *, held_out: float) -> tuple[SessionLog, Sess
     return log.between(0, first), log.between(first, len(log))
 
 
+def split_after(log: SessionLog, *, after_ms: int) -> tuple[SessionLog, SessionLog]:
+    """Return the sessions that ended up to ``after_ms`` and the later ones, under the same vocabulary."""
+    first = int(np.searchsorted(log.ended_at_ms, after_ms, side="right"))
+    if not 0 < first < len(log):
+        raise InvalidDataset(
+            f"All {len(log)} sessions ended {'up to' if first else 'after'} {after_ms} ms: one side of the split is"
+            " empty. Train again when there are newer sessions, or hold out a share."
+        )
+    return log.between(0, first), log.between(first, len(log))
+
+
+def spread(n: int, most: int) -> NDArray[np.int64]:
+    """Return at most ``most`` row numbers below ``n``, evenly spread."""
+    return np.unique(np.linspace(0, max(n - 1, 0), min(most, n)).astype(np.int64))
+
+
 def points_at_every_position(log: SessionLog) -> TestPoints:
     """Return one point for every interaction of a session but its first, in the order of the log."""
     positions = np.arange(len(log.items)) - np.repeat(log.offsets[:-1], log.lengths)

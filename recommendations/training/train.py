@@ -13,13 +13,20 @@ from recommendations.fusion import FusionWeights, IndexArray, RankedLists, fuse
 from recommendations.ranking import CANDIDATES_PER_SOURCE
 from recommendations.training.batch import score_popularity, score_recents
 from recommendations.training.dataset import InvalidDataset, SessionLog, popularity_vocabulary
+from recommendations.training.evaluate import PredictIds, by_index, evaluate
 from recommendations.training.fit_fusion import START, fit_fusion
 from recommendations.training.fit_ranker import as_ranker, fit_ranker, rank_lists
 from recommendations.training.fit_sources import FittedSources, fit_sources, list_sources
 from recommendations.training.fitted import FittedModelSet
 from recommendations.training.metrics import Metrics, measure
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
-from recommendations.training.split import TestPoints, points_at_every_position, split_by_time
+from recommendations.training.split import (
+    TestPoints,
+    points_at_every_position,
+    split_after,
+    split_by_time,
+    spread,
+)
 
 MIN_SESSIONS = 20
 RANKER_SOURCES = tuple(CANDIDATES_PER_SOURCE)
@@ -52,6 +59,7 @@ def train_model_set(
     settings: TrainingSettings | None = None,
     progress: Progress = no_progress,
     catalogue: Iterable[str] = (),
+    rivals: Mapping[str, PredictIds] | None = None,
 ) -> FittedModelSet:
     """Train the default model set.
 
@@ -68,6 +76,8 @@ def train_model_set(
     progress : called with (step, done, total)
     catalogue : item ids
         Items without a session get an index too, so that the graphs can hide or boost them.
+    rivals : predictors by name, from item ids to item ids
+        Measured on the same points and under their own names: the live version, for the gate.
 
     Raises
     ------
@@ -76,18 +86,23 @@ def train_model_set(
     """
     settings = settings or TrainingSettings()
     with threadpool_limits(settings.num_threads):
-        return _trained(dataset, settings=settings, progress=progress, catalogue=tuple(catalogue))
+        return _trained(dataset, settings=settings, progress=progress, catalogue=tuple(catalogue), rivals=rivals or {})
 
 
 def _trained(
-    dataset: SessionLog, *, settings: TrainingSettings, progress: Progress, catalogue: tuple[str, ...]
+    dataset: SessionLog,
+    *,
+    settings: TrainingSettings,
+    progress: Progress,
+    catalogue: tuple[str, ...],
+    rivals: Mapping[str, PredictIds],
 ) -> FittedModelSet:
     if len(dataset) < MIN_SESSIONS or int(dataset.lengths.max(initial=0)) < 2:
         raise InvalidDataset(
             f"{len(dataset)} sessions with at most {int(dataset.lengths.max(initial=0))} interactions each are too few;"
             f" {MIN_SESSIONS} sessions, some of two or more, are the least that can be trained on."
         )
-    known, held_out = split_by_time(dataset, held_out=settings.held_out) if settings.held_out else (dataset, None)
+    known, held_out = _held_out(dataset, settings)
     earlier, validation = split_by_time(known, held_out=settings.validation)
 
     tuned = _tuned(earlier, validation, settings=settings, progress=progress)
@@ -95,7 +110,7 @@ def _trained(
     fitted = fit_sources(log, settings=settings, progress=progress)
     measured = Measured(by_predictor={}, points=None, item_ids=log.item_ids)
     if held_out is not None:
-        measured = _measured(fitted, log, held_out, tuned, settings=settings, progress=progress)
+        measured = _measured(fitted, log, held_out, tuned, rivals=rivals, settings=settings, progress=progress)
         if settings.refit:
             log = dataset.reindexed(popularity_vocabulary(dataset, catalogue=catalogue))
             fitted = fit_sources(log, settings=settings, progress=progress, label="fit on all")
@@ -112,10 +127,16 @@ def _trained(
         data_range=log.data_range(),
         seeds={"training": settings.seed},
         parameters={
-            "settings": {name: float(value) for name, value in asdict(settings).items()},
+            "settings": {name: float(value) for name, value in asdict(settings).items() if value is not None},
             "fusion": {**tuned.fusion.weights, "k": tuned.fusion.k},
         },
     )
+
+
+def _held_out(dataset: SessionLog, settings: TrainingSettings) -> tuple[SessionLog, SessionLog | None]:
+    if settings.held_out_after_ms is not None:
+        return split_after(dataset, after_ms=settings.held_out_after_ms)
+    return split_by_time(dataset, held_out=settings.held_out) if settings.held_out else (dataset, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +155,7 @@ def _tuned(earlier: SessionLog, validation: SessionLog, *, settings: TrainingSet
     fitted = fit_sources(log, settings=settings, progress=progress, label="fit for validation")
     lists = list_sources(fitted, points.prefixes, names=RANKER_SOURCES, progress=progress, label="list for validation")
 
-    chosen = np.unique(np.linspace(0, len(points) - 1, min(settings.tuning_queries, len(points))).astype(np.int64))
+    chosen = spread(len(points), settings.tuning_queries)
     sample = points.take(chosen)
     fused = {name: lists[name].take(chosen) for name in FUSED_SOURCES if name in lists}
     fused |= list_sources(fitted, sample.prefixes, names=("als",), progress=progress, label="list for tuning")
@@ -149,10 +170,12 @@ def _measured(
     held_out: SessionLog,
     tuned: _Tuned,
     *,
+    rivals: Mapping[str, PredictIds],
     settings: TrainingSettings,
     progress: Progress,
 ) -> Measured:
     points = points_at_every_position(held_out.reindexed(log.item_ids))
+    points = points.take(spread(len(points), settings.max_points))
     names = RANKER_SOURCES
     if tuned.fusion.weights.get("als", 0.0) > 0:
         names = (*names, "als")
@@ -168,8 +191,12 @@ def _measured(
             tuned.booster, lists, points, fitted.tables, num_threads=settings.num_threads, progress=progress
         )
     counts = log.counts()
+    found = {name: measure(items, points, item_counts=counts) for name, items in ranked.items()}
+    for name, predict in rivals.items():
+        asked = evaluate(by_index(predict, log.item_ids), points, item_counts=counts, progress=progress)
+        found[name] = asked.metrics
     return Measured(
-        by_predictor={name: measure(items, points, item_counts=counts) for name, items in ranked.items()},
+        by_predictor=found,
         points=points,
         item_ids=log.item_ids,
     )

@@ -9,7 +9,7 @@ import pytest
 
 from recommendations.ranking import COLUMNS
 from recommendations.training.dataset import InvalidDataset, log_from_sessions
-from recommendations.training.evaluate import evaluate
+from recommendations.training.evaluate import evaluate, points_from_ids
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.split import points_at_every_position
 from recommendations.training.train import train_model_set
@@ -129,3 +129,31 @@ def test_evaluate_asks_one_by_one_and_measures_any_predictor(log):
 
     assert evaluation.metrics.values["mrr@20"] == 1.0
     assert 0 <= evaluation.p50_ms <= evaluation.p99_ms
+
+
+def test_a_rival_is_measured_on_the_same_points(log):
+    by_rival = []
+
+    def rival(prefix):
+        by_rival.append(list(prefix))
+        return [prefix[-1], "an item that training does not know"]
+
+    trained = train_model_set(log, settings=replace(SETTINGS, refit=False, max_points=50), rivals={"live": rival})
+
+    assert len(by_rival) == trained.metrics["live"]["points"] == trained.metrics["fusion"]["points"] == 50
+    assert trained.metrics["live"]["repeat_share@20"] == 1.0
+
+
+def test_held_out_time_can_begin_where_the_live_version_ended(log):
+    live_saw_until_ms = 549
+
+    trained = train_model_set(log, settings=replace(SETTINGS, refit=False, held_out_after_ms=live_saw_until_ms))
+
+    assert trained.data_range.last_ms == live_saw_until_ms
+
+
+def test_points_given_as_ids_lose_unknown_items_and_keep_unknown_targets_as_misses():
+    points = points_from_ids([(["a", "?", "b"], "b"), (["?"], "?")], ("", "a", "b"))
+
+    assert [points.prefixes[i].tolist() for i in range(2)] == [[1, 2], []]
+    assert points.targets.tolist() == [2, 0]

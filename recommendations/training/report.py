@@ -1,0 +1,88 @@
+"""What a training run leaves for people to look at: a table and plots."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import lightgbm
+from matplotlib.figure import Figure
+
+from recommendations.training.fitted import FittedModelSet
+
+TABLE_COLUMNS = (
+    "hr@10",
+    "hr@20",
+    "mrr@10",
+    "mrr@20",
+    "ndcg@10",
+    "ndcg@20",
+    "new_hr@20",
+    "coverage@20",
+    "popularity_share@20",
+    "repeat_share@20",
+)
+IMPORTANT_COLUMNS = 15
+
+
+def table_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
+    """Return one row a predictor: its name and ``TABLE_COLUMNS`` with three decimals."""
+    return [(name, *(f"{values[column]:.3f}" for column in TABLE_COLUMNS)) for name, values in metrics.items()]
+
+
+def plots(fitted: FittedModelSet) -> dict[str, bytes]:
+    """Return PNG files by name: quality by predictor and by session length, and what the ranker looks at."""
+    made = {}
+    if fitted.metrics:
+        made["quality.png"] = _quality(fitted.metrics)
+        made["session_length.png"] = _by_length(fitted.metrics)
+    if fitted.ranker is not None:
+        made["ranker_columns.png"] = _importance(fitted.ranker.booster_text)
+    return made
+
+
+def _quality(metrics: Mapping[str, Mapping[str, float]]) -> bytes:
+    names = list(metrics)
+    figure = Figure(figsize=(8, 0.4 * len(names) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    for offset, metric in enumerate(("new_hr@20", "mrr@20", "hr@20")):
+        axes.barh(
+            [row + 0.25 * offset for row in range(len(names))], [metrics[n][metric] for n in names], 0.25, label=metric
+        )
+    axes.set_yticks([row + 0.25 for row in range(len(names))], names)
+    axes.invert_yaxis()
+    axes.set_title("Held-out time, next item over the full catalogue")
+    axes.legend(loc="lower right")
+    return _png(figure)
+
+
+def _by_length(metrics: Mapping[str, Mapping[str, float]]) -> bytes:
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    for name in ("popularity", "last viewed", "sessions", "fusion", "ranker", "live"):
+        bands = {
+            key.partition("=")[2]: value for key, value in metrics.get(name, {}).items() if key.startswith("hr@20|")
+        }
+        if bands:
+            axes.plot(list(bands), list(bands.values()), marker="o", label=name)
+    axes.set_xlabel("items in the session so far")
+    axes.set_ylabel("HR@20")
+    axes.legend()
+    return _png(figure)
+
+
+def _importance(booster_text: str) -> bytes:
+    booster = lightgbm.Booster(model_str=booster_text)
+    gains = sorted(zip(booster.feature_importance("gain"), booster.feature_name(), strict=True))[-IMPORTANT_COLUMNS:]
+    total = sum(gain for gain, _ in gains) or 1.0
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([name for _, name in gains], [gain / total for gain, _ in gains])
+    axes.set_title("What the ranker looks at, by gain")
+    return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
