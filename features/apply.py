@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from features import activity, attribution, cart, purchases, recents, states, windows
+from features import activity, attribution, cart, merging, purchases, recents, states, windows
 from features.attribution import PlacementEffect
 from features.definitions import (
     DAY_MS,
@@ -45,6 +45,7 @@ class Effects:
     applied: int = 0
     duplicate: int = 0
     late: int = 0
+    is_whole: bool = True
 
     def add(self, other: Effects) -> None:
         """Take the effects of further events in."""
@@ -53,6 +54,14 @@ class Effects:
         self.applied += other.applied
         self.duplicate += other.duplicate
         self.late += other.late
+        self.is_whole = other.is_whole
+
+
+@dataclass(slots=True, frozen=True)
+class Past:
+    """The database's answer for a user that Redis did not know; ``None`` when it does not know it either."""
+
+    blob: bytes | None
 
 
 @dataclass(slots=True, frozen=True)
@@ -70,6 +79,8 @@ def apply_events(
     *,
     lateness_ms: int,
     erased_until_ms: int = 0,
+    new_is_whole: bool = True,
+    past: Past | None = None,
 ) -> tuple[bytes, bytes, Effects]:
     """Return the new session and profile of one user and the effects of its events.
 
@@ -81,6 +92,10 @@ def apply_events(
         Records of this user, in the order of the log.
     erased_until_ms : int
         The user had everything up to this time erased: it counts as seen.
+    new_is_whole : bool
+        Nothing outlived a profile that Redis does not know.
+    past : Past, optional
+        What the database knows of a profile that was begun without its past.
 
     Raises
     ------
@@ -90,8 +105,13 @@ def apply_events(
     session = states.decode_session(session_blob)
     profile = states.decode_profile(profile_blob)
     effects = Effects()
+    if profile_blob is None:
+        profile.is_whole = new_is_whole
+    if past is not None and not profile.is_whole:
+        profile = merging.merged(states.decode_profile(past.blob), profile)
     for arrival in arrivals:
         _apply_record(session, profile, arrival, effects, lateness_ms, erased_until_ms)
+    effects.is_whole = profile.is_whole
     return states.encode(session), states.encode(profile), effects
 
 

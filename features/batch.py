@@ -7,14 +7,14 @@ tries, and nothing of what it had done stays.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from features import attribution, keys, progress, watermarks, windows
-from features.apply import Arrival, Effects, apply_events
+from features.apply import Arrival, Effects, Past, apply_events
 from features.exceptions import UnknownState
 from features.progress import Progress
 from features.purchases import hash64
@@ -51,12 +51,13 @@ class ParsedBatch:
     in_order: list[tuple[Record, EventRecord]] = field(default_factory=list)
     by_user: dict[User, list[int]] = field(default_factory=dict)  # indices into in_order
     refused: list[Refused] = field(default_factory=list)
+    past: dict[User, Past] = field(default_factory=dict)
     newest_received_ms: int = 0
 
-    @property
-    def next_position(self) -> str:
-        """Where the partition goes on once this batch is written."""
-        return self.records[-1].position
+    def add_past(self, user: User, past: Past) -> None:
+        """Let the database's answer for a user be merged along with the batch."""
+        self.past[user] = past
+        self.by_user.setdefault(user, [])
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class Applied:
     increments: dict[str, tuple[dict[str, list[int]], int]]
     outcomes: dict[str, int]
     poison: list[Refused]
+    not_whole: list[User]
 
 
 def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
@@ -96,8 +98,16 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
     return batch
 
 
-def apply_batch(batch: ParsedBatch, stored: StoredBatch, *, lateness_ms: int) -> Applied:
+def apply_batch(
+    batch: ParsedBatch,
+    stored: StoredBatch,
+    *,
+    lateness_ms: int,
+    may_have_past: Callable[[str], bool] = lambda site: False,
+) -> Applied:
     """Return what the batch does to the states it was read with.
+
+    ``may_have_past`` says of a site whether the database may know a user that Redis does not.
 
     Raises
     ------
@@ -105,13 +115,22 @@ def apply_batch(batch: ParsedBatch, stored: StoredBatch, *, lateness_ms: int) ->
         A newer version of this program wrote a state; this one must not touch it.
     """
     state = progress.decode(stored.progress)
-    applied = Applied(state, {}, {}, {}, dict.fromkeys(progress.OUTCOMES, 0), [])
+    applied = Applied(state, {}, {}, {}, dict.fromkeys(progress.OUTCOMES, 0), [], [])
+    has_past = {site: may_have_past(site) for site in {site for site, _ in batch.by_user}}
     arrivals = _with_lateness(batch, state, lateness_ms=lateness_ms)
     items: dict[str, list[windows.ItemEffect]] = {}
     placements: dict[str, list[attribution.PlacementEffect]] = {}
     outcomes = applied.outcomes
     for user, indices in batch.by_user.items():
-        effects = _apply_user(batch, user, indices, arrivals, stored, applied, lateness_ms=lateness_ms)
+        how = {
+            "lateness_ms": lateness_ms,
+            "erased_until_ms": _erased_until_ms(stored, user) if stored.erased else 0,
+            "new_is_whole": not has_past[user[0]],
+            "past": batch.past.get(user) if batch.past else None,
+        }
+        effects = _apply_user(batch, user, indices, arrivals, stored, applied, how)
+        if not effects.is_whole:
+            applied.not_whole.append(user)
         if effects.items:
             items.setdefault(user[0], []).extend(effects.items)
         if effects.placements:
@@ -158,19 +177,13 @@ def _apply_user(
     arrivals: list[Arrival],
     stored: StoredBatch,
     applied: Applied,
-    *,
-    lateness_ms: int,
+    how: dict[str, Any],
 ) -> Effects:
     """Apply one user's records: all at once, or one by one when something in them breaks a function."""
     session, profile = stored.sessions[user], stored.profiles[user]
-    erased_until_ms = _erased_until_ms(stored, user) if stored.erased else 0
     try:
         new_session, new_profile, effects = apply_events(
-            session,
-            profile,
-            [arrivals[index] for index in indices],
-            lateness_ms=lateness_ms,
-            erased_until_ms=erased_until_ms,
+            session, profile, [arrivals[index] for index in indices], **how
         )
     except UnknownState:
         raise
@@ -178,11 +191,10 @@ def _apply_user(
         log.exception("stream.user_failed partition=%s records=%s", batch.partition, len(indices))
         effects = Effects()
         for index in indices:
-            record = batch.in_order[index][0]
-            one = _apply_one(session, profile, arrivals[index], lateness_ms, erased_until_ms)
+            one = _apply_one(session, profile, arrivals[index], how)
             if isinstance(one, Exception):
                 detail = f"{type(one).__name__}: {one}"[:500]
-                applied.poison.append(Refused(record, "poison", "record", detail))
+                applied.poison.append(Refused(batch.in_order[index][0], "poison", "record", detail))
                 continue
             session, profile, effect = one
             effects.add(effect)
@@ -195,12 +207,12 @@ def _apply_user(
 
 
 def _apply_one(
-    session: bytes | None, profile: bytes | None, arrival: Arrival, lateness_ms: int, erased_until_ms: int
+    session: bytes | None, profile: bytes | None, arrival: Arrival, how: dict[str, Any]
 ) -> tuple[bytes, bytes, Effects] | Exception:
     failure: Exception = RuntimeError("never tried")
     for _ in range(MAX_TRIES):
         try:
-            return apply_events(session, profile, [arrival], lateness_ms=lateness_ms, erased_until_ms=erased_until_ms)
+            return apply_events(session, profile, [arrival], **how)
         except Exception as error:
             failure = error
     return failure

@@ -50,6 +50,11 @@ def states_pattern(partition: int, view: str, *, site: str = "*") -> str:
     return f"rs:{{p{partition}}}:{site}:{view}:*"
 
 
+def everything_pattern(partition: int) -> str:
+    """Return the SCAN pattern of all keys of a partition."""
+    return f"rs:{{p{partition}}}:*"
+
+
 def split_state(key: str) -> tuple[str, str, str]:
     """Return site, view and user key of a state's key."""
     _, _, site, view, user_key = key.split(":", 4)
@@ -86,14 +91,9 @@ def item_stats(site: str) -> str:
     return f"rs:{{site-{site}}}:item-stats"
 
 
-def placement_stats(site: str, day: int) -> str:
-    """Return the key of a site's merged placement counts of one UTC day."""
-    return f"rs:{{site-{site}}}:placement-stats:{day}"
-
-
-def segment_counts(site: str) -> str:
-    """Return the key of a site's newest RFM summary."""
-    return f"rs:{{site-{site}}}:segments"
+def write_behind_run(site: str) -> str:
+    """Return the key of the time of the last run that stored a site's profiles in the database."""
+    return f"rs:{{site-{site}}}:write-behind"
 
 
 def erased(partition: int, site: str) -> str:

@@ -35,17 +35,11 @@ class Item(models.Model):
         null=True, blank=True, help_text="In the currency's smallest unit, such as cents."
     )
     sale_price_minor = models.BigIntegerField(null=True, blank=True)
-    cost_minor = models.BigIntegerField(
-        null=True, blank=True, help_text="For margin; never leaves the server."
-    )
+    cost_minor = models.BigIntegerField(null=True, blank=True, help_text="For margin; never leaves the server.")
     currency = models.CharField(max_length=3, blank=True)
-    availability = models.CharField(
-        max_length=16, choices=Availability.choices, default=Availability.IN_STOCK
-    )
+    availability = models.CharField(max_length=16, choices=Availability.choices, default=Availability.IN_STOCK)
     stock = models.IntegerField(null=True, blank=True, help_text="Pieces; empty means not counted.")
-    group_id = models.CharField(
-        max_length=128, blank=True, help_text="Shared by the variants of one product."
-    )
+    group_id = models.CharField(max_length=128, blank=True, help_text="Shared by the variants of one product.")
     tags = models.JSONField(default=list, blank=True)
     attributes = models.JSONField(default=dict, blank=True, help_text="Other attributes, usable in filters.")
     is_active = models.BooleanField(default=True, help_text="Inactive items are never recommended.")
@@ -75,7 +69,9 @@ class SegmentThreshold(models.Model):
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="segment_thresholds")
     name = models.CharField(max_length=40)
     order = models.PositiveSmallIntegerField(default=100, help_text="Lower comes first.")
-    recency_from = models.PositiveSmallIntegerField(default=1, validators=SCORE, help_text="5 is the most recent fifth.")
+    recency_from = models.PositiveSmallIntegerField(
+        default=1, validators=SCORE, help_text="5 is the most recent fifth."
+    )
     recency_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)
     frequency_from = models.PositiveSmallIntegerField(default=1, validators=SCORE, help_text="5 buys most often.")
     frequency_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)

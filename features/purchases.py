@@ -97,11 +97,13 @@ def _add_to_day(profile: ProfileState, *, at_ms: int, orders: int, revenue: int)
     sums[0] += orders
     sums[1] += revenue
     if len(days) > 1:
-        _fold_old(days)
+        fold_old(days)
 
 
-def _fold_old(days: dict[int, list[int]]) -> None:
+def fold_old(days: dict[int, list[int]]) -> None:
     """Move days beyond the exact ones into their week, and drop weeks beyond the longest window."""
+    if not days:
+        return
     newest = max(day if day >= 0 else -day * 7 for day in days)
     for day in [day for day in days if 0 <= day < newest - EXACT_DAYS]:
         old = days.pop(day)

@@ -9,7 +9,7 @@ So a replay or a worker that lost its partition changes nothing, and whoever wan
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import redis
@@ -21,6 +21,7 @@ from tracking.log import BEGINNING, Position
 from tracking.redis_client import UNAVAILABLE
 
 User = tuple[str, str]  # site, user key
+PositionKey = Callable[[int, str], str]  # partition and log name -> Redis key
 
 
 @dataclass(slots=True)
@@ -70,14 +71,44 @@ class OnlineStore:
         StoreUnavailable
             Redis is away.
         """
-        found: dict[int, Position] = {}
-        for partition in partitions:
-            key = keys.position(partition, self.log_name)
-            with borrowed(self.client, key) as pipe:
-                answers = pipe.send([("GET", key)])
-                raise_errors(self.client, answers)
-            found[partition] = _text(answers[0])
-        return found
+        return {partition: self.stored_position(keys.position, partition) for partition in partitions}
+
+    def stored_position(self, name_key: PositionKey, partition: int) -> Position:
+        """Return a position that is stored under the key that ``name_key`` spells; one round trip.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is away.
+        """
+        key = name_key(partition, self.log_name)
+        with borrowed(self.client, key) as pipe:
+            answers = pipe.send([("GET", key)])
+            raise_errors(self.client, answers)
+        return _text(answers[0])
+
+    def advance(self, name_key: PositionKey, partition: int, *, expected: Position, position: Position) -> None:
+        """Set a position if it still is what it was; two round trips.
+
+        Raises
+        ------
+        Fenced
+            Somebody else has moved it.
+        StoreUnavailable
+            Redis is away.
+        """
+        key = name_key(partition, self.log_name)
+        with borrowed(self.client, key) as pipe:
+            answers = pipe.send([("WATCH", key), ("GET", key)])
+            raise_errors(self.client, answers)
+            found = _text(answers[1])
+            if found != expected:
+                pipe.send([("UNWATCH",)])
+                raise Fenced(partition, expected=expected, found=found)
+            answers = pipe.send([("MULTI",), ("SET", key, position), ("EXEC",)])
+            if answers[-1] is None:
+                raise Fenced(partition, expected=expected, found="(changed meanwhile)")
+            raise_errors(self.client, answers)
 
     @contextlib.contextmanager
     def batch(self, partition: int) -> Iterator[Batch]:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from features import batch as micro
 from features import metrics, progress
+from features.apply import Past
 from features.counts import CountCache
 from features.dead_letters import DeadLetterSink
 from features.exceptions import Fenced, StoreUnavailable, UnknownState
-from features.store import Changes, OnlineStore
+from features.store import Changes, OnlineStore, User
 from tracking.log import EventLog, LogUnavailable, Position, Record
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,28 @@ LAG_EVERY_S: Final = 1.0
 COMMIT_EVERY_S: Final = 1.0
 BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
+MAX_ASKED: Final = 50_000
+
 Announce = Callable[[Mapping[str, Sequence[str]]], None]
+
+
+class ProfileSource(Protocol):
+    """What knows profiles that Redis has forgotten; see ``profiles.ProfileArchive``."""
+
+    def start(self) -> None:
+        """Begin to answer."""
+
+    def close(self) -> None:
+        """Stop answering."""
+
+    def may_know(self, site: str) -> bool:
+        """Whether it may know a user of the site that Redis does not; never blocks."""
+
+    def ask(self, users: Iterable[User]) -> None:
+        """Ask for users; never blocks."""
+
+    def answers(self) -> dict[User, bytes | None]:
+        """Return what was found since the last call."""
 
 
 @dataclass(slots=True)
@@ -60,6 +82,8 @@ class StreamWorker:
         Most records of one poll; a partition's share of them is one transaction.
     announce : callable
         Told whose features changed, after each write.
+    profiles : ProfileSource, optional
+        Asked for users whom Redis does not know.
     clock : callable
         Epoch milliseconds now; for freshness only, never for what is counted.
     """
@@ -72,6 +96,7 @@ class StreamWorker:
         lateness_ms: int,
         batch_records: int,
         announce: Announce,
+        profiles: ProfileSource | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.status = Status()
@@ -80,6 +105,8 @@ class StreamWorker:
         self._batch_records = batch_records
         self._announce = announce
         self._clock = clock
+        self._profiles = profiles
+        self._asked: dict[User, int] = {}  # partition of each user that was asked for
         self._dead_letters = DeadLetterSink(events)
         self._caches: dict[int, CountCache] = {}
         self._uncommitted: dict[int, Position] = {}
@@ -89,6 +116,8 @@ class StreamWorker:
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set, then finish the batch in hand and leave the group."""
+        if self._profiles is not None:
+            self._profiles.start()
         try:
             while not stop.is_set():
                 try:
@@ -116,12 +145,14 @@ class StreamWorker:
         if self.status.is_paused:
             self._resume()
         polled = self._reader.poll(timeout_s, self._batch_records)
+        past = self._past()
         applied = 0
-        for partition, records in polled.items():
-            if partition not in self.status.positions or not records:
+        for partition in {**polled, **past}:
+            records = polled.get(partition, [])
+            if partition not in self.status.positions or not (records or partition in past):
                 continue  # taken away while it was being read
             try:
-                self._apply(partition, records)
+                self._apply(partition, records, past.get(partition, {}))
             except Fenced as error:
                 metrics.STREAM_FENCED.inc()
                 self.status.fenced += 1
@@ -145,13 +176,39 @@ class StreamWorker:
             log.warning("stream.close_failed error=%s", error)
         finally:
             self._dead_letters.close()
+            if self._profiles is not None:
+                self._profiles.close()
 
-    def _apply(self, partition: int, records: Sequence[Record]) -> None:
+    def _may_have_past(self, site: str) -> bool:
+        return self._profiles is not None and self._profiles.may_know(site)
+
+    def _past(self) -> dict[int, dict[User, Past]]:
+        """Return the database's answers by partition."""
+        found: dict[int, dict[User, Past]] = {}
+        if self._profiles is not None and self._asked:
+            for user, blob in self._profiles.answers().items():
+                partition = self._asked.pop(user, None)
+                if partition is not None:
+                    found.setdefault(partition, {})[user] = Past(blob)
+        return found
+
+    def _ask(self, partition: int, users: Sequence[User]) -> None:
+        if self._profiles is not None and users and len(self._asked) < MAX_ASKED:
+            self._asked.update((user, partition) for user in users)
+            self._profiles.ask(users)
+
+    def _apply(self, partition: int, records: Sequence[Record], past: Mapping[User, Past]) -> None:
         started = time.perf_counter()
         parsed = micro.parse_batch(partition, records)
+        for user, answer in past.items():
+            parsed.add_past(user, answer)
+        expected = self.status.positions[partition]
+        next_position = records[-1].position if records else expected
         with self._store.batch(partition) as batch:
-            stored = batch.read(expected=self.status.positions[partition], users=list(parsed.by_user))
-            applied = micro.apply_batch(parsed, stored, lateness_ms=self._lateness_ms)
+            stored = batch.read(expected=expected, users=list(parsed.by_user))
+            applied = micro.apply_batch(
+                parsed, stored, lateness_ms=self._lateness_ms, may_have_past=self._may_have_past
+            )
             refused = (*parsed.refused, *applied.poison)
             if refused:
                 self._dead_letters.put(refused)
@@ -160,7 +217,7 @@ class StreamWorker:
                 counts = cache.add(batch, applied.increments)
                 batch.write(
                     Changes(
-                        next_position=parsed.next_position,
+                        next_position=next_position,
                         progress=progress.encode(applied.progress),
                         sessions=applied.sessions,
                         profiles=applied.profiles,
@@ -170,7 +227,8 @@ class StreamWorker:
             except BaseException:
                 cache.clear()  # what it holds may never have been written
                 raise
-        self.status.positions[partition] = self._uncommitted[partition] = parsed.next_position
+        self.status.positions[partition] = self._uncommitted[partition] = next_position
+        self._ask(partition, applied.not_whole)
         self._count(parsed, applied.outcomes, seconds=time.perf_counter() - started)
         changed: dict[str, list[str]] = {}
         for site, user_key in applied.profiles:

@@ -17,6 +17,7 @@ import msgspec
 from features import cart, purchases, recents, states
 from features.apply import KINDS
 from features.definitions import KEEP_BOUGHT, KEEP_SEARCHES, KEEP_SESSION_RECENTS, SESSION_GAP_MS
+from features.merging import joined_sessions
 from features.states import ProfileState
 
 
@@ -117,7 +118,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
         for name, at_ms in recents.newest(seen, keep=KEEP_SESSION_RECENTS)
         if name[0] in KINDS
     ]
-    intervals = _join_intervals([interval for p in profiles for interval in p.sessions])
+    intervals = joined_sessions([interval for p in profiles for interval in p.sessions])
     started_ms = _current_session_start(intervals, now_ms=now_ms)
     newest_ms = max([*(s.newest_ms for s in sessions), *(p.newest_ms for p in profiles)], default=0)
     segment = next((blob.segment for blob in blobs if blob.segment is not None), None)
@@ -197,16 +198,6 @@ def _merged_cart(profiles: Sequence[ProfileState], *, now_ms: int) -> dict[str, 
         for item_id, (at_ms, quantity) in profile.cart.items():
             cart.put(whole, item_id, at_ms=at_ms, quantity=quantity)
     return cart.content(whole, now_ms=now_ms)
-
-
-def _join_intervals(intervals: list[list[int]]) -> list[list[int]]:
-    joined: list[list[int]] = []
-    for start, end, events in sorted(intervals):
-        if joined and start <= joined[-1][1] + SESSION_GAP_MS:
-            joined[-1] = [joined[-1][0], max(joined[-1][1], end), joined[-1][2] + events]
-        else:
-            joined.append([start, end, events])
-    return joined
 
 
 def _current_session_start(intervals: list[list[int]], *, now_ms: int) -> int | None:

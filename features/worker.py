@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from features import connections
+from features.archive import ArchiveFolder, ArchiveWorker
 from features.notify import announce_changed
 from features.stream import StreamWorker
 
@@ -31,25 +33,36 @@ RESTART_S: Final = 1.0
 _running: list[StreamWorker] = []
 
 
-def make_stream_worker() -> StreamWorker:
-    """Return a worker of ``EVENT_LOG_URL`` and ``REDIS_URL``; it connects at its first step."""
+def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
+    """Return a worker of ``EVENT_LOG_URL`` and ``REDIS_URL``; it connects at its first step.
+
+    Without ``with_profiles`` it needs no database, and forgets whom Redis has forgotten.
+    """
+    if with_profiles:  # the models are there only once Django is set up
+        from features.profiles import ProfileArchive
     return StreamWorker(
         connections.event_log(),
         connections.store(),
         lateness_ms=settings.LATENESS_MS,
         batch_records=settings.STREAM_BATCH_RECORDS,
         announce=partial(announce_changed, connections.client()),
+        profiles=ProfileArchive() if with_profiles else None,
     )
 
 
+def make_archive_worker() -> ArchiveWorker:
+    """Return a worker that writes what is in ``EVENT_LOG_URL`` to ``RECSITE_ARCHIVE_URL``."""
+    return ArchiveWorker(connections.event_log(), connections.store(), ArchiveFolder(settings.ARCHIVE_URL))
+
+
 class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
-    """Starts the loop once the pool is up, and drains it when the worker stops."""
+    """Starts the loop and the archive's once the pool is up, and drains both when the worker stops."""
 
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         super().__init__(worker, **kwargs)
 
     def include_if(self, worker: Any) -> bool:
@@ -64,35 +77,39 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
                 f"the queue {QUEUE!r} needs --pool=solo or --pool=threads, not {pool}: "
                 "connections to Kafka and Redis do not survive a fork"
             )
-        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
-        self._thread.start()
+        for name, work in (("stream", self._run_stream), ("archive", self._run_archive)):
+            thread = threading.Thread(target=self._keep_running, args=(name, work), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def stop(self, worker: Any) -> None:
-        """Let the batch in hand be written, leave the group, and return."""
+        """Let the batch in hand be written, leave the groups, and return."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join(STOP_TIMEOUT_S)
-            log.info("stream.stopped is_clean=%s", not self._thread.is_alive())
+        for thread in self._threads:
+            thread.join(STOP_TIMEOUT_S)
+            log.info("%s.stopped is_clean=%s", thread.name, not thread.is_alive())
 
     terminate = stop
 
-    def _run(self) -> None:
+    def _keep_running(self, name: str, work: Callable[[], None]) -> None:
         while not self._stop.is_set():
             try:
-                stream = make_stream_worker()
-            except Exception:  # a Cluster is asked for its map when the client is made
-                log.exception("stream.start_failed retry_s=%s", RESTART_S)
+                work()
+            except Exception:  # a Cluster is asked for its map when its client is made
+                log.exception("%s.ended retry_s=%s", name, RESTART_S)
                 self._stop.wait(RESTART_S)
-                continue
-            _running.append(stream)
-            try:
-                stream.run(self._stop)
-            except Exception:
-                log.exception("stream.ended retry_s=%s", RESTART_S)
-                self._stop.wait(RESTART_S)
-            finally:
-                _running.remove(stream)
-                close_old_connections()
+        close_old_connections()
+
+    def _run_stream(self) -> None:
+        stream = make_stream_worker()
+        _running.append(stream)
+        try:
+            stream.run(self._stop)
+        finally:
+            _running.remove(stream)
+
+    def _run_archive(self) -> None:
+        make_archive_worker().run(self._stop)
 
 
 @inspect_command(name="stream")  # type: ignore[untyped-decorator]  # celery ships no types

@@ -15,3 +15,12 @@ app = Celery("recsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(StreamStep)
+app.conf.beat_schedule = {
+    **app.conf.beat_schedule,
+    # A run that comes too late is of no use: the next one does the same work.
+    "merge-item-stats": {"task": "features.merge_item_stats", "schedule": 5.0, "options": {"expires": 5}},
+    "recompute-segments": {"task": "features.recompute_segments", "schedule": 300.0, "options": {"expires": 240}},
+    "store-profiles": {"task": "features.store_profiles", "schedule": 600.0, "options": {"expires": 540}},
+    "trim-log": {"task": "features.trim_log", "schedule": 60.0, "options": {"expires": 50}},
+    "keep-archive": {"task": "features.keep_archive", "schedule": 3600.0, "options": {"expires": 3000}},
+}

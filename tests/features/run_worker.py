@@ -13,7 +13,7 @@ def main() -> None:
     redis_leases.LEASE_MS = 1_000  # type: ignore[misc]  # so that a killed worker's partitions are soon free
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    make_stream_worker().run(stop)
+    make_stream_worker(with_profiles=False).run(stop)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""Compare the states that serve now with those that a replay makes of the same events."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from features import connections, erasure
+from features.archive import ArchiveFolder
+from features.exceptions import FeatureError
+from features.replay import Replayer, check_empty, differences
+from features.store import OnlineStore
+from tracking.exceptions import TrackingError
+from tracking.models import Site
+from tracking.redis_client import connect
+
+
+class Command(BaseCommand):
+    help = (
+        "Replay into an empty Redis (--replay-url) and print where the features that serve now differ. "
+        "Ends with status 1 when they do. Events of the last seconds may not be in the archive yet."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--replay-url", required=True, help="An empty Redis database, such as redis://host:6379/9")
+        parser.add_argument("--source", choices=("archive", "log"), default="archive")
+        parser.add_argument("--site", help="Only this site.")
+        parser.add_argument("--limit", type=int, default=20, help="Differences to print.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        partitions = connections.partitions()
+        client = connect(options["replay_url"], timeout_s=connections.WORKER_TIMEOUT_S)
+        store = OnlineStore(
+            client, log_name=connections.log_name(), session_ttl_s=86_400, profile_ttl_s=settings.PROFILE_TTL_S
+        )
+        try:
+            check_empty(client, partitions=partitions)
+            replayer = Replayer(
+                store, partitions=partitions, lateness_ms=settings.LATENESS_MS, is_erased=erasure.erased_check()
+            )
+            if options["source"] == "log":
+                replayer.from_log(connections.event_log())
+            else:
+                sites = [options["site"]] if options["site"] else list(Site.objects.values_list("slug", flat=True))
+                replayer.from_archive(ArchiveFolder(settings.ARCHIVE_URL), sites=sites)
+            found = 0
+            for difference in differences(
+                connections.client(),
+                client,
+                partitions=partitions,
+                lateness_ms=settings.LATENESS_MS,
+                site=options["site"] or "*",
+            ):
+                found += 1
+                if found <= options["limit"]:
+                    self.stdout.write(
+                        f"{difference.site} {difference.view} of {difference.user_key}: {difference.what}"
+                    )
+        except (FeatureError, TrackingError, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{replayer.records} records replayed, {found} differences")
+        if found:
+            sys.exit(1)

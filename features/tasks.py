@@ -1,0 +1,183 @@
+"""Periodic work beside the stream: merges, segments, write-behind, archive upkeep. Each task may run twice at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from typing import Final
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from features import connections, keys, profiles, rfm
+from features.archive import ArchiveFolder
+from features.archive_upkeep import compact, drop_old
+from features.exceptions import StoreUnavailable
+from features.item_stats import ItemStatsMerger
+from features.models import RfmSnapshot, SegmentThreshold
+from features.rfm import SegmentRule
+from features.segments import SegmentRun, compute_segments
+from tracking.log import LogUnavailable
+from tracking.models import Site
+from tracking.snapshots import announce
+
+log = logging.getLogger(__name__)
+
+KEEP_EVERY_RUN: Final = timedelta(days=2)
+KEEP_HOURLY: Final = timedelta(days=400)
+MAX_BEHIND: Final = 10_000
+COMPACT_AFTER_S: Final = 600.0
+
+_merger: ItemStatsMerger | None = None
+_merging = threading.Lock()
+
+
+@shared_task(name="features.merge_item_stats")  # type: ignore[untyped-decorator]  # celery ships no types
+def merge_item_stats() -> None:
+    """Add the item counts of all partitions up, for the web processes; every few seconds."""
+    global _merger
+    if not _merging.acquire(blocking=False):
+        return
+    try:
+        if _merger is None:
+            _merger = ItemStatsMerger(
+                connections.client(),
+                partitions=connections.partitions(),
+                log_name=connections.log_name(),
+                lateness_ms=settings.LATENESS_MS,
+            )
+        for site in _merger.merge():
+            announce(f"item-stats:{site}")
+    except StoreUnavailable as error:
+        log.warning("tasks.merge_delayed error=%s", error)
+    finally:
+        _merging.release()
+
+
+@shared_task(name="features.recompute_segments")  # type: ignore[untyped-decorator]
+def recompute_segments() -> None:
+    """Score all buyers of every site and keep what was found; every five minutes."""
+    for site in Site.objects.filter(is_active=True):
+        try:
+            run_segments(site)
+        except StoreUnavailable as error:
+            log.warning("tasks.segments_delayed site=%s error=%s", site.slug, error)
+
+
+@shared_task(name="features.store_profiles")  # type: ignore[untyped-decorator]
+def store_profiles() -> None:
+    """Write changed profiles behind to the database; every ten minutes."""
+    try:
+        counts = profiles.store_changed_profiles()
+    except StoreUnavailable as error:
+        log.warning("tasks.write_behind_delayed error=%s", error)
+        return
+    log.info("tasks.profiles_stored profiles=%s", sum(counts.values()))
+
+
+@shared_task(name="features.trim_log")  # type: ignore[untyped-decorator]
+def trim_log() -> None:
+    """Let the log forget what is both in the features and in the archive; every minute."""
+    log_of_events = connections.event_log()
+    store = connections.store()
+    try:
+        for partition in range(connections.partitions()):
+            applied = store.stored_position(keys.position, partition)
+            archived = store.stored_position(keys.archive_position, partition)
+            # Positions cannot be compared, but what is behind them can be counted: the one with more is the older.
+            behind = {
+                position: len(log_of_events.read_range(partition, start=position, limit=MAX_BEHIND))
+                for position in {applied, archived}
+            }
+            oldest = max(behind, key=lambda position: behind[position])
+            if len(behind) == 1 or behind[oldest] < MAX_BEHIND:
+                log_of_events.trim({partition: oldest})
+    except (StoreUnavailable, LogUnavailable) as error:
+        log.warning("tasks.trim_delayed error=%s", error)
+
+
+@shared_task(name="features.keep_archive")  # type: ignore[untyped-decorator]
+def keep_archive() -> None:
+    """Join small files of the archive, and drop what is older than its retention; every hour."""
+    folder = ArchiveFolder(settings.ARCHIVE_URL)
+    joined = compact(folder, older_than_s=COMPACT_AFTER_S)
+    dropped = drop_old(folder, today=timezone.now().date(), keep_days=settings.ARCHIVE_RETENTION_DAYS)
+    log.info("tasks.archive_kept files_joined=%s files_dropped=%s", joined, dropped)
+
+
+def run_segments(site: Site) -> SegmentRun:
+    """Score the buyers of one site, write their segments, and keep a snapshot for the admin."""
+    run = compute_segments(
+        connections.client(),
+        site.slug,
+        partitions=connections.partitions(),
+        rules=segment_rules(site),
+        ttl_s=settings.PROFILE_TTL_S,
+    )
+    if run.users:
+        RfmSnapshot.objects.create(
+            site=site,
+            users=run.users,
+            is_exact=run.is_exact,
+            seconds=run.seconds,
+            cells=run.cells,
+            sizes=run.sizes,
+            bounds={
+                "last_purchase_ms": run.bounds.last_purchase_ms,
+                "orders": run.bounds.orders,
+                "monetary": run.bounds.monetary,
+            },
+        )
+    thin_snapshots(site)
+    log.info("tasks.segments site=%s users=%s written=%s seconds=%.2f", site.slug, run.users, run.written, run.seconds)
+    return run
+
+
+def segment_rules(site: Site) -> list[SegmentRule]:
+    """Return a site's segments in order; the usual ones are stored when it has none, to be edited in the admin."""
+    rows = SegmentThreshold.objects.filter(site=site).order_by("order", "name")
+    if not rows:
+        SegmentThreshold.objects.bulk_create(
+            [
+                SegmentThreshold(
+                    site=site,
+                    name=rule.name,
+                    order=10 * (number + 1),
+                    recency_from=rule.recency[0],
+                    recency_to=rule.recency[1],
+                    frequency_from=rule.frequency[0],
+                    frequency_to=rule.frequency[1],
+                    monetary_from=rule.monetary[0],
+                    monetary_to=rule.monetary[1],
+                )
+                for number, rule in enumerate(rfm.DEFAULT_RULES)
+            ],
+            ignore_conflicts=True,
+        )
+        return list(rfm.DEFAULT_RULES)
+    return [
+        SegmentRule(
+            name=row.name,
+            recency=(row.recency_from, row.recency_to),
+            frequency=(row.frequency_from, row.frequency_to),
+            monetary=(row.monetary_from, row.monetary_to),
+        )
+        for row in rows
+    ]
+
+
+def thin_snapshots(site: Site) -> None:
+    """Keep every run for two days, one an hour for 400 days."""
+    now = timezone.now()
+    RfmSnapshot.objects.filter(site=site, made_at__lt=now - KEEP_HOURLY).delete()
+    old = RfmSnapshot.objects.filter(site=site, made_at__lt=now - KEEP_EVERY_RUN, made_at__gte=now - 2 * KEEP_EVERY_RUN)
+    kept: set[str] = set()
+    surplus: list[int] = []
+    for pk, made_at in old.order_by("made_at").values_list("pk", "made_at"):
+        hour = f"{made_at:%Y%m%d%H}"
+        if hour in kept:
+            surplus.append(pk)
+        kept.add(hour)
+    RfmSnapshot.objects.filter(pk__in=surplus).delete()
