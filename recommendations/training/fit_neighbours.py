@@ -19,6 +19,7 @@ from recommendations.training.sparse_rows import table_of
 KIND_WEIGHTS: Mapping[Kind, float] = {Kind.VIEW: 1.0, Kind.CART: 2.0, Kind.PURCHASE: 3.0}
 DECAY = 0.7
 LAST_N = 10
+VECTOR_ROWS = 512  # rows of cosines that are alive at a time
 
 
 def fit_tfidf(log: SessionLog, *, k: int = 200, num_threads: int = 1) -> Neighbours:
@@ -72,23 +73,29 @@ def fit_vector_neighbours(
     vectors: FloatArray,
     *,
     k: int = 100,
+    among: int = 50_000,
     decay: float = DECAY,
     last_n: int = LAST_N,
-    chunk: int = 1024,
 ) -> Neighbours:
-    """Take the ``k`` nearest items by cosine of unit vectors; rows of zeros have no neighbours."""
+    """Take the ``k`` nearest items by cosine of unit vectors; rows of zeros have no neighbours.
+
+    Neighbours are sought ``among`` the most popular items, so that time grows with the catalogue and not with its
+    square; the vectors of rarer ones are mostly noise.
+    """
     n_items = len(vectors)
-    k = min(k, n_items - 1)
+    sought = vectors[:among]
+    k = min(k, len(sought) - 1)
     indices, weights = np.zeros((n_items, k), np.int32), np.zeros((n_items, k), np.float32)
-    for start in range(0, n_items, chunk):
-        cosine = vectors[start : start + chunk] @ vectors.T
+    for start in range(0, n_items, VECTOR_ROWS):
+        part = slice(start, start + VECTOR_ROWS)
+        cosine = vectors[part] @ sought.T
         cosine[:, 0] = 0
-        found = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
+        found = np.argpartition(cosine, len(sought) - k, axis=1)[:, -k:]
         values = np.maximum(np.take_along_axis(cosine, found, axis=1), 0)
         order = np.lexsort((found, -values), axis=1)
         found, values = np.take_along_axis(found, order, axis=1), np.take_along_axis(values, order, axis=1)
-        indices[start : start + chunk] = np.where(values > 0, found, 0)
-        weights[start : start + chunk] = values
+        indices[part] = np.where(values > 0, found, 0)
+        weights[part] = values
     return Neighbours(name=name, indices=indices, weights=weights, decay=decay, last_n=last_n)
 
 

@@ -48,10 +48,12 @@ def fit_sources(
 ) -> FittedSources:
     """Fit every source on ``log``, whose vocabulary falls by popularity.
 
-    Memory is bounded by the greatest of: the item-item tables (9 tables of 1.6 kB an item at most), the session
-    index (124 bytes a session, 2 kB an item at most) and the block of a walk.
+    Memory: an item-item table takes ``8 · k`` bytes an item, the session index 124 bytes a session and
+    ``4 · postings`` an item. Both widths shrink as the catalogue grows, so that six tables and the postings together
+    stay below 3 GB, whatever its size up to 800,000 items.
     """
     steps = 7
+    k, postings = (_width(log.n_items, cells=cells, most=most) for cells, most in ((4e7, 200), (2e8, 500)))
     progress(label, 0, steps)
     als = fit_als(
         log,
@@ -62,19 +64,19 @@ def fit_sources(
     )
     vectors = unit_vectors(als.item_factors)
     progress(label, 1, steps)
-    factors = fit_vector_neighbours("factors", vectors)
+    factors = fit_vector_neighbours("factors", vectors, k=min(k, 100))
     progress(label, 2, steps)
-    tfidf = fit_tfidf(log, num_threads=settings.num_threads)
-    following = fit_next(log)
-    neighbours = [tfidf, fit_covisitation(log), following, factors]
+    tfidf = fit_tfidf(log, k=k, num_threads=settings.num_threads)
+    following = fit_next(log, k=min(k, 100))
+    neighbours = [tfidf, fit_covisitation(log, k=k), following, factors]
     progress(label, 3, steps)
-    neighbours.append(fit_walk(log))
+    neighbours.append(fit_walk(log, k=k))
     progress(label, 4, steps)
-    neighbours.append(fit_walk(log, name="around", order_share=0.0, step_weights=(0.5, 1.0)))
+    neighbours.append(fit_walk(log, name="around", k=k, order_share=0.0, step_weights=(0.5, 1.0)))
     progress(label, 5, steps)
     if (log.kinds >= Kind.CART).any():
         neighbours.append(fit_baskets(log))
-    sessions = fit_sessions(log)
+    sessions = fit_sessions(log, postings=postings)
     progress(label, 6, steps)
     popularity = fit_popularity(log)
     tables = RankingTables(
@@ -85,6 +87,11 @@ def fit_sources(
     )
     progress(label, steps, steps)
     return FittedSources(als=als, neighbours=tuple(neighbours), sessions=sessions, popularity=popularity, tables=tables)
+
+
+def _width(n_items: int, *, cells: float, most: int) -> int:
+    """Return the columns of a table that keep it within ``cells``; never fewer than 50."""
+    return int(np.clip(cells // n_items, 50, most))
 
 
 def fit_popularity(log: SessionLog) -> Popularity:

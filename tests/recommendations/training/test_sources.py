@@ -181,3 +181,15 @@ def test_popularity_lists_recent_sellers_and_no_others():
     lists = score_popularity(popularity, Prefixes.of([[1], [2]]), k=4)
 
     assert lists.items.tolist() == [[3, 2, 4, 0]] * 2
+
+
+def test_vector_neighbours_are_the_nearest_of_the_popular_items():
+    vectors = np.array([[0, 0], [1, 0], [0, 1], [0.8, 0.6], [0.6, 0.8]], np.float32)
+
+    everywhere = fit_vector_neighbours("v", vectors, k=2)
+    popular = fit_vector_neighbours("v", vectors, k=2, among=4)
+
+    assert everywhere.indices[4].tolist() == [4, 3]
+    assert popular.indices[4].tolist() == [3, 2]
+    np.testing.assert_allclose(popular.weights[4], [0.96, 0.8])
+    assert not popular.weights[0].any()
