@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations.graphs.builder import HIDDEN, GraphBuilder
-from recommendations.graphs.fold_in import Target, build_fold_in, doublings_needed
+from recommendations.graphs.fold_in import Target, build_fold_in, doublings_needed, whiten
 from recommendations.graphs.neighbours import build_neighbours
 from recommendations.graphs.quantise import block_size, quantise_rows
 from recommendations.graphs.ragged import blocks_of, ragged_rows
@@ -131,11 +131,14 @@ def test_the_solver_is_exact_for_any_confidence(tmp_path: Path, alpha: float, de
         np.testing.assert_allclose(answer[1][0], np.sort(expected[1:])[::-1][:20], rtol=1e-3)
 
 
-def test_more_confidence_needs_more_steps() -> None:
+def test_more_confidence_and_rarer_items_need_more_steps() -> None:
     als = model_worlds.als_factors(n_items=50)
-    light = doublings_needed(replace(als, alpha=1.0, decay=0.7))
-    heavy = doublings_needed(replace(als, alpha=40.0, decay=1.0, last_n=50))
-    assert 3 <= light < heavy <= 20
+    common, rare = whiten(als.item_factors, 100.0), whiten(als.item_factors, 0.001)
+    light = doublings_needed(common, alpha=1.0, decay=0.7, last_n=10)
+    heavy = doublings_needed(common, alpha=40.0, decay=1.0, last_n=50)
+    heaviest = doublings_needed(rare, alpha=40.0, decay=1.0, last_n=50)
+    assert 1 <= light < heavy < heaviest <= 20
+    assert doublings_needed(np.zeros((5, 4), np.float32), alpha=1.0, decay=1.0, last_n=1) == 1
 
 
 @settings(max_examples=60, deadline=None)
