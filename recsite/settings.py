@@ -13,6 +13,7 @@ import dj_database_url
 from django.urls import reverse_lazy
 
 from recsite.env import Env, read_env_file
+from recsite.navigation import UNFOLD  # noqa: F401  (a setting)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -224,6 +225,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 OAUTH2_PROVIDER = {
     "SCOPES": {
         "events": "Send events",
@@ -268,10 +270,3 @@ LOGGING = {
 
 # --- Demo -----------------------------------------------------------------------------------------------------
 DEMO = env.boolean("RECSITE_DEMO", False)  # serves the demo shop at / and allows its printed password
-
-UNFOLD = {
-    "SITE_TITLE": "Recsite",
-    "SITE_HEADER": "Recsite",
-    "SHOW_HISTORY": True,
-    "SHOW_VIEW_ON_SITE": False,
-}

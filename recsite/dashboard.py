@@ -1,0 +1,169 @@
+"""The admin's first page: what the shop does today, what the lists earn, and whether every part is well."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.timesince import timesince
+
+from features import connections
+from features.exceptions import StoreUnavailable
+from features.item_stats import ItemStats, load_item_stats
+from features.lag import read_lag
+from features.models import Item
+from features.placement_stats import read_placement_stats
+from recommendations.models import ModelVersion, Placement
+from tracking.exceptions import LogUnavailable
+from tracking.models import DeadLetter, Site
+from tracking.redis_client import UNAVAILABLE, connect
+
+DAY_S = 86_400
+REDIS_TIMEOUT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number with its name and what it means; ``tone`` is ok, warn or bad."""
+
+    name: str
+    value: str
+    note: str = ""
+    tone: str = "ok"
+    link: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Earned:
+    """What one placement showed and earned over the last seven days."""
+
+    placement: str
+    impressions: int = 0
+    clicks: int = 0
+    orders: int = 0
+    revenue: int = 0
+
+    @property
+    def click_rate(self) -> float:
+        """Clicks by impressions, in per cent."""
+        return 100 * self.clicks / self.impressions if self.impressions else 0.0
+
+    @property
+    def revenue_units(self) -> float:
+        """Revenue in whole units of the site's currency."""
+        return self.revenue / 100
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the figures of one site to the context of the admin's first page."""
+    sites = list(Site.objects.filter(is_active=True))
+    wanted = request.GET.get("site")
+    site = next((one for one in sites if one.slug == wanted), sites[0] if sites else None)
+    context.update({"sites": sites, "site": site})
+    if site is None:
+        return context
+    try:
+        stats = load_item_stats(connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S), site.slug)
+        context["demand"] = demand(stats, site)
+        context["earned"] = earned(site)
+    except StoreUnavailable as error:
+        context["store_error"] = str(error)
+    context["health"] = [*stream_health(), *content_health(site)]
+    return context
+
+
+def demand(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
+    """Return views, carts, purchases and revenue, each over an hour, a day and a week."""
+    rows = []
+    for metric, title in (
+        ("views", "Views"),
+        ("carts", "Into the cart"),
+        ("purchases", "Bought"),
+        ("revenue", "Revenue"),
+    ):
+        sums = {window: int(stats.of(metric, window).sum()) for window in ("1h", "24h", "7d")}
+        if metric == "revenue":
+            values = {window: f"{amount / 100:,.0f}" for window, amount in sums.items()}
+            title = f"{title}, {site.currency}"
+        else:
+            values = {window: f"{amount:,}" for window, amount in sums.items()}
+        rows.append({"title": title, "hour": values["1h"], "day": values["24h"], "week": values["7d"]})
+    return rows
+
+
+def earned(site: Site) -> list[Earned]:
+    """Return what each placement earned in the last seven UTC days, the best first."""
+    client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
+    today = int(time.time()) // DAY_S
+    found: dict[str, Earned] = defaultdict()
+    for name in Placement.objects.filter(site=site, is_active=True).values_list("name", flat=True):
+        found[name] = Earned(placement=name)
+    for day in range(today - 6, today + 1):
+        for row in read_placement_stats(client, site.slug, day=day, partitions=connections.partitions()):
+            total = found.setdefault(row.placement, Earned(placement=row.placement))
+            total.impressions += row.impressions
+            total.clicks += row.clicks
+            total.orders += row.orders
+            total.revenue += row.revenue
+    return sorted(found.values(), key=lambda one: (-one.revenue, -one.clicks, -one.impressions, one.placement))
+
+
+def stream_health() -> list[Figure]:
+    """Return how far the features are behind the log."""
+    try:
+        lags = read_lag()
+    except (LogUnavailable, *UNAVAILABLE) as error:
+        return [Figure(name="Event log", value="away", note=str(error)[:120], tone="bad")]
+    behind = sum(lag.records for lag in lags)
+    return [
+        Figure(
+            name="Features behind the log",
+            value=f"{behind:,} records",
+            note="up to date" if behind == 0 else "the stream workers are catching up",
+            tone="ok" if behind < 100 else "warn",
+        )
+    ]
+
+
+def content_health(site: Site) -> list[Figure]:
+    """Return the state of catalogue, model and dead letters."""
+    items = Item.objects.filter(site=site)
+    total = items.count()
+    shown = items.filter(is_active=True).exclude(availability=Item.Availability.OUT_OF_STOCK).exclude(stock=0).count()
+    live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
+    letters = DeadLetter.objects.filter(site=site, status=DeadLetter.Status.NEW).count()
+    return [
+        Figure(
+            name="Items that can be shown",
+            value=f"{shown:,} of {total:,}",
+            note="the others are sold out or inactive" if shown < total else "everything is in stock",
+            tone="ok" if shown else "bad",
+            link=_list("features_item"),
+        ),
+        Figure(
+            name="Live model",
+            value=f"{timesince(live.created_at).split(',')[0]} old" if live else "none",
+            note=live.version if live else "lists are popular items until `manage.py train` has run",
+            tone="ok" if live else "warn",
+            link=_list("recommendations_modelversion"),
+        ),
+        Figure(
+            name="Dead letters",
+            value=f"{letters:,}",
+            note="records put aside, waiting for you" if letters else "none waits",
+            tone="warn" if letters else "ok",
+            link=_list("tracking_deadletter"),
+        ),
+    ]
+
+
+def _list(model: str) -> str:
+    try:
+        return reverse(f"admin:{model}_changelist")
+    except NoReverseMatch:
+        return ""
