@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from features import activity, attribution, cart, merging, purchases, recents, states, windows
 from features.attribution import PlacementEffect
@@ -64,8 +64,7 @@ class Past:
     blob: bytes | None
 
 
-@dataclass(slots=True, frozen=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A record of the log and the event time before which its events are too late."""
 
     record: EventRecord
@@ -129,6 +128,7 @@ def _apply_record(
     until_s = profile.seen_import_until_s if is_import else profile.seen_until_s
     oldest_ms = max(arrival.oldest_ms, erased_until_ms + 1)
     lateness_s = lateness_ms // 1_000 + 1
+    context = _Context(session, profile, effects, record.site, lateness_ms)
     # Custom events move no feature, but they are counted as any other, so that the ledger balances.
     for event in (*record.events, *record.custom):
         at_ms = event.occurred_at_ms
@@ -157,7 +157,7 @@ def _apply_record(
         effects.applied += 1
         handle = _HANDLERS.get(type(event))
         if handle is not None:
-            handle(_Context(session, profile, effects, record.site, lateness_ms), event)
+            handle(context, event)
     if is_import:
         profile.seen_import_until_s = until_s
     else:

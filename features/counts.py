@@ -54,8 +54,7 @@ class CountCache:
                     counts = held[name] = list(added)
                     self._fields += 1
                 else:
-                    for index, amount in enumerate(added):
-                        counts[index] += amount
+                    held[name] = counts = [old + new for old, new in zip(counts, added, strict=True)]
                 values[name] = _ENCODE(counts)
             changes.append(CountChange(key, values, ttl_s))
         self._shrink(keep=len(increments))

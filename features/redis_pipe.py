@@ -1,7 +1,7 @@
 """Many commands on one connection in one round trip, and the answers as they came.
 
-redis-py's pipelines spend more time on each command than Redis does. The store sends a thousand commands a batch, so it
-packs them itself; and it keeps the connection between WATCH and EXEC, which a pool would not promise.
+redis-py's pipelines spend more time on each command than Redis does, so commands are packed by hiredis here; and a
+connection is kept between WATCH and EXEC, which a pool would not promise.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import redis
+from hiredis import pack_command
 from redis.exceptions import AskError, ClusterDownError, MovedError
 
 from features.exceptions import StoreUnavailable
@@ -27,7 +28,7 @@ class Pipe:
 
     def send(self, commands: Sequence[Command]) -> list[Any]:
         """Send all commands at once and return their answers; an error answer is returned, not raised."""
-        self._connection.send_packed_command(self._connection.pack_commands(commands))
+        self._connection.send_packed_command([b"".join(map(pack_command, commands))])
         answers: list[Any] = []
         for _ in commands:
             try:

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from features import connections, keys
 from features.exceptions import StoreUnavailable
+from features.fast_redis import SharedConnection
 from features.metrics import FEATURE_READ_FAILURES, FEATURE_READ_SECONDS
 from features.user_features import StateBlobs, UserFeatures, merge
 from tracking.events import UserKey
@@ -55,7 +56,9 @@ class OnlineReader:
         self._partitions = partitions or connections.partitions()
         self._timeout_s = timeout_s if timeout_s is not None else settings.REDIS_TIMEOUT_MS / 1_000
         self._clock = clock
-        self._client: redis.asyncio.Redis | None = None
+        self._is_cluster = is_cluster(self._url)
+        self._shared: SharedConnection | None = None
+        self._cluster: redis.asyncio.Redis | None = None
         self._failures = 0
         self._closed_until = 0.0
         self._aliases: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
@@ -93,9 +96,12 @@ class OnlineReader:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        if self._shared is not None:
+            await self._shared.close()
+            self._shared = None
+        if self._cluster is not None:
+            await self._cluster.aclose()
+            self._cluster = None
 
     def _user_keys(
         self, site: str, user_id: str | None, anonymous_id: str | None, extra: Sequence[str]
@@ -120,36 +126,45 @@ class OnlineReader:
         if time.monotonic() < self._closed_until:
             FEATURE_READ_FAILURES.labels(reason="breaker").inc()
             raise StoreUnavailable("Redis failed a moment ago; it is not asked again yet")
-        by_partition: list[tuple[str, str, str]] = []
-        for user_key in user_keys:
-            partition = keys.partition_of(site, user_key, self._partitions)
-            by_partition.append(
-                (
-                    keys.session(partition, site, user_key),
-                    keys.profile(partition, site, user_key),
-                    keys.segment(partition, site, user_key),
-                )
-            )
+        groups = [self._keys_of(site, user_key) for user_key in user_keys]
         try:
-            async with asyncio.timeout(self._timeout_s):
-                answers = await self._mget(by_partition)
-        except (*UNAVAILABLE, TimeoutError, redis.ResponseError) as error:
-            self._failures += 1
-            if self._failures >= OPEN_AFTER_FAILURES:
-                self._closed_until = time.monotonic() + OPEN_S
-            FEATURE_READ_FAILURES.labels(reason=type(error).__name__).inc()
-            raise StoreUnavailable(f"Redis did not answer within {self._timeout_s} s: {error}") from error
+            answers = await (self._mget_cluster(groups) if self._is_cluster else self._mget(groups))
+        except StoreUnavailable:
+            self._note_failure()
+            raise
         self._failures = 0
         return [StateBlobs(*answers[index : index + 3]) for index in range(0, len(answers), 3)]
 
+    def _keys_of(self, site: str, user_key: UserKey) -> tuple[str, str, str]:
+        partition = keys.partition_of(site, user_key, self._partitions)
+        return (
+            keys.session(partition, site, user_key),
+            keys.profile(partition, site, user_key),
+            keys.segment(partition, site, user_key),
+        )
+
+    def _note_failure(self) -> None:
+        FEATURE_READ_FAILURES.labels(reason="unavailable").inc()
+        self._failures += 1
+        if self._failures >= OPEN_AFTER_FAILURES:
+            self._closed_until = time.monotonic() + OPEN_S
+            if self._shared is not None:
+                self._shared.reset()
+
     async def _mget(self, groups: Sequence[tuple[str, ...]]) -> list[bytes | None]:
-        client = self._client
-        if client is None:
-            client = self._client = connect_async(self._url, timeout_s=self._timeout_s)
-        if not is_cluster(self._url):
-            found: Any = await client.mget([key for group in groups for key in group])
-            return list(found)
-        pipeline: Any = client.pipeline(transaction=False)  # a Cluster's pipeline asks its nodes side by side
-        for group in groups:
-            pipeline.mget(group)
-        return [blob for answer in await pipeline.execute() for blob in answer]
+        if self._shared is None:
+            self._shared = SharedConnection(self._url, timeout_s=self._timeout_s)
+        found: list[bytes | None] = await self._shared.execute("MGET", *(key for group in groups for key in group))
+        return found
+
+    async def _mget_cluster(self, groups: Sequence[tuple[str, ...]]) -> list[bytes | None]:
+        if self._cluster is None:
+            self._cluster = connect_async(self._url, timeout_s=self._timeout_s)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                pipeline: Any = self._cluster.pipeline(transaction=False)  # asks the nodes side by side
+                for group in groups:
+                    pipeline.mget(group)
+                return [blob for answer in await pipeline.execute() for blob in answer]
+        except (*UNAVAILABLE, TimeoutError, redis.RedisError) as error:
+            raise StoreUnavailable(f"the Redis Cluster did not answer within {self._timeout_s} s: {error}") from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import redis
 
@@ -21,6 +22,9 @@ from tracking.log import BEGINNING, Position
 from tracking.redis_client import UNAVAILABLE
 
 User = tuple[str, str]  # site, user key
+SET_ALL: Final = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'PX', ARGV[1]) end"
+"""MSET with a TTL, which Redis lacks: one answer to read instead of a thousand."""
+
 PositionKey = Callable[[int, str], str]  # partition and log name -> Redis key
 
 
@@ -128,14 +132,14 @@ class OnlineStore:
         """Return the commands of the transaction, between MULTI and EXEC."""
         session_ttl, profile_ttl = self._session_ttl_ms, self._profile_ttl_ms
         tag = keys.prefix(partition)
-        commands: list[Command] = [
-            ("SET", f"{tag}{site}:session:{user_key}", blob, "PX", session_ttl)
-            for (site, user_key), blob in changes.sessions.items()
-        ]
-        commands += [
-            ("SET", f"{tag}{site}:profile:{user_key}", blob, "PX", profile_ttl)
-            for (site, user_key), blob in changes.profiles.items()
-        ]
+        commands: list[Command] = []
+        for view, states, ttl in (
+            (keys.SESSION, changes.sessions, session_ttl),
+            (keys.PROFILE, changes.profiles, profile_ttl),
+        ):
+            names = [f"{tag}{site}:{view}:{user_key}" for site, user_key in states]
+            if names:
+                commands.append(("EVAL", SET_ALL, len(names), *names, ttl, *states.values()))
         for change in changes.counts:
             commands.append(("HSET", change.key, *(part for pair in change.values.items() for part in pair)))
             commands.append(("EXPIRE", change.key, change.ttl_s))

@@ -31,6 +31,7 @@ LAG_EVERY_S: Final = 1.0
 COMMIT_EVERY_S: Final = 1.0
 BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
+CATCH_UP: Final = 4
 MAX_ASKED: Final = 50_000
 
 Announce = Callable[[Mapping[str, Sequence[str]]], None]
@@ -111,6 +112,7 @@ class StreamWorker:
         self._caches: dict[int, CountCache] = {}
         self._uncommitted: dict[int, Position] = {}
         self._failures = 0
+        self._is_behind = False
         self._next_lag_at = self._next_commit_at = 0.0
         self._reader = events.reader(GROUP, on_assigned=self._on_assigned, on_revoked=self._on_revoked)
 
@@ -144,7 +146,10 @@ class StreamWorker:
         """
         if self.status.is_paused:
             self._resume()
-        polled = self._reader.poll(timeout_s, self._batch_records)
+        # A worker that is behind takes larger batches: fixed costs are shared, and nobody waits for this one anyway.
+        most = self._batch_records * (CATCH_UP if self._is_behind else 1)
+        polled = self._reader.poll(timeout_s, most)
+        self._is_behind = sum(map(len, polled.values())) >= most
         past = self._past()
         applied = 0
         for partition in {**polled, **past}:

@@ -61,10 +61,9 @@ def pane_increments(effects: Iterable[ItemEffect], *, now_ms: int) -> dict[Pane,
             items = panes.setdefault(Pane(width_s, index), {})
             sums = items.get(item_id)
             if sums is None:
-                items[item_id] = counts.copy()
+                items[item_id] = counts  # shared between widths; nobody changes it any more
             else:
-                for metric in range(4):
-                    sums[metric] += counts[metric]
+                items[item_id] = [old + new for old, new in zip(sums, counts, strict=True)]
     return panes
 
 
