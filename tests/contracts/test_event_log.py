@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 
@@ -71,6 +73,23 @@ class Worker:
         for partition, records in self.reader.poll(0.05, max_records).items():
             self.seen.extend(records)
             self.stored[partition] = records[-1].position
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Work in a thread of its own, as each worker does."""
+        stop = threading.Event()
+
+        def work() -> None:
+            while not stop.is_set():
+                self.work()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
     def work_until(self, is_done: Callable[[], bool]) -> None:
         give_up_at = time.monotonic() + PATIENCE_S
@@ -177,19 +196,11 @@ async def test_a_second_reader_gets_its_share_and_nothing_is_read_by_both(event_
     first = start_worker(event_log, "group", stored)
     first.work_until(lambda: len(first.reader.assignment()) == 4)
     second = start_worker(event_log, "group", stored)
+    with second.at_work():
+        first.work_until(lambda: len(first.reader.assignment()) == len(second.reader.assignment()) == 2)
+        await append_all(event_log, numbered(200))
+        first.work_until(lambda: len(first.seen) + len(second.seen) >= 200)
 
-    def are_even() -> bool:
-        second.work()
-        return len(first.reader.assignment()) == len(second.reader.assignment()) == 2
-
-    first.work_until(are_even)
-    await append_all(event_log, numbered(200))
-
-    def is_all_read() -> bool:
-        second.work()
-        return len(first.seen) + len(second.seen) >= 200
-
-    first.work_until(is_all_read)
     assert first.revoked == second.reader.assignment()
     assert first.reader.assignment() | second.reader.assignment() == {0, 1, 2, 3}
     assert len(first.seen) + len(second.seen) == 200
@@ -199,12 +210,8 @@ async def test_a_second_reader_gets_its_share_and_nothing_is_read_by_both(event_
 async def test_a_closed_reader_hands_its_partitions_on(event_log, start_worker):
     stored: dict[int, Position] = {}
     first, second = start_worker(event_log, "group", stored), start_worker(event_log, "group", stored)
-
-    def are_even() -> bool:
-        second.work()
-        return len(first.reader.assignment()) == len(second.reader.assignment()) == 2
-
-    first.work_until(are_even)
+    with first.at_work():
+        second.work_until(lambda: len(first.reader.assignment()) == len(second.reader.assignment()) == 2)
     handed_on = first.reader.assignment()
     first.reader.close()
 
@@ -327,6 +334,16 @@ async def test_ranges_are_read_in_chunks_without_a_group(event_log):
     assert [r.value for r in event_log.read_range(partition, limit=3)] == [b"0", b"1", b"2"]
     assert len(list(event_log.read_all(partition, chunk=10))) == 25
     assert event_log.read_range((partition + 1) % 4) == []
+
+
+async def test_what_is_behind_a_position_is_counted_without_a_reader(event_log):
+    await append_all(event_log, [(b"one user", str(index).encode()) for index in range(25)])
+    partition = partition_for(b"one user", 4)
+    tenth = event_log.read_range(partition, limit=10)[-1].position
+
+    assert event_log.behind({partition: tenth, (partition + 1) % 4: ""}) == {partition: 15, (partition + 1) % 4: 0}
+    assert event_log.behind({partition: ""}) == {partition: 25}
+    assert event_log.behind(event_log.end_positions()) == dict.fromkeys(range(4), 0)
 
 
 async def test_a_sibling_topic_is_apart(event_log):

@@ -196,6 +196,10 @@ class EventLog(ABC):
         """Return, for each partition, the position after its newest record."""
 
     @abstractmethod
+    def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
+        """Return, for each partition of ``positions``, how many records come after its position."""
+
+    @abstractmethod
     def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:
         """Forget records that are applied and older than what the log keeps; return how many.
 

@@ -184,6 +184,15 @@ class KafkaLog(EventLog):
             ends = consumer.end_offsets(slots, timeout_ms=int(timeout_s * 1000))
             return {slot.partition: str(offset) for slot, offset in ends.items()}
 
+    def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
+        """Return the distance of each position to the end; one or two requests."""
+        timeout_ms = int(timeout_s * 1000)
+        with unavailable("ask for the lag"), self._consumer(timeout_s) as consumer:
+            slots = [kafka.TopicPartition(self.topic, partition) for partition in positions]
+            firsts = consumer.beginning_offsets(slots, timeout_ms=timeout_ms)
+            ends = consumer.end_offsets(slots, timeout_ms=timeout_ms)
+        return {slot.partition: ends[slot] - max(firsts[slot], int(positions[slot.partition] or "0")) for slot in slots}
+
     def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:
         """Do nothing: the topic's own ``retention.ms`` and ``retention.bytes`` say what is kept."""
         return 0

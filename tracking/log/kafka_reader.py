@@ -4,6 +4,10 @@ kafka-python runs its network loop, and with it the re-balance listener, in a th
 here only takes notes and pauses what is new; the callbacks run inside ``poll``, so the caller never loses a
 partition in the middle of a batch. The store's guarded offset covers the moment in which two members believe
 they own one partition.
+
+A join of the group that ends between two polls is thrown away and begun again by kafka-python 3.0.12, which
+makes all others join again too: with short polls on a busy machine, a group re-balanced once a second for ever.
+So ``poll`` waits for a join that has begun.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ MAX_POLL_RECORDS: Final = 2_000
 SESSION_TIMEOUT_MS: Final = 6_000
 """The least a broker allows by default: so soon a killed worker's partitions go to the others."""
 CONNECT_TIMEOUT_MS: Final = 2_000
+JOIN_TIMEOUT_MS: Final = 8_000
+"""A little longer than the session of a member that died, for which the others wait."""
 LAG_TIMEOUT_MS: Final = 1_000
 CLOSE_TIMEOUT_MS: Final = 2_000
 
@@ -42,7 +48,8 @@ class KafkaReader(LogReader):
         self._consumer: Any = None
         self._next: dict[int, int] = {}  # partition → next offset to read; only what the caller knows of
         self._lock = threading.Lock()
-        self._given: set[int] = set()  # given by the group, and not asked a position for yet
+        self._given: dict[int, int] = {}  # given by the group, not asked a position for yet → number of the gift
+        self._n_gifts = 0
         self._taken: set[int] = set()  # taken by the group, and the caller not told yet
         self._is_paused = False
         self._is_closed = False
@@ -55,7 +62,10 @@ class KafkaReader(LogReader):
             self._consumer = self._join()
         self._tell_caller()
         with unavailable("poll"):
+            self._finish_joining()
             polled = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            if not polled:
+                self._finish_joining()
         self._tell_caller()
         found: dict[int, list[Record]] = {}
         for slot, messages in polled.items():
@@ -152,20 +162,27 @@ class KafkaReader(LogReader):
             consumer.subscribe([self._address.topic], listener=_Listener(self))
         return consumer
 
+    def _finish_joining(self) -> None:
+        coordinator = self._consumer._coordinator
+        if coordinator.need_rejoin():
+            coordinator.poll(timeout_ms=JOIN_TIMEOUT_MS)
+
     # Called from kafka-python's thread.
 
     def note_given(self, slots: set[Any]) -> None:
         """Take a note of new partitions, and hold them until the caller has named their positions."""
         self._consumer.pause(*slots)
         with self._lock:
-            self._given |= {slot.partition for slot in slots}
+            self._n_gifts += 1
+            self._given |= {slot.partition: self._n_gifts for slot in slots}
 
     def note_taken(self, slots: set[Any]) -> None:
         """Take a note of partitions that others read from now on."""
         with self._lock:
             partitions = {slot.partition for slot in slots}
             self._taken |= partitions
-            self._given -= partitions
+            for partition in partitions:
+                self._given.pop(partition, None)
 
     # Called from the caller's thread.
 
@@ -173,18 +190,21 @@ class KafkaReader(LogReader):
         """Tell the caller what was taken and given since the last time."""
         with self._lock:
             taken, self._taken = self._taken & self._next.keys(), set()
-            given = frozenset(self._given)
+            gifts = dict(self._given)
         if taken:
             for partition in taken:
                 del self._next[partition]
             log.info("log.partitions_revoked topic=%s partitions=%s", self._address.topic, sorted(taken))
             self._on_revoked(frozenset(taken))
-        if given:
+        if given := frozenset(gifts):
             # When the caller cannot say (its store is away) the note stays, and it is asked again.
             positions = only_known(self._on_assigned(given), given)
             self._start_at(positions)
             with self._lock:
-                self._given -= given
+                # What was taken and given again meanwhile is paused again, and is asked for again.
+                self._given = {
+                    partition: gift for partition, gift in self._given.items() if gifts.get(partition) != gift
+                }
             log.info("log.partitions_assigned topic=%s partitions=%s", self._address.topic, sorted(given))
 
     def _start_at(self, positions: Mapping[int, Position]) -> None:

@@ -90,6 +90,13 @@ class MemoryLog(EventLog):
         """Return, for each partition, the position after its newest record."""
         return {index: str(len(records)) for index, records in enumerate(self._state.partitions)}
 
+    def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
+        """Return how many records come after each position."""
+        return {
+            partition: len(self._state.partitions[partition]) - int(position or "0")
+            for partition, position in positions.items()
+        }
+
     def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:
         """Forget everything that is applied."""
         trimmed = 0

@@ -20,6 +20,7 @@ from tracking.log.redis_streams import (
     sequence,
     to_record,
     unavailable,
+    unread,
 )
 
 log = logging.getLogger(__name__)
@@ -93,14 +94,11 @@ class RedisStreamsReader(LogReader):
         client = self._client
         if client is None:
             return {}
-        found = {}
         with unavailable():
-            for partition, position in self._last_read.items():
-                length = int(client.xlen(self._address.stream(partition)))
-                newest = sequence(last_position(client, self._address, partition))
-                # The numbers jump when a server lost its data; what is there bounds what is unread.
-                found[partition] = max(0, min(length, newest - sequence(position)))
-        return found
+            return {
+                partition: unread(client, self._address, partition, position)
+                for partition, position in self._last_read.items()
+            }
 
     def close(self) -> None:
         """Leave the group; its other members take over at once."""

@@ -145,6 +145,14 @@ class RedisStreamsLog(EventLog):
                 for partition in range(agree_on_partitions(client, self.address))
             }
 
+    def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
+        """Return how many records come after each position; two short commands a partition."""
+        with self._client(timeout_s) as client:
+            return {
+                partition: unread(client, self.address, partition, position)
+                for partition, position in positions.items()
+            }
+
     def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:
         """Forget what was applied longer ago than the newest ``keep_records`` of it."""
         trimmed = 0
@@ -189,6 +197,13 @@ def last_position(client: redis.Redis, address: RedisAddress, partition: int) ->
     """Return the id of the newest record, or the beginning when there is none."""
     newest: Any = client.xrevrange(address.stream(partition), count=1)
     return newest[0][0].decode() if newest else BEGINNING
+
+
+def unread(client: redis.Redis, address: RedisAddress, partition: int, position: Position) -> int:
+    """Return how many records of a partition come after ``position``."""
+    newest = sequence(last_position(client, address, partition))
+    # The numbers jump when a server lost its data; what is there bounds what is unread.
+    return max(0, min(int(client.xlen(address.stream(partition))), newest - sequence(position)))
 
 
 def to_record(partition: int, entry: tuple[bytes, Mapping[bytes, bytes]]) -> Record:

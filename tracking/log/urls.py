@@ -24,7 +24,7 @@ def open_log(url: str, *, partitions: int = DEFAULT_PARTITIONS) -> EventLog:
     ``partitions`` counts when the topic is made and the URL does not say how many; it never changes a topic.
     ``kafka://host:port[,host:port]/topic?partitions=8``, ``redis://host:port/db?stream=name&partitions=4``,
     ``unix:///path?db=0&stream=name``, or ``memory://name?partitions=4`` (the twin for tests). The other options
-    are in ``docs/settings.md``.
+    are in ``docs/event-log.md``.
 
     Raises
     ------
