@@ -1,0 +1,25 @@
+"""The collect endpoint alone, for tests and benchmarks that run it in a process of its own: ``uvicorn`` imports it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
+
+import django
+
+django.setup()
+
+from recsite.lifespan import Lifespan  # noqa: E402
+from tracking import collect  # noqa: E402
+
+_lifespan = Lifespan([(collect.startup, collect.shutdown)])
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Route one connection."""
+    if scope["type"] == "lifespan":
+        await _lifespan(scope, receive, send)
+    else:
+        await collect.collect_application(scope, receive, send)

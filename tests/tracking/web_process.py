@@ -1,0 +1,132 @@
+"""The collect endpoint under uvicorn in a process of its own, to be killed; and a plain client that sends to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+from tests.services.process import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+SETUP = """
+from tracking.sites import ensure_default_site
+from tracking.models import Site
+site, key = ensure_default_site()
+Site.objects.update(events_per_minute=0, address_requests_per_minute=0)
+print("key=" + key)
+"""
+HEAD = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+
+
+class Web:
+    """One web process on a data folder that outlives it."""
+
+    def __init__(self, data: Path, *, redis_url: str, log_url: str, **environment: str) -> None:
+        self.port = free_port()
+        self.data = data
+        self.out = data / "web.out"
+        self._environment = {
+            **os.environ,
+            "RECSITE_SECRET_KEY": "only-for-tests-" + "x" * 50,
+            "RECSITE_DATA_DIR": str(data),
+            "REDIS_URL": redis_url,
+            "EVENT_LOG_URL": log_url,
+            "OMP_NUM_THREADS": "1",
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self.key = ""
+
+    def prepare(self) -> Self:
+        """Make the database and a site; return self."""
+        self._manage("migrate", "-v0")
+        said = self._manage("shell", "-v0", "-c", SETUP)
+        self.key = said.partition("key=")[2].split()[0]
+        return self
+
+    def start(self) -> Self:
+        """Start and wait until it answers."""
+        command = [
+            sys.executable, "-m", "uvicorn", "tests.tracking.collect_app:application", "--port", str(self.port),
+            "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "10",
+        ]  # fmt: skip
+        with self.out.open("ab") as out:
+            self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=out, stderr=out)
+        give_up_at = time.monotonic() + 30
+        while time.monotonic() < give_up_at:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v1/events", timeout=1)
+            except urllib.error.HTTPError:
+                return self  # 405: it answers
+            except OSError:
+                if self._process.poll() is not None:
+                    break
+            time.sleep(0.05)
+        raise RuntimeError(f"the web process did not answer:\n{self.out.read_text()[-3000:]}")
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """Kill it at once (SIGKILL)."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def stop(self) -> None:
+        """Stop it in good order (SIGTERM)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(30)
+            self._process = None
+
+    def _manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT, env=self._environment, check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+        return done.stdout.decode()
+
+
+async def send_forever(port: int, bodies: asyncio.Queue[tuple[list[str], bytes]], accepted: set[str]) -> None:
+    """Send bodies one after the other over one connection, anew when it breaks; note the ids answered with 202.
+
+    A body whose connection broke is not sent again: whether it was kept is unknown, and nothing was promised.
+    """
+    connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    while not bodies.empty():
+        if connection is None:
+            try:
+                connection = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+        reader, writer = connection
+        ids, body = bodies.get_nowait() if not bodies.empty() else ([], b"")
+        try:
+            async with asyncio.timeout(10):
+                writer.write(HEAD % len(body) + body)
+                answer = await reader.readuntil(b"\r\n\r\n")
+                length = int(answer.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+                content = await reader.readexactly(length)
+        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+            writer.close()
+            connection = None
+            continue
+        if answer.startswith(b"HTTP/1.1 202"):
+            assert json.loads(content)["accepted"] == len(ids)
+            accepted.update(ids)
+    if connection is not None:
+        connection[1].close()
