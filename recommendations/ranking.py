@@ -41,6 +41,8 @@ COLUMNS: tuple[str, ...] = (
 )
 """The columns of the matrix, in order; a graph remembers the list it was trained with."""
 
+_ROW = {name: row for row, name in enumerate(COLUMNS)}
+
 NOT_LISTED_RANK = 999.0
 NOT_SEEN_AGE = 99.0
 SMALLEST = np.float32(1e-9)
@@ -100,27 +102,24 @@ def ranking_input(sources: Mapping[str, RankedLists], prefixes: Prefixes, tables
     pairs = np.unique(np.concatenate(keys))
     queries, items = pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32)
 
-    columns: dict[str, FloatArray] = {}
-    source_count = np.zeros(len(pairs), np.float32)
+    by_column = np.zeros((len(COLUMNS), len(pairs)), np.float32)  # a column is contiguous while it is written
     for name, found in listed.items():
         where = np.minimum(np.searchsorted(pairs, found.keys), len(pairs) - 1)
         hit = pairs[where] == found.keys
         where = where[hit]
-        source_count[where] += 1
+        by_column[_ROW["source_count"], where] += 1
+        by_column[_ROW[f"{name}_rank"]] = NOT_LISTED_RANK
         for column, values in found.columns.items():
-            filled = np.full(len(pairs), NOT_LISTED_RANK if column == "rank" else 0.0, np.float32)
-            filled[where] = values[hit]
-            columns[f"{name}_{column}"] = filled
-    columns["source_count"] = source_count
-    columns |= _session_columns(prefixes, pairs, queries)
-    columns |= _pair_columns(prefixes, pairs, queries, items, tables)
+            by_column[_ROW[f"{name}_{column}"], where] = values[hit]
     newest = prefixes.items[prefixes.offsets[1:] - 1]
+    columns = _session_columns(prefixes, pairs, queries)
+    columns |= _pair_columns(prefixes, pairs, queries, items, tables)
     columns |= {name: tables.item_columns[items, i] for i, name in enumerate(ITEM_COLUMNS)}
-    columns["newest_log_count"] = tables.item_columns[newest, 0][queries]
-    columns["newest_reload_rate"] = tables.item_columns[newest, 3][queries]
-    features = np.empty((len(pairs), len(COLUMNS)), np.float32)
-    for i, name in enumerate(COLUMNS):
-        features[:, i] = columns[name]
+    columns["newest_log_count"] = tables.item_columns[newest, ITEM_COLUMNS.index("log_count")][queries]
+    columns["newest_reload_rate"] = tables.item_columns[newest, ITEM_COLUMNS.index("reload_rate")][queries]
+    for name, values in columns.items():
+        by_column[_ROW[name]] = values
+    features = np.ascontiguousarray(by_column.T)
     return RankingInput(n_queries=len(prefixes), queries=queries, items=items, features=features)
 
 
