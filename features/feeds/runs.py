@@ -38,7 +38,9 @@ def load_file(
 
 def load_address(feed: Feed) -> FeedRun:
     """Fetch a feed's address and load it; never raises for what the address answers."""
-    run = FeedRun.objects.create(site=feed.site, feed=feed, source=(urlsplit(feed.url).hostname or feed.name)[:300])
+    run = FeedRun.objects.create(
+        site=feed.site, feed=feed if feed.pk else None, source=(urlsplit(feed.url).hostname or feed.name)[:300]
+    )
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as handle:
         try:
             download(feed.url, handle)  # type: ignore[arg-type]  # it is a binary file in all but its name

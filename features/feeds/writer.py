@@ -19,17 +19,23 @@ MOST_DEACTIVATED: Final = 0.5
 """A complete feed that would deactivate more than this share of the catalogue is more likely cut short."""
 
 
-def upsert_items(site: Site, rows: Iterable[Mapping[str, Any]]) -> FeedReport:
+def upsert_items(site: Site, rows: Iterable[Mapping[str, Any]], *, only_new: bool = False) -> FeedReport:
     """Create or change items from rows that name at least ``item_id``; rows are numbered from 1 in the report.
 
     Partial: a row changes only the fields it names. Bad rows are named in the report, the others are written.
-    Written in batches of ``BATCH``, each in a transaction of its own and announced once.
+    Written in batches of ``BATCH``, each in a transaction of its own and announced once. With ``only_new``, items that
+    are there already stay as they are.
     """
-    return load_rows(site, (RawRow(number, dict(row)) for number, row in enumerate(rows, 1)))
+    return load_rows(site, (RawRow(number, dict(row)) for number, row in enumerate(rows, 1)), only_new=only_new)
 
 
 def load_rows(
-    site: Site, rows: Iterable[RawRow], *, report: FeedReport | None = None, complete: bool = False
+    site: Site,
+    rows: Iterable[RawRow],
+    *,
+    report: FeedReport | None = None,
+    complete: bool = False,
+    only_new: bool = False,
 ) -> FeedReport:
     """Create or change items from what a reader yields.
 
@@ -43,6 +49,8 @@ def load_rows(
     complete : bool
         The feed is the whole catalogue: active items that it does not name are deactivated at the end, unless that
         were more than ``MOST_DEACTIVATED`` of them, or a row was refused.
+    only_new : bool
+        Items that are there already stay as they are.
     """
     report = FeedReport() if report is None else report
     ignored: set[str] = set()
@@ -61,7 +69,7 @@ def load_rows(
                 changes[change["item_id"]] = (line, {**earlier, **change})
             if complete:
                 seen.update(changes)
-            _write(site, changes, report)
+            _write(site, changes, report, only_new=only_new)
     finally:
         report.ignored_fields = sorted(ignored)
     if complete:
@@ -86,7 +94,9 @@ def _batches(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
         yield batch
 
 
-def _write(site: Site, changes: Mapping[str, tuple[int, dict[str, Any]]], report: FeedReport) -> None:
+def _write(
+    site: Site, changes: Mapping[str, tuple[int, dict[str, Any]]], report: FeedReport, *, only_new: bool
+) -> None:
     """Write one batch in one transaction: the items are locked while they are compared."""
     if not changes:
         return
@@ -104,7 +114,7 @@ def _write(site: Site, changes: Mapping[str, tuple[int, dict[str, Any]]], report
                     report.refuse(line, field="title", value="", reason=reason, item_id=item_id)
                 else:
                     created.append(Item(site=site, **change))
-            elif fields := _apply(item, change):
+            elif not only_new and (fields := _apply(item, change)):
                 updated.append(item)
                 changed_fields |= fields
             else:

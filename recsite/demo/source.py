@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from recsite.demo.catalogue import CURRENCY, SEED, Product, make_products
@@ -16,6 +17,8 @@ class DemoSource:
     """Everything the demo shop has at ``end``."""
 
     name = "demo"
+    currency: str | None = CURRENCY
+    path = Path(__file__)
 
     def __init__(self, *, end: datetime, site: str, seed: int = SEED) -> None:
         self._end = end
@@ -39,7 +42,7 @@ class DemoSource:
     def units(self) -> Iterator[Unit]:
         """Yield one unit an event."""
         for each in record(self.products, end=self._end, seed=self._seed, site=self._site):
-            yield Unit(each)
+            yield Unit((each,))
 
 
 def item_row(product: Product) -> dict[str, Any]:

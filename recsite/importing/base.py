@@ -1,10 +1,15 @@
-"""What a source of past events is: numbered units in order of time, each of which is one record or one refusal."""
+"""What a source of past events is: numbered units in order of time, each some records or some refusals.
+
+In order of time, because the stream worker counts what is late by more than the lateness limit for the archive only.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from tracking.events import EventRecord
@@ -21,14 +26,21 @@ class Refusal(NamedTuple):
 class Unit(NamedTuple):
     """The smallest step of an import: after it, an interrupted import goes on."""
 
-    record: EventRecord | None = None
+    records: tuple[EventRecord, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    line: int = 0
+    rows: int = 1
 
 
 class Source(Protocol):
-    """A file of past events."""
+    """A file of past events.
+
+    ``currency`` is that of its prices, ``None`` when rows name it or there is none.
+    """
 
     name: str
+    currency: str | None
+    path: Path
 
     def total(self) -> int | None:
         """Return how many units there are, ``None`` when that is not known."""
@@ -43,9 +55,18 @@ class Source(Protocol):
         ...
 
 
+class InvalidSource(ValueError):
+    """The file is not what its format promises; the message names the place and the remedy."""
+
+
 def stable_event_id(*identity: object, at_ms: int) -> str:
     """Return the event id that the same row gets in every import: a UUIDv7 with hashed random bits."""
     text = "\x1f".join(map(str, identity))
     digest = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=10).digest())
     bits = at_ms << 80 | 7 << 76 | (digest >> 68 & 0xFFF) << 64 | 2 << 62 | digest & ((1 << 62) - 1)
     return str(uuid.UUID(int=bits))
+
+
+def iso_time(at_ms: int) -> str:
+    """Return a moment as feeds write it."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat()

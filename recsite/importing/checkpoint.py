@@ -25,6 +25,7 @@ class Progress(msgspec.Struct, kw_only=True):
 
     fingerprint: str
     units: int = 0
+    rows: int = 0
     records: int = 0
     events: int = 0
     refused: int = 0

@@ -95,23 +95,23 @@ class Importer:
         await self._append_durably(writer, pending)
         self._write_refusals(refusals)
         progress.units += len(batch)
+        progress.rows += sum(unit.rows for unit in batch)
         progress.records += len(encoded)
-        progress.events += sum(len(unit.record.events) for unit in batch if unit.record is not None)
+        progress.events += sum(len(record.events) + len(record.custom) for unit in batch for record in unit.records)
         progress.refused += len(refusals)
         progress.intent = None
         self._checkpoint.save(progress)
 
     async def _append_durably(self, writer: LogWriter, pending: list[tuple[bytes, bytes]]) -> None:
-        """Append; what failed is tried again. A record that timed out may arrive late, hence twice, with one event id."""
+        """Append; what failed is tried again, so a record that timed out may stand twice, with one event id."""
         for attempt in range(TRIES):
             outcome = await writer.append_many(pending, timeout_s=APPEND_TIMEOUT_S)
             errors = [error for error in outcome if error is not None]
             if not errors:
                 return
             if attempt == TRIES - 1 or isinstance(errors[0], RecordTooLarge):
-                raise ImportFailed(
-                    f"the event log did not take the records ({errors[0]}); run the command again to go on"
-                )
+                reason = f"the event log did not take all records ({errors[0]})"
+                raise ImportFailed(f"{reason}; run the command again to go on")
             pending = [pair for pair, error in zip(pending, outcome, strict=True) if error is not None]
             await asyncio.sleep(2**attempt)
 
@@ -158,15 +158,14 @@ def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], 
     refusals: list[Refusal] = []
     for unit in batch:
         refusals.extend(unit.refusals)
-        if unit.record is None:
-            continue
-        value = encode_record(unit.record)
-        try:
-            record = parse_record(value)  # structs built in Python are not checked; what stands in the log is
-        except InvalidEvent as error:
-            refusals.append(Refusal(line=0, reason=f"{error.field}: {error.reason}", raw=value.decode()))
-            continue
-        encoded.append((first_event_id(record), (log_key(record.site, record.user_key), value)))
+        for record in unit.records:
+            value = encode_record(record)
+            try:
+                checked = parse_record(value)  # structs built in Python are not checked; what stands in the log is
+            except InvalidEvent as error:
+                refusals.append(Refusal(line=unit.line, reason=f"{error.field}: {error.reason}", raw=value.decode()))
+                continue
+            encoded.append((first_event_id(checked), (log_key(checked.site, checked.user_key), value)))
     return encoded, refusals
 
 
