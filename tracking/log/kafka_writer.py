@@ -7,6 +7,9 @@ partitions: after a broker was away for longer than the delivery time-out, a kep
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import logging
 import time
 from collections import deque
 from typing import Any, Final
@@ -17,6 +20,8 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLarg
 from tracking.log.base import MAX_RECORD_BYTES, LogUnavailable, RecordTooLarge, partition_for
 from tracking.log.handover import HandoverWriter, Pending
 from tracking.log.kafka import BOOTSTRAP_TIMEOUT_MS, KafkaAddress, common_options, unavailable
+
+log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_MS: Final = 2_000
 DELIVERY_TIMEOUT_MS: Final = 5_000
@@ -40,6 +45,7 @@ class KafkaWriter(HandoverWriter):
 
     def _connect(self) -> None:
         self._failed = None
+        _warn_of_slow_checksums()
         with unavailable(f"connect to {','.join(self._address.servers)}"):
             self._producer = kafka.KafkaProducer(
                 **common_options(self._address),
@@ -105,3 +111,9 @@ class KafkaWriter(HandoverWriter):
         for _, pending in self._sent:
             self.settle(pending, LogUnavailable("the producer was closed before the record was acknowledged"))
         self._sent.clear()
+
+
+@functools.cache
+def _warn_of_slow_checksums() -> None:
+    if importlib.util.find_spec("crc32c") is None:
+        log.warning("log.slow_checksums: kafka-python computes them in Python, 11 times slower; install crc32c")
