@@ -8,7 +8,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.graphs.reference import Scores, als_scores, neighbour_scores, session_scores
+from recommendations.graphs.reference import Scores, als_answers, neighbour_scores, session_scores
 from recommendations.manifest import ALS_SOURCE, SESSION_SOURCE
 from recommendations.training.fitted import FittedModelSet, SessionIndex
 
@@ -29,11 +29,10 @@ def golden_arrays(fitted: FittedModelSet, *, seed: int) -> dict[str, NDArray[Any
     rng = np.random.default_rng(seed)
     prefixes = _prefixes(fitted.sessions, rng)
     arrays: dict[str, NDArray[Any]] = {"items": _padded(prefixes)}
-    answers: dict[str, list[Scores]] = {SESSION_SOURCE: [], ALS_SOURCE: []}
-    for prefix in prefixes:
-        weights = [1.0] * len(prefix)
+    ones = [[1.0] * len(prefix) for prefix in prefixes]
+    answers: dict[str, list[Scores]] = {SESSION_SOURCE: [], ALS_SOURCE: als_answers(fitted.als, prefixes, ones)}
+    for prefix, weights in zip(prefixes, ones, strict=True):
         answers[SESSION_SOURCE].append(session_scores(fitted.sessions, prefix, weights))
-        answers[ALS_SOURCE].append(als_scores(fitted.als, prefix, weights))
         for table in fitted.neighbours:
             answers.setdefault(table.name, []).append(neighbour_scores(table, prefix, weights))
     for source, scores in answers.items():

@@ -15,21 +15,41 @@ from recommendations.training.fitted import AlsFactors, Neighbours, SessionIndex
 
 Scores = NDArray[np.float64]
 
+_PIECE = 65_536
+
 
 def als_scores(factors: AlsFactors, items: Sequence[int], weights: Sequence[float]) -> Scores:
     """Solve (YᵀY + λI + Yᵀ(C - I)Y) x = YᵀC p for the newest ``last_n`` of ``items``, newest last; Y·x."""
-    matrix = factors.item_factors.astype(np.float64)
-    n_factors = matrix.shape[1]
-    confidence: dict[int, float] = {}
-    for age, (item, weight) in enumerate(zip(reversed(items), reversed(weights), strict=True)):
-        if age < factors.last_n and weight > 0:
-            confidence[item] = confidence.get(item, 1.0) + factors.alpha * weight * factors.decay**age
-    left = matrix.T @ matrix + factors.regularization * np.eye(n_factors)
-    right = np.zeros(n_factors)
-    for item, value in confidence.items():
-        left += (value - 1.0) * np.outer(matrix[item], matrix[item])
-        right += value * matrix[item]
-    return np.asarray(matrix @ np.linalg.solve(left, right), np.float64)
+    return als_answers(factors, [items], [weights])[0]
+
+
+def als_answers(
+    factors: AlsFactors, sessions: Sequence[Sequence[int]], weights: Sequence[Sequence[float]]
+) -> list[Scores]:
+    """Return ``als_scores`` of several sessions; reads the factors twice, in pieces, however many sessions."""
+    matrix = factors.item_factors
+    n_items, n_factors = matrix.shape
+    pieces = [slice(start, start + _PIECE) for start in range(0, n_items, _PIECE)]
+    gram = factors.regularization * np.eye(n_factors)
+    for piece in pieces:
+        wide = matrix[piece].astype(np.float64)
+        gram += wide.T @ wide
+    shoppers = np.zeros((len(sessions), n_factors))
+    for row, (items, kinds) in enumerate(zip(sessions, weights, strict=True)):
+        confidence: dict[int, float] = {}
+        for age, (item, weight) in enumerate(zip(reversed(items), reversed(kinds), strict=True)):
+            if age < factors.last_n and weight > 0:
+                confidence[item] = confidence.get(item, 1.0) + factors.alpha * weight * factors.decay**age
+        left, right = gram.copy(), np.zeros(n_factors)
+        for item, value in confidence.items():
+            vector = matrix[item].astype(np.float64)
+            left += (value - 1.0) * np.outer(vector, vector)
+            right += value * vector
+        shoppers[row] = np.linalg.solve(left, right)
+    scores = np.empty((len(sessions), n_items))
+    for piece in pieces:
+        scores[:, piece] = shoppers @ matrix[piece].astype(np.float64).T
+    return list(scores)
 
 
 def neighbour_scores(table: Neighbours, items: Sequence[int], weights: Sequence[float]) -> Scores:
