@@ -10,11 +10,11 @@ from typing import IO
 
 import polars as pl
 
+from features.archive_upkeep import read_interactions
 from recommendations.training.dataset import InvalidDataset, SessionLog, log_from_frame, log_from_sessions
 
-ARCHIVE_KINDS = {"view_item": "view", "add_to_cart": "cart", "purchase": "purchase"}
+ARCHIVE_KINDS = {"view_item": "view", "add_to_wishlist": "view", "add_to_cart": "cart", "purchase": "purchase"}
 RETAILROCKET_KINDS = {"view": "view", "addtocart": "cart", "transaction": "purchase"}
-ARCHIVE_COLUMNS = ("site", "user_key", "session_id", "event", "item_id", "occurred_at_ms")
 ONLINE_RETAIL_ITEM = r"^\d{5}[A-Za-z]{0,2}$"  # POST, M, DOT, BANK CHARGES … are services, not items
 MAX_LINE_BYTES = 1 << 20
 
@@ -46,42 +46,31 @@ def read_test_points_jsonl(path: Path) -> list[tuple[list[str], str]]:
     return points
 
 
-def read_archive(folder: Path, *, site: str, until_ms: int | None = None) -> SessionLog:
-    """Read a site's archived events (Parquet, any depth of folders), point in time.
-
-    Only the columns that training needs are read, and rows are filtered while they are read. Users are the keys of
-    the archive: who was erased there is gone here.
+def read_archive(url: str | Path, *, site: str, since_ms: int | None = None, until_ms: int | None = None) -> SessionLog:
+    """Read a site's archived interactions, point in time; bots and re-sends are left out, identities are merged.
 
     Parameters
     ----------
-    until_ms : int or None
-        Leave out what happened at or after this event time.
+    url : str or Path
+        ``RECSITE_ARCHIVE_URL``.
+    since_ms, until_ms : int or None
+        Event times from (included) and to (excluded).
 
     Raises
     ------
     InvalidDataset
-        There is no file, a column is missing, or no event has an item.
+        The archive holds no view, cart or purchase of this site in that time.
     """
-    if not any(folder.rglob("*.parquet")):
-        raise InvalidDataset(f"{folder} holds no Parquet file; has the archive been written yet?")
-    events = pl.scan_parquet(folder / "**/*.parquet", hive_partitioning=False, missing_columns="insert")
-    missing = [column for column in ARCHIVE_COLUMNS if column not in events.collect_schema().names()]
-    if missing:
-        raise InvalidDataset(f"The archive in {folder} has no column {missing[0]!r}; was it written by this release?")
-    wanted = pl.col("event").is_in(list(ARCHIVE_KINDS)) & pl.col("item_id").is_not_null() & (pl.col("site") == site)
-    if until_ms is not None:
-        wanted &= pl.col("occurred_at_ms") < until_ms
-    frame = (
-        events.filter(wanted)
-        .select(
-            "user_key",
-            pl.concat_str(pl.col("user_key"), pl.col("session_id").cast(pl.String), separator="|").alias("session_id"),
-            pl.col("item_id").cast(pl.String),
-            pl.col("event").replace_strict(ARCHIVE_KINDS, return_dtype=pl.String).alias("kind"),
-            pl.col("occurred_at_ms").cast(pl.Int64),
-        )
-        .collect()
+    events = read_interactions(str(url), site=site, since_ms=since_ms, until_ms=until_ms)
+    frame = events.filter(pl.col("event").is_in(list(ARCHIVE_KINDS))).select(
+        pl.col("shopper").alias("user_key"),
+        pl.concat_str("shopper", "session_id", separator="|").alias("session_id"),
+        "item_id",
+        pl.col("event").replace_strict(ARCHIVE_KINDS, return_dtype=pl.String).alias("kind"),
+        "occurred_at_ms",
     )
+    if frame.is_empty():
+        raise InvalidDataset(f"The archive {url} holds no view, cart or purchase of {site!r} in that time.")
     if frame["session_id"].null_count():
         frame = frame.drop("session_id")  # some clients name no session: thirty quiet minutes end one, for all alike
     return log_from_frame(frame)

@@ -5,6 +5,8 @@ import gzip
 import polars as pl
 import pytest
 
+from features.archive import ArchiveFolder
+from features.archive_rows import SCHEMA
 from recommendations.training.dataset import InvalidDataset, Kind
 from recommendations.training.readers import (
     read_archive,
@@ -61,22 +63,33 @@ def test_a_missing_file_is_named(tmp_path):
         read_sessions_jsonl(tmp_path / "nowhere.jsonl")
 
 
-def archive_rows(**columns):
-    rows = {
-        "site": ["shop", "shop", "shop", "other", "shop"],
-        "user_key": ["u", "u", "v", "u", "v"],
-        "session_id": ["1", "1", "1", "1", "1"],
-        "event": ["view_item", "purchase", "add_to_cart", "view_item", "page_view"],
-        "item_id": ["a", "b", "c", "d", None],
-        "occurred_at_ms": [1, 2, 3, 4, 5],
-        "price_minor": [1, 2, 3, 4, 5],
-    }
-    return pl.DataFrame(rows | columns)
+def write_archive(folder, *events, site="shop"):
+    rows = []
+    for number, event in enumerate(events):
+        values = dict.fromkeys(SCHEMA.names)
+        values |= {
+            "site": site,
+            "event_id": f"{number}",
+            "row": 0,
+            "bot": False,
+            "received_at_ms": 0,
+            "consent": "granted",
+        }
+        values |= {"user_key": "a:one", "anonymous_id": "one", "session_id": "s", "event": "view_item"} | event
+        rows.append(tuple(values[name] for name in SCHEMA.names))
+    ArchiveFolder(str(folder)).write(site, 0, "p0-0-9.parquet", rows)
 
 
-def test_the_archive_gives_one_sites_items_by_user_and_session(tmp_path):
-    (tmp_path / "date=2026-01-01").mkdir()
-    archive_rows().write_parquet(tmp_path / "date=2026-01-01" / "0-1.parquet")
+def test_the_archive_gives_one_sites_interactions_by_shopper_and_session(tmp_path):
+    write_archive(
+        tmp_path,
+        {"item_id": "a", "occurred_at_ms": 1},
+        {"item_id": "b", "occurred_at_ms": 2, "event": "purchase"},
+        {"item_id": "c", "occurred_at_ms": 3, "event": "add_to_cart", "user_key": "a:two", "anonymous_id": "two"},
+        {"item_id": "d", "occurred_at_ms": 4, "bot": True},
+        {"item_id": "a", "occurred_at_ms": 5, "event": "view_item_list"},
+    )
+    write_archive(tmp_path, {"item_id": "z", "occurred_at_ms": 1}, site="other")
 
     log = read_archive(tmp_path, site="shop")
 
@@ -84,27 +97,35 @@ def test_the_archive_gives_one_sites_items_by_user_and_session(tmp_path):
     assert log.kinds.tolist() == [Kind.VIEW, Kind.PURCHASE, Kind.CART]
 
 
-def test_the_archive_is_read_as_of_a_point_in_time(tmp_path):
-    archive_rows().write_parquet(tmp_path / "0.parquet")
+def test_logging_in_does_not_cut_a_session_in_two(tmp_path):
+    write_archive(
+        tmp_path,
+        {"item_id": "a", "occurred_at_ms": 1},
+        {"item_id": "b", "occurred_at_ms": 2, "user_key": "u:eva", "user_id": "eva"},
+    )
 
-    assert sessions_of(read_archive(tmp_path, site="shop", until_ms=3)) == [["a", "b"]]
+    assert sessions_of(read_archive(tmp_path, site="shop")) == [["a", "b"]]
+
+
+def test_the_archive_is_read_as_of_a_point_in_time(tmp_path):
+    write_archive(tmp_path, *({"item_id": item, "occurred_at_ms": ms} for ms, item in enumerate("abc")))
+
+    assert sessions_of(read_archive(tmp_path, site="shop", since_ms=1, until_ms=2)) == [["b"]]
 
 
 def test_without_session_ids_quiet_time_ends_a_session(tmp_path):
-    hour = 3_600_000
-    archive_rows(
-        session_id=pl.Series([None] * 5, dtype=pl.String), occurred_at_ms=[0, 2 * hour, 3, 4, 5]
-    ).write_parquet(tmp_path / "0.parquet")
+    hour_ms = 3_600_000
+    write_archive(
+        tmp_path,
+        {"item_id": "a", "occurred_at_ms": 0, "session_id": None},
+        {"item_id": "b", "occurred_at_ms": hour_ms, "session_id": None},
+    )
 
-    assert sessions_of(read_archive(tmp_path, site="shop")) == [["a"], ["c"], ["b"]]
+    assert sessions_of(read_archive(tmp_path, site="shop")) == [["a"], ["b"]]
 
 
-def test_an_empty_archive_and_a_strange_one_are_refused(tmp_path):
-    with pytest.raises(InvalidDataset, match="no Parquet file"):
-        read_archive(tmp_path, site="shop")
-
-    archive_rows().drop("event").write_parquet(tmp_path / "0.parquet")
-    with pytest.raises(InvalidDataset, match="no column 'event'"):
+def test_an_empty_archive_is_refused(tmp_path):
+    with pytest.raises(InvalidDataset, match="no view, cart or purchase of 'shop'"):
         read_archive(tmp_path, site="shop")
 
 
