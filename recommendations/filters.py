@@ -223,7 +223,8 @@ def _mask_of_comparison(comparison: Comparison, columns: Columns) -> Mask:
 def _number_mask(comparison: Comparison, column: NumberColumn) -> Mask:
     values = column.values
     if comparison.operator == "empty":
-        return np.isnan(values)
+        missing: Mask = np.isnan(values)
+        return missing
     wanted = [_as_number(value) for value in comparison.values]
     numbers = np.asarray([number for number in wanted if number is not None], values.dtype)
     if comparison.operator == "!=":

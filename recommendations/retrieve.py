@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 MODEL_MS: Final = 4.0
 """What the model's sources and ranker may need (benchmarks/serve.py); with less time left they are not asked."""
 
+LISTED_ONLY: Final = 1e-4
+"""Weight of a source that fusion has no use for and the ranker reads: its items become candidates, at the end."""
+
 DEFAULT_FUSION_K: Final = 10.0
 MAX_CANDIDATES: Final = 1_000
 
@@ -117,10 +120,10 @@ def _weights(ask: Ask, serving: Serving, strategy: Strategy) -> dict[str, float]
     """Return the weight of each source: the strategy's, the model's tuned ones, less what the placement left out."""
     weights = dict(strategy.weights)
     if strategy.uses_model_weights and serving.model is not None:
-        weights.update(serving.model.fusion.weights)
+        weights = {**strategy.beside_model, **serving.model.fusion.weights}
         if strategy.uses_ranker and serving.model.has_ranker:
             # A ranker reads every source that it was trained on, also those that fusion gives no weight.
-            weights.update({name: 0.0 for name in RANKED_SOURCES if name not in weights})
+            weights.update({name: LISTED_ONLY for name in RANKED_SOURCES if not weights.get(name)})
     if ask.placement.sources:
         chosen = set(ask.placement.sources)
         weights = {name: weights.get(name) or 1.0 for name in [*weights, *chosen] if name in chosen}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -31,6 +31,8 @@ class Strategy:
         In reciprocal rank fusion, beside those that the model version brings for its own sources.
     uses_model_weights : bool
         Take every source of the model with the weights that were tuned in training.
+    beside_model : mapping of source to weight
+        What stands beside those in place of ``weights``. What was tuned decides the order; repeats are in it already.
     uses_ranker : bool
         Order what the model knows by its ranker, where it has one.
     hides_about : bool
@@ -40,6 +42,7 @@ class Strategy:
     about: About
     weights: Mapping[str, float]
     uses_model_weights: bool = False
+    beside_model: Mapping[str, float] = field(default_factory=dict)
     uses_ranker: bool = False
     hides_about: bool = True
     is_personal: bool = False
@@ -70,6 +73,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     "for_you": Strategy(
         about=About.SHOPPER,
         weights={"recents": 0.3, "fresh": 0.25, "content": 0.1},
+        beside_model={"recents": 1e-3, "fresh": 0.25, "content": 1e-2, "popular": 1e-4},
         uses_model_weights=True,
         uses_ranker=True,
         hides_about=False,
@@ -92,6 +96,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     "rerank": Strategy(
         about=About.SHOPPER,
         weights={"recents": 0.3, "content": 0.1},
+        beside_model={"recents": 1e-3, "content": 1e-2},
         uses_model_weights=True,
         hides_about=False,
         is_personal=True,

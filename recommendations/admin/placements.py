@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
 
 from recommendations.admin.fields import LinesField
 from recommendations.admin.preview import preview
@@ -19,6 +18,7 @@ from recommendations.live_models import watch_models
 from recommendations.models import Placement
 from recommendations.retrieval.registry import SOURCES
 from recommendations.strategies import STRATEGIES
+from tracking.admin.decorators import action, display
 
 LINES = ("sources", "editorial_items")
 

@@ -9,11 +9,11 @@ from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
 
 from recommendations import placements
 from recommendations.admin.fields import LinesField
 from recommendations.models import Rule
+from tracking.admin.decorators import action, display
 
 LINES = ("items", "categories", "brands", "tags", "segments")
 

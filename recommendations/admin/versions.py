@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
 
 from recommendations import live_models
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.models import ModelVersion
+from tracking.admin.decorators import action, display
 
 MAX_PLOT_BYTES = 2_000_000
 CANARY_PERCENT = 10
@@ -55,7 +55,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
     def quality(self, version: ModelVersion) -> str:
         """Return the two figures that the gate looks at."""
         best = _best(version.metrics)
-        return " · ".join(f"{best[name]:.3f}" for name in ("hr_at_20", "mrr_at_20") if name in best) or "-"
+        return " · ".join(f"{best[name]:.3f}" for name in ("hr@20", "mrr@20") if name in best) or "-"
 
     @display(description="Measured on the held-out time")
     def figures(self, version: ModelVersion) -> SafeString:
@@ -145,7 +145,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
 
 
 def _best(metrics: Any) -> dict[str, float]:
-    for name in ("served", "ranker", "fusion"):
+    for name in ("candidate", "ranker", "fusion"):
         if isinstance(metrics, dict) and isinstance(metrics.get(name), dict):
             found: dict[str, float] = metrics[name]
             return found

@@ -95,7 +95,9 @@ def second_shop(shop: Shop) -> Shop:
 
 
 def _new_shop(redis_url: str) -> Shop:
-    site = Site.objects.create(slug=f"shop{next(_numbers)}", name="Shop", url="https://www.shop.example")
+    site = Site.objects.create(
+        slug=f"shop{next(_numbers)}", name="Shop", requests_per_minute=0, address_requests_per_minute=0
+    )
     publishable = sites.create_key(site, "pk")[1]
     secret = sites.create_key(site, "sk")[1]
     ensure_default_placements(site)
