@@ -17,9 +17,11 @@ from tests.services.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = """
-from tracking.sites import ensure_default_site
+from tracking.sites import create_key, ensure_default_site
 from tracking.models import Site
 site, key = ensure_default_site()
+if {kind!r} == "sk":
+    key = create_key(site, "sk")[1]
 Site.objects.update(events_per_minute=0, address_requests_per_minute=0)
 print("key=" + key)
 """
@@ -45,10 +47,11 @@ class Web:
         self._process: subprocess.Popen[bytes] | None = None
         self.key = ""
 
-    def prepare(self) -> Self:
-        """Make the database and a site; return self."""
+    def prepare(self, *, kind: str = "pk") -> Self:
+        """Make the database, a site and a key of ``kind``; return self."""
+        self.data.mkdir(parents=True, exist_ok=True)
         self._manage("migrate", "-v0")
-        said = self._manage("shell", "-v0", "-c", SETUP)
+        said = self._manage("shell", "-v0", "-c", SETUP.format(kind=kind))
         self.key = said.partition("key=")[2].split()[0]
         return self
 
