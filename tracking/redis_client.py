@@ -22,6 +22,9 @@ from tracking.exceptions import TrackingError
 SCHEMES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 """``redis+cluster`` is a Redis Cluster, found through the one node that the URL names."""
 
+CLUSTER_RETRIES: Final = 1
+"""A Cluster whose slots have moved answers the second time, with the new map."""
+
 UNAVAILABLE: Final = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError, OSError)
 """What redis-py raises when a server is away, frozen or still loading."""
 
@@ -52,11 +55,11 @@ def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> redis.R
     """
     check_url(url)
     options: dict[str, Any] = _options(timeout_s, max_connections)
-    options["retry"] = redis.retry.Retry(NoBackoff(), 0)
     if is_cluster(url):
-        cluster: Any = redis.cluster.RedisCluster.from_url(_plain(url), cluster_error_retry_attempts=1, **options)
+        options["retry"] = redis.retry.Retry(NoBackoff(), CLUSTER_RETRIES)
+        cluster: Any = redis.cluster.RedisCluster.from_url(_plain(url), **options)
         return cluster  # type: ignore[no-any-return]  # the same commands, but no common base class
-    return redis.Redis.from_url(url, **options)
+    return redis.Redis.from_url(url, retry=redis.retry.Retry(NoBackoff(), 0), **options)
 
 
 def connect_async(url: str, *, timeout_s: float, max_connections: int = 64) -> redis.asyncio.Redis:
@@ -66,13 +69,11 @@ def connect_async(url: str, *, timeout_s: float, max_connections: int = 64) -> r
     """
     check_url(url)
     options: dict[str, Any] = _options(timeout_s, max_connections)
-    options["retry"] = redis.asyncio.retry.Retry(NoBackoff(), 0)
     if is_cluster(url):
-        cluster: Any = redis.asyncio.cluster.RedisCluster.from_url(
-            _plain(url), cluster_error_retry_attempts=1, **options
-        )
+        options["retry"] = redis.asyncio.retry.Retry(NoBackoff(), CLUSTER_RETRIES)
+        cluster: Any = redis.asyncio.cluster.RedisCluster.from_url(_plain(url), **options)
         return cluster  # type: ignore[no-any-return]  # the same commands, but no common base class
-    return redis.asyncio.Redis.from_url(url, **options)
+    return redis.asyncio.Redis.from_url(url, retry=redis.asyncio.retry.Retry(NoBackoff(), 0), **options)
 
 
 def is_cluster(url: str) -> bool:

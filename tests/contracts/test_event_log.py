@@ -18,6 +18,7 @@ PATIENCE_S = 30.0
 BACKENDS = [
     pytest.param("memory"),
     pytest.param("redis", marks=pytest.mark.redis),
+    pytest.param("redis_cluster", marks=pytest.mark.redis),
     pytest.param("kafka", marks=pytest.mark.kafka),
 ]
 
@@ -26,8 +27,8 @@ def log_url(backend: str, request: pytest.FixtureRequest, *, partitions: int) ->
     topic = f"t-{uuid.uuid4().hex}"
     if backend == "memory":
         return f"memory://{topic}?partitions={partitions}"
-    if backend == "redis":
-        return f"{request.getfixturevalue('redis_url')}?stream={topic}&partitions={partitions}&keep_records=1"
+    if backend.startswith("redis"):
+        return f"{request.getfixturevalue(f'{backend}_url')}?stream={topic}&partitions={partitions}&keep_records=1"
     return f"kafka://{request.getfixturevalue('kafka_bootstrap')}/{topic}?partitions={partitions}"
 
 

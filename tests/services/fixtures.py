@@ -14,7 +14,7 @@ import pytest
 from tests.services.kafka_server import KafkaServer
 from tests.services.postgres_server import PostgresServer
 from tests.services.process import Missing, Server
-from tests.services.redis_server import RedisServer
+from tests.services.redis_server import RedisClusterServer, RedisServer
 
 MISSING = pytest.StashKey[dict[str, str]]()
 
@@ -61,6 +61,18 @@ def redis_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 def redis_url(redis_server: RedisServer) -> str:
     """Return the URL of the shared Redis, database 0; use keys or a database of your own."""
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def redis_cluster_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Return the shared Redis Cluster."""
+    yield from _run(request, RedisClusterServer)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster_url(redis_cluster_server: RedisClusterServer) -> str:
+    """Return the URL of the shared Redis Cluster."""
+    return redis_cluster_server.url
 
 
 @pytest.fixture(scope="session")
