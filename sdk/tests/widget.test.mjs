@@ -56,6 +56,20 @@ test('the request names page, cart, language and context, and nothing the API wo
   await context.close();
 });
 
+test('more lists than the API takes in one request are asked for in two, and a cart is sent once', async () => {
+  const { collector } = world;
+  const { context, open } = await newShopper(world);
+  const cart = Array.from({ length: 10 }, (_, n) => 'C' + n);
+  const body = Array.from({ length: 25 }, (_, n) => `<rec-widget placement="p${n}" cart="${cart}" live></rec-widget>`).join('');
+  const page = await open('/', { body });
+  await shown(page, 24);
+  await until(() => collector.hellos.length >= 2, 'the subscription');
+  assert.deepEqual(collector.lists.map(({ placements }) => placements.length).sort(), [20, 5]);
+  for (const asked of [...collector.lists, collector.hellos.at(-1)]) assert.deepEqual(asked.cart, cart);
+  assert.ok(collector.hellos.at(-1).placements.length <= 20);
+  await context.close();
+});
+
 test('layout does not shift: not when the list arrives, not with a live update, not without a heading', async () => {
   const { collector } = world;
   for (const [width, layout] of [[1280, 'grid'], [390, 'grid'], [1280, 'carousel'], [390, 'carousel']]) {
@@ -249,6 +263,19 @@ test('a lost socket comes back and says which lists it has; a refused one stays 
   await context.close();
 });
 
+test('two live widgets of one placement are one subscription, and the last is kept fresh', async () => {
+  const { collector } = world;
+  const { context, open } = await newShopper(world);
+  const page = await open('/', { body: '<rec-widget placement="a" live></rec-widget><rec-widget placement="a" item-id="SKU5" live></rec-widget>' });
+  await shown(page, 1);
+  await until(() => collector.hellos.length === 2, 'the subscription');
+  assert.deepEqual(collector.hellos[1].placements, [{ placement: 'a', limit: 4, context_items: ['SKU5'] }]);
+  collector.push(update('a', [9, 8, 7, 6]));
+  await until(async () => (await titles(page, 1))[0].startsWith('Product number 9'), 'the update');
+  assert.match((await titles(page, 0))[0], /number 1 /);
+  await context.close();
+});
+
 test('widgets that come, change and go: later ones join the socket, the last one closes it', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world);
@@ -281,6 +308,7 @@ test('on failure the fallback shows, else the widget leaves no gap; both tell th
     });
     await until(() => page.evaluate(() => window.failed.length === 2), 'two errors');
     assert.ok(await page.getByText('Our bestsellers').isVisible());
+    assert.equal(page.logs.some((text) => text.includes('try again')), status === 503, 'the reason is in the console');
     assert.equal(await page.locator('rec-widget').nth(1).evaluate((each) => each.offsetHeight), 0);
     await context.close();
   }
@@ -310,7 +338,7 @@ test('rec:render lets the shop draw itself; rec.recommend gives lists without a 
   assert.deepEqual([result.placement, result.items.length], ['own', 2]);
   collector.listStatus = 503;
   const failed = await page.evaluate(() => rec.recommend({ placement: 'own' }).then(({ items, error }) => [items, error.message]));
-  assert.deepEqual(failed, [[], 'try again']);
+  assert.deepEqual(failed, [[], 'rec: try again']);
   await context.close();
 });
 

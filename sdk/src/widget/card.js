@@ -8,7 +8,7 @@ const picture = ({ image_url: address }) => {
   const image = element('img', 'image');
   image.alt = ''; // the link's text names the item; a second name would only be read twice
   image.loading = 'lazy'; // before src, else it is fetched at once
-  image.sizes = 'auto,(max-width:640px) 45vw,25vw';
+  image.sizes = 'auto,33vw';
   image.srcset = [240, 480, 960].map((width) => sized(width) + ` ${width}w`);
   image.src = sized(480);
   return image;

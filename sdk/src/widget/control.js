@@ -106,7 +106,6 @@ export const control = (host) => {
       const key = JSON.stringify(item);
       // A card whose item is the same stays the same element: its picture does not load or flash again.
       const li = before.get(key) || /** @type {Card} */ (makeCard(item));
-      if (before.size && !before.has(key)) li.className = 'f';
       li._item = item;
       li._index = index;
       cards.set(key, li);
@@ -173,10 +172,7 @@ export const control = (host) => {
         }, NEAR).observe(host);
       }
     },
-    _stop: () => {
-      inView.disconnect();
-      leave(self);
-    },
+    _stop: () => leave(self),
     _change: () => {
       cards.clear();
       load();

@@ -10,12 +10,9 @@ export const element = (tag, part, ...children) => {
 
 /** Return `address` when it is http(s), else an empty text: `javascript:` in a catalogue must do nothing. */
 export const webAddress = (address) => {
-  try {
-    const { href } = new URL(address || 'none:', document.baseURI);
-    return /^https?:/.test(href) ? href : '';
-  } catch {
-    return '';
-  }
+  const link = document.createElement('a'); // it parses as the page will
+  link.href = address || 'none:';
+  return /^https?:$/.test(link.protocol) ? link.href : '';
 };
 
 /** Return an amount as the page's language writes it; without an amount or a known currency, as it is. */

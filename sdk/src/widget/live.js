@@ -4,13 +4,17 @@
  * Closed when the page is left (an open socket keeps it out of the back/forward cache) or hidden for long, opened
  * again when it is shown; then the server learns which lists are on screen and sends only what changed.
  */
-import { liveUrl, shopper } from './request.js';
+import { MOST_LISTS, shopper, union } from './request.js';
 
 const HIDDEN_MS = 3e4;
 const LONGEST_WAIT_MS = 6e4;
 const REFUSED = [1008, 1009]; // policy, size: asking again cannot help
 
 const widgets = new Set();
+
+/** Return the live widgets by placement: an update names one, so of two widgets with the same the last is fresh. */
+const byPlacement = () => new Map([...widgets].map((widget) => [widget._wish().placement, widget]));
+
 let socket;
 let failures = 0;
 let timer;
@@ -21,12 +25,12 @@ const later = (fn, ms) => {
 };
 
 const subscribe = () => {
-  const all = [...widgets];
+  const all = [...byPlacement()].slice(0, MOST_LISTS);
   say({
     type: 'subscribe',
-    placements: all.map((widget) => widget._wish()),
-    cart: all.flatMap((widget) => widget._cart()),
-    seen: Object.fromEntries(all.map((widget) => [widget._wish().placement, widget._result?.rec_id])),
+    placements: all.map(([, widget]) => widget._wish()),
+    cart: union(all.map(([, widget]) => widget._cart())),
+    seen: Object.fromEntries(all.map(([placement, widget]) => [placement, widget._result?.rec_id])),
   });
 };
 
@@ -35,17 +39,14 @@ const say = (message) => socket.readyState === 1 && socket.send(JSON.stringify(m
 const open = () => {
   if (socket) return subscribe();
   if (!widgets.size || document.hidden || !shopper().anonymous_id) return;
-  const mine = (socket = new WebSocket(liveUrl || rec.host.replace('http', 'ws') + '/v1/live'));
+  const mine = (socket = new WebSocket(rec.host.replace('http', 'ws') + '/v1/live'));
   mine.onopen = () => {
     say({ type: 'hello', ...shopper() });
     subscribe();
   };
   mine.onmessage = ({ data }) => {
     failures = 0;
-    for (const result of JSON.parse(data).results || []) {
-      // Of two live widgets with one placement the first is updated.
-      [...widgets].find((widget) => widget._wish().placement === result.placement)?._update(result);
-    }
+    for (const result of JSON.parse(data).results || []) byPlacement().get(result.placement)?._update(result);
   };
   mine.onclose = ({ code }) => {
     if (socket !== mine) return;
@@ -76,6 +77,6 @@ export const leave = (widget) => {
 
 addEventListener('pagehide', close);
 addEventListener('pageshow', open);
-document.addEventListener('visibilitychange', () =>
+document.addEventListener('visibilitychange', () => 
   later(document.hidden ? close : open, document.hidden ? HIDDEN_MS : 0),
 );

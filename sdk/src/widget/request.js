@@ -1,10 +1,14 @@
 /** One request for all lists of a page. */
 const TIMEOUT_MS = 5e3;
 
-let waiting = [];
+const waiting = [];
 
-/** Address of the live socket when the server names one. */
-export let liveUrl;
+/** What the API takes in one request. */
+export const MOST_LISTS = 20;
+const MOST_ITEMS = 100;
+
+/** Return the item ids of all these lists, each once: every widget of a page may name the same cart. */
+export const union = (lists) => [...new Set(lists.flat())].slice(0, MOST_ITEMS);
 
 /** Run now, or once `type` happens. */
 const when = (isTrue, type, fn) => (isTrue ? fn() : addEventListener(type, fn, { once: true }));
@@ -19,8 +23,8 @@ const whenParsed = (fn) => when(document.readyState !== 'loading', 'DOMContentLo
 export const shopper = () => ({ key: rec.key, ...rec.id(), session_id: undefined });
 
 const send = async () => {
-  const batch = waiting;
-  waiting = [];
+  const batch = waiting.splice(0, MOST_LISTS);
+  if (waiting[0]) send();
   try {
     const who = shopper();
     const response = await fetch(rec.host + '/v1/recommendations', {
@@ -31,16 +35,16 @@ const send = async () => {
       body: JSON.stringify({
         ...who,
         placements: batch.map(({ wish }) => wish),
-        cart: batch.flatMap(({ cart }) => cart),
+        cart: union(batch.map(({ cart }) => cart)),
         url: location.href.slice(0, 2e3),
         lang: document.documentElement.lang,
       }),
     });
     const reply = await response.json();
-    if (!response.ok) throw Error(reply.message);
-    liveUrl = reply.live_url;
+    if (!response.ok) throw Error('rec: ' + reply.message);
     batch.forEach(({ resolve }, i) => resolve(reply.results[i]));
   } catch (error) {
+    console.warn(error);
     batch.forEach(({ resolve }) => resolve({ items: [], error }));
   }
 };
