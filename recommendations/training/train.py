@@ -29,6 +29,7 @@ from recommendations.training.split import (
 )
 
 MIN_SESSIONS = 20
+MIN_POINTS = 100  # below this, which of two predictors is ahead is chance
 RANKER_SOURCES = tuple(CANDIDATES_PER_SOURCE)
 DEFAULT_FUSION = FusionWeights(weights=START, k=3.0)
 FUSED_SOURCES = ("sessions", "tfidf", "covisitation", "next", "walk", "around", "factors", "als")
@@ -207,8 +208,8 @@ def _top(lists: RankedLists) -> IndexArray:
 
 
 def _ranker_wins(measured: Measured) -> bool:
-    """Whether the ranker's MRR@20 is above fusion's on the held-out time; where nothing was measured, it is used."""
+    """Whether the ranker's MRR@20 is above fusion's on the held-out time; where too little was measured, it is used."""
     found = measured.by_predictor
-    if "ranker" not in found:
-        return not found
+    if "ranker" not in found or found["ranker"].n < MIN_POINTS:
+        return True
     return found["ranker"].values["mrr@20"] > found["fusion"].values["mrr@20"]

@@ -152,6 +152,13 @@ def test_held_out_time_can_begin_where_the_live_version_ended(log):
     assert trained.data_range.last_ms == live_saw_until_ms
 
 
+def test_one_session_since_the_live_version_does_not_decide_on_the_ranker(log):
+    trained = train_model_set(log, settings=replace(SETTINGS, held_out_after_ms=len(log) - 2))
+
+    assert trained.metrics["ranker"]["points"] < 10
+    assert trained.ranker is not None
+
+
 def test_points_given_as_ids_lose_unknown_items_and_keep_unknown_targets_as_misses():
     points = points_from_ids([(["a", "?", "b"], "b"), (["?"], "?")], ("", "a", "b"))
 
