@@ -191,12 +191,25 @@ def _check_names(path: Path, manifest: Manifest) -> None:
             raise VersionRefused(
                 RefusalReason.UNEXPECTED_FILE, f"{path} names the file {name!r}, which is no plain name of its own"
             )
+    for graph in _graphs_of(manifest):
+        # By the ending the structure check finds what to look into; under another one a graph would slip through.
+        if graph not in manifest.files or not graph.endswith(".onnx"):
+            raise VersionRefused(
+                RefusalReason.UNEXPECTED_FILE, f"{path} wants to run {graph!r}, which is no .onnx file of its own"
+            )
     for present in path.rglob("*"):
         name = present.relative_to(path).as_posix()
         if present.is_symlink() or (present.is_file() and name not in manifest.files and name != MANIFEST_NAME):
             raise VersionRefused(
                 RefusalReason.UNEXPECTED_FILE, f"{path} holds {name!r}, which its manifest does not name"
             )
+
+
+def _graphs_of(manifest: Manifest) -> set[str]:
+    """Return every file that would be run."""
+    graphs = {entry.graph for entry in manifest.sources.values()}
+    graphs |= {entry.cuda_graph for entry in manifest.sources.values() if entry.cuda_graph is not None}
+    return graphs | ({manifest.ranker.graph} if manifest.ranker is not None else set())
 
 
 def _check_file(file: Path, name: str, entry: FileEntry, owner_of: dict[str, str]) -> None:

@@ -140,6 +140,18 @@ def test_names_that_leave_the_folder_are_refused(folder: Path, name: str) -> Non
     assert repr(name) in str(refusal)
 
 
+@pytest.mark.parametrize("graph", ["../other/als.onnx", "/tmp/als.onnx", "item_ids.onnx", "item_ids.json"])
+def test_a_graph_outside_of_the_checked_files_is_refused(folder: Path, graph: str) -> None:
+    for key in ("graph", "cuda_graph"):
+        rewrite_manifest(folder, lambda manifest, key=key: manifest["sources"]["als"].update({key: graph}))
+        refusal = refusal_of(lambda: check_integrity(folder))
+        assert refusal.reason is RefusalReason.UNEXPECTED_FILE
+        assert repr(graph) in str(refusal)
+    rewrite_manifest(folder, lambda manifest: manifest["sources"].pop("als"))
+    rewrite_manifest(folder, lambda manifest: manifest["ranker"].update({"graph": graph}))
+    assert refusal_of(lambda: check_integrity(folder)).reason is RefusalReason.UNEXPECTED_FILE
+
+
 def test_links_and_files_beside_the_manifest_are_refused(folder: Path) -> None:
     (folder / "extra.bin").write_bytes(b"x")
     assert refusal_of(lambda: check_integrity(folder)).reason is RefusalReason.UNEXPECTED_FILE
