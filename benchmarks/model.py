@@ -62,8 +62,8 @@ def run(*, quick: bool) -> dict[str, float]:
     batch_rows: list[list[object]] = []
     with tempfile.TemporaryDirectory() as folder:
         for label, n_items in SIZES.items():
-            n_questions = 12 if n_items > 100_000 and quick else 32 if quick else 64
-            measured = _measure(n_items, Path(folder), n_questions=n_questions, rounds=3 if quick else 8, quick=quick)
+            n_questions, rounds = (64, 8) if not quick else (32, 3) if n_items <= 100_000 else (8, 2)
+            measured = _measure(n_items, Path(folder), n_questions=n_questions, rounds=rounds, quick=quick)
             figures |= {f"{key}_{label}": value for key, value in measured.items()}
             rows += _rows(label, measured)
             batch_rows.append(
