@@ -1,0 +1,211 @@
+"""Collect: events over HTTP into the log, durable when answered, beside a plain ASGI callable that only answers 202.
+
+One uvicorn process with a real Redis and a real Kafka broker on the same machine, loaded by wrk over loopback. Events
+per CPU second count the web process alone (user and system time); latencies are of a light load of its own. A run
+in which anything but 202 was answered, or in which a record went to the spool, gives no figures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.report import print_table
+from tests.services.kafka_server import KafkaServer
+from tests.services.process import find_program, free_port
+from tests.services.redis_server import RedisServer
+from tests.tracking.web_process import ROOT, Web
+from tracking.log import open_log
+
+N_BODIES: Final = 256
+BUSY_CONNECTIONS: Final = 48
+LIGHT_CONNECTIONS: Final = 2
+BATCH: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run of wrk."""
+
+    requests_per_s: float
+    cpu_s_per_request: float
+    p50_ms: float
+    p99_ms: float
+
+
+def run(*, quick: bool) -> dict[str, float]:
+    """Measure and return the figures; prints a table."""
+    wrk = find_program("wrk", "apt install wrk", "wrk")
+    duration_s = 4 if quick else 15
+    rows: list[list[object]] = []
+    events_per_cpu_s: dict[tuple[str, int], float] = {}
+    light: dict[str, Measured] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recsite-collect-")))
+        redis = stack.enter_context(RedisServer())
+        kafka = stack.enter_context(KafkaServer())
+        logs = {
+            "redis": f"{redis.url}?stream=benchmark&partitions=4",
+            "kafka": f"kafka://{kafka.bootstrap}/benchmark?partitions=4",
+        }
+        for name in ("plain", *logs):
+            with _plain() if name == "plain" else _collect(folder / name, redis.url, logs[name]) as (pid, port, key):
+                for n_events in (1, BATCH):
+                    script = _script(folder / f"{name}-{n_events}.lua", n_events, key)
+                    _wrk(wrk, port, script, pid, seconds=2, connections=BUSY_CONNECTIONS)
+                    busy = _wrk(wrk, port, script, pid, seconds=duration_s, connections=BUSY_CONNECTIONS)
+                    calm = _wrk(wrk, port, script, pid, seconds=duration_s, connections=LIGHT_CONNECTIONS)
+                    per_cpu_s = n_events / busy.cpu_s_per_request
+                    events_per_cpu_s[name, n_events] = per_cpu_s
+                    light[f"{name}-{n_events}"] = calm
+                    rows.append(
+                        [
+                            name, n_events, busy.requests_per_s, busy.requests_per_s * n_events, per_cpu_s,
+                            busy.cpu_s_per_request * 1e3, calm.p50_ms, calm.p99_ms,
+                        ]
+                    )  # fmt: skip
+    print_table(
+        "Collect: one web process, durable when answered",
+        ["log", "events", "req/s", "events/s", "per CPU s", "CPU ms", "p50 ms", "p99 ms"],
+        rows,
+        caption=f"wrk, {BUSY_CONNECTIONS} connections; latencies with {LIGHT_CONNECTIONS}. CPU: of the web process. plain: answers 202.",
+    )
+    return {
+        "events_per_cpu_s_kafka": events_per_cpu_s["kafka", BATCH],
+        "events_per_cpu_s_redis": events_per_cpu_s["redis", BATCH],
+        "events_per_cpu_s_kafka_single": events_per_cpu_s["kafka", 1],
+        "events_per_cpu_s_redis_single": events_per_cpu_s["redis", 1],
+        "p50_ms": light[f"kafka-{BATCH}"].p50_ms,
+        "p99_ms": light[f"kafka-{BATCH}"].p99_ms,
+        "p99_ms_redis": light[f"redis-{BATCH}"].p99_ms,
+        "ratio_to_plain_asgi": events_per_cpu_s["kafka", BATCH] / events_per_cpu_s["plain", BATCH],
+        "ratio_to_plain_asgi_redis": events_per_cpu_s["redis", BATCH] / events_per_cpu_s["plain", BATCH],
+    }
+
+
+@contextmanager
+def _collect(folder: Path, redis_url: str, log_url: str) -> Iterator[tuple[int, int, str]]:
+    open_log(log_url).ensure_topic(timeout_s=30)
+    # A second instead of 50 ms: on a busy machine an acknowledgement comes late, and what then goes to the spool
+    # would measure the disk. The latencies printed are as they are.
+    web = Web(folder, redis_url=redis_url, log_url=log_url, EVENT_LOG_TIMEOUT_MS="1000").prepare().start()
+    try:
+        time.sleep(2)  # the log connects in the background; until it has, records are spooled
+        web.out.write_text("")
+        yield web.pid, web.port, web.key
+        said = web.out.read_text()
+        if "spool.begun" in said:
+            raise RuntimeError(f"records went to the spool, so this measures the disk:\n{said[-2000:]}")
+    finally:
+        web.kill()
+
+
+@contextmanager
+def _plain() -> Iterator[tuple[int, int, str]]:
+    port = free_port()
+    command = [
+        sys.executable, "-m", "uvicorn", "benchmarks.plain_asgi:application", "--port", str(port),
+        "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        _wait_for(port)
+        yield process.pid, port, "pk_none"
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def _wait_for(port: int) -> None:
+    give_up_at = time.monotonic() + 20
+    while time.monotonic() < give_up_at:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("the plain ASGI callable did not answer")
+
+
+def _script(path: Path, n_events: int, key: str) -> Path:
+    """Write the requests as a wrk script: many shoppers, so that all partitions are written to."""
+    now = int(time.time() * 1000)
+    bodies = []
+    for shopper in range(N_BODIES):
+        events = [
+            {
+                "event": "view_item", "event_id": uuid.uuid4().hex, "ts": now - 1000 * number,
+                "session_id": "s" * 20, "page_view_id": "p" * 20, "url": "https://www.shop.example/p/1",
+                "params": {"items": [{"item_id": f"SKU{number}", "price": 12.5, "item_category": "Shoes"}]},
+            }
+            for number in range(n_events)
+        ]  # fmt: skip
+        ctx = {"ref": "https://www.shop.example/", "lang": "en", "vw": 1280, "lib": "rec.js/1.0.0"}
+        envelope = {"key": key, "v": "1.0", "sent_at": now, "anonymous_id": f"{shopper:032x}", "ctx": ctx}
+        bodies.append(json.dumps({**envelope, "events": events}, separators=(",", ":")))
+    lines = ",\n".join(f"[==[{body}]==]" for body in bodies)
+    path.write_text(
+        f"""local bodies = {{{lines}}}
+local ready, at = {{}}, 0
+function init()
+  wrk.headers["Content-Type"] = "text/plain;charset=UTF-8"
+  wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
+  for i, body in ipairs(bodies) do ready[i] = wrk.format("POST", "/v1/events", nil, body) end
+end
+function request() at = at % #ready + 1; return ready[at] end
+"""
+    )
+    return path
+
+
+def _wrk(wrk: str, port: int, script: Path, pid: int, *, seconds: int, connections: int) -> Measured:
+    before = _cpu_s(pid)
+    done = subprocess.run(
+        [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), f"http://127.0.0.1:{port}"],
+        capture_output=True, text=True, check=True, timeout=seconds + 30,
+    )  # fmt: skip
+    used = _cpu_s(pid) - before
+    said = done.stdout
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise RuntimeError(f"not every request was answered with 202:\n{said}")
+    n_requests = int(_found(r"(\d+) requests in", said))
+    return Measured(
+        requests_per_s=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
+        cpu_s_per_request=used / n_requests,
+        p50_ms=_ms(_found(r"50%\s+([\d.]+\w+)", said)),
+        p99_ms=_ms(_found(r"99%\s+([\d.]+\w+)", said)),
+    )
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise RuntimeError(f"wrk did not say {pattern!r}:\n{text}")
+    return match[1]
+
+
+def _ms(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()  # type: ignore[union-attr]  # wrk's own format
+    return float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the CPU seconds a process has used, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
