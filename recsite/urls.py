@@ -11,6 +11,7 @@ from recsite.metrics import metrics_view
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("tracking.urls")),
+    path("", include("recommendations.urls")),
     path("metrics", metrics_view, name="metrics"),
 ]
 if settings.DEMO:
