@@ -17,238 +17,56 @@ It may raise ``Refusal`` anywhere; what else it raises becomes a JSON 500 with a
 from __future__ import annotations
 
 import asyncio
-import functools
-import hmac
-import ipaddress
 import logging
-import re
-import secrets
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl
 
 import msgspec
-from django.conf import settings
 
 from tracking.events import MAX_BODY_BYTES, MAX_SERVER_BODY_BYTES
-from tracking.exceptions import InvalidEvent, SpoolFull, TrackingError
+from tracking.exceptions import InvalidEvent, SpoolFull
 from tracking.metrics import HTTP_REPLIES, HTTP_SECONDS
-from tracking.sites import KeyInfo, SiteInfo, find_key
+from tracking.request import (
+    Disconnected,
+    Header,
+    Receive,
+    Refusal,
+    Reply,
+    Request,
+    Scope,
+    Send,
+    set_cookie,
+    websocket_origin_is_allowed,
+)
 from tracking.snapshots import SnapshotMissing
+
+__all__ = [
+    "Disconnected",
+    "Header",
+    "HotPath",
+    "Receive",
+    "Refusal",
+    "Reply",
+    "Request",
+    "Scope",
+    "Send",
+    "gunzip",
+    "read_body",
+    "refused",
+    "set_cookie",
+    "websocket_origin_is_allowed",
+]
 
 log = logging.getLogger(__name__)
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Header: TypeAlias = tuple[bytes, bytes]
-
 BODY_TIMEOUT_S: Final = 5.0
 RETRY_AFTER_S: Final = 5
-COOKIE_AGE_S: Final = 365 * 86_400
-MAX_QUERY_FIELDS: Final = 50
 _ACCEPTED_TYPES: Final = frozenset({b"", b"application/json", b"text/plain"})
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _JSON: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
-
-
-class Refusal(TrackingError):
-    """An answer that is an error of the caller's, or a "not now".
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    code : str
-        Stable word for programs, such as ``unknown_key``.
-    message : str
-        The thing, the value and the remedy.
-    field : str
-        What it is about, where there is such a thing.
-    retry_after_s : int, optional
-        When to try again.
-    headers : iterable of header pairs
-        What else the answer carries.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        field: str = "",
-        retry_after_s: int | None = None,
-        headers: Iterable[Header] = (),
-        extra: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.field = field
-        self.retry_after_s = retry_after_s
-        self.headers = list(headers)
-        self.extra = extra or {}
-
-
-class Disconnected(TrackingError):
-    """The client went away before its body was read; there is nobody to answer."""
-
-
-class Reply:
-    """An answer: bytes, JSON unless ``headers`` name another ``content-type``."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, body: bytes = b"", *, status: int = 200, headers: list[Header] | None = None) -> None:
-        self.body = body
-        self.status = status
-        self.headers = headers if headers is not None else []
-
-
-class Request:
-    """A request whose body is read already, with what hot paths ask of it; the rest is worked out when asked."""
-
-    def __init__(self, scope: Scope, body: bytes, *, received_at: float) -> None:
-        self.scope = scope
-        self.body = body
-        self.method: str = scope["method"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.received_at_ms = int(received_at * 1000)
-        self.key: KeyInfo | None = None
-
-    @functools.cached_property
-    def id(self) -> str:
-        """The caller's ``X-Request-Id`` when it is well-formed, else a new one."""
-        return _request_id(self.headers.get(b"x-request-id"))
-
-    @functools.cached_property
-    def query(self) -> dict[str, str]:
-        """The query's fields; the last one of a name counts."""
-        try:
-            pairs = parse_qsl(
-                self.scope.get("query_string", b"").decode("ascii"),
-                keep_blank_values=True,
-                max_num_fields=MAX_QUERY_FIELDS,
-            )
-        except (ValueError, UnicodeDecodeError) as error:
-            raise Refusal(
-                400, "invalid_query", f"the query cannot be read: {error}; percent-encode it", field="query"
-            ) from error
-        return dict(pairs)
-
-    @property
-    def origin(self) -> str | None:
-        """What page asks, as its browser says."""
-        origin = self.headers.get(b"origin")
-        return None if origin is None else origin.decode("latin-1")
-
-    @property
-    def user_agent(self) -> str:
-        """The browser or library, as it says itself; cut at 512 characters."""
-        return self.headers.get(b"user-agent", b"")[:512].decode("latin-1")
-
-    @property
-    def signals_gpc(self) -> bool:
-        """Whether the browser sends Global Privacy Control."""
-        return self.headers.get(b"sec-gpc") == b"1"
-
-    @property
-    def is_https(self) -> bool:
-        """Whether the shopper's browser speaks https, with a trusted proxy's word for it."""
-        if settings.TRUSTED_PROXIES and (proto := self.headers.get(b"x-forwarded-proto")):
-            return proto.split(b",")[-1].strip() == b"https"
-        return bool(self.scope.get("scheme") == "https" or settings.HTTPS)
-
-    @property
-    def address(self) -> str:
-        """Return the client's address, as seen by the outermost proxy we trust; never stored as it is."""
-        proxies = settings.TRUSTED_PROXIES
-        forwarded = self.headers.get(b"x-forwarded-for") if proxies else None
-        if forwarded is not None:
-            hops = forwarded.split(b",")
-            return hops[max(len(hops) - proxies, 0)].strip().decode("latin-1")
-        client = self.scope.get("client")
-        return str(client[0]) if client else ""
-
-    def address_digest(self) -> str:
-        """Return a keyed hash of the client's network (IPv4 address, IPv6 /64), for quotas."""
-        return _address_digest(self.address, settings.SECRET_KEY)
-
-    def cookie(self, name: str) -> str | None:
-        """Return a cookie's value."""
-        header = self.headers.get(b"cookie")
-        if header is None:
-            return None
-        for part in header.split(b";"):
-            key, _, value = part.strip().partition(b"=")
-            if key == name.encode():
-                return value.decode("latin-1")
-        return None
-
-    def authenticate(self, key_in_body: str | None = None, *, secret_only: bool = False) -> KeyInfo:
-        """Return the key that the request carries, and check that it may be used from where it is used.
-
-        Looked for in ``Authorization: Bearer``, ``X-Api-Key``, the body and the query, in this order. Raises
-        ``Refusal``: 401 for a missing, unknown, expired or revoked key, 403 for one in the wrong place.
-        """
-        value = self._key_in_headers() or key_in_body or self.query.get("key")
-        if not value:
-            raise Refusal(
-                401,
-                "missing_key",
-                "no key was sent; send one as 'Authorization: Bearer …', 'X-Api-Key: …' or 'key' in the body",
-                field="key",
-                headers=[(b"www-authenticate", b"Bearer")],
-            )
-        key = find_key(value)
-        if key is None:
-            raise Refusal(
-                401,
-                "unknown_key",
-                f"key {value[:9] + '…'!r} is unknown, expired or revoked; copy a live one from the admin",
-                field="key",
-                headers=[(b"www-authenticate", b"Bearer")],
-            )
-        origin = self.origin
-        if key.is_secret:
-            if origin is not None:
-                raise Refusal(
-                    403,
-                    "secret_key_in_browser",
-                    "a secret key must not be used from a page; revoke it and use the publishable key there",
-                    field="key",
-                )
-        elif secret_only:
-            raise Refusal(
-                403, "secret_key_needed", "this needs a secret key; send it from the shop's server", field="key"
-            )
-        elif origin is not None and not key.site.allows_origin(origin):
-            raise Refusal(
-                403,
-                "origin_not_allowed",
-                f"origin {origin[:200]!r} is not on the site's list; add it to the site in the admin",
-                field="origin",
-            )
-        self.key = key
-        return key
-
-    @property
-    def presents_secret_key(self) -> bool:
-        """Whether the headers or the query claim a secret key; such bodies may be larger."""
-        return _presents_secret_key(self.headers, self.scope.get("query_string", b""))
-
-    def _key_in_headers(self) -> str | None:
-        bearer = self.headers.get(b"authorization")
-        if bearer is not None and bearer[:7].lower() == b"bearer ":
-            return bearer[7:].strip().decode("latin-1")
-        value = self.headers.get(b"x-api-key")
-        return value.decode("latin-1") if value else None
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Reply]]
@@ -440,20 +258,6 @@ def refused(refusal: Refusal) -> Reply:
     return Reply(msgspec.json.encode(body), status=refusal.status, headers=headers)
 
 
-def set_cookie(name: str, value: str, *, is_secure: bool, max_age_s: int = COOKIE_AGE_S) -> Header:
-    """Return a first-party cookie's header; scripts may read it, as the SDK must."""
-    secure = "; Secure" if is_secure else ""
-    return b"set-cookie", f"{name}={value}; Max-Age={max_age_s}; Path=/; SameSite=Lax{secure}".encode("latin-1")
-
-
-def websocket_origin_is_allowed(scope: Scope, site: SiteInfo) -> bool:
-    """Return whether the page that opens a WebSocket may use the site's publishable key."""
-    for name, value in scope["headers"]:
-        if name == b"origin":
-            return site.allows_origin(value.decode("latin-1"))
-    return True
-
-
 async def _send(send: Send, request: Request, reply: Reply) -> None:
     headers = [
         *reply.headers,
@@ -488,29 +292,3 @@ def _too_large(limit: int) -> Refusal:
         field="body",
         headers=[(b"connection", b"close")],
     )
-
-
-def _presents_secret_key(headers: dict[bytes, bytes], query: bytes) -> bool:
-    bearer = headers.get(b"authorization", b"")
-    return (
-        bearer[7:].lstrip().startswith(b"sk_")
-        or headers.get(b"x-api-key", b"").startswith(b"sk_")
-        or b"key=sk_" in query
-    )
-
-
-def _request_id(value: bytes | None) -> str:
-    text = value.decode("latin-1") if value is not None else ""
-    return text if _REQUEST_ID.fullmatch(text) else secrets.token_hex(8)
-
-
-@functools.lru_cache(maxsize=8192)
-def _address_digest(address: str, secret: str) -> str:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        network = address  # a Unix socket or a proxy's nonsense: still one caller
-    else:
-        bits = 64 if parsed.version == 6 else 32
-        network = str(ipaddress.ip_network((parsed, bits), strict=False))
-    return hmac.digest(secret.encode(), network.encode(), "sha256")[:12].hex()
