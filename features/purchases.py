@@ -1,7 +1,7 @@
 """What purchases and refunds do to a profile: counts for recency, frequency and monetary value.
 
 Amounts are whole hundredths, since sums of floats depend on their order. Purchases are kept by UTC day for 91 days
-and by week beyond, at most 133 panes of them, so that the windows of 30 and 90 days are exact to the day and the one
+and by week beyond, at most 139 panes of them, so that the windows of 30 and 90 days are exact to the day and the one
 of 365 days to the week.
 """
 
@@ -105,7 +105,8 @@ def fold_old(days: dict[int, list[int]]) -> None:
     if not days:
         return
     newest = max(day if day >= 0 else -day * 7 for day in days)
-    for day in [day for day in days if 0 <= day < newest - EXACT_DAYS]:
+    # A week is made only of days that have all left the exact ones; else the window of 90 days would count old ones.
+    for day in [day for day in days if day >= 0 and day // 7 * 7 + 6 < newest - EXACT_DAYS]:
         old = days.pop(day)
         week = days.setdefault(-(day // 7), [0, 0])
         week[0] += old[0]

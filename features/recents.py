@@ -7,10 +7,14 @@ a while (trimming at every event would cost more than all else) and still mean t
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final
 
 SLACK: Final = 14
 """How many more than ``keep`` a stored mapping may hold before it is trimmed."""
+
+
+_age_order: Final = itemgetter(1, 0)  # time, then name
 
 
 def remember(times: dict[str, int], name: str, at_ms: int, *, keep: int) -> None:
@@ -31,7 +35,3 @@ def trim(times: dict[str, int], *, keep: int) -> None:
 def newest(times: dict[str, int], *, keep: int) -> list[tuple[str, int]]:
     """Return the ``keep`` newest names with their times, newest first."""
     return sorted(times.items(), key=_age_order, reverse=True)[:keep]
-
-
-def _age_order(pair: tuple[str, int]) -> tuple[int, str]:
-    return pair[1], pair[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -98,6 +99,7 @@ COUNTS: Final = (
     "checkouts",
     "orders",
 )
+_read_counts: Final = attrgetter(*COUNTS)
 NOBODY_VERSION: Final = "0"
 _DECODE_SEGMENT: Final = msgspec.msgpack.Decoder(Segment).decode
 
@@ -114,7 +116,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
     profiles = [states.decode_profile(blob.profile) for blob in blobs if blob.profile is not None]
     seen = _newest_of([*(s.recents for s in sessions), *(p.recents for p in profiles)])
     newest = [
-        Recent(name[1:], KINDS[name[0]], at_ms, max(0, now_ms - at_ms))
+        Recent(name[1:], KINDS[name[0]], at_ms, now_ms - at_ms if at_ms < now_ms else 0)
         for name, at_ms in recents.newest(seen, keep=KEEP_SESSION_RECENTS)
         if name[0] in KINDS
     ]
@@ -127,7 +129,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
         is_known=bool(sessions or profiles),
         freshness_ms=max(0, now_ms - newest_ms) if newest_ms else None,
         recents=tuple(newest),
-        session=tuple(r for r in newest if started_ms is not None and r.occurred_at_ms >= started_ms),
+        session=tuple(newest[: _count_since(newest, started_ms)]),
         session_started_ms=started_ms,
         searches=tuple(
             term for term, _ in recents.newest(_newest_of([s.searches for s in sessions]), keep=KEEP_SEARCHES)
@@ -137,7 +139,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
         aliases=tuple(
             name for name, _ in recents.newest(_newest_of([p.aliases for p in profiles]), keep=KEEP_SEARCHES)
         ),
-        counts={name: sum(getattr(p, name) for p in profiles) for name in COUNTS},
+        counts=_counts(profiles),
         rfm=rfm_of(profiles, now_ms=now_ms),
         segment=_DECODE_SEGMENT(segment) if segment else None,
         session_number=max((p.session_number for p in profiles), default=0),
@@ -178,11 +180,27 @@ def rfm_of(profiles: Sequence[ProfileState], *, now_ms: int) -> Rfm:
     )
 
 
+def _counts(profiles: Sequence[ProfileState]) -> dict[str, int]:
+    if len(profiles) == 1:
+        return dict(zip(COUNTS, _read_counts(profiles[0]), strict=True))
+    return {name: sum(getattr(profile, name) for profile in profiles) for name in COUNTS}
+
+
+def _count_since(newest: list[Recent], started_ms: int | None) -> int:
+    """Return how many of the recents, newest first, are not older than ``started_ms``."""
+    if started_ms is None:
+        return 0
+    return next((n for n, recent in enumerate(newest) if recent.occurred_at_ms < started_ms), len(newest))
+
+
 def _newest_of(mappings: Sequence[dict[str, int]]) -> dict[str, int]:
     if len(mappings) == 1:
         return mappings[0]
     merged: dict[str, int] = {}
     for mapping in mappings:
+        if not merged:
+            merged = mapping.copy()
+            continue
         for name, at_ms in mapping.items():
             if merged.get(name, -1) < at_ms:
                 merged[name] = at_ms
