@@ -65,7 +65,7 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     def get_urls(self) -> list[URLPattern]:
         """Add the upload."""
-        upload = path("upload/", self.admin_site.admin_view(self.upload_view), name="features_feed_upload")
+        upload = path("file/", self.admin_site.admin_view(self.upload_view), name="features_feed_file")
         return [upload, *super().get_urls()]
 
     @display(description="Host")
@@ -82,7 +82,7 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     @action(description="Upload a file", url_path="upload-file", icon="upload")
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Go to the upload."""
-        return HttpResponseRedirect(reverse("admin:features_feed_upload"))
+        return HttpResponseRedirect(reverse("admin:features_feed_file"))
 
     @action(description="Fetch now", url_path="fetch-now", icon="download")
     def fetch_now(self, request: HttpRequest, object_id: int) -> HttpResponse:

@@ -193,7 +193,7 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     @action(description="Load a feed", url_path="load-feed", icon="upload")
     def load_feed(self, request: HttpRequest) -> HttpResponse:
         """Go to the upload of feeds."""
-        return HttpResponseRedirect(reverse("admin:features_feed_upload"))
+        return HttpResponseRedirect(reverse("admin:features_feed_file"))
 
     @display(description="Item", header=True, ordering="title")
     def shows_item(self, item: Item) -> tuple[str, str, str, dict[str, Any]]:

@@ -13,7 +13,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, Final
-from xml.sax import SAXException
+from xml.sax import SAXException, SAXParseException
 from xml.sax.handler import ContentHandler
 
 from defusedxml.common import DefusedXmlException
@@ -98,6 +98,7 @@ def read_google_xml(handle: BinaryIO, report: FeedReport) -> Iterator[RawRow]:
     found = _MerchantItems()
     parser = make_parser()
     parser.setContentHandler(found)
+    found.setDocumentLocator(parser)  # which feed(), other than parse(), leaves to the caller
     try:
         while chunk := handle.read(_CHUNK):
             parser.feed(chunk)
@@ -105,7 +106,9 @@ def read_google_xml(handle: BinaryIO, report: FeedReport) -> Iterator[RawRow]:
         parser.close()
     except (SAXException, DefusedXmlException, UnicodeError) as error:
         yield from found.taken()
-        raise FeedBroken(found.line, f"is not well-formed XML: {error}") from error
+        line = error.getLineNumber() if isinstance(error, SAXParseException) else found.line
+        reason = error.getMessage() if isinstance(error, SAXException) else str(error)
+        raise FeedBroken(line or 0, f"is not well-formed XML: {reason}") from error
     yield from found.taken()
     if not found.saw_items:
         raise FeedBroken(0, "holds no <item> and no <entry>; is it a Google Merchant feed?")
@@ -141,6 +144,8 @@ class _MerchantItems(ContentHandler):
     def startElement(self, name: str, attrs: Any) -> None:
         if self._values is not None:
             self._path.append(name)
+            if len(self._path) > 1:  # nested fields, such as the price of shipping, are not the item's
+                return
             self._text, self._size = [], 0
             if name == "link" and attrs.get("href"):
                 self._text = [attrs.get("href")]  # Atom
@@ -151,7 +156,7 @@ class _MerchantItems(ContentHandler):
 
     def characters(self, content: str) -> None:
         self._size += len(content)
-        if self._values is not None and self._size <= MAX_FIELD:
+        if self._values is not None and len(self._path) == 1 and self._size <= MAX_FIELD:
             self._text.append(content)
 
     def endElement(self, name: str) -> None:
@@ -162,7 +167,7 @@ class _MerchantItems(ContentHandler):
             self._values = None
             return
         self._path.pop()
-        if not self._path:  # nested fields, such as shipping, are not ours
+        if not self._path:
             self._values.setdefault(name.lower().rpartition(":")[2], "".join(self._text).strip())
 
 

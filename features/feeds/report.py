@@ -16,9 +16,9 @@ class FeedBroken(Exception):
     """The rest of the file cannot be read; rows before ``line`` were."""
 
     def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}" if line else reason)
         self.line = line
-        self.reason = reason
+        self.reason = printable(reason)
+        super().__init__(f"line {line}: {self.reason}" if line else self.reason)
 
 
 class RawRow(NamedTuple):
@@ -59,7 +59,15 @@ class FeedReport(msgspec.Struct, kw_only=True):
         """Count a refused row, and name it while there is room."""
         self.rejected += 1
         if len(self.bad_rows) < MAX_BAD_ROWS:
-            self.bad_rows.append(BadRow(line=line, item_id=item_id, field=field, value=shortened(value), reason=reason))
+            self.bad_rows.append(
+                BadRow(
+                    line=line,
+                    item_id=printable(item_id),
+                    field=printable(field),
+                    value=shortened(value),
+                    reason=printable(reason),
+                )
+            )
 
     def summary(self) -> str:
         """Return the counts in one line."""
@@ -67,7 +75,12 @@ class FeedReport(msgspec.Struct, kw_only=True):
         return f"{text}, {self.deactivated} deactivated" if self.deactivated else text
 
 
+def printable(text: str) -> str:
+    """Return a text that every database takes: no U+0000 and no half of a pair of surrogates."""
+    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
 def shortened(value: object) -> str:
     """Return a value as a report shows it: printable and not long."""
-    text = str(value).replace("\x00", "\\0")
+    text = printable(str(value))
     return text if len(text) <= _MAX_VALUE_LENGTH else text[: _MAX_VALUE_LENGTH - 1] + "…"

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -89,7 +90,7 @@ def item_changes(raw: Mapping[str, Any], *, currency: str, ignored: set[str] | N
         if value is None and name not in _NULLABLE:
             continue
         if name in ATTRIBUTE_FIELDS or name.startswith("attributes."):
-            attributes[name.removeprefix("attributes.")] = _attribute(name, value)
+            attributes[_text(name, name.removeprefix("attributes."), longest=64)] = _attribute(name, value)
         elif name.startswith(("title_", "title:")) and _LOCALE.fullmatch(name[6:]):
             titles[name[6:].replace("_", "-")] = _text("title", value, longest=500)
         else:
@@ -132,6 +133,8 @@ def _text(field: str, value: object, *, longest: int) -> str:
     text = str(value).strip()
     if "\x00" in text:
         raise BadValue(field, text, "holds the character U+0000; remove it")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadValue(field, text, "holds half of a character; save the file as UTF-8")
     if len(text) > longest:
         raise BadValue(field, text, f"has {len(text)} characters; the most is {longest}")
     return text
@@ -230,9 +233,9 @@ def _tags(field: str, value: object) -> list[str]:
 
 
 def _attribute(field: str, value: object) -> str | int | float | bool:
-    if isinstance(value, bool | int | float):
-        return value
-    return _text(field, value, longest=500)
+    if isinstance(value, float) and not isfinite(value):
+        raise BadValue(field, value, "is not a finite number")
+    return value if isinstance(value, bool | int | float) else _text(field, value, longest=500)
 
 
 def _mapping(field: str, value: object) -> dict[str, Any]:
@@ -253,7 +256,7 @@ def _titles(field: str, value: object) -> dict[str, Any]:
     for locale in titles:
         if not _LOCALE.fullmatch(locale):
             raise BadValue(field, locale, 'is not a locale; write {"de": "…", "fr-CA": "…"}')
-    return {locale.replace("_", "-"): str(title) for locale, title in titles.items()}
+    return {locale.replace("_", "-"): _text(field, title, longest=500) for locale, title in titles.items()}
 
 
 _PRICES: Final = {"price": "price_minor", "sale_price": "sale_price_minor", "cost": "cost_minor"}

@@ -83,7 +83,7 @@ class Importer:
 
     async def _append(self, writer: LogWriter, batch: list[Unit]) -> None:
         progress = self.progress
-        encoded, refusals = _encoded(batch)
+        encoded, refusals, n_events = _encoded(batch)
         present: set[str] = set()
         if progress.intent is not None and progress.intent_units == progress.units:
             present = await asyncio.to_thread(self._already_in_log, progress.intent, encoded)
@@ -97,7 +97,7 @@ class Importer:
         progress.units += len(batch)
         progress.rows += sum(unit.rows for unit in batch)
         progress.records += len(encoded)
-        progress.events += sum(len(record.events) + len(record.custom) for unit in batch for record in unit.records)
+        progress.events += n_events
         progress.refused += len(refusals)
         progress.intent = None
         self._checkpoint.save(progress)
@@ -152,10 +152,11 @@ def first_event_id(record: EventRecord) -> str:
     return (record.events or record.custom)[0].event_id
 
 
-def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], list[Refusal]]:
-    """Return the log entries of a batch, each with its first event id, and what the contract refuses."""
+def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], list[Refusal], int]:
+    """Return the log entries of a batch, each with its first event id; what the contract refuses; how many events."""
     encoded: list[tuple[str, tuple[bytes, bytes]]] = []
     refusals: list[Refusal] = []
+    n_events = 0
     for unit in batch:
         refusals.extend(unit.refusals)
         for record in unit.records:
@@ -165,8 +166,9 @@ def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], 
             except InvalidEvent as error:
                 refusals.append(Refusal(line=unit.line, reason=f"{error.field}: {error.reason}", raw=value.decode()))
                 continue
+            n_events += len(checked.events) + len(checked.custom)
             encoded.append((first_event_id(checked), (log_key(checked.site, checked.user_key), value)))
-    return encoded, refusals
+    return encoded, refusals, n_events
 
 
 def _batches(units: Iterator[Unit]) -> Iterator[list[Unit]]:
