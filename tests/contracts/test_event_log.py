@@ -14,7 +14,7 @@ import pytest
 from tracking.log import EventLog, LogReader, Position, Record, RecordTooLarge, open_log, partition_for
 from tracking.log.memory import MemoryLog
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 BACKENDS = [
     pytest.param("memory"),
     pytest.param("redis", marks=pytest.mark.redis),

@@ -30,6 +30,9 @@ MAX_POLL_RECORDS: Final = 2_000
 """68 to 104 thousand records a second, against 51 thousand at the default of 500."""
 SESSION_TIMEOUT_MS: Final = 6_000
 """The least a broker allows by default: so soon a killed worker's partitions go to the others."""
+MAX_POLL_GAP_MS: Final = 20_000
+"""A worker that does not poll for this long is stuck. It also bounds how long the others wait for a member that
+went away in the middle of a re-balance: its pending join holds up its own leave."""
 CONNECT_TIMEOUT_MS: Final = 2_000
 JOIN_TIMEOUT_MS: Final = 8_000
 """A little longer than the session of a member that died, for which the others wait."""
@@ -152,7 +155,7 @@ class KafkaReader(LogReader):
                 fetch_max_wait_ms=250,
                 session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=1_000,
-                max_poll_interval_ms=60_000,
+                max_poll_interval_ms=MAX_POLL_GAP_MS,
                 request_timeout_ms=10_000,
                 bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
                 allow_auto_create_topics=False,
