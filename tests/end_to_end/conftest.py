@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -22,6 +23,12 @@ from recsite.supervisor.processes import Supervised
 from tests.services.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# What sends no browser's User-Agent is taken for a bot, and bots train nothing.
+BROWSER = {
+    "Content-Type": "application/json",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36",
+}
 
 # Two worlds of items that nobody mixes: whoever looks at one item of a world must be shown the others of it.
 SHOP = """
@@ -69,9 +76,7 @@ class Running:
     def post(self, path: str, body: object, **headers: str) -> tuple[int, Any]:
         """POST JSON and return the status and the decoded answer."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.address + path, data=data, headers={"Content-Type": "application/json", **headers}, method="POST"
-        )
+        request = urllib.request.Request(self.address + path, data=data, headers={**BROWSER, **headers}, method="POST")
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
                 return response.status, json.load(response)
@@ -110,6 +115,11 @@ class Running:
         assert status == 200, answer
         result: dict[str, Any] = answer["results"][0]
         return result
+
+
+def visitor(name: str) -> str:
+    """Return an anonymous id of the right length."""
+    return f"{name}-{'0' * 24}"
 
 
 def eventually(is_true: Callable[[], object], timeout_s: float = 30.0, what: str = "it") -> None:
@@ -158,7 +168,7 @@ def stop_installation(running: Running) -> None:
     assert stopped == dict.fromkeys(stopped, True), f"did not stop cleanly on SIGTERM: {stopped}"
 
 
-@pytest.fixture(scope="module", params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])
+@pytest.fixture(scope="session", params=["redis", pytest.param("kafka", marks=pytest.mark.kafka)])
 def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Give a trained installation on each event log; the one on Kafka keeps its rows in PostgreSQL."""
     data = tmp_path_factory.mktemp(f"installation-{request.param}")
@@ -173,3 +183,23 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
             yield running
         finally:
             stop_installation(running)
+
+
+@pytest.fixture(scope="session")
+def trained(installation: Running) -> Running:
+    """Send 400 sessions that each stay in one world, wait for the archive, and train."""
+    rng = random.Random(7)
+    now_ms = int(time.time() * 1000)
+    for number in range(400):
+        world = ("tent", "lamp")[number % 2]
+        items = [f"{world}{rng.randrange(20):02d}" for _ in range(4)]
+        installation.send_views(visitor(f"past{number:04d}"), items, at_ms=now_ms - 3_600_000 + number * 1000)
+
+    def is_archived() -> bool:
+        lag = json.loads(installation.manage("stream_lag", "--json").splitlines()[-1])
+        return bool(lag["records"] == 0 and lag["archive_records"] == 0)
+
+    eventually(is_archived, 60, "the archive")
+    installation.manage("train", "--site", "default", "--promote", "--quick")
+    eventually(lambda: installation.recommend(visitor("warm"))["model_version"], 30, "the model to go live")
+    return installation

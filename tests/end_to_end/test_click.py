@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import ROOT, Running
-from tests.end_to_end.test_path import trained  # noqa: F401  (a fixture)
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
 
@@ -32,7 +31,7 @@ function view(item) {{ rec('track', 'view_item', {{items: [{{item_id: item, pric
 
 
 @pytest.fixture
-def shop_page(trained: Running, tmp_path: Path) -> Iterator[str]:  # noqa: F811
+def shop_page(trained: Running, tmp_path: Path) -> Iterator[str]:
     """Serve the page from an origin of its own, as a shop would."""
     (tmp_path / "index.html").write_text(PAGE.format(address=trained.address, pk=trained.pk))
 
@@ -65,6 +64,6 @@ def test_click_changes_the_list_on_the_open_page(
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen["problems"] == []
     assert seen["after"], "the widget shows a list"
-    assert all("lamp" in link for link in seen["after"]), "after the lamp, lamps come first"
+    assert "lamp" in seen["after"][0], f"after the lamp, lamps come first: {seen}"
     assert len(seen["ms"]) == 2
     print(f"click → changed list: {seen['ms']} ms")
