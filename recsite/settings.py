@@ -266,6 +266,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # kafka-python tells its own life line by line, and calls a topic that is about to be made an error.
+    "loggers": {"kafka": {"level": "WARNING"}, "kafka.cluster": {"level": "CRITICAL"}},
 }
 
 # --- Demo -----------------------------------------------------------------------------------------------------
