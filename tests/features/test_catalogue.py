@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -284,3 +285,34 @@ def test_unchanged_rows_are_not_announced(
 
     assert (report.unchanged, report.updated) == (1, 0)
     assert heard == []
+
+
+@pytest.mark.redis
+@pytest.mark.django_db(transaction=True)
+def test_a_sold_out_item_is_gone_within_two_seconds(
+    redis_url: str, settings: Any, clean_watchers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polling alone would take a minute here: what is seen, is seen because it was announced."""
+    settings.REDIS_URL = redis_url
+    monkeypatch.setattr("features.catalogue.REFRESH_S", 60.0)
+    shop = Site.objects.create(slug="shop", name="Shop")
+    upsert_items(shop, [{"item_id": f"i{number}", "title": "Item", "stock": 3} for number in range(500)])
+    watch_catalogue("shop").ensure_loaded()
+    snapshots.start(redis_url)
+    try:
+        assert _within(2.0, lambda: watch_catalogue("shop").due_at > 0)  # the listener listens
+        upsert_items(shop, [{"item_id": "i7", "stock": 0}])
+        assert _within(2.0, lambda: not catalogue_of("shop").recommendable("i7"))
+        upsert_items(shop, [{"item_id": "new", "title": "New"}])
+        assert _within(2.0, lambda: catalogue_of("shop").recommendable("new"))
+    finally:
+        snapshots.stop()
+
+
+def _within(seconds: float, is_so: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

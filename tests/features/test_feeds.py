@@ -68,7 +68,8 @@ def test_prices_in_two_currencies_are_refused() -> None:
         ("availability", "maybe"), ("stock", "3.5"), ("stock", "many"), ("title", "x" * 501), ("title", "a\x00b"),
         ("attributes", "[1]"), ("attributes", "{"), ("is_active", "perhaps"), ("tags", [str(n) for n in range(51)]),
         ("first_seen_at", "yesterday"), ("titles", {"not a locale": "x"}), ("title", "a\ud800b"),
-        ("titles", {"de": "\x00"}), ("attributes", {"a": float("nan")}), ("attributes", {"\udfff": 1}), ("currency", "Euro"),
+        ("titles", {"de": "\x00"}), ("attributes", {"a": float("nan")}), ("attributes", {"\udfff": 1}),
+        ("currency", "Euro"),
     ],
 )  # fmt: skip
 def test_bad_values_name_their_field(field: str, value: object) -> None:
