@@ -21,6 +21,7 @@ from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
 from benchmarks import model_data  # noqa: E402
+from benchmarks.shoppers import shopper  # noqa: E402
 from features import connections, keys, states  # noqa: E402
 from features.models import Item  # noqa: E402
 from recommendations.graphs.export import export_model_set  # noqa: E402
@@ -43,11 +44,6 @@ from tracking.sites import ensure_default_site  # noqa: E402
 VERSION = "benchmark"
 TREES = 100
 SESSIONS = 200_000
-
-
-def shopper(number: int) -> str:
-    """Return the anonymous id of a shopper."""
-    return f"{number:032x}"
 
 
 def build(n_items: int, n_shoppers: int) -> str:

@@ -61,9 +61,12 @@ class Allowed:
 
     def popular(self, n: int) -> RowArray:
         """Return the ``n`` most popular rows that may be shown."""
-        found = self.keep(self._shelf.popular)
-        if len(found) >= n or len(self._shelf.popular) < MAX_ORDER:
-            return found[:n]
+        for looked_at in (8 * n, MAX_ORDER):  # nearly always the first few are enough
+            found = self.keep(self._shelf.popular[:looked_at])
+            if len(found) >= n:
+                return found[:n]
+        if len(self._shelf.popular) < MAX_ORDER:
+            return found
         mask = self._shelf.catalogue.is_recommendable
         for each in self.conditions:
             mask = mask & each

@@ -201,7 +201,17 @@ def _ask_key(ask: Ask) -> Hashable:
 async def _on_worker(
     page: Page, shopper: Shopper, problem: FallbackReason | None, deadline: Deadline
 ) -> tuple[MadeList, ...]:
-    """Make the lists on a worker thread; when that takes too long, make them here without asking the model."""
+    """Make the lists, on a worker thread where there are several; when that takes too long, make them without a model.
+
+    With one thread they are made on the event loop itself: handing over costs more CPU than it saves, and a thread
+    that computes keeps the loop from the GIL for up to five milliseconds (benchmarks/serve.py). Scale by processes.
+    """
+    if settings.INFERENCE_THREADS == 1:
+        try:
+            return make_lists_now(page, shopper, problem, deadline)
+        except Exception:  # the edge of a request: a shop's page never breaks because of us
+            logger.exception("lists.failed site=%s", page.site.slug)
+            return make_lists_now(page, NOBODY, FallbackReason.MODEL_FAILED, Deadline.after(0.0))
     work = asyncio.get_running_loop().run_in_executor(_workers.get(), make_lists_now, page, shopper, problem, deadline)
     try:
         async with asyncio.timeout(deadline.left_s):

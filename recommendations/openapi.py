@@ -9,7 +9,7 @@ import msgspec
 from recommendations.payloads import ALL_FIELDS, MAX_LIMIT, RankRequest, RecommendRequest
 
 REF: Final = "#/components/schemas/{name}"
-_KEYS: Final = [{"BearerKey": []}, {"HeaderKey": []}]
+_KEYS: Final[list[dict[str, list[str]]]] = [{"BearerKey": []}, {"HeaderKey": []}]
 
 ITEM: Final[dict[str, Any]] = {
     "type": "object",
