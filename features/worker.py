@@ -55,6 +55,21 @@ def make_archive_worker() -> ArchiveWorker:
     return ArchiveWorker(connections.event_log(), connections.store(), ArchiveFolder(settings.ARCHIVE_URL))
 
 
+def check_topic() -> None:
+    """Make the topic where it is missing, and refuse one that is cut otherwise than ``EVENT_LOG_URL`` says.
+
+    A user's state stands under the number of its partition; readers that count otherwise would not find it.
+    """
+    log_of_events = connections.event_log()
+    wanted = log_of_events.partitions
+    found = log_of_events.ensure_topic()
+    if found != wanted:
+        raise ImproperlyConfigured(
+            f"the topic {log_of_events.topic!r} has {found} partitions, EVENT_LOG_URL says {wanted}: "
+            f"set partitions={found} in EVENT_LOG_URL of every process"
+        )
+
+
 class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
     """Starts the loop and the archive's once the pool is up, and drains both when the worker stops."""
 
@@ -95,12 +110,13 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
         while not self._stop.is_set():
             try:
                 work()
-            except Exception:  # a Cluster is asked for its map when its client is made
+            except Exception:  # the log or Redis may be away; this thread tries until they are back
                 log.exception("%s.ended retry_s=%s", name, RESTART_S)
                 self._stop.wait(RESTART_S)
         close_old_connections()
 
     def _run_stream(self) -> None:
+        check_topic()
         stream = make_stream_worker()
         _running.append(stream)
         try:
@@ -109,6 +125,7 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
             _running.remove(stream)
 
     def _run_archive(self) -> None:
+        check_topic()
         make_archive_worker().run(self._stop)
 
 

@@ -126,7 +126,7 @@ class KafkaLog(EventLog):
         """Return an idempotent writer that waits for all replicas in sync."""
         from tracking.log.kafka_writer import KafkaWriter
 
-        return KafkaWriter(self.address)
+        return KafkaWriter(self.address, self.ensure_topic)
 
     def reader(self, group: str, *, on_assigned: OnAssigned, on_revoked: OnRevoked) -> LogReader:
         """Return a reader in a consumer group; partitions move one by one (cooperative-sticky)."""

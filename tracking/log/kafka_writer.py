@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 import kafka
@@ -35,9 +36,10 @@ LINGER_MS: Final = 2
 class KafkaWriter(HandoverWriter):
     """Appends to one topic."""
 
-    def __init__(self, address: KafkaAddress) -> None:
+    def __init__(self, address: KafkaAddress, ensure_topic: Callable[[], int]) -> None:
         super().__init__(name=f"Kafka topic {address.topic}")
         self._address = address
+        self._ensure_topic = ensure_topic
         self._producer: Any = None
         self._partitions = 0
         self._failed: Exception | None = None
@@ -46,6 +48,7 @@ class KafkaWriter(HandoverWriter):
     def _connect(self) -> None:
         self._failed = None
         _warn_of_slow_checksums()
+        self._ensure_topic()  # whoever comes first makes it: the order in which parts start does not matter
         with unavailable(f"connect to {','.join(self._address.servers)}"):
             self._producer = kafka.KafkaProducer(
                 **common_options(self._address),
