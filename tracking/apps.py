@@ -8,5 +8,5 @@ class TrackingConfig(AppConfig):
     verbose_name = "Tracking"
 
     def ready(self) -> None:
-        """Announce changes of sites and keys from every process that makes them."""
-        from tracking import sites  # noqa: F401  (connects its signals on import)
+        """Register the checks, and announce changes of sites and keys from every process that makes them."""
+        from tracking import checks, sites  # noqa: F401  (each registers on import)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import signal
 import socket
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from tracking.parsing import parse_record
 from tracking.spool import Spool
 
 pytestmark = pytest.mark.slow
+EVENT = {"event": "page_view", "event_id": "event-0001", "ts": 1}
 N_IDS, BATCH, N_CLIENTS = 100_000, 20, 24
 
 
@@ -153,4 +157,79 @@ async def test_slow_clients_are_sent_away_and_hold_nobody_up(tmp_path, redis_url
         for stalled in slow:
             with contextlib.suppress(OSError):
                 stalled.close()
+        web.kill()
+
+
+@pytest.mark.redis
+async def test_request_heads_that_drip_are_sent_away_and_idle_pages_are_not(tmp_path, redis_url) -> None:
+    web = Web(tmp_path, redis_url=redis_url, log_url=f"{redis_url}?stream=drip&partitions=1").prepare().start()
+    try:
+        with socket.create_connection(("127.0.0.1", web.port), timeout=10) as dripping:
+            started = time.monotonic()
+            dripping.sendall(b"POST /v1/events HTTP/1.1\r\nHost:")
+            answer = await asyncio.to_thread(dripping.recv, 1_000)
+            assert answer.startswith(b"HTTP/1.1 408")
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"] == "head_timeout"
+            assert 4 < time.monotonic() - started < 7
+        page = http.client.HTTPConnection("127.0.0.1", web.port, timeout=10)
+        for _ in range(3):  # keep-alive: a head's time begins with its first byte
+            page.request("POST", "/v1/events", json.dumps({"key": web.key, "events": [EVENT]}))
+            answered = await asyncio.to_thread(page.getresponse)
+            assert (answered.status, bool(answered.read())) == (202, True)
+            first = page.sock
+            await asyncio.sleep(2)
+            assert page.sock is first
+        page.close()
+    finally:
+        web.kill()
+
+
+def status_of(web: Web) -> int:
+    body = json.dumps({"key": web.key, "events": [EVENT]}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{web.port}/v1/events", body, {"Content-Type": "text/plain"})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+REVOKE = "from tracking import models, sites; [sites.revoke(key) for key in models.ApiKey.objects.all()]"
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("is_redis_there", [True, False])
+def test_a_revoked_key_is_refused_within_five_seconds(tmp_path, redis_url, own_server, is_redis_there: bool) -> None:
+    announcing = own_server(RedisServer)
+    web = Web(tmp_path, redis_url=announcing.url, log_url=f"{redis_url}?stream=revoked&partitions=1")
+    web.prepare().start()
+    try:
+        assert status_of(web) == 202
+        if not is_redis_there:
+            announcing.kill()
+        web.manage("shell", "-v0", "-c", REVOKE)
+        revoked_at = time.monotonic()
+        while status_of(web) != 401:
+            assert time.monotonic() - revoked_at < 5
+            time.sleep(0.05)
+        print(f"refused after {time.monotonic() - revoked_at:.2f} s")
+    finally:
+        web.kill()
+
+
+@pytest.mark.redis
+def test_with_the_database_and_redis_away_it_goes_on_collecting(tmp_path, redis_url, own_server) -> None:
+    redis_away = own_server(RedisServer)
+    web = Web(tmp_path, redis_url=redis_away.url, log_url=f"{redis_url}?stream=away&partitions=1").prepare().start()
+    database = tmp_path / "recsite.sqlite3"
+    try:
+        assert status_of(web) == 202
+        redis_away.kill()
+        database.rename(tmp_path / "gone")
+        database.mkdir()  # opening it fails from now on
+        for _ in range(12):  # several refreshes of the keys long
+            assert status_of(web) == 202
+            time.sleep(0.5)
+        assert "snapshot.load_failed topic=keys" in web.out.read_text()
+    finally:
         web.kill()

@@ -50,8 +50,8 @@ class Web:
     def prepare(self, *, kind: str = "pk") -> Self:
         """Make the database, a site and a key of ``kind``; return self."""
         self.data.mkdir(parents=True, exist_ok=True)
-        self._manage("migrate", "-v0")
-        said = self._manage("shell", "-v0", "-c", SETUP.format(kind=kind))
+        self.manage("migrate", "-v0")
+        said = self.manage("shell", "-v0", "-c", SETUP.format(kind=kind))
         self.key = said.partition("key=")[2].split()[0]
         return self
 
@@ -60,6 +60,7 @@ class Web:
         command = [
             sys.executable, "-m", "uvicorn", "tests.tracking.collect_app:application", "--port", str(self.port),
             "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "10",
+            "--http", "tracking.uvicorn_http:TimedProtocol",
         ]  # fmt: skip
         with self.out.open("ab") as out:
             self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=out, stderr=out)
@@ -95,7 +96,8 @@ class Web:
             self._process.wait(30)
             self._process = None
 
-    def _manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str) -> str:
+        """Run a management command on its database, as another process would; return what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT, env=self._environment, check=True, capture_output=True, timeout=60,
