@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 from recommendations.candidates import FloatArray, RowArray, SourceList
 from recommendations.fusion import RankedLists
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
+from recommendations.metrics import STAGE_SECONDS
 from recommendations.prefixes import Prefixes
 from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables, ranked, ranking_input
 from recommendations.shelf import Shelf
 
+_RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
+_RANKING_SECONDS: Final = STAGE_SECONDS.labels("ranking")
 MAX_PREFIX: Final = 50
 POPULARITY_DEPTH: Final = 100
 RANKED_SOURCES: Final = frozenset(CANDIDATES_PER_SOURCE) - {"popularity"}
@@ -91,6 +95,7 @@ class ModelLink:
         ModelUnavailable
             ONNX Runtime failed.
         """
+        started = time.perf_counter()
         prefix = self.index_of_row[np.asarray(newest_first[:MAX_PREFIX][::-1], np.int64)]
         excluded = self.index_of_row[np.asarray(exclude, np.int64)] if exclude else np.empty(0, np.int64)
         wanted = None
@@ -107,6 +112,7 @@ class ModelLink:
                 sources=sources,
             )
         )
+        _RETRIEVAL_SECONDS.observe(time.perf_counter() - started)
         return ModelAnswer(prefix=prefix, results=results)
 
     def lists(self, answer: ModelAnswer) -> list[SourceList]:
@@ -134,12 +140,14 @@ class ModelLink:
         prefix = answer.prefix[answer.prefix > 0].astype(np.int32)
         if self._tables is None or not len(prefix):
             return self.row_of_index[:0]
+        started = time.perf_counter()
         lists = {name: _as_lists(result) for name, result in answer.results.items()}
         lists["popularity"] = self._popularity
         given = ranking_input(lists, Prefixes(items=prefix, offsets=np.array([0, len(prefix)], np.int64)), self._tables)
         order = ranked(given, self._model.rank(given.features), n=k)
         rows: RowArray = self.row_of_index[order.items[0][order.items[0] > 0]]
         rows = rows[rows >= 0]
+        _RANKING_SECONDS.observe(time.perf_counter() - started)
         return rows
 
 
