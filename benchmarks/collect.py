@@ -81,7 +81,8 @@ def run(*, quick: bool) -> dict[str, float]:
         "Collect: one web process, durable when answered",
         ["log", "events", "req/s", "events/s", "per CPU s", "CPU ms", "p50 ms", "p99 ms"],
         rows,
-        caption=f"wrk, {BUSY_CONNECTIONS} connections; latencies with {LIGHT_CONNECTIONS}. CPU: of the web process. plain: answers 202.",
+        caption=f"wrk, {BUSY_CONNECTIONS} connections; latencies with {LIGHT_CONNECTIONS}. "
+        "CPU: of the web process. plain: answers 202.",
     )
     return {
         "events_per_cpu_s_kafka": events_per_cpu_s["kafka", BATCH],

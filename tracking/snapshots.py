@@ -355,8 +355,13 @@ def announce(topic: str) -> None:
 
 def announce_now(topic: str, *, url: str | None = None) -> bool:
     """Publish ``topic`` at once and return whether Redis took it; never raises for a Redis that is away."""
+    address = url or _configured_url()
     try:
-        _publisher(url or _configured_url()).publish(CHANNEL, topic)
+        try:
+            _publisher(address).publish(CHANNEL, topic)
+        except UNAVAILABLE:  # its connection may be of a Redis that was restarted since; try once with a new one
+            _publisher.cache_clear()
+            _publisher(address).publish(CHANNEL, topic)
     except UNAVAILABLE as error:
         log.warning("snapshot.announce_failed topic=%s error=%r", topic, error)
         _registry.announced(topic)

@@ -174,6 +174,15 @@ def test_listening_heals_when_redis_comes_back(make, own_server) -> None:
     wait_until(lambda: load.loads > after, timeout_s=2)
 
 
+@pytest.mark.redis
+def test_the_first_announcement_after_a_restart_of_redis_arrives(own_server) -> None:
+    server = own_server(RedisServer)
+    assert snapshots.announce_now("things", url=server.url)
+    server.kill()
+    server.start()
+    assert snapshots.announce_now("things", url=server.url)
+
+
 def test_a_forked_child_refreshes_by_itself(make) -> None:
     load = Counter()
     snapshot = make(load, refresh_s=0.02)
