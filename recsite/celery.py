@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 app = Celery("recsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["features.feeds"])
 app.steps["worker"].add(StreamStep)
 app.conf.beat_schedule = {
     **app.conf.beat_schedule,
@@ -22,5 +23,8 @@ app.conf.beat_schedule = {
     "recompute-segments": {"task": "features.recompute_segments", "schedule": 300.0, "options": {"expires": 240}},
     "store-profiles": {"task": "features.store_profiles", "schedule": 600.0, "options": {"expires": 540}},
     "trim-log": {"task": "features.trim_log", "schedule": 60.0, "options": {"expires": 50}},
+    "fetch-due-feeds": {"task": "features.fetch_due_feeds", "schedule": 60.0, "options": {"expires": 50}},
     "keep-archive": {"task": "features.keep_archive", "schedule": 3600.0, "options": {"expires": 3000}},
+    "train-due-sites": {"task": "recommendations.train_due_sites", "schedule": 600.0, "options": {"expires": 540}},
+    "check-health": {"task": "recommendations.check_health", "schedule": 3600.0, "options": {"expires": 3000}},
 }
