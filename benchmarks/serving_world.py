@@ -6,6 +6,7 @@ that shall serve it; prints the publishable key.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ import lightgbm  # noqa: E402  (Django must be set up before its models are impo
 import numpy as np  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
 from benchmarks import model_data  # noqa: E402
 from benchmarks.shoppers import shopper  # noqa: E402
@@ -77,6 +79,8 @@ def _items(site: Site, n_items: int) -> None:
         for number in range(1, n_items)
     )
     Item.objects.bulk_create(items, batch_size=2_000)
+    # A catalogue of some age: the loader looks again at what changed within a minute of the newest change.
+    Item.objects.exclude(item_id="sku1").update(updated_at=timezone.now() - dt.timedelta(hours=1))
 
 
 def _rules(site: Site) -> None:
