@@ -129,7 +129,7 @@ def apply_batch(
             "past": batch.past.get(user) if batch.past else None,
         }
         effects = _apply_user(batch, user, indices, arrivals, stored, applied, how)
-        if not effects.is_whole:
+        if effects.applied and not effects.is_whole:
             applied.not_whole.append(user)
         if effects.items:
             items.setdefault(user[0], []).extend(effects.items)
@@ -201,8 +201,10 @@ def _apply_user(
         if session is None or profile is None:
             return effects
         new_session, new_profile = session, profile
-    applied.sessions[user] = new_session
-    applied.profiles[user] = new_profile
+    # Only re-sends and late events: nothing has changed, and an erased user must not get a key again.
+    if effects.applied or how["past"] is not None:
+        applied.sessions[user] = new_session
+        applied.profiles[user] = new_profile
     return effects
 
 

@@ -109,3 +109,8 @@ def worker_heartbeat(name: str) -> str:
 def explanations(site: str, hour: int) -> str:
     """Return the key of the hash of what replies of one hour (since 1970) showed, by reply id."""
     return f"rs:{{site-{site}}}:why:{hour}"
+
+
+def training_lock() -> str:
+    """Return the key of the lock that one training at a time holds, of whatever site."""
+    return "rs:{training}:lock"

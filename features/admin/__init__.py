@@ -2,5 +2,6 @@
 
 from features.admin.feeds import FeedAdmin, FeedRunAdmin
 from features.admin.items import ItemAdmin
+from features.admin.segments import RfmSnapshotAdmin, SegmentThresholdAdmin
 
-__all__ = ["FeedAdmin", "FeedRunAdmin", "ItemAdmin"]
+__all__ = ["FeedAdmin", "FeedRunAdmin", "ItemAdmin", "RfmSnapshotAdmin", "SegmentThresholdAdmin"]
