@@ -25,3 +25,39 @@ LIVE_CLOSED = Counter("recsite_live_closed_total", "Sockets that we closed, by c
 EXPLANATIONS_DROPPED = Counter(
     "recsite_explanations_dropped_total", "Explanations that were not kept, because of the limit or the store."
 )
+
+# Set by whichever task worker checked last; the newest value of any process is the one that counts.
+MODEL_CREATED = Gauge(
+    "recsite_model_created_timestamp_seconds",
+    "When the live version was made.",
+    ["site"],
+    multiprocess_mode="mostrecent",
+)
+MODEL_MAX_AGE = Gauge(
+    "recsite_model_max_age_seconds", "Age from which a version is stale.", ["site"], multiprocess_mode="mostrecent"
+)
+MODEL_COVERAGE = Gauge(
+    "recsite_model_coverage_ratio",
+    "Share of recommendable items in the live version.",
+    ["site"],
+    multiprocess_mode="mostrecent",
+)
+UNKNOWN_ITEMS = Gauge(
+    "recsite_unknown_items_ratio",
+    "Share of the last day's interactions with items that the live version does not know.",
+    ["site"],
+    multiprocess_mode="mostrecent",
+)
+DATA_DRIFT = Gauge(
+    "recsite_data_drift_psi",
+    "Population stability index of the last day against the week that was trained on.",
+    ["site", "feature"],
+    multiprocess_mode="mostrecent",
+)
+HEALTH_CHECKED = Gauge(
+    "recsite_health_checked_timestamp_seconds",
+    "When the live version was last checked.",
+    ["site"],
+    multiprocess_mode="mostrecent",
+)
+TRAININGS = Counter("recsite_trainings_total", "Scheduled trainings, by what became of them.", ["site", "status"])

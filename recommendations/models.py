@@ -1,4 +1,4 @@
-"""What merchandisers and engineers steer: placements, rules and model versions."""
+"""What merchandisers and engineers steer: placements, rules, model versions and their training."""
 
 from __future__ import annotations
 
@@ -261,3 +261,103 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return self.version
+
+
+class TrainingPolicy(models.Model):
+    """When a site trains by itself, how old its version may become, and whether a new one may answer unasked."""
+
+    site = models.OneToOneField(Site, on_delete=models.CASCADE, related_name="training_policy")
+    auto_train = models.BooleanField("train every day", default=True)
+    hour = models.PositiveSmallIntegerField(
+        "from hour (UTC)", default=2, validators=[MaxValueValidator(23)], help_text="0 to 23; sites train in turn."
+    )
+    auto_promote = models.BooleanField(
+        "let it answer by itself",
+        default=False,
+        help_text="A new version answers everybody as soon as the gate lets it pass. Off: promote it here, by hand.",
+    )
+    max_age_hours = models.PositiveIntegerField(
+        default=48,
+        validators=[MinValueValidator(1), MaxValueValidator(24 * 365)],
+        help_text="A live version older than this raises the alert ModelStale.",
+    )
+    memory_mb = models.PositiveIntegerField(
+        "memory limit in MB",
+        default=8_192,
+        validators=[MinValueValidator(512)],
+        help_text="Training that needs more is ended and reported; for larger logs there is manage.py train_spark.",
+    )
+    keep_versions = models.PositiveSmallIntegerField(
+        default=7,
+        validators=[MinValueValidator(2)],
+        help_text="Versions whose files are kept, besides those that answer; older ones are deleted after a training.",
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "training policies"
+
+    def __str__(self) -> str:
+        return f"training of {self.site}"
+
+
+class TrainingRun(models.Model):
+    """One training of a site: how far it is, and what became of it."""
+
+    class Trigger(models.TextChoices):
+        SCHEDULE = "schedule", "schedule"
+        ADMIN = "admin", "admin"
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        FAILED = "failed", "failed"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="training_runs")
+    trigger = models.CharField(max_length=16, choices=Trigger.choices, default=Trigger.SCHEDULE)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.RUNNING)
+    step = models.CharField(max_length=64, blank=True)
+    step_done = models.PositiveIntegerField(default=0)
+    step_total = models.PositiveIntegerField(default=0)
+    peak_memory_mb = models.PositiveIntegerField(null=True, blank=True)
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.SET_NULL, null=True, blank=True, related_name="training_runs"
+    )
+    error = models.TextField(blank=True, help_text="Why there is no version, and what to do.")
+    started_at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["-started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.site} at {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class HealthReport(models.Model):
+    """What one check of the live version found: its age, its catalogue, and how far shoppers moved on from it."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="health_reports")
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.CASCADE, null=True, blank=True, related_name="health_reports"
+    )
+    made_at = models.DateTimeField(default=timezone.now, editable=False)
+    checks = models.JSONField(default=list, help_text="Each check: its name, value, limit, verdict and what to do.")
+
+    class Meta:
+        ordering = ["-made_at"]
+        indexes = [models.Index(fields=["model_version", "-made_at"], name="health_version_made_at")]
+
+    def __str__(self) -> str:
+        return f"{self.site} at {self.made_at:%Y-%m-%d %H:%M}"
+
+
+class DriftReference(models.Model):
+    """What shoppers did, and how sure the version was, in the time that it was trained on; kept with the version."""
+
+    model_version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="drift_reference")
+    profile = models.JSONField(help_text="Counts by bin of each distribution, and how many sessions they are from.")
+    made_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"reference of {self.model_version}"

@@ -24,7 +24,12 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Segments", "groups", "features_segmentthreshold"),
             ("RFM map", "grid_view", "features_rfmsnapshot"),
         ),
-        _group("Models", ("Model versions", "neurology", "recommendations_modelversion")),
+        _group(
+            "Models",
+            ("Model versions", "neurology", "recommendations_modelversion"),
+            ("Training", "model_training", "recommendations_trainingpolicy"),
+            ("Training runs", "history", "recommendations_trainingrun"),
+        ),
         _group(
             "Tracking",
             ("Sites", "storefront", "tracking_site"),

@@ -29,8 +29,10 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
     list_filter = ("site", "status")
     search_fields = ("version",)
     list_select_related = ("site",)
-    readonly_fields = ("site", "version", "state", "created_at", "live_at", "figures", "gate", "plots", "contents")
-    fields = ("site", "version", "state", "created_at", "live_at", "gate", "figures", "plots", "contents")
+    readonly_fields = (
+        *("site", "version", "state", "created_at", "live_at", "health", "figures", "gate", "plots", "contents"),
+    )
+    fields = ("site", "version", "state", "created_at", "live_at", "health", "gate", "figures", "plots", "contents")
     actions_submit_line = ("promote_version", "canary_version", "roll_back_site")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -88,6 +90,20 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
                 ),
             ),
         )
+
+    @display(description="Health")
+    def health(self, version: ModelVersion) -> SafeString:
+        """Return the newest check of whether the version still fits what shoppers do, and what to do if not."""
+        report = version.health_reports.first()
+        if report is None:
+            return format_html("{}", "Not checked yet; the live version is, every hour.")
+        rows = format_html_join(
+            "",
+            "<tr><th scope='row' class='text-left pr-4'>{}</th><td class='pr-4'>{}</td><td class='pr-4'>{}</td>"
+            "<td>{}</td></tr>",
+            ((check["name"], _number(check["value"]), check["verdict"], check["advice"]) for check in report.checks),
+        )
+        return format_html("<p>{} UTC</p><table><tbody>{}</tbody></table>", f"{report.made_at:%Y-%m-%d %H:%M}", rows)
 
     @display(description="Plots")
     def plots(self, version: ModelVersion) -> SafeString:

@@ -128,7 +128,7 @@ class Installation:
                 "-P",
                 "prefork",
                 "-c",
-                "1",
+                "2",  # one of them may train for an hour
                 "-n",
                 "tasks@%h",
                 "-l",

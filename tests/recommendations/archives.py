@@ -1,0 +1,55 @@
+"""Archives for tests: what shoppers did, as the stream worker would have written it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.archive import ArchiveFolder
+from features.archive_rows import Row, rows_of
+from tests.features.making import event, record
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+EVENTS = ("view_item", "view_item", "add_to_cart")
+AISLES, AISLE = 6, 5
+
+
+def write_sessions(
+    url: str | Path, site: str, sessions: Sequence[tuple[int, Sequence[str]]], *, price: float = 20.0, **context: Any
+) -> None:
+    """Write sessions, each with its start and its items; a minute between two of them, every third one a cart."""
+    rows: dict[int, list[Row]] = defaultdict(list)
+    for number, (start_ms, items) in enumerate(sessions):
+        events = [
+            event(EVENTS[place % 3], at_ms=start_ms + place * 60_000, items=[{"item_id": item, "price": price}])
+            for place, item in enumerate(items)
+        ]
+        for one in events:
+            one["session_id"] = f"s{start_ms}-{number}"
+        shopper = f"anonymous-{start_ms}-{number}"
+        for day, row in rows_of(record(*events, site=site, anonymous_id=shopper, **context)):
+            rows[day].append(row)
+    folder = ArchiveFolder(str(url))
+    for day, found in rows.items():
+        folder.write(site, day, f"p0-{sessions[0][0]}-{len(found)}.parquet", found)
+
+
+def aisle_walks(n: int, *, from_ms: int, until_ms: int, seed: int, longest: int = 5) -> list[tuple[int, list[str]]]:
+    """Return sessions of shoppers who each walk one aisle, item by item and round again."""
+    rng = np.random.default_rng(seed)
+    starts = np.sort(rng.integers(from_ms, until_ms - HOUR_MS // 4, n))
+    walks = []
+    for start_ms in starts.tolist():
+        aisle, first, length = rng.integers(AISLES), rng.integers(AISLE), rng.integers(2, longest)
+        walks.append((start_ms, [f"a{aisle}-{(first + step) % AISLE}" for step in range(length)]))
+    return walks
+
+
+def aisle_items() -> list[str]:
+    """Return every item of the aisles."""
+    return [f"a{aisle}-{place}" for aisle in range(AISLES) for place in range(AISLE)]
