@@ -164,7 +164,9 @@ class OnlineReader:
             async with asyncio.timeout(self._timeout_s):
                 pipeline: Any = self._cluster.pipeline(transaction=False)  # asks the nodes side by side
                 for group in groups:
-                    pipeline.mget(group)
-                return [blob for answer in await pipeline.execute() for blob in answer]
+                    for key in group:
+                        pipeline.get(key)  # redis-py refuses MGET in a Cluster's pipeline
+                found: list[bytes | None] = await pipeline.execute()
+                return found
         except (*UNAVAILABLE, TimeoutError, redis.RedisError) as error:
             raise StoreUnavailable(f"the Redis Cluster did not answer within {self._timeout_s} s: {error}") from error
