@@ -1,0 +1,125 @@
+"""What shoppers get when a part is away, frozen or broken: always 200, with the reason, in time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from recommendations import lists
+from recommendations.exceptions import ModelUnavailable
+from recommendations.graphs.export import export_model_set
+from recommendations.graphs.fold_in import Target
+from recommendations.live_models import version_path
+from recommendations.models import ModelVersion
+from recommendations.recommend import recommend_application
+from recommendations.retrieval.model import ModelLink
+from recommendations.shoppers import close_reader
+from tests.recommendations.conftest import ANONYMOUS, Shop
+from tests.recommendations.model_worlds import fitted_model_set
+from tests.services.process import Server
+from tests.services.redis_server import RedisServer
+from tests.tracking.asgi_client import Answered, call
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def stocked(shop: Shop) -> Shop:
+    for number in range(12):
+        shop.add(f"sku{number}", category="Shoes" if number % 2 else "Hats")
+    shop.load()
+    return shop
+
+
+async def ask(shop: Shop, **changes: Any) -> Answered:
+    body = {"key": shop.publishable, "anonymous_id": ANONYMOUS, "placement": "home_for_you", "limit": 4, **changes}
+    return await call(recommend_application, json.dumps(body).encode())
+
+
+async def test_a_redis_that_is_killed_frozen_and_back_never_costs_an_answer(
+    stocked: Shop, settings: Any, own_server: Callable[[Callable[[], Server]], Server]
+) -> None:
+    server = own_server(RedisServer)
+    settings.REDIS_URL, settings.REDIS_TIMEOUT_MS = server.url, 25
+    await close_reader()
+    reasons, took_ms = [], []
+    for step in (lambda: None, server.freeze, server.thaw, server.kill):
+        step()
+        for _ in range(5):
+            started = time.perf_counter()
+            answer = await ask(stocked)
+            took_ms.append((time.perf_counter() - started) * 1000)
+            assert answer.status == 200
+            assert len(answer.json["results"][0]["items"]) == 4
+        reasons.append(answer.json["results"][0]["fallback_reason"])
+        time.sleep(0.6)  # noqa: ASYNC251  (the breaker's pause, on the wall clock)
+    await close_reader()
+
+    assert reasons == ["no_model", "store_unavailable", "no_model", "store_unavailable"]
+    assert max(took_ms) < 400  # a busy machine; the store's time-out is 25 ms
+
+
+async def test_a_pipeline_that_breaks_still_answers_popular_items(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = lists.make_lists_now
+    calls: list[int] = []
+
+    def breaks_once(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ZeroDivisionError("a mistake of ours")
+        return real(*arguments)
+
+    monkeypatch.setattr(lists, "make_lists_now", breaks_once)
+
+    answer = await ask(stocked)
+
+    result = answer.json["results"][0]
+    assert [answer.status, result["stage"], result["fallback_reason"]] == [200, "popular", "model_failed"]
+
+
+async def test_a_model_that_fails_while_running_leaves_content_and_says_so(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install() -> None:
+        fitted = fitted_model_set(n_items=12, with_ranker=False)
+        for number in range(1, 12):
+            stocked.add(f"item-{number}", category="Shoes")
+        export_model_set(fitted, version_path(stocked.site.slug, "v1"), targets=frozenset({Target.CPU}))
+        ModelVersion.objects.create(site=stocked.site, version="v1", status="live")
+        stocked.load()
+        stocked.remember("item-3", now_ms=int(time.time() * 1000))
+
+    def fail(*arguments: Any, **named: Any) -> Any:
+        raise ModelUnavailable("gone")
+
+    await asyncio.to_thread(install)
+    good = (await ask(stocked)).json["results"][0]
+    lists.forget_lists()
+    monkeypatch.setattr(ModelLink, "ask", fail)
+    bad = (await ask(stocked)).json["results"][0]
+
+    assert [good["stage"], good["fallback_reason"], good["model_version"]] == ["personalised", None, "v1"]
+    assert [bad["stage"], bad["fallback_reason"]] == ["personalised", "model_failed"]
+    assert bad["items"]
+
+
+async def test_without_time_the_model_is_not_asked(stocked: Shop) -> None:
+    answer = await ask(stocked, budget_ms=1)
+
+    assert answer.status == 200
+    assert len(answer.json["results"][0]["items"]) == 4
+
+
+async def test_malformed_bodies_are_400_and_never_a_traceback(stocked: Shop) -> None:
+    bodies = [b"", b"null", b"[]", b'"x"', b"{" * 5000, b'{"key": NaN}', b'{"key": "\\u0000"}', bytes(range(256))]
+    for body in bodies * 20:
+        answer = await call(recommend_application, body)
+        assert 400 <= answer.status < 500
+        assert answer.json.keys() >= {"error", "message", "field"}
