@@ -42,6 +42,7 @@ class Allowed:
         ]
         self._condition_keys = [keyed.key for keyed in (ask.placement.condition, ask.condition) if keyed is not None]
         self._hidden = frozenset(hidden)
+        self._hidden_rows = np.fromiter(self._hidden, np.int32, len(self._hidden))
 
     def of(self, rows: RowArray) -> Mask:
         """Return which of ``rows`` may be shown."""
@@ -51,8 +52,7 @@ class Allowed:
         if self._active:
             kept = kept & rules.allowed(self._active, rows)
         if self._hidden:
-            hidden = self._hidden
-            kept = kept & np.fromiter((row not in hidden for row in rows.tolist()), np.bool_, len(rows))
+            kept = kept & ~np.isin(rows, self._hidden_rows)
         return kept
 
     def keep(self, rows: RowArray) -> RowArray:

@@ -77,9 +77,9 @@ def _within_limits(ranked: Ranked, likeness: Likeness, variety: Variety, size: i
             groups.add(group)
         if variety.max_per_category or variety.max_per_brand:
             category, brand = int(likeness.category[row]), int(likeness.brand[row])
-            if (
-                variety.max_per_category and category and categories.get(category, 0) >= variety.max_per_category
-            ) or (variety.max_per_brand and brand and brands.get(brand, 0) >= variety.max_per_brand):
+            if (variety.max_per_category and category and categories.get(category, 0) >= variety.max_per_category) or (
+                variety.max_per_brand and brand and brands.get(brand, 0) >= variety.max_per_brand
+            ):
                 held_back.append(place)
                 continue
             categories[category] = categories.get(category, 0) + 1
