@@ -22,6 +22,8 @@ app.conf.beat_schedule = {
     "merge-item-stats": {"task": "features.merge_item_stats", "schedule": 5.0, "options": {"expires": 5}},
     "recompute-segments": {"task": "features.recompute_segments", "schedule": 300.0, "options": {"expires": 240}},
     "store-profiles": {"task": "features.store_profiles", "schedule": 600.0, "options": {"expires": 540}},
+    "import-dead-letters": {"task": "tracking.import_dead_letters", "schedule": 10.0, "options": {"expires": 9}},
+    "forget-dead-letters": {"task": "tracking.forget_dead_letters", "schedule": 86_400.0},
     "trim-log": {"task": "features.trim_log", "schedule": 60.0, "options": {"expires": 50}},
     "fetch-due-feeds": {"task": "features.fetch_due_feeds", "schedule": 60.0, "options": {"expires": 50}},
     "keep-archive": {"task": "features.keep_archive", "schedule": 3600.0, "options": {"expires": 3000}},

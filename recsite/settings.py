@@ -134,7 +134,14 @@ REDIS_URL = (
     or "redis://127.0.0.1:6379/0"
 )
 # kafka://host:port,…/topic?partitions=8 or redis://host:port/db?stream=recsite.events&partitions=4
-EVENT_LOG_URL = env.url("EVENT_LOG_URL", None, schemes=("kafka", "kafka+ssl", "redis", "rediss")) or REDIS_URL
+EVENT_LOG_URL = (
+    env.url(
+        "EVENT_LOG_URL",
+        None,
+        schemes=("kafka", "kafka+ssl", "redis", "rediss", "redis+cluster", "rediss+cluster", "unix"),
+    )
+    or REDIS_URL
+)
 EVENT_LOG_TIMEOUT_MS = env.integer("EVENT_LOG_TIMEOUT_MS", 50, minimum=1, maximum=10_000)
 REDIS_TIMEOUT_MS = env.integer("REDIS_TIMEOUT_MS", 25, minimum=1, maximum=10_000)
 SPOOL_DIR = Path(env.string("SPOOL_DIR", str(DATA_DIR / "spool")))

@@ -117,7 +117,14 @@ class Installation:
             "web": [
                 *(sys.executable, "-m", "uvicorn", "recsite.asgi:application"),
                 *("--host", self.host, "--port", str(self.port), "--workers", str(self.web_workers)),
-                *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "20"),
+                *(
+                    "--http",
+                    "tracking.uvicorn_http:TimedProtocol",
+                    "--no-access-log",
+                    "--no-server-header",
+                    "--timeout-graceful-shutdown",
+                    "20",
+                ),
                 *("--timeout-keep-alive", "75", "--ws-max-size", "16384", "--backlog", "2048"),
             ],
             "tasks": [
