@@ -1,10 +1,12 @@
 """UCI "Online Retail": the invoices of a UK gift shop as one Parquet file, one line an item.
 
-An invoice becomes one purchase. What is no sale is left out and named: services such as postage, corrections of
-stock, lines without a price. Invoices that begin with ``C`` are cancellations: refunds of their lines, under the
-cancellation's own number, as the file does not say which invoice they cancel. Lines without a customer count under
-an anonymous id of their invoice. Times are taken as UTC. A longer order than an event may hold goes as several
-purchase events of one record, which share the ``transaction_id``.
+An invoice becomes one purchase, at the time of its last line. Services such as postage are paid for, so they count in
+its value, but they are no items; an invoice of services alone keeps them, so that the customer's money is not lost,
+and the catalogue does not. What is no sale is left out and named: corrections of stock, lines without a price.
+Invoices that begin with ``C`` are cancellations: refunds of their lines, under the cancellation's own number, as the
+file does not say which invoice they cancel. Invoices without a customer count under an anonymous id of their own;
+services alone do not, there. Times are taken as UTC. A longer order than an event may hold goes as several purchase
+events of one record, which share the ``transaction_id``.
 
 References
 ----------
@@ -80,7 +82,8 @@ class OnlineRetailSource:
         prices: dict[str, list[float]] = defaultdict(list)
         first_sold: dict[str, datetime] = {}
         for line in self._lines():
-            if _why_no_sale(line) is None:
+            is_sale = _CANCELLATION.fullmatch(line.invoice) is None and _why_no_sale(line) is None
+            if is_sale and not _is_service(line):
                 titles[line.code][line.description] += 1
                 prices[line.code].append(line.price)
                 first_sold.setdefault(line.code, line.at)
@@ -108,9 +111,11 @@ class OnlineRetailSource:
             if reason is None:
                 sold.append(line)
             else:
-                raw = f"{line.invoice} {line.code} {line.description} {line.quantity} x {line.price}"
-                refusals.append(Refusal(line.number, reason, raw))
+                refusals.append(_refusal(line, reason))
         first = lines[0]
+        if first.customer is None and all(_is_service(line) for line in sold):
+            refusals.extend(_refusal(line, f"no item: {line.code} is a service, and nobody's") for line in sold)
+            sold = []
         if not sold:
             return Unit(refusals=tuple(refusals), line=first.number, rows=len(lines))
         at_ms = int(first.at.timestamp() * 1_000)
@@ -133,11 +138,11 @@ class OnlineRetailSource:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InvalidSource(f"{self.path} cannot be read as Online Retail's Parquet: {error}") from error
         frame = frame.with_row_index("line", offset=1)
-        started = frame.group_by("InvoiceNo").agg(pl.col("InvoiceDate").min().alias("started"))
-        return frame.join(started, on="InvoiceNo").sort("started", "InvoiceNo", "line")
+        ended = frame.group_by("InvoiceNo").agg(pl.col("InvoiceDate").max().alias("ended"))
+        return frame.join(ended, on="InvoiceNo").sort("ended", "InvoiceNo", "line")
 
     def _lines(self) -> Iterator[_Line]:
-        columns = ("line", *COLUMNS[:4], "started", *COLUMNS[5:])
+        columns = ("line", *COLUMNS[:4], "ended", *COLUMNS[5:])
         for number, invoice, code, description, quantity, at, price, customer in self._frame.select(
             columns
         ).iter_rows():
@@ -164,35 +169,41 @@ class OnlineRetailSource:
 
 
 def _why_no_sale(line: _Line) -> str | None:
-    """Return why a line is no sale of an item, ``None`` when it is one."""
-    if _CANCELLATION.fullmatch(line.invoice):
-        return "a cancellation"
-    return _why_no_item(line) or ("no sale: a correction of the stock" if line.quantity <= 0 else None)
+    """Return why a line is no sale, ``None`` when it is one."""
+    if line.price <= 0:
+        return "no price"
+    return "no sale: a correction of the stock" if line.quantity <= 0 else None
 
 
 def _why_no_refund(line: _Line) -> str | None:
-    return _why_no_item(line) or ("a cancellation of nothing" if line.quantity >= 0 else None)
-
-
-def _why_no_item(line: _Line) -> str | None:
-    if line.code.upper() in SERVICES:
-        return f"no item: {line.code} is a service"
     if line.price <= 0:
         return "no price"
-    return None
+    return "a cancellation of nothing" if line.quantity >= 0 else None
+
+
+def _is_service(line: _Line) -> bool:
+    return line.code.upper() in SERVICES
+
+
+def _refusal(line: _Line, reason: str) -> Refusal:
+    raw = f"{line.invoice} {line.code} {line.description} {line.quantity} x {line.price}"
+    return Refusal(line.number, reason, raw)
 
 
 def _events(lines: list[_Line], *, at_ms: int, is_refund: bool) -> tuple[Event, ...]:
     invoice = lines[0].invoice
+    goods = [line for line in lines if not _is_service(line)]
+    for_services = sum(line.price * abs(line.quantity) for line in lines if _is_service(line)) if goods else 0.0
     quantities: dict[tuple[str, float], int] = defaultdict(int)
-    for line in lines:
+    for line in goods or lines:  # an order has at least one item, so services alone stand for items
         quantities[line.code, line.price] += abs(line.quantity)
     pairs = list(quantities.items())
     events: list[Event] = []
     for part, start in enumerate(range(0, len(pairs), MAX_ITEMS)):
         chunk = pairs[start : start + MAX_ITEMS]
         items = tuple(EventItem(item_id=code, price=price, quantity=quantity) for (code, price), quantity in chunk)
-        value = round(sum(price * quantity for (_, price), quantity in chunk), 2)
+        extra = for_services if part == 0 else 0.0
+        value = round(extra + sum(price * quantity for (_, price), quantity in chunk), 2)
         event_id = stable_event_id("online_retail", invoice, part, at_ms=at_ms)
         if is_refund:
             back = RefundParams(transaction_id=invoice, items=items, currency=CURRENCY, value=value)

@@ -123,6 +123,9 @@ def test_online_retail_invoices_become_purchases_and_cancellations_refunds(tmp_p
             ("536367", "85123A", "WHITE HEART", 1, EVENING, 2.55, None),
             ("C536379", "85123A", "WHITE HEART", -1, EVENING, 2.55, 17850.0),
             ("536380", "22633", "damaged", -5, EVENING, 0.0, None),
+            ("536381", "DOT", "DOTCOM POSTAGE", 1, EVENING, 50.0, None),
+            ("536382", "M", "Manual", 1, EVENING, 7.5, 17850.0),
+            ("C536383", "POST", "POSTAGE", -1, EVENING, 18.0, 17850.0),
         ],
     )
     source = open_source(path, site="shop")
@@ -130,13 +133,18 @@ def test_online_retail_invoices_become_purchases_and_cancellations_refunds(tmp_p
     first, *later = records(source)
 
     purchase = first.events[0].params
-    assert (purchase.transaction_id, purchase.value, purchase.currency) == ("536365", 22.08, "GBP")  # type: ignore[union-attr]
+    assert (purchase.transaction_id, purchase.value, purchase.currency) == ("536365", 40.08, "GBP")  # type: ignore[union-attr]
     assert first.user_key == "u:17850"
-    assert [record.user_key for record in later] == ["u:17850", "a:online-retail-536367", "u:17850"]
-    refund = later[2].events[0]
+    assert [record.user_key for record in later] == [
+        "u:17850", "a:online-retail-536367", "u:17850", "u:17850", "u:17850",
+    ]  # fmt: skip
+    assert [item.item_id for item in first.events[0].params.items] == ["85123A", "71053"]  # type: ignore[union-attr]
+    service = later[2].events[0].params
+    assert ([item.item_id for item in service.items], service.value) == (["M"], 7.5)  # type: ignore[union-attr]
+    refund = later[3].events[0]
     assert type(refund).__name__ == "Refund"
     assert (refund.params.items[0].quantity, refund.params.value) == (1, 2.55)  # type: ignore[union-attr]
-    assert sorted(refusals(source)) == [(4, "no item: POST is a service"), (7, "no price")]
+    assert sorted(refusals(source)) == [(7, "no price"), (8, "no item: DOT is a service, and nobody's")]
     assert {item["item_id"]: item["price"] for item in source.items()} == {
         "85123A": "2.55 GBP", "71053": "3.39 GBP", "22633": "1.85 GBP",
     }  # fmt: skip
