@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from django.contrib.auth import get_user_model
+from django.db.models import F, Value
+from django.db.models.functions import Concat
+from django.utils import timezone
 
+from features.catalogue import announce_catalogue
+from features.models import Item
 from recommendations.models import Placement
 from tracking.models import Site
 from tracking.sites import ensure_default_site
@@ -54,6 +59,19 @@ def ensure_placements(site: Site) -> int:
         _, is_new = Placement.objects.get_or_create(site=site, name=name, defaults=defaults)
         made += is_new
     return made
+
+
+def give_pages(site: Site) -> int:
+    """Give items that a log brought in without an address a page and a picture in the demo shop; return how many."""
+    plain = Item.objects.filter(site=site, url="", image_url="", item_id__regex=r"^[A-Za-z0-9._-]+$")
+    changed = plain.update(
+        url=Concat(Value("/p/"), F("item_id"), Value("/")),
+        image_url=Concat(Value("/demo/pictures/"), F("item_id"), Value(".svg")),
+        updated_at=timezone.now(),
+    )
+    if changed:
+        announce_catalogue(site.slug)
+    return changed
 
 
 def ensure_admin(password_path: Path) -> str | None:

@@ -18,7 +18,7 @@ from recsite.demo.assortment import BRANDS, BY_SLUG, CATEGORIES
 from recsite.demo.catalogue import HISTORY_DAYS, SEED, Product, make_products
 from recsite.demo.personas import personas
 from recsite.demo.pictures import COLOURS, lettered_picture, picture
-from recsite.demo.setup import PLACEMENTS, ensure_admin, ensure_placements, ensure_site
+from recsite.demo.setup import PLACEMENTS, ensure_admin, ensure_placements, ensure_site, give_pages
 from recsite.demo.shoppers import make_shoppers, record
 from recsite.demo.source import item_row
 from tracking.events import EventRecord
@@ -399,6 +399,16 @@ def test_demo_data_makes_everything_once(db: None, settings: Any, tmp_path: Any,
     assert 30_000 < len(ids) == len(set(ids))
     assert (tmp_path / "admin_password").read_text() == password
     assert (tmp_path / "admin_password").stat().st_mode & 0o077 == 0
+
+
+def test_items_of_a_real_log_get_a_page_and_a_picture(shop: list[Product], client: Client) -> None:
+    site, _ = ensure_site()
+    upsert_items(site, [{"item_id": "85123A", "title": "WHITE HANGING HEART"}, {"item_id": "a b/c", "title": "Odd"}])
+
+    assert give_pages(site) == 1
+
+    assert "WHITE HANGING HEART" in client.get("/p/85123A/").content.decode()
+    assert "WH" in client.get("/demo/pictures/85123A.svg").content.decode()
 
 
 def test_demo_data_is_refused_where_it_was_not_asked_for(db: None, settings: Any) -> None:

@@ -45,6 +45,7 @@ class Command(BaseCommand):
         if options["data"] is not None:
             chosen = ["--format", options["format"]] if options["format"] else []
             call_command("import_events", str(options["data"]), "--site", site.slug, *chosen)
+            setup.give_pages(site)
         else:
             self._simulate(site, console)
         console.print(
