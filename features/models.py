@@ -79,9 +79,9 @@ class SegmentThreshold(models.Model):
     monetary_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)
 
     class Meta:
-        ordering = ["site", "order", "name"]
+        ordering = ("site", "order", "name")
         verbose_name = "segment"
-        constraints = [
+        constraints = (
             models.UniqueConstraint(fields=["site", "name"], name="one_segment_name_per_site"),
             models.CheckConstraint(
                 condition=models.Q(recency_from__lte=models.F("recency_to"))
@@ -90,7 +90,7 @@ class SegmentThreshold(models.Model):
                 name="segment_bounds_in_order",
                 violation_error_message="Each lower bound must not be above its upper bound.",
             ),
-        ]
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -109,9 +109,9 @@ class RfmSnapshot(models.Model):
     bounds = models.JSONField(help_text="The four bounds of each measure.")
 
     class Meta:
-        ordering = ["-made_at"]
+        ordering = ("-made_at",)
         verbose_name = "RFM run"
-        indexes = [models.Index(fields=["site", "-made_at"], name="rfm_site_made_at")]
+        indexes = (models.Index(fields=["site", "-made_at"], name="rfm_site_made_at"),)
 
     def __str__(self) -> str:
         return f"{self.site} {self.made_at:%Y-%m-%d %H:%M}"
@@ -127,7 +127,7 @@ class StoredProfile(models.Model):
     stored_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["site", "user_key"], name="one_profile_per_user_key")]
+        constraints = (models.UniqueConstraint(fields=["site", "user_key"], name="one_profile_per_user_key"),)
 
     def __str__(self) -> str:
         return f"profile {self.pk}"
@@ -143,7 +143,7 @@ class Erasure(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["site", "user_hash"], name="one_erasure_per_user")]
+        constraints = (models.UniqueConstraint(fields=["site", "user_hash"], name="one_erasure_per_user"),)
 
     def __str__(self) -> str:
         return f"erasure {self.pk}"

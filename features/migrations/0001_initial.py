@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'RFM run',
-                'ordering': ['-made_at'],
+                'ordering': ('-made_at',),
             },
         ),
         migrations.CreateModel(
@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'segment',
-                'ordering': ['site', 'order', 'name'],
+                'ordering': ('site', 'order', 'name'),
             },
         ),
         migrations.CreateModel(
