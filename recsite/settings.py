@@ -176,7 +176,10 @@ PROFILE_TTL_S = env.integer("RECSITE_PROFILE_TTL_S", 90 * 86_400, minimum=60)
 LATENESS_MS = env.integer("RECSITE_LATENESS_MS", 15 * 60_000, minimum=0)
 STREAM_BATCH_RECORDS = env.integer("RECSITE_STREAM_BATCH_RECORDS", 500, minimum=1, maximum=10_000)
 ARCHIVE_URL = env.string("RECSITE_ARCHIVE_URL", str(DATA_DIR / "archive"))
-ARCHIVE_RETENTION_DAYS = env.integer("RECSITE_ARCHIVE_RETENTION_DAYS", 400, minimum=1)
+# A demo may show a log of many years ago, whose archive the next full hour would empty.
+ARCHIVE_RETENTION_DAYS = env.integer(
+    "RECSITE_ARCHIVE_RETENTION_DAYS", 36_500 if env.boolean("RECSITE_DEMO", False) else 400, minimum=1
+)
 
 # --- Recommendations ----------------------------------------------------------------------------------------
 MODEL_DIR = Path(env.string("RECSITE_MODEL_DIR", str(DATA_DIR / "models")))

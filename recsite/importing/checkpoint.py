@@ -29,6 +29,7 @@ class Progress(msgspec.Struct, kw_only=True):
     records: int = 0
     events: int = 0
     refused: int = 0
+    oldest_ms: int = 0
     report_bytes: int = 0
     items_done: bool = False
     done: bool = False

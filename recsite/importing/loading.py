@@ -99,6 +99,7 @@ class Importer:
         progress.records += len(encoded)
         progress.events += n_events
         progress.refused += len(refusals)
+        progress.oldest_ms = progress.oldest_ms or _first_time_ms(batch)
         progress.intent = None
         self._checkpoint.save(progress)
 
@@ -169,6 +170,10 @@ def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], 
             n_events += len(checked.events) + len(checked.custom)
             encoded.append((first_event_id(checked), (log_key(checked.site, checked.user_key), value)))
     return encoded, refusals, n_events
+
+
+def _first_time_ms(batch: list[Unit]) -> int:
+    return next((event.occurred_at_ms for unit in batch for record in unit.records for event in record.events), 0)
 
 
 def _batches(units: Iterator[Unit]) -> Iterator[list[Unit]]:

@@ -434,6 +434,7 @@ def test_kill_nine_times_and_every_event_is_in_the_log_once(redis_url: str, tmp_
     counts = Counter(record.events[0].event_id for record in in_log(log))
     assert kills == 9
     assert "30,000 events" in finished.stdout
+    assert "RECSITE_ARCHIVE_RETENTION_DAYS=400" in finished.stdout, "events of 2015 would be gone within the hour"
     assert len(counts) == 30_000
     assert set(counts.values()) == {1}
 

@@ -99,6 +99,13 @@ class Command(BaseCommand):
         ]
         if progress.refused:
             lines.append(f"what was left out and why: {report_path}")
+        days = int((time.time() * 1_000 - progress.oldest_ms) // 86_400_000)
+        if progress.oldest_ms and days > settings.ARCHIVE_RETENTION_DAYS:
+            lines.append(
+                f"[yellow]the oldest event is {days:,} days old and the archive forgets after "
+                f"RECSITE_ARCHIVE_RETENTION_DAYS={settings.ARCHIVE_RETENTION_DAYS}: set it to {days + 400} or more in "
+                "every process within the hour, or train now and lose them[/yellow]"
+            )
         lines.append(
             f"next: wait for the stream worker (manage.py stream_lag), then manage.py train --site {site.slug}"
         )
