@@ -8,5 +8,8 @@ class RecsiteConfig(AppConfig):
     verbose_name = "Recsite"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from recsite import checks  # noqa: F401  (registers on import)
+        """Register the system checks, and the Celery application, so that every process can send tasks."""
+        from recsite import (
+            celery,  # noqa: F401  (the default application from its import on)
+            checks,  # noqa: F401  (registers on import)
+        )

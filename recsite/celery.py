@@ -12,6 +12,7 @@ from recsite import worker_metrics  # noqa: F401  (connects its signal)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 
 app = Celery("recsite")
+app.set_default()  # "current" is for one thread only, and requests run in others
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.autodiscover_tasks(["features.feeds"])
