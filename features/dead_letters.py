@@ -15,34 +15,18 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from features.batch import Refused
 from features.exceptions import StoreUnavailable
+from tracking.dead_letter import MAX_RAW_BYTES, DeadLetterRecord
+from tracking.dead_letter import TOPIC as DEAD_LETTERS_TOPIC
 from tracking.log import EventLog, LogUnavailable, LogWriter, RecordTooLarge
 from tracking.metrics import DEAD_LETTERS
 
-DEAD_LETTERS_TOPIC: Final = "dead-letters"
 PARKED_TOPIC: Final = "parked"
 TIMEOUT_S: Final = 5.0
-MAX_RAW_BYTES: Final = 512 * 1024
 
 T = TypeVar("T")
-
-
-class DeadLetterRecord(Struct, frozen=True, kw_only=True):
-    """One refused record, as JSON; ``raw`` and ``key`` in base64."""
-
-    reason: str
-    field: str
-    detail: str
-    origin: str
-    partition: int
-    position: str
-    key: bytes
-    raw: bytes
-    occurred_at_ms: int
-    fingerprint: str
 
 
 _ENCODE: Final = msgspec.json.Encoder().encode
