@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -43,7 +42,7 @@ MIN_POINTS: Final = 200
 
 def archive_of(site: Site) -> SessionLog:
     """Return a site's archived sessions; raises ``InvalidDataset`` when there are none."""
-    return read_archive(Path(django_settings.ARCHIVE_URL), site=site.slug)
+    return read_archive(django_settings.ARCHIVE_URL, site=site.slug)
 
 
 def train_site(

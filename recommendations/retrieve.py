@@ -120,7 +120,9 @@ def _weights(ask: Ask, serving: Serving, strategy: Strategy) -> dict[str, float]
     """Return the weight of each source: the strategy's, the model's tuned ones, less what the placement left out."""
     weights = dict(strategy.weights)
     if strategy.uses_model_weights and serving.model is not None:
-        weights = {**strategy.beside_model, **serving.model.fusion.weights}
+        # A source that fusion was tuned to leave out costs a graph run and changes nothing.
+        tuned = {name: weight for name, weight in serving.model.fusion.weights.items() if weight > 0}
+        weights = {**strategy.beside_model, **tuned}
         if strategy.uses_ranker and serving.model.has_ranker:
             # A ranker reads every source that it was trained on, also those that fusion gives no weight.
             weights.update({name: LISTED_ONLY for name in RANKED_SOURCES if not weights.get(name)})
