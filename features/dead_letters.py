@@ -41,6 +41,7 @@ def as_dead_letter(refused: Refused, *, topic: str, now_ms: int) -> DeadLetterRe
         field=refused.field,
         detail=refused.detail[:1_000],
         origin="stream",
+        site=record.key.partition(b"/")[0].decode(errors="replace"),
         partition=record.partition,
         position=record.position,
         key=record.key,
