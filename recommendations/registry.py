@@ -65,7 +65,7 @@ def train_site(
     """
     log = archive_of(site) if log is None else log
     settings = settings or TrainingSettings()
-    rival = _live_rival(site)
+    rival = live_rival(site)
     if rival is not None:
         seen_until_ms = rival[0].manifest.data_range.last_ms
         if seen_until_ms < int(log.ended_at_ms.max(initial=0)):
@@ -162,7 +162,8 @@ def _check(name: str, *, passed: bool, reason: str) -> dict[str, Any]:
     return {"name": name, "passed": passed, "reason": reason, "at_ms": int(time.time() * 1000)}
 
 
-def _live_rival(site: Site) -> tuple[LoadedVersion, PipelinePredictor] | None:
+def live_rival(site: Site) -> tuple[LoadedVersion, PipelinePredictor] | None:
+    """Return the live version and a way to ask it; None where there is none, or it cannot be read."""
     live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
     if live is None:
         return None
