@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import redis.asyncio
@@ -59,11 +59,15 @@ class Idempotency:
         name = _name(key, value)
         claim = msgspec.msgpack.encode(Kept(digest))
         try:
-            kept: Any = await self._redis().set(name, claim, nx=True, get=True, ex=CLAIM_S)
+            # Two commands: SET takes NX and GET together only since Redis 7.
+            pipe = self._redis().pipeline(transaction=False)
+            pipe.set(name, claim, nx=True, ex=CLAIM_S)
+            pipe.get(name)
+            is_ours, kept = await pipe.execute()
         except UNAVAILABLE as error:
             log.warning("idempotency.away error=%r", error)
             return None
-        if kept is None:
+        if is_ours or kept is None:
             return None
         before = msgspec.msgpack.decode(kept, type=Kept)
         if before.digest != digest:

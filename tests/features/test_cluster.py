@@ -14,8 +14,8 @@ from features.serving import OnlineReader
 from tests.features.conftest import World
 from tests.features.test_faults import clean_run
 from tests.features.traffic import traffic
-from tests.services.process import find_program, free_port
-from tests.services.redis_server import RedisServer
+from tests.services.process import find_program
+from tests.services.redis_server import RedisServer, port_with_bus
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 Worlds = Callable[..., World]
@@ -37,11 +37,11 @@ def cluster_url(own_server: Any) -> str:
 
 
 class ClusterNode(RedisServer):
-    """One master of a cluster; its bus port is chosen like its port, as the usual +10000 may be too high."""
+    """One master of a cluster."""
 
     def __init__(self) -> None:
         super().__init__("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--databases", "1")
-        self._options = (*self._options, "--cluster-port", str(free_port()))
+        self.port = port_with_bus()
 
 
 def _wait_until_whole(address: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import socket
 
-from tests.services.process import Server, find_program, free_port
+from tests.services.process import Server, find_program
 
 
 class RedisServer(Server):
@@ -37,11 +38,25 @@ class RedisServer(Server):
             return connection.recv(16).startswith(b"+PONG")
 
 
+def port_with_bus() -> int:
+    """Return a free port whose Cluster bus, 10,000 above, is free as well: Redis 6 knows no other place for it."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one, socket.socket() as bus:
+            try:
+                one.bind(("127.0.0.1", port))
+                bus.bind(("127.0.0.1", port + 10_000))
+            except OSError:
+                continue
+            return port
+
+
 class RedisClusterServer(RedisServer):
     """A Redis Cluster of one server that holds all slots: every rule of a Cluster applies."""
 
     def __init__(self) -> None:
-        super().__init__("--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--databases", "1")
+        super().__init__("--cluster-enabled", "yes", "--databases", "1")
+        self.port = port_with_bus()
 
     @property
     def url(self) -> str:
@@ -53,7 +68,8 @@ class RedisClusterServer(RedisServer):
         if not super().answers():
             return False
         with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-            connection.sendall(b"CLUSTER ADDSLOTSRANGE 0 16383\r\n")
-            connection.recv(256)  # an error when it has them already
+            slots = [b"CLUSTER", b"ADDSLOTS", *(b"%d" % slot for slot in range(16_384))]  # Redis 6 knows no ranges
+            connection.sendall(b"*%d\r\n" % len(slots) + b"".join(b"$%d\r\n%s\r\n" % (len(s), s) for s in slots))
+            connection.recv(4096)  # an error when it has them already
             connection.sendall(b"CLUSTER INFO\r\n")
             return b"cluster_state:ok" in connection.recv(4096)

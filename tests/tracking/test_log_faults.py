@@ -78,7 +78,7 @@ async def test_a_writer_starts_without_a_broker_fails_fast_and_connects_by_itsel
             with pytest.raises(LogUnavailable):
                 await writer.append(b"k", b"v", timeout_s=WAIT_S)
             await asyncio.sleep(0.01)
-        assert time.monotonic() - started < 20 * (0.01 + WAIT_S)
+        assert time.monotonic() - started < 2 * 20 * (0.01 + WAIT_S)  # twice: the machine may be busy
     assert watch.worst_s < 0.25
 
     await asyncio.to_thread(server.start)
