@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 
+import django
 from celery import Celery
+from django.apps import apps
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
+if not apps.models_ready:  # `celery -A recsite` begins here, and the stream step reaches models
+    django.setup()
 
 from features.worker import StreamStep
 from recsite import worker_metrics  # noqa: F401  (connects its signal)
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 
 app = Celery("recsite")
 app.set_default()  # "current" is for one thread only, and requests run in others
@@ -25,6 +29,7 @@ app.conf.beat_schedule = {
     "store-profiles": {"task": "features.store_profiles", "schedule": 600.0, "options": {"expires": 540}},
     "import-dead-letters": {"task": "tracking.import_dead_letters", "schedule": 10.0, "options": {"expires": 9}},
     "forget-dead-letters": {"task": "tracking.forget_dead_letters", "schedule": 86_400.0},
+    "forget-expired-tokens": {"task": "tracking.forget_expired_tokens", "schedule": 3600.0, "options": {"expires": 3000}},
     "trim-log": {"task": "features.trim_log", "schedule": 60.0, "options": {"expires": 50}},
     "fetch-due-feeds": {"task": "features.fetch_due_feeds", "schedule": 60.0, "options": {"expires": 50}},
     "keep-archive": {"task": "features.keep_archive", "schedule": 3600.0, "options": {"expires": 3000}},
