@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,7 @@ def _wait_until_whole(address: str) -> None:
         )  # fmt: skip
         if "cluster_state:ok" in answer.stdout and "cluster_known_nodes:3" in answer.stdout:
             return
+        time.sleep(0.05)  # the nodes tell each other
     raise AssertionError(f"the cluster at {address} did not come up: {answer.stdout}")
 
 
