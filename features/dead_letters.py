@@ -12,17 +12,19 @@ import hashlib
 import threading
 import time
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from features.batch import Refused
 from features.exceptions import StoreUnavailable
-from tracking.dead_letter import MAX_RAW_BYTES, DeadLetterRecord
-from tracking.dead_letter import TOPIC as DEAD_LETTERS_TOPIC
 from tracking.log import EventLog, LogUnavailable, LogWriter, RecordTooLarge
 from tracking.metrics import DEAD_LETTERS
 
+if TYPE_CHECKING:
+    from tracking.dead_letter import DeadLetterRecord
+
+DEAD_LETTERS_TOPIC: Final = "dead-letters"
 PARKED_TOPIC: Final = "parked"
 TIMEOUT_S: Final = 5.0
 
@@ -34,6 +36,9 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 
 def as_dead_letter(refused: Refused, *, topic: str, now_ms: int) -> DeadLetterRecord:
     """Return the dead letter of a record; the same record gives the same fingerprint."""
+    # Not at the top: it needs Django's models, and Celery imports this before Django is set up.
+    from tracking.dead_letter import MAX_RAW_BYTES, DeadLetterRecord
+
     record = refused.record
     origin = f"{topic}/{record.partition}/{record.position}".encode()
     return DeadLetterRecord(
