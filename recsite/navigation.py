@@ -41,7 +41,9 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Staff", "person", "auth_user"),
             ("Groups", "group", "auth_group"),
             ("Second factors", "phonelink_lock", "otp_totp_totpdevice"),
-            ("OAuth applications", "lock_open", "oauth2_provider_application"),
+            ("OAuth clients", "lock_open", "tracking_oauthclient"),
+            ("Client certificates", "badge", "tracking_clientcertificate"),
+            ("Changes by staff", "manage_history", "admin_logentry"),
             ("Periodic tasks", "schedule", "django_celery_beat_periodictask"),
             ("Failed logins", "gpp_bad", "axes_accessattempt"),
             collapsible=True,
@@ -71,11 +73,17 @@ def styles(request: HttpRequest) -> str:
     return static("recsite/admin.css")
 
 
+def favicon(request: HttpRequest) -> str:
+    """Return the address of the icon of the browser's tab."""
+    return static("recsite/favicon.svg")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Recsite",
     "SITE_HEADER": "Recsite",
     "SITE_SUBHEADER": "Live recommendations",
     "SITE_SYMBOL": "auto_awesome",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": favicon}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [styles],

@@ -40,7 +40,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
-X_FRAME_OPTIONS = "SAMEORIGIN"
+X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
     "unfold",
@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "channels",
+    "ninja",  # brings Swagger UI as static files: the API page needs no other host
     "corsheaders",
     "csp",
     "axes",
@@ -240,10 +241,36 @@ OAUTH2_PROVIDER = {
     "SCOPES": {
         "events": "Send events",
         "recommendations": "Read recommendations",
-        "catalogue": "Write items",
+        "catalogue": "Read and write items and placements",
+        "users": "Export and erase users",
     },
     "ACCESS_TOKEN_EXPIRE_SECONDS": 900,
+    "ACCESS_TOKEN_GENERATOR": "tracking.tokens.generate",
+    "SCOPES_BACKEND_CLASS": "tracking.oauth.SiteScopes",
+    "OAUTH2_VALIDATOR_CLASS": "tracking.oauth.ClientCredentialsOnly",
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    # RFC 9700 as far as the library knows it: tokens kept as digests only, nothing that is discouraged.
+    **{
+        f"COMPLIANT_BCP_RFC9700_{name}": True
+        for name in (
+            "IMPLICIT_GRANT",
+            "PASSWORD_GRANT",
+            "PKCE_METHOD",
+            "ACCESS_TOKEN_TRANSPORT",
+            "AUTHZ_RESPONSE_ISS",
+            "TOKEN_STORAGE",
+            "REFRESH_TOKEN",
+            "REDIRECT_URI_SCHEME",
+            "REDIRECT_URI_MATCHING",
+            "PKCE_REQUIRED",
+        )
+    },
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
 }
+OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"
+# nginx says it together with the client certificate that it verified (deploy/nginx/mtls.conf); unset: nobody can.
+PROXY_SECRET = env.secret("RECSITE_PROXY_SECRET")
 
 # --- Browser security -----------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
