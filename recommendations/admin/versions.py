@@ -19,6 +19,17 @@ from tracking.admin.decorators import action, display
 
 MAX_PLOT_BYTES = 2_000_000
 CANARY_PERCENT = 10
+SHOWN_METRICS = (
+    ("hr@20", "HR@20"),
+    ("mrr@20", "MRR@20"),
+    ("ndcg@10", "NDCG@10"),
+    ("new_hr@20", "New items HR@20"),
+    ("coverage@20", "Coverage"),
+    ("popularity_share@20", "Popularity"),
+    ("repeat_share@20", "Repeats"),
+    ("points", "Points"),
+)
+"""What a merchandiser compares; the version's metrics.json holds the rest."""
 
 
 @admin.register(ModelVersion)
@@ -63,17 +74,23 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
     def figures(self, version: ModelVersion) -> SafeString:
         """Return a table of what was measured, one line a predictor."""
         named = {name: values for name, values in version.metrics.items() if isinstance(values, dict)}
-        columns = list(dict.fromkeys(column for values in named.values() for column in values))
-        head = format_html_join("", "<th class='text-left pr-4'>{}</th>", ((column,) for column in columns))
+        measured = {column for values in named.values() for column in values}
+        columns = [(name, title) for name, title in SHOWN_METRICS if name in measured]
+        head = format_html_join("", "<th scope='col'>{}</th>", ((title,) for _, title in columns))
         rows = format_html_join(
             "",
-            "<tr><th scope='row' class='text-left pr-4'>{}</th>{}</tr>",
+            "<tr><th scope='row'>{}</th>{}</tr>",
             (
-                (name, format_html_join("", "<td class='pr-4'>{}</td>", ((_number(values.get(c)),) for c in columns)))
+                (name, format_html_join("", "<td>{}</td>", ((_number(values.get(c)),) for c, _ in columns)))
                 for name, values in named.items()
             ),
         )
-        return format_html("<table><thead><tr><th></th>{}</tr></thead><tbody>{}</tbody></table>", head, rows)
+        return format_html(
+            "<div class='rs-scroll'><table class='rs-table'><thead><tr><th scope='col'>Predictor</th>{}</tr></thead>"
+            "<tbody>{}</tbody></table></div>",
+            head,
+            rows,
+        )
 
     @display(description="Gate")
     def gate(self, version: ModelVersion) -> SafeString:
@@ -99,11 +116,14 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
             return format_html("{}", "Not checked yet; the live version is, every hour.")
         rows = format_html_join(
             "",
-            "<tr><th scope='row' class='text-left pr-4'>{}</th><td class='pr-4'>{}</td><td class='pr-4'>{}</td>"
-            "<td>{}</td></tr>",
+            "<tr><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
             ((check["name"], _number(check["value"]), check["verdict"], check["advice"]) for check in report.checks),
         )
-        return format_html("<p>{} UTC</p><table><tbody>{}</tbody></table>", f"{report.made_at:%Y-%m-%d %H:%M}", rows)
+        return format_html(
+            "<p>{} UTC</p><div class='rs-scroll'><table class='rs-table'><tbody>{}</tbody></table></div>",
+            f"{report.made_at:%Y-%m-%d %H:%M}",
+            rows,
+        )
 
     @display(description="Plots")
     def plots(self, version: ModelVersion) -> SafeString:
@@ -169,4 +189,6 @@ def _best(metrics: Any) -> dict[str, float]:
 
 
 def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else "-"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else "-"

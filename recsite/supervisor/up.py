@@ -109,6 +109,7 @@ class Up:
                 self._start(process)
         if place.demo and first:
             self._wait("Features of all events", self._caught_up, CATCH_UP_TIMEOUT_S)
+            self._manage("Segments", "segments", "--site", "default")
             self._manage("Training", "train", "--site", "default", "--promote", "--quick")
         self._wait("Web", self._ready, READY_TIMEOUT_S)
         if place.demo:
