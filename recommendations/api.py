@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Body, Field, NinjaAPI, Query, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import APIKeyHeader, HttpBearer
+from ninja.security.base import AuthBase
 
 from features.erasure import erase_user, export_user
 from features.exceptions import StoreUnavailable
@@ -23,8 +24,10 @@ from recommendations.lists import signer
 from recommendations.models import Placement
 from recommendations.rec_ids import InvalidRecId
 from recommendations.service import quotas
+from tracking.certificates import CERTIFICATE_HEADER, PROXY_SECRET_HEADER
 from tracking.edge import Refusal
 from tracking.models import Site
+from tracking.request import check_scope, credential
 from tracking.sites import KeyInfo, find_key
 from tracking.snapshots import SnapshotMissing
 
@@ -40,21 +43,31 @@ class Api(NinjaAPI):
         return openapi.with_hot_paths(super().get_openapi_schema(**kwargs))
 
 
-def _secret_key(value: str | None) -> KeyInfo | None:
-    key = find_key(value) if value else None
-    if key is not None and not key.is_secret:
+#: What an OAuth2 token needs for the operations below ``/v1/<word>``; a word that is not here is open to no token.
+SCOPE_OF: Final = {
+    "items": "catalogue", "placements": "catalogue", "users": "users", "explanations": "recommendations",
+}  # fmt: skip
+
+
+def _secret_key(request: HttpRequest, value: str | None) -> KeyInfo:
+    headers = {
+        name: request.headers.get(name.decode(), "").encode("latin-1", "replace")
+        for name in (CERTIFICATE_HEADER, PROXY_SECRET_HEADER)
+    }
+    key = credential(value, headers)
+    if not key.is_secret:
         raise Refusal(403, "secret_key_needed", "this needs a secret key; send it from the shop's server", field="key")
-    if key is not None:
-        quotas.take("API requests", f"{key.site.slug}:{key.id}", amount=1, per_minute=key.site.requests_per_minute)
+    check_scope(key, SCOPE_OF.get(request.path_info.removeprefix("/v1/").partition("/")[0], "none"))
+    quotas.take("API requests", f"{key.site.slug}:{key.id}", amount=1, per_minute=key.site.requests_per_minute)
     return key
 
 
 class BearerKey(HttpBearer):
-    """``Authorization: Bearer sk_…``."""
+    """``Authorization: Bearer sk_…``, or with an OAuth2 token."""
 
     def authenticate(self, request: HttpRequest, token: str) -> KeyInfo | None:
-        """Return the key, or None for a 401."""
-        return _secret_key(token)
+        """Return the key; raises the refusal."""
+        return _secret_key(request, token)
 
 
 class HeaderKey(APIKeyHeader):
@@ -64,14 +77,24 @@ class HeaderKey(APIKeyHeader):
 
     def authenticate(self, request: HttpRequest, key: str | None) -> KeyInfo | None:
         """Return the key, or None for a 401."""
-        return _secret_key(key)
+        return _secret_key(request, key) if key else None
+
+
+class ClientCertificate(AuthBase):
+    """A client certificate that our nginx verified."""
+
+    openapi_type = "mutualTLS"
+
+    def __call__(self, request: HttpRequest) -> KeyInfo | None:
+        """Return what the certificate opens, or None where nginx vouched for none."""
+        return _secret_key(request, None) if CERTIFICATE_HEADER.decode() in request.headers else None
 
 
 api = Api(
     title="Recsite",
     version="1.0.0",
     description="Events in, recommendations out. Errors have one shape: error, message, field.",
-    auth=[BearerKey(), HeaderKey()],
+    auth=[BearerKey(), HeaderKey(), ClientCertificate()],
     urls_namespace="v1",
 )
 

@@ -48,7 +48,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         self.site = ""
         self.user_keys: tuple[str, ...] = ()
         self.address = ""
-        self.key_id = 0
+        self.key_id: int | str = 0
         self.placement_names: frozenset[str] = frozenset()
         self._key: KeyInfo | None = None
         self._identity = Identity(anonymous_id=None, user_id=None)
@@ -154,7 +154,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         """Check key, origin and identity. A second hello on a socket changes the shopper, as after a login."""
         scope = {**self.scope, "method": "GET"}
         request = Request(scope, b"", received_at=time.time())
-        key = request.authenticate(hello.key)
+        key = request.authenticate(hello.key, scope="recommendations")
         identity = resolve(
             key,
             anonymous_id=hello.anonymous_id,

@@ -39,7 +39,7 @@ class LivePage(Protocol):
     site: str
     user_keys: tuple[str, ...]
     address: str
-    key_id: int
+    key_id: int | str
     placement_names: frozenset[str]
 
     def wake(self, cause: str) -> None:
@@ -169,8 +169,7 @@ class LiveHub:
         if not key_snapshot.is_loaded:
             return
         now = time.time()
-        keys = key_snapshot.current().by_digest.values()
-        live = {key.id for key in keys if key.expires_at is None or key.expires_at > now}
+        live = key_snapshot.current().live_ids(now=now)
         revoked = [page for page in self._pages if page.key_id not in live]
         for page in revoked:
             await page.shut(1008, "key revoked")

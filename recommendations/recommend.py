@@ -53,7 +53,7 @@ async def recommend(request: Request) -> Reply:
     """Answer ``POST /v1/recommendations``: personal lists; one Redis round trip."""
     asked = _parsed(parse_recommend, request.body)
     deadline = Deadline.after(float(asked.budget_ms or settings.BUDGET_MS))
-    key = request.authenticate(asked.key)
+    key = request.authenticate(asked.key, scope="recommendations")
     take_quota(request, key)
     _check_explain(key, asked.explain)
     try:
@@ -76,7 +76,7 @@ async def rank(request: Request) -> Reply:
     """Answer ``POST /v1/rank``: the given items in this shopper's order; one Redis round trip."""
     asked = _parsed(parse_rank, request.body)
     deadline = Deadline.after(float(asked.budget_ms or settings.BUDGET_MS))
-    key = request.authenticate(asked.key)
+    key = request.authenticate(asked.key, scope="recommendations")
     take_quota(request, key)
     _check_explain(key, asked.explain)
     state = state_of(key.site.slug)
@@ -116,7 +116,7 @@ async def recommend_public(request: Request) -> Reply:
     if unknown:
         name = min(unknown)
         raise Refusal(400, "invalid_query", f"{name!r} is not a field of this request; remove it", field=name)
-    key = request.authenticate()
+    key = request.authenticate(scope="recommendations")
     take_quota(request, key)
     name = request.scope["path"].rsplit("/", 1)[-1]
     wanted = PlacementRequest(

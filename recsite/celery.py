@@ -29,7 +29,11 @@ app.conf.beat_schedule = {
     "store-profiles": {"task": "features.store_profiles", "schedule": 600.0, "options": {"expires": 540}},
     "import-dead-letters": {"task": "tracking.import_dead_letters", "schedule": 10.0, "options": {"expires": 9}},
     "forget-dead-letters": {"task": "tracking.forget_dead_letters", "schedule": 86_400.0},
-    "forget-expired-tokens": {"task": "tracking.forget_expired_tokens", "schedule": 3600.0, "options": {"expires": 3000}},
+    "forget-expired-tokens": {
+        "task": "tracking.forget_expired_tokens",
+        "schedule": 3600.0,
+        "options": {"expires": 3000},
+    },
     "trim-log": {"task": "features.trim_log", "schedule": 60.0, "options": {"expires": 50}},
     "fetch-due-feeds": {"task": "features.fetch_due_feeds", "schedule": 60.0, "options": {"expires": 50}},
     "keep-archive": {"task": "features.keep_archive", "schedule": 3600.0, "options": {"expires": 3000}},

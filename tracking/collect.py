@@ -96,7 +96,7 @@ class Collector:
     async def collect(self, request: Request) -> Reply:
         """Answer one request."""
         envelope = read_envelope(request.body)
-        key = request.authenticate(envelope.key)
+        key = request.authenticate(envelope.key, scope="events")
         if not key.is_secret:
             self._quotas.take(
                 "requests of an address",

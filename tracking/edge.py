@@ -5,7 +5,7 @@ done stands here. An endpoint is one coroutine function wrapped in ``HotPath``::
 
     async def recommend(request: Request) -> Reply:
         payload = decode(request.body)
-        key = request.authenticate(payload.key)
+        key = request.authenticate(payload.key, scope="recommendations")
         ...
         return Reply(body=encode(answer))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -29,6 +30,13 @@ def validate_origins(value: object) -> None:
             ORIGIN(origin)
         except ValidationError as error:
             raise ValidationError(f"{origin!r} {error.messages[0]}") from None
+
+
+def validate_scopes(value: object) -> None:
+    """Raise unless ``value`` is a list of one or more of the scopes in the settings."""
+    known: dict[str, str] = settings.OAUTH2_PROVIDER["SCOPES"]
+    if not isinstance(value, list) or not value or any(scope not in known for scope in value):
+        raise ValidationError(f"must be a list of one or more of {', '.join(known)}")
 
 
 class Site(models.Model):
@@ -110,6 +118,52 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+
+class OAuthClient(models.Model):
+    """A server of the shop that gets short-lived tokens by OAuth2 client credentials, for one site and some scopes.
+
+    The application row of django-oauth-toolkit holds its id and the hash of its secret.
+    """
+
+    application = models.OneToOneField(
+        settings.OAUTH2_PROVIDER_APPLICATION_MODEL, on_delete=models.CASCADE, related_name="recsite_client"
+    )
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="oauth_clients")
+    label = models.CharField(max_length=100)
+    scopes = models.JSONField(
+        default=list, validators=[validate_scopes], help_text="What its tokens may do at most: a list of scopes."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name = "OAuth client"
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class ClientCertificate(models.Model):
+    """A certificate with which a server of the shop may stand in for a secret key, where nginx verified it (mTLS)."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="certificates")
+    label = models.CharField(max_length=100)
+    fingerprint = models.CharField(
+        max_length=64, unique=True, editable=False, help_text="SHA-256 of the certificate (DER), in hex."
+    )
+    subject = models.CharField(max_length=300, editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ("-created_at",)
+        verbose_name = "client certificate"
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class DeadLetter(models.Model):

@@ -7,14 +7,16 @@ import hmac
 import ipaddress
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 from django.conf import settings
 
+from tracking.certificates import vouched_fingerprint
 from tracking.exceptions import TrackingError
-from tracking.sites import KeyInfo, SiteInfo, find_key
+from tracking.sites import KeyInfo, SiteInfo, find_certificate, find_key
+from tracking.tokens import TOKEN_PREFIX
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -23,6 +25,7 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 COOKIE_AGE_S: Final = 365 * 86_400
 MAX_QUERY_FIELDS: Final = 50
+_SECRET_PREFIXES: Final = (b"sk_", TOKEN_PREFIX.encode())
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -161,30 +164,15 @@ class Request:
                 return value.decode("latin-1")
         return None
 
-    def authenticate(self, key_in_body: str | None = None, *, secret_only: bool = False) -> KeyInfo:
-        """Return the key that the request carries, and check that it may be used from where it is used.
+    def authenticate(self, key_in_body: str | None = None, *, scope: str, secret_only: bool = False) -> KeyInfo:
+        """Return the key that the request carries, and check that it may be used for ``scope`` from where it is used.
 
-        Looked for in ``Authorization: Bearer``, ``X-Api-Key``, the body and the query, in this order. Raises
-        ``Refusal``: 401 for a missing, unknown, expired or revoked key, 403 for one in the wrong place.
+        Looked for in ``Authorization: Bearer``, ``X-Api-Key``, the body and the query, in this order; a client
+        certificate that our nginx verified stands in for a missing one. Raises ``Refusal``: 401 for a missing,
+        unknown, expired or revoked key, 403 for one in the wrong place or without the scope.
         """
         value = self._key_in_headers() or key_in_body or self.query.get("key")
-        if not value:
-            raise Refusal(
-                401,
-                "missing_key",
-                "no key was sent; send one as 'Authorization: Bearer …', 'X-Api-Key: …' or 'key' in the body",
-                field="key",
-                headers=[(b"www-authenticate", b"Bearer")],
-            )
-        key = find_key(value)
-        if key is None:
-            raise Refusal(
-                401,
-                "unknown_key",
-                f"key {value[:9] + '…'!r} is unknown, expired or revoked; copy a live one from the admin",
-                field="key",
-                headers=[(b"www-authenticate", b"Bearer")],
-            )
+        key = credential(value, self.headers)
         origin = self.origin
         if key.is_secret:
             if origin is not None:
@@ -205,6 +193,7 @@ class Request:
                 f"origin {origin[:200]!r} is not on the site's list; add it to the site in the admin",
                 field="origin",
             )
+        check_scope(key, scope)
         self.key = key
         return key
 
@@ -219,6 +208,54 @@ class Request:
             return bearer[7:].strip().decode("latin-1")
         value = self.headers.get(b"x-api-key")
         return value.decode("latin-1") if value else None
+
+
+def credential(value: str | None, headers: Mapping[bytes, bytes]) -> KeyInfo:
+    """Return the live key with this value, or what the client certificate that our nginx verified opens.
+
+    A certificate beside a key must be of the same site. Raises ``Refusal`` 401, and ``SnapshotMissing``.
+    """
+    fingerprint = vouched_fingerprint(headers)
+    by_certificate = None if fingerprint is None else find_certificate(fingerprint)
+    if fingerprint is not None and by_certificate is None:
+        raise Refusal(
+            401,
+            "unknown_certificate",
+            "the client certificate is unknown, expired or revoked; register it in the admin",
+            field="certificate",
+        )
+    if not value:
+        if by_certificate is not None:
+            return by_certificate
+        raise Refusal(
+            401,
+            "missing_key",
+            "no key was sent; send one as 'Authorization: Bearer …', 'X-Api-Key: …' or 'key' in the body",
+            field="key",
+            headers=[(b"www-authenticate", b"Bearer")],
+        )
+    key = find_key(value)
+    if key is None or (by_certificate is not None and by_certificate.site.slug != key.site.slug):
+        raise Refusal(
+            401,
+            "unknown_key",
+            f"key {value[:9] + '…'!r} is unknown, expired or revoked; copy a live one from the admin",
+            field="key",
+            headers=[(b"www-authenticate", b"Bearer")],
+        )
+    return key
+
+
+def check_scope(key: KeyInfo, scope: str) -> None:
+    """Raise the 403 for a token that was not given ``scope``; keys and certificates have all that their kind may."""
+    if not key.may(scope):
+        raise Refusal(
+            403,
+            "insufficient_scope",
+            f"this token lacks the scope {scope!r}; ask for it when you get the token, and allow it in the admin",
+            field="key",
+            headers=[(b"www-authenticate", f'Bearer error="insufficient_scope", scope="{scope}"'.encode())],
+        )
 
 
 def set_cookie(name: str, value: str, *, is_secure: bool, max_age_s: int = COOKIE_AGE_S) -> Header:
@@ -238,9 +275,10 @@ def websocket_origin_is_allowed(scope: Scope, site: SiteInfo) -> bool:
 def _presents_secret_key(headers: dict[bytes, bytes], query: bytes) -> bool:
     bearer = headers.get(b"authorization", b"")
     return (
-        bearer[7:].lstrip().startswith(b"sk_")
-        or headers.get(b"x-api-key", b"").startswith(b"sk_")
+        bearer[7:].lstrip().startswith(_SECRET_PREFIXES)
+        or headers.get(b"x-api-key", b"").startswith(_SECRET_PREFIXES)
         or b"key=sk_" in query
+        or vouched_fingerprint(headers) is not None
     )
 
 

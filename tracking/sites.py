@@ -13,21 +13,27 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 from msgspec import Struct
+from msgspec.structs import replace
+from oauth2_provider.models import get_access_token_model
 
 from tracking.exceptions import TrackingError
-from tracking.models import ApiKey, Site
+from tracking.models import ApiKey, ClientCertificate, OAuthClient, Site
 from tracking.snapshots import Snapshot, announce
+from tracking.tokens import TOKEN_PREFIX, read_token
 
 KEYS_TOPIC: Final = "keys"
 REFRESH_S: Final = 4.0
 MAX_LIVE_SECRET_KEYS: Final = 2
 ROTATION_GRACE: Final = dt.timedelta(hours=24)
 DEFAULT_SITE: Final = "default"
+CLOCK_SKEW_S: Final = 2.0
+"""How far the clocks of two of our machines may be apart."""
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY_LENGTH: Final = 24  # 142 bits
@@ -71,29 +77,46 @@ class SiteInfo(Struct, frozen=True, kw_only=True):
 
 
 class KeyInfo(Struct, frozen=True, kw_only=True):
-    """What hot paths know of a key."""
+    """What hot paths know of a key, or of what stands in for a secret one: an OAuth2 token or a client certificate."""
 
-    id: int
+    id: int | str
+    """Unlike that of every other credential: the row's id for a key, ``oauth-3`` and ``certificate-5`` for others."""
     kind: KeyKind
     prefix: str
     site: SiteInfo
     expires_at: float | None  # epoch seconds
+    scopes: frozenset[str] | None = None
+    """What it may do; ``None``: all that its kind may."""
 
     @property
     def is_secret(self) -> bool:
         """Whether only the shop's own servers may use it."""
         return self.kind == "sk"
 
+    def may(self, scope: str) -> bool:
+        """Return whether it may be used for ``scope``."""
+        return self.scopes is None or scope in self.scopes
+
 
 class Keys(Struct, frozen=True):
-    """All sites and live keys of the installation, at one moment."""
+    """All sites and live keys of the installation, at one moment; and what else opens them."""
 
     by_digest: dict[str, KeyInfo]
     by_slug: dict[str, SiteInfo]
+    clients: dict[int, KeyInfo] = {}  # by the id of the OAuth2 client; ``scopes`` are the most its tokens may have
+    live_tokens: frozenset[str] = frozenset()  # SHA-256 of OAuth2 tokens that are neither expired nor revoked
+    certificates: dict[str, KeyInfo] = {}  # by fingerprint
+    as_of: float = 0.0  # epoch seconds before the load began
+
+    def live_ids(self, *, now: float) -> set[int | str]:
+        """Return the ids of all credentials that may be used."""
+        everything = (*self.by_digest.values(), *self.clients.values(), *self.certificates.values())
+        return {key.id for key in everything if key.expires_at is None or key.expires_at > now}
 
 
 def load_keys() -> Keys:
-    """Return the active sites and their unrevoked keys; two queries."""
+    """Return the active sites, their unrevoked keys, clients and certificates, and the live tokens; five queries."""
+    as_of = time.time()
     by_id = {site.pk: site_info(site) for site in Site.objects.filter(is_active=True)}
     rows = ApiKey.objects.filter(revoked_at=None, site_id__in=by_id).only(
         "digest", "kind", "prefix", "site_id", "expires_at"
@@ -108,7 +131,48 @@ def load_keys() -> Keys:
         )
         for row in rows
     }
-    return Keys(by_digest=by_digest, by_slug={site.slug: site for site in by_id.values()})
+    return Keys(
+        by_digest=by_digest,
+        by_slug={site.slug: site for site in by_id.values()},
+        clients=_load_clients(by_id),
+        live_tokens=_load_tokens(),
+        certificates=_load_certificates(by_id),
+        as_of=as_of,
+    )
+
+
+def _load_clients(by_id: dict[int, SiteInfo]) -> dict[int, KeyInfo]:
+    rows = OAuthClient.objects.filter(revoked_at=None, site_id__in=by_id).values_list("pk", "site_id", "scopes")
+    return {
+        pk: KeyInfo(
+            id=f"oauth-{pk}",
+            kind="sk",
+            prefix=f"{TOKEN_PREFIX}{pk}",
+            site=by_id[site_id],
+            expires_at=None,
+            scopes=frozenset(scopes),
+        )
+        for pk, site_id, scopes in rows
+    }
+
+
+def _load_tokens() -> frozenset[str]:
+    tokens = get_access_token_model().objects.filter(expires__gt=timezone.now())
+    return frozenset(tokens.values_list("token_checksum", flat=True))
+
+
+def _load_certificates(by_id: dict[int, SiteInfo]) -> dict[str, KeyInfo]:
+    rows = ClientCertificate.objects.filter(revoked_at=None, site_id__in=by_id)
+    return {
+        row.fingerprint: KeyInfo(
+            id=f"certificate-{row.pk}",
+            kind="sk",
+            prefix=row.fingerprint[:9],
+            site=by_id[row.site_id],
+            expires_at=row.expires_at.timestamp(),
+        )
+        for row in rows
+    }
 
 
 def site_info(site: Site) -> SiteInfo:
@@ -148,10 +212,41 @@ def find_key(value: str) -> KeyInfo | None:
     """
     if len(value) > _MAX_VALUE_LENGTH:
         return None
+    if value.startswith(TOKEN_PREFIX):
+        return _find_token(value)
     key = keys.current().by_digest.get(digest_of(value))
     if key is None or (key.expires_at is not None and key.expires_at <= time.time()):
         return None
     return key
+
+
+def _find_token(value: str) -> KeyInfo | None:
+    """Return what an OAuth2 token opens.
+
+    Its signature says that we made it, so that it can be used the moment it is issued; that it was not revoked is
+    known once a load is younger than it is.
+    """
+    token = read_token(value)
+    now = time.time()
+    if token is None or token.expires_at <= now:
+        return None
+    live = keys.current()
+    client = live.clients.get(token.client_id)
+    if client is None or client.scopes is None:
+        return None
+    is_too_new_to_be_known = token.issued_at > live.as_of - CLOCK_SKEW_S
+    if not is_too_new_to_be_known and digest_of(value) not in live.live_tokens:
+        return None
+    return replace(client, expires_at=token.expires_at, scopes=client.scopes & token.scopes)
+
+
+def find_certificate(fingerprint: str) -> KeyInfo | None:
+    """Return what a verified client certificate opens; ``None`` when it is unknown, revoked or expired.
+
+    Raises ``SnapshotMissing`` as ``find_key`` does.
+    """
+    key = keys.current().certificates.get(fingerprint)
+    return None if key is None or (key.expires_at is not None and key.expires_at <= time.time()) else key
 
 
 def find_site(slug: str) -> SiteInfo | None:
@@ -237,5 +332,8 @@ def ensure_default_site() -> tuple[Site, str]:
 
 @receiver([post_save, post_delete], sender=Site)
 @receiver([post_save, post_delete], sender=ApiKey)
-def _announce_keys(sender: type[Site] | type[ApiKey], **kwargs: Any) -> None:
+@receiver([post_save, post_delete], sender=OAuthClient)
+@receiver([post_save, post_delete], sender=ClientCertificate)
+@receiver([post_save, post_delete], sender=settings.OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL)
+def _announce_keys(sender: type[Any], **kwargs: Any) -> None:
     announce(KEYS_TOPIC)

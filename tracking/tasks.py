@@ -7,7 +7,7 @@ from typing import Final
 
 from celery import shared_task
 
-from tracking import dead_letter_rows
+from tracking import dead_letter_rows, oauth
 from tracking.exceptions import LogUnavailable
 from tracking.redis_client import UNAVAILABLE
 
@@ -32,3 +32,9 @@ def import_dead_letters() -> None:
 def forget_dead_letters() -> None:
     """Delete letters older than ``KEEP_DAYS``; every day."""
     log.info("tasks.dead_letters_forgotten letters=%s", dead_letter_rows.forget_old(days=KEEP_DAYS))
+
+
+@shared_task(name="tracking.forget_expired_tokens")  # type: ignore[untyped-decorator]
+def forget_expired_tokens() -> None:
+    """Delete OAuth2 tokens that expired; every hour."""
+    log.info("tasks.tokens_forgotten tokens=%s", oauth.forget_expired_tokens())

@@ -21,7 +21,7 @@ def _keys(install_keys) -> None:
 
 
 async def echo(request: Request) -> Reply:
-    key = request.authenticate(request.query.get("body_key"))
+    key = request.authenticate(request.query.get("body_key"), scope="events")
     return Reply(request.body or b"{}", headers=[(b"x-site", key.site.slug.encode())])
 
 

@@ -2,6 +2,7 @@
 
 from tracking.admin.dead_letters import DeadLetterAdmin
 from tracking.admin.keys import ApiKeyAdmin
+from tracking.admin.servers import ClientCertificateAdmin, OAuthClientAdmin
 from tracking.admin.sites import SiteAdmin
 
-__all__ = ["ApiKeyAdmin", "DeadLetterAdmin", "SiteAdmin"]
+__all__ = ["ApiKeyAdmin", "ClientCertificateAdmin", "DeadLetterAdmin", "OAuthClientAdmin", "SiteAdmin"]

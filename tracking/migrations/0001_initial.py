@@ -4,6 +4,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 import tracking.models
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -12,6 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        migrations.swappable_dependency(settings.OAUTH2_PROVIDER_APPLICATION_MODEL),
     ]
 
     operations = [
@@ -77,6 +79,39 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'API key',
+                'ordering': ('-created_at',),
+            },
+        ),
+        migrations.CreateModel(
+            name='ClientCertificate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('label', models.CharField(max_length=100)),
+                ('fingerprint', models.CharField(editable=False, help_text='SHA-256 of the certificate (DER), in hex.', max_length=64, unique=True)),
+                ('subject', models.CharField(editable=False, max_length=300)),
+                ('expires_at', models.DateTimeField(editable=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='certificates', to='tracking.site')),
+            ],
+            options={
+                'verbose_name': 'client certificate',
+                'ordering': ('-created_at',),
+            },
+        ),
+        migrations.CreateModel(
+            name='OAuthClient',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('label', models.CharField(max_length=100)),
+                ('scopes', models.JSONField(default=list, help_text='What its tokens may do at most: a list of scopes.', validators=[tracking.models.validate_scopes])),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('application', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='recsite_client', to=settings.OAUTH2_PROVIDER_APPLICATION_MODEL)),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='oauth_clients', to='tracking.site')),
+            ],
+            options={
+                'verbose_name': 'OAuth client',
                 'ordering': ('-created_at',),
             },
         ),
