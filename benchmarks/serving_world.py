@@ -32,6 +32,7 @@ from recommendations.live_models import version_path  # noqa: E402
 from recommendations.models import ModelVersion, Placement, Rule  # noqa: E402
 from recommendations.placements import ensure_default_placements, publish  # noqa: E402
 from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS, RankingTables  # noqa: E402
+from recommendations.ranking_facts import NO_PRICE  # noqa: E402
 from recommendations.training.fitted import (  # noqa: E402
     DataRange,
     FittedModelSet,
@@ -132,11 +133,16 @@ def _ranker(n_items: int, following: Neighbours) -> Ranker:
     vectors = rng.standard_normal((n_items, 64)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[0] = 0
+    numbers = np.arange(n_items)
+    facts = np.column_stack([np.log(5 + numbers % 200), 1 + numbers % 997, 1 + numbers % 12, 1 + numbers % 300])
+    facts = facts.astype(np.float32)
+    facts[0] = (NO_PRICE, 0, 0, 0)
     return Ranker(
         booster_text=booster.model_to_string(),
         columns=COLUMNS,
         tables=RankingTables(
             item_columns=rng.random((n_items, len(ITEM_COLUMNS))).astype(np.float32),
+            item_facts=facts,
             item_vectors=vectors,
             next_indices=following.indices,
             next_weights=following.weights,

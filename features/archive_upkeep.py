@@ -127,7 +127,8 @@ def read_interactions(
     -------
     polars.DataFrame
         ``shopper`` (the user an anonymous id came to belong to, else the user key), ``user_key``, ``session_id``,
-        ``event_id``, ``event``, ``item_id``, ``quantity``, ``price``, ``occurred_at_ms``, ``item_list_id``, ``rec_id``.
+        ``event_id``, ``event``, ``item_id``, ``quantity``, ``price``, ``occurred_at_ms``, ``item_list_id``, ``rec_id``,
+        ``position``.
     """
     folder = ArchiveFolder(url)
     frames = [
@@ -161,7 +162,7 @@ def read_interactions(
         .sort("occurred_at_ms", "event_id", "row")
         .select(
             "shopper", "user_key", "session_id", "event_id", "event", "item_id", "quantity", "price",
-            "occurred_at_ms", "item_list_id", "rec_id",
+            "occurred_at_ms", "item_list_id", "rec_id", "position",
         )
     )  # fmt: skip
 

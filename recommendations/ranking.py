@@ -10,6 +10,15 @@ from numpy.typing import NDArray
 
 from recommendations.fusion import FloatArray, IndexArray, RankedLists, best_of_each
 from recommendations.prefixes import Prefixes
+from recommendations.ranking_facts import (
+    AFFINITY_COLUMNS,
+    DEMAND_COLUMNS,
+    SHOPPER_COLUMNS,
+    Demand,
+    Shoppers,
+    affinity_columns,
+    demand_columns,
+)
 
 CANDIDATES_PER_SOURCE: Mapping[str, int] = {
     "sessions": 60,
@@ -26,7 +35,7 @@ CANDIDATES_PER_SOURCE: Mapping[str, int] = {
 LIST_DEPTH = 100
 """How deep the sources' lists are read for ranks and scores; training and serving ask for at least this many."""
 
-ITEM_COLUMNS = ("log_count", "log_recent", "trend", "reload_rate", "return_rate")
+ITEM_COLUMNS = ("log_count", "log_recent", "trend", "reload_rate", "return_rate", "cart_rate", "conversion")
 SESSION_COLUMNS = ("times_seen", "last_age", "first_age", "session_length", "distinct_items", "newest_repeats")
 PAIR_COLUMNS = ("next_of_second", "next_of_third", "cosine_to_newest", "cosine_to_session")
 NEWEST_COLUMNS = ("newest_log_count", "newest_reload_rate")
@@ -38,6 +47,9 @@ COLUMNS: tuple[str, ...] = (
     *PAIR_COLUMNS,
     *ITEM_COLUMNS,
     *NEWEST_COLUMNS,
+    *AFFINITY_COLUMNS,
+    *SHOPPER_COLUMNS,
+    *DEMAND_COLUMNS,
 )
 """The columns of the matrix, in order; a graph remembers the list it was trained with."""
 
@@ -50,11 +62,13 @@ SMALLEST = np.float32(1e-9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingTables:
-    """What features need to know of items, by item index; row 0 is zero everywhere.
+    """What features need to know of items, by item index; row 0 is no item's.
 
     Attributes
     ----------
     item_columns : float32, shape (n_items, len(ITEM_COLUMNS))
+    item_facts : float32, shape (n_items, len(ranking_facts.FACTS))
+        Of the catalogue as it was when the version was trained; serving puts today's prices in their place.
     item_vectors : float32, shape (n_items, n_dimensions)
         Unit vectors.
     next_indices, next_weights : int32 and float32, shape (n_items, k)
@@ -62,6 +76,7 @@ class RankingTables:
     """
 
     item_columns: FloatArray
+    item_facts: FloatArray
     item_vectors: FloatArray
     next_indices: IndexArray
     next_weights: FloatArray
@@ -84,7 +99,14 @@ class RankingInput:
     features: FloatArray
 
 
-def ranking_input(sources: Mapping[str, RankedLists], prefixes: Prefixes, tables: RankingTables) -> RankingInput:
+def ranking_input(
+    sources: Mapping[str, RankedLists],
+    prefixes: Prefixes,
+    tables: RankingTables,
+    *,
+    shoppers: Shoppers | None = None,
+    demand: Demand | None = None,
+) -> RankingInput:
     """Return the union of the sources' candidates and of the session's items, with their features.
 
     Parameters
@@ -93,6 +115,10 @@ def ranking_input(sources: Mapping[str, RankedLists], prefixes: Prefixes, tables
         Others are ignored. One that is missing, because a placement does not ask it, names nothing. A list deeper
         than its source proposes still gives ranks and scores to what other sources named.
     prefixes : one for each query, none empty
+    shoppers : one for each query, optional
+        None where nobody's orders are known.
+    demand : optional
+        What is looked at and bought just now; None where nothing counts it.
     """
     keys = [_keys(prefixes.query_of, prefixes.items)]
     listed: dict[str, _Listed] = {}
@@ -117,8 +143,13 @@ def ranking_input(sources: Mapping[str, RankedLists], prefixes: Prefixes, tables
     columns |= {name: tables.item_columns[items, i] for i, name in enumerate(ITEM_COLUMNS)}
     columns["newest_log_count"] = tables.item_columns[newest, ITEM_COLUMNS.index("log_count")][queries]
     columns["newest_reload_rate"] = tables.item_columns[newest, ITEM_COLUMNS.index("reload_rate")][queries]
+    shoppers = Shoppers.nobody(len(prefixes)) if shoppers is None else shoppers
+    columns |= affinity_columns(prefixes, queries, items, tables.item_facts, shoppers)
+    columns |= {name: shoppers.columns[queries, i] for i, name in enumerate(SHOPPER_COLUMNS)}
     for name, values in columns.items():
         by_column[_ROW[name]] = values
+    for name, found_demand in demand_columns(queries, items, demand).items():
+        by_column[_ROW[name]] = found_demand
     features = np.ascontiguousarray(by_column.T)
     return RankingInput(n_queries=len(prefixes), queries=queries, items=items, features=features)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +17,7 @@ from django.conf import settings as django_settings
 
 from features.definitions import FEATURE_VIEWS
 from features.models import Item
+from features.money import to_major
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.graphs.export import export_model_set
 from recommendations.inference.golden_check import Verdict
@@ -24,7 +27,8 @@ from recommendations.offline import PipelinePredictor
 from recommendations.ranking import COLUMNS
 from recommendations.training.dataset import SessionLog
 from recommendations.training.fitted import FittedModelSet
-from recommendations.training.readers import read_archive
+from recommendations.training.items import ItemFacts
+from recommendations.training.readers import read_archive, read_impressions
 from recommendations.training.report import plots
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
 from recommendations.training.train import train_model_set
@@ -45,6 +49,23 @@ def archive_of(site: Site) -> SessionLog:
     return read_archive(django_settings.ARCHIVE_URL, site=site.slug)
 
 
+def catalogue_of(site: Site) -> dict[str, ItemFacts]:
+    """Return what the catalogue says of each item, inactive ones too, since shoppers looked at them."""
+    columns = ("item_id", "category", "brand", "price_minor", "sale_price_minor", "cost_minor", "currency")
+    found: dict[str, ItemFacts] = {}
+    for item_id, category, brand, price, sale_price, cost, currency in (
+        Item.objects.filter(site=site).values_list(*columns).iterator()
+    ):
+        paid = price if price is None or sale_price is None else min(price, sale_price)
+        found[item_id] = ItemFacts(
+            category=sys.intern(category),
+            brand=sys.intern(brand),
+            price=None if paid is None else to_major(paid, currency),
+            cost=None if cost is None else to_major(cost, currency),
+        )
+    return found
+
+
 def train_site(
     site: Site,
     *,
@@ -63,8 +84,11 @@ def train_site(
     InvalidDataset
         There is too little to train on.
     """
-    log = archive_of(site) if log is None else log
     settings = settings or TrainingSettings()
+    impressions = None
+    if settings.position_clip and log is None:
+        impressions = read_impressions(django_settings.ARCHIVE_URL, site=site.slug)
+    log = archive_of(site) if log is None else log
     rival = live_rival(site)
     if rival is not None:
         seen_until_ms = rival[0].manifest.data_range.last_ms
@@ -78,6 +102,9 @@ def train_site(
         progress=progress,
         catalogue=Item.objects.filter(site=site, is_active=True).values_list("item_id", flat=True).iterator(),
         rivals={RIVAL: rival[1]} if rival is not None else {},
+        items=catalogue_of(site),
+        impressions=impressions,
+        tuning_storage=Path(django_settings.DATA_DIR) / "tuning" / f"{site.slug}.sqlite3",
     )
     on_fitted(fitted)
     version = new_version_name()

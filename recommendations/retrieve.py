@@ -86,7 +86,7 @@ def candidates(
                 answer = model.ask(about.rows, sources=asked, candidates=given, k=PER_SOURCE)
                 lists += model.lists(answer)
                 if strategy.uses_ranker and model.has_ranker and given is None:
-                    order = model.rank(answer, k=2 * PER_SOURCE)
+                    order = model.rank(answer, k=2 * PER_SOURCE, shopper=shopper.features, counts=serving.shelf.counts)
             except ModelUnavailable as error:
                 logger.warning("retrieve.model_failed version=%s error=%s", model.version, error)
                 problem = FallbackReason.MODEL_FAILED

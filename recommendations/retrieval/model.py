@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.user_features import UserFeatures
 from recommendations.candidates import FloatArray, RowArray, SourceList
 from recommendations.fusion import RankedLists
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
 from recommendations.metrics import STAGE_SECONDS
 from recommendations.prefixes import Prefixes
 from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables, ranked, ranking_input
+from recommendations.ranking_facts import FACTS, Demand, Shoppers
 from recommendations.shelf import Shelf
 
 _RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
@@ -63,6 +65,8 @@ class ModelLink:
         self._item_bias[known[catalogue.is_recommendable[self.row_of_index[known]]]] = 0.0
         self._popularity = _popular(model.popularity_recent, model.popularity_all_time)
         self._tables = _tables_of(model)
+        if self._tables is not None:
+            self._tables = replace(self._tables, item_facts=self._facts_today(self._tables.item_facts, catalogue.price))
 
     @property
     def has_ranker(self) -> bool:
@@ -129,8 +133,22 @@ class ModelLink:
                 lists.append(SourceList(name=name, rows=rows, scores=scores))
         return lists
 
-    def rank(self, answer: ModelAnswer, *, k: int) -> RowArray:
+    def rank(
+        self,
+        answer: ModelAnswer,
+        *,
+        k: int,
+        shopper: UserFeatures | None = None,
+        counts: Mapping[str, FloatArray] | None = None,
+    ) -> RowArray:
         """Return rows in the order of the ranker, best first: those of the answer, the prefix and popular ones.
+
+        Parameters
+        ----------
+        shopper : UserFeatures, optional
+            Whose orders the ranker may look at.
+        counts : mapping of window to float32, shape (n_rows,), optional
+            What is in demand just now (``Shelf.counts``).
 
         Raises
         ------
@@ -143,12 +161,54 @@ class ModelLink:
         started = time.perf_counter()
         lists = {name: _as_lists(result) for name, result in answer.results.items()}
         lists["popularity"] = self._popularity
-        given = ranking_input(lists, Prefixes(items=prefix, offsets=np.array([0, len(prefix)], np.int64)), self._tables)
+        given = ranking_input(
+            lists,
+            Prefixes(items=prefix, offsets=np.array([0, len(prefix)], np.int64)),
+            self._tables,
+            shoppers=shoppers_of(shopper),
+            demand=self._demand(counts),
+        )
         order = ranked(given, self._model.rank(given.features), n=k)
         rows: RowArray = self.row_of_index[order.items[0][order.items[0] > 0]]
         rows = rows[rows >= 0]
         _RANKING_SECONDS.observe(time.perf_counter() - started)
         return rows
+
+    def _facts_today(self, facts: FloatArray, price: FloatArray) -> FloatArray:
+        """Return facts with the prices that shoppers pay now, where the catalogue has one."""
+        known = np.flatnonzero(self.row_of_index >= 0)
+        today = price[self.row_of_index[known]]
+        priced = known[today > 0]
+        fresh = facts.copy()
+        fresh[priced, FACTS.index("log_price")] = np.log(price[self.row_of_index[priced]])
+        return fresh
+
+    def _demand(self, counts: Mapping[str, FloatArray] | None) -> Demand | None:
+        """Return what counts the interactions of candidates; None where nothing is counted."""
+        if not counts or "24h" not in counts or "7d" not in counts:
+            return None
+        day, week = counts["24h"], counts["7d"]
+
+        def demand(queries: NDArray[np.int64], items: RowArray) -> tuple[FloatArray, FloatArray]:
+            rows = self.row_of_index[items]
+            listed = rows >= 0
+            return day[rows] * listed, week[rows] * listed
+
+        return demand
+
+
+def shoppers_of(features: UserFeatures | None) -> Shoppers | None:
+    """Return what the ranker looks at of one shopper; None for one who never ordered."""
+    if features is None or not features.rfm.frequency:
+        return None
+    rfm, segment = features.rfm, features.segment
+    scores = (segment.recency, segment.frequency, segment.monetary) if segment is not None else (0, 0, 0)
+    return Shoppers.of(
+        order_age_s=np.array([rfm.recency_s or 0.0]),
+        orders=np.array([rfm.frequency]),
+        monetary=np.array([rfm.monetary]),
+        scores=np.array([scores], np.int8),
+    )
 
 
 def _popular(recent: FloatArray, all_time: FloatArray) -> RankedLists:
@@ -175,6 +235,7 @@ def _tables_of(model: ModelSet) -> RankingTables | None:
     # As plain arrays: a memory map's every slice costs a Python call.
     return RankingTables(
         item_columns=np.asarray(arrays["item_columns"]),
+        item_facts=np.asarray(arrays["item_facts"]),
         item_vectors=np.asarray(arrays["item_vectors"]),
         next_indices=np.asarray(arrays["next_indices"]),
         next_weights=np.asarray(arrays["next_weights"]),

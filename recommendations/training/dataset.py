@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from recommendations.exceptions import RecommendationError
-from recommendations.training.fitted import DataRange, IndexArray
+from recommendations.training.fitted import DataRange, FloatArray, IndexArray
 
 SESSION_GAP_MS = 30 * 60 * 1000
 
@@ -48,6 +49,14 @@ class SessionLog:
         Session ``s`` is ``items[offsets[s]:offsets[s + 1]]``; none is empty.
     users : int32, shape (n_sessions,)
         Dense user numbers; -1 where the log names nobody.
+    prices : float32, shape (n_interactions,), optional
+        What one piece cost then, in the main unit; NaN where the log does not say.
+    amounts : int64, shape (n_interactions,), optional
+        What was paid, in hundredths; 0 for all but purchases.
+    positions : int16, shape (n_interactions,), optional
+        0-based slot of the list in which the item was clicked; -1 where no list led to the interaction.
+    has_times : bool
+        Whether ``occurred_at_ms`` are times; false for a log that knows the order alone.
     """
 
     item_ids: tuple[str, ...]
@@ -56,6 +65,10 @@ class SessionLog:
     occurred_at_ms: NDArray[np.int64]
     offsets: NDArray[np.int64]
     users: IndexArray
+    prices: FloatArray | None = None
+    amounts: NDArray[np.int64] | None = None
+    positions: NDArray[np.int16] | None = None
+    has_times: bool = True
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -104,6 +117,7 @@ class SessionLog:
             occurred_at_ms=self.occurred_at_ms[start:end],
             offsets=self.offsets[first : last + 1] - start,
             users=self.users[first:last],
+            **self._optional(slice(start, end)),
         )
 
     def reindexed(self, item_ids: tuple[str, ...]) -> SessionLog:
@@ -113,14 +127,21 @@ class SessionLog:
         items = mapping[self.items]
         known = items > 0
         lengths = np.bincount(self.session_of[known], minlength=len(self))
-        return SessionLog(
+        return replace(
+            self,
             item_ids=item_ids,
             items=items[known],
             kinds=self.kinds[known],
             occurred_at_ms=self.occurred_at_ms[known],
             offsets=_offsets(lengths[lengths > 0]),
             users=self.users[lengths > 0],
+            **self._optional(known),
         )
+
+    def _optional(self, chosen: slice | NDArray[np.bool_]) -> dict[str, Any]:
+        """Return these entries of what a log may lack."""
+        optional = {"prices": self.prices, "amounts": self.amounts, "positions": self.positions}
+        return {name: None if values is None else values[chosen] for name, values in optional.items()}
 
 
 def popularity_vocabulary(log: SessionLog, *, catalogue: Iterable[str] = ()) -> tuple[str, ...]:
@@ -138,8 +159,9 @@ def log_from_frame(frame: pl.DataFrame) -> SessionLog:
     Parameters
     ----------
     frame : columns item_id, occurred_at_ms (int), kind (view, cart, purchase), and session_id, user_key or both
-        Without ``session_id``, a user's session ends after 30 minutes without an interaction. Rows at the
-        same millisecond of a session keep the order of the frame.
+        ``price`` (of a piece, in the main unit), ``quantity`` and ``position`` (of the click in a list) are read
+        where there are such columns. Without ``session_id``, a user's session ends after 30 minutes without an
+        interaction. Rows at the same millisecond of a session keep the order of the frame.
 
     Raises
     ------
@@ -187,7 +209,21 @@ def log_from_frame(frame: pl.DataFrame) -> SessionLog:
         occurred_at_ms=frame["occurred_at_ms"].cast(pl.Int64).to_numpy(),
         offsets=_offsets(lengths["len"].to_numpy()),
         users=users.astype(np.int32),
+        **_optional_columns(frame),
     )
+
+
+def _optional_columns(frame: pl.DataFrame) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "price" in frame.columns:
+        prices = frame["price"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        pieces = frame["quantity"].fill_null(1).to_numpy() if "quantity" in frame.columns else np.ones(len(frame))
+        paid = np.where(frame["kind"].to_numpy() == Kind.PURCHASE, np.nan_to_num(prices) * pieces, 0.0)
+        found = {"prices": prices.astype(np.float32), "amounts": np.rint(paid * 100).astype(np.int64)}
+    if "position" in frame.columns:
+        positions = frame["position"].fill_null(-1).clip(-1, np.iinfo(np.int16).max)
+        found["positions"] = positions.to_numpy().astype(np.int16)
+    return found
 
 
 def log_from_sessions(sessions: Iterable[list[str]]) -> SessionLog:
@@ -206,6 +242,7 @@ def log_from_sessions(sessions: Iterable[list[str]]) -> SessionLog:
         occurred_at_ms=np.repeat(np.arange(len(kept), dtype=np.int64), lengths),
         offsets=_offsets(lengths),
         users=np.full(len(kept), -1, np.int32),
+        has_times=False,
     )
 
 

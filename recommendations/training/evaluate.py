@@ -59,6 +59,7 @@ def evaluate(
     points: TestPoints,
     *,
     item_counts: NDArray[np.int64],
+    segments: NDArray[np.str_] | None = None,
     k: int = 20,
     progress: Progress = no_progress,
 ) -> Evaluation:
@@ -79,7 +80,7 @@ def evaluate(
             progress("evaluate", row, len(points))
     progress("evaluate", len(points), len(points))
     return Evaluation(
-        metrics=measure(ranked, points, item_counts=item_counts),
+        metrics=measure(ranked, points, item_counts=item_counts, segments=segments),
         p50_ms=float(np.median(took_ms)) if len(points) else 0.0,
         p99_ms=float(np.percentile(took_ms, 99)) if len(points) else 0.0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,10 @@ from recommendations.training.fit_neighbours import (
 from recommendations.training.fit_sessions import fit_sessions
 from recommendations.training.fit_walk import fit_walk
 from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, SessionIndex
+from recommendations.training.items import ItemFacts, facts_of
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
 
+PRIOR_COUNT = 50.0  # an item's conversion is half its own after that many interactions
 RECENT_SHARE = 0.03  # the newest sessions that "recent" popularity counts
 SOURCES = ("sessions", "tfidf", "covisitation", "next", "walk", "around", "factors", "als", "popularity")
 
@@ -44,7 +47,12 @@ class FittedSources:
 
 
 def fit_sources(
-    log: SessionLog, *, settings: TrainingSettings, progress: Progress = no_progress, label: str = "fit"
+    log: SessionLog,
+    *,
+    settings: TrainingSettings,
+    items: Mapping[str, ItemFacts] | None = None,
+    progress: Progress = no_progress,
+    label: str = "fit",
 ) -> FittedSources:
     """Fit every source on ``log``, whose vocabulary falls by popularity.
 
@@ -81,6 +89,7 @@ def fit_sources(
     popularity = fit_popularity(log)
     tables = RankingTables(
         item_columns=item_columns(log, popularity),
+        item_facts=facts_of(log, items or {}),
         item_vectors=vectors,
         next_indices=following.indices,
         next_weights=following.weights,
@@ -101,7 +110,7 @@ def fit_popularity(log: SessionLog) -> Popularity:
 
 
 def item_columns(log: SessionLog, popularity: Popularity) -> FloatArray:
-    """Return ``ranking.ITEM_COLUMNS`` of each item; the rates are smoothed towards 0."""
+    """Return ``ranking.ITEM_COLUMNS`` of each item; rates are smoothed towards 0, conversion to the site's mean."""
     sessions = log.session_of.astype(np.int64)
     same_session = sessions[1:] == sessions[:-1]
     before, after = log.items[:-1][same_session], log.items[1:][same_session]
@@ -109,6 +118,10 @@ def item_columns(log: SessionLog, popularity: Popularity) -> FloatArray:
     reloaded = np.bincount(before[before == after], minlength=log.n_items)
     holders = np.bincount(np.unique((sessions << 32) | log.items) & 0xFFFFFFFF, minlength=log.n_items)
     count, recent = popularity.all_time, popularity.recent
+    carts, bought = (
+        np.bincount(log.items[log.kinds == kind], minlength=log.n_items) for kind in (Kind.CART, Kind.PURCHASE)
+    )
+    mean = bought.sum() / max(len(log.items), 1)
     columns = np.column_stack(
         [
             np.log1p(count),
@@ -116,6 +129,8 @@ def item_columns(log: SessionLog, popularity: Popularity) -> FloatArray:
             (recent + 1) / (count * RECENT_SHARE + 1),
             reloaded / (followed + 10),
             (count - holders) / (count + 5),
+            carts / (count + 10),
+            (bought + PRIOR_COUNT * mean) / (count + PRIOR_COUNT),
         ]
     ).astype(np.float32)
     columns[0] = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,13 @@ class Metrics:
         ``popularity_share@20``, the mean count of what was listed over the greatest count;
         ``repeat_share@20``, the share of listed items that were in the prefix; ``unknown_target_share``.
     by_length : dict of band of prefix lengths to its ``hr@20`` and ``mrr@20`` and number of points
+    by_segment : the same by RFM segment of the shopper; empty for a log without orders
     """
 
     n: int
     values: dict[str, float]
     by_length: dict[str, dict[str, float]]
+    by_segment: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def ranks_of_targets(ranked: IndexArray, targets: IndexArray) -> NDArray[np.int64]:
@@ -43,7 +45,13 @@ def ranks_of_targets(ranked: IndexArray, targets: IndexArray) -> NDArray[np.int6
     return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1, 0)
 
 
-def measure(ranked: IndexArray, points: TestPoints, *, item_counts: NDArray[np.int64]) -> Metrics:
+def measure(
+    ranked: IndexArray,
+    points: TestPoints,
+    *,
+    item_counts: NDArray[np.int64],
+    segments: NDArray[np.str_] | None = None,
+) -> Metrics:
     """Measure ranked lists against what came next.
 
     Parameters
@@ -52,6 +60,8 @@ def measure(ranked: IndexArray, points: TestPoints, *, item_counts: NDArray[np.i
         Best first, 0 pads.
     item_counts : int64, shape (n_items,)
         Interactions of each item in the training part, the padding row included.
+    segments : str, shape (n,), optional
+        The shopper's segment at each point.
     """
     ranks = ranks_of_targets(ranked[:, : max(CUTOFFS)], points.targets)
     is_new = points.is_new()
@@ -70,7 +80,14 @@ def measure(ranked: IndexArray, points: TestPoints, *, item_counts: NDArray[np.i
     values["popularity_share@20"] = _mean(item_counts[top[listed]] / max(int(item_counts.max()), 1))
     values["repeat_share@20"] = _repeat_share(top, points)
     values["unknown_target_share"] = _mean(points.targets == 0)
-    return Metrics(n=len(points), values=values, by_length=_by_length(ranks, points))
+    return Metrics(
+        n=len(points),
+        values=values,
+        by_length=_by_length(ranks, points),
+        by_segment={}
+        if segments is None
+        else {str(name): _part(ranks[segments == name]) for name in np.unique(segments)},
+    )
 
 
 def _by_length(ranks: NDArray[np.int64], points: TestPoints) -> dict[str, dict[str, float]]:
@@ -79,10 +96,13 @@ def _by_length(ranks: NDArray[np.int64], points: TestPoints) -> dict[str, dict[s
     for low, high in LENGTH_BANDS:
         chosen = (lengths >= low) & (lengths <= high)
         name = str(low) if low == high else f"{low}-{high}" if high < 10**9 else f"{low}+"
-        found = ranks[chosen]
-        reciprocal = np.where(found > 0, 1 / np.maximum(found, 1), 0.0)
-        bands[name] = {"points": float(chosen.sum()), "hr@20": _mean(found > 0), "mrr@20": _mean(reciprocal)}
+        bands[name] = _part(ranks[chosen])
     return bands
+
+
+def _part(ranks: NDArray[np.int64]) -> dict[str, float]:
+    reciprocal = np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0.0)
+    return {"points": float(len(ranks)), "hr@20": _mean(ranks > 0), "mrr@20": _mean(reciprocal)}
 
 
 def _repeat_share(top: IndexArray, points: TestPoints) -> float:

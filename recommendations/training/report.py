@@ -61,7 +61,9 @@ def _by_length(metrics: Mapping[str, Mapping[str, float]]) -> bytes:
     axes = figure.subplots()
     for name in ("popularity", "last viewed", "sessions", "fusion", "ranker", "live"):
         bands = {
-            key.partition("=")[2]: value for key, value in metrics.get(name, {}).items() if key.startswith("hr@20|")
+            key.partition("=")[2]: value
+            for key, value in metrics.get(name, {}).items()
+            if key.startswith("hr@20|length=")
         }
         if bands:
             axes.plot(list(bands), list(bands.values()), marker="o", label=name)

@@ -22,6 +22,12 @@ class TestPoints:
         Index of the next item; 0 for an item that training did not know, which counts as a miss.
     kinds : uint8, shape (n,)
         What was done with it.
+    users : int32, shape (n,), optional
+        As in ``SessionLog``.
+    asked_at_ms : int64, shape (n,), optional
+        When the next item came; features may know what was before that.
+    positions : int16, shape (n,), optional
+        Where the next item stood in the list that led to it; -1 without one.
     """
 
     __test__ = False  # not a test class, whatever pytest reads into the name
@@ -29,13 +35,23 @@ class TestPoints:
     prefixes: Prefixes
     targets: IndexArray
     kinds: NDArray[np.uint8]
+    users: IndexArray | None = None
+    asked_at_ms: NDArray[np.int64] | None = None
+    positions: NDArray[np.int16] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, rows: NDArray[np.int64]) -> TestPoints:
         """Return these points, in this order."""
-        return TestPoints(prefixes=self.prefixes.take(rows), targets=self.targets[rows], kinds=self.kinds[rows])
+        return TestPoints(
+            prefixes=self.prefixes.take(rows),
+            targets=self.targets[rows],
+            kinds=self.kinds[rows],
+            users=None if self.users is None else self.users[rows],
+            asked_at_ms=None if self.asked_at_ms is None else self.asked_at_ms[rows],
+            positions=None if self.positions is None else self.positions[rows],
+        )
 
     def is_new(self) -> NDArray[np.bool_]:
         """Whether the target was not in the prefix already."""
@@ -79,4 +95,11 @@ def points_at_every_position(log: SessionLog) -> TestPoints:
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     rows = np.repeat(targets - lengths, lengths) + within
     prefixes = Prefixes(items=log.items[rows], offsets=offsets)
-    return TestPoints(prefixes=prefixes, targets=log.items[targets], kinds=log.kinds[targets])
+    return TestPoints(
+        prefixes=prefixes,
+        targets=log.items[targets],
+        kinds=log.kinds[targets],
+        users=log.users[log.session_of[targets]],
+        asked_at_ms=log.occurred_at_ms[targets] if log.has_times else None,
+        positions=None if log.positions is None else log.positions[targets],
+    )

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import lightgbm
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recommendations.fusion import FusionWeights, IndexArray, RankedLists, fuse
-from recommendations.ranking import CANDIDATES_PER_SOURCE
+from recommendations.fusion import FloatArray, FusionWeights, IndexArray, RankedLists, fuse
+from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS
 from recommendations.training.batch import score_popularity, score_recents
 from recommendations.training.dataset import InvalidDataset, SessionLog, popularity_vocabulary
 from recommendations.training.evaluate import PredictIds, by_index, evaluate
 from recommendations.training.fit_fusion import START, fit_fusion
-from recommendations.training.fit_ranker import as_ranker, fit_ranker, rank_lists
+from recommendations.training.fit_ranker import as_ranker, rank_lists, train_booster, training_rows
 from recommendations.training.fit_sources import FittedSources, fit_sources, list_sources
 from recommendations.training.fitted import FittedModelSet
+from recommendations.training.history import Known, Orders
+from recommendations.training.items import ItemFacts, profits_of
+from recommendations.training.label_weights import Impressions, examination, label_weights, parameters_of
 from recommendations.training.metrics import Metrics, measure
-from recommendations.training.settings import Progress, TrainingSettings, no_progress
+from recommendations.training.settings import Progress, RankerParameters, TrainingSettings, no_progress
 from recommendations.training.split import (
     TestPoints,
     points_at_every_position,
@@ -27,6 +32,7 @@ from recommendations.training.split import (
     split_by_time,
     spread,
 )
+from recommendations.training.tune import tuned_parameters
 
 MIN_SESSIONS = 20
 MIN_POINTS = 100  # below this, which of two predictors is ahead is chance
@@ -44,12 +50,14 @@ class Measured:
     item_ids: tuple[str, ...]
 
     def flat(self) -> dict[str, dict[str, float]]:
-        """Return predictor → metric → value, with the bands of prefix lengths as ``hr@20|length=2-3``."""
+        """Return predictor → metric → value, parts of the points as ``hr@20|length=2-3``, ``hr@20|segment=new``."""
         flat = {}
         for name, metrics in self.by_predictor.items():
             values = {"points": float(metrics.n), **metrics.values}
             for band, found in metrics.by_length.items():
                 values |= {f"{key}|length={band}": value for key, value in found.items()}
+            for segment, found in metrics.by_segment.items():
+                values |= {f"{key}|segment={segment}": value for key, value in found.items()}
             flat[name] = values
         return flat
 
@@ -61,6 +69,9 @@ def train_model_set(
     progress: Progress = no_progress,
     catalogue: Iterable[str] = (),
     rivals: Mapping[str, PredictIds] | None = None,
+    items: Mapping[str, ItemFacts] | None = None,
+    impressions: Impressions | None = None,
+    tuning_storage: Path | None = None,
 ) -> FittedModelSet:
     """Train the default model set.
 
@@ -79,6 +90,12 @@ def train_model_set(
         Items without a session get an index too, so that the graphs can hide or boost them.
     rivals : predictors by name, from item ids to item ids
         Measured on the same points and under their own names: the live version, for the gate.
+    items : facts by item id
+        Prices, categories and brands for the ranker, and what margins are computed from.
+    impressions : Impressions, optional
+        What was shown and clicked where; needed for ``settings.position_clip``.
+    tuning_storage : Path, optional
+        SQLite file of the parameter search; a run on the same data goes on with it.
 
     Raises
     ------
@@ -87,7 +104,27 @@ def train_model_set(
     """
     settings = settings or TrainingSettings()
     with threadpool_limits(settings.num_threads):
-        return _trained(dataset, settings=settings, progress=progress, catalogue=tuple(catalogue), rivals=rivals or {})
+        return _trained(
+            dataset,
+            settings=settings,
+            progress=progress,
+            catalogue=tuple(catalogue),
+            rivals=rivals or {},
+            beside=_Beside(
+                items=items or {},
+                looked=examination(impressions) if impressions is not None else None,
+                tuning_storage=tuning_storage,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Beside:
+    """What is known beside the log."""
+
+    items: Mapping[str, ItemFacts]
+    looked: FloatArray | None
+    tuning_storage: Path | None
 
 
 def _trained(
@@ -97,6 +134,7 @@ def _trained(
     progress: Progress,
     catalogue: tuple[str, ...],
     rivals: Mapping[str, PredictIds],
+    beside: _Beside,
 ) -> FittedModelSet:
     if len(dataset) < MIN_SESSIONS or int(dataset.lengths.max(initial=0)) < 2:
         raise InvalidDataset(
@@ -106,15 +144,17 @@ def _trained(
     known, held_out = _held_out(dataset, settings)
     earlier, validation = split_by_time(known, held_out=settings.validation)
 
-    tuned = _tuned(earlier, validation, settings=settings, progress=progress)
+    tuned = _tuned(known, earlier, validation, beside=beside, settings=settings, progress=progress)
     log = known.reindexed(popularity_vocabulary(known, catalogue=catalogue))
-    fitted = fit_sources(log, settings=settings, progress=progress)
+    fitted = fit_sources(log, settings=settings, items=beside.items, progress=progress)
     measured = Measured(by_predictor={}, points=None, item_ids=log.item_ids)
     if held_out is not None:
-        measured = _measured(fitted, log, held_out, tuned, rivals=rivals, settings=settings, progress=progress)
+        measured = _measured(
+            fitted, log, held_out, tuned, dataset=dataset, rivals=rivals, settings=settings, progress=progress
+        )
         if settings.refit:
             log = dataset.reindexed(popularity_vocabulary(dataset, catalogue=catalogue))
-            fitted = fit_sources(log, settings=settings, progress=progress, label="fit on all")
+            fitted = fit_sources(log, settings=settings, items=beside.items, progress=progress, label="fit on all")
     booster, use_ranker = tuned.booster, _ranker_wins(measured)
     return FittedModelSet(
         item_ids=log.item_ids,
@@ -128,8 +168,12 @@ def _trained(
         data_range=log.data_range(),
         seeds={"training": settings.seed},
         parameters={
-            "settings": {name: float(value) for name, value in asdict(settings).items() if value is not None},
+            "settings": {
+                name: float(value) for name, value in asdict(settings).items() if isinstance(value, int | float)
+            },
             "fusion": {**tuned.fusion.weights, "k": tuned.fusion.k},
+            "ranker": {name: float(value) for name, value in asdict(tuned.parameters).items()},
+            "examination": parameters_of(beside.looked),
         },
     )
 
@@ -144,16 +188,25 @@ def _held_out(dataset: SessionLog, settings: TrainingSettings) -> tuple[SessionL
 class _Tuned:
     fusion: FusionWeights
     booster: lightgbm.Booster | None
+    parameters: RankerParameters
 
 
-def _tuned(earlier: SessionLog, validation: SessionLog, *, settings: TrainingSettings, progress: Progress) -> _Tuned:
+def _tuned(
+    known: SessionLog,
+    earlier: SessionLog,
+    validation: SessionLog,
+    *,
+    beside: _Beside,
+    settings: TrainingSettings,
+    progress: Progress,
+) -> _Tuned:
     item_ids = popularity_vocabulary(earlier)
     log = earlier.reindexed(item_ids)
     points = points_at_every_position(validation.reindexed(item_ids))
     points = points.take(np.arange(max(len(points) - settings.max_queries, 0), len(points)))
     if not len(points):
-        return _Tuned(fusion=DEFAULT_FUSION, booster=None)
-    fitted = fit_sources(log, settings=settings, progress=progress, label="fit for validation")
+        return _Tuned(fusion=DEFAULT_FUSION, booster=None, parameters=settings.ranker)
+    fitted = fit_sources(log, settings=settings, items=beside.items, progress=progress, label="fit for validation")
     lists = list_sources(fitted, points.prefixes, names=RANKER_SOURCES, progress=progress, label="list for validation")
 
     chosen = spread(len(points), settings.tuning_queries)
@@ -161,8 +214,37 @@ def _tuned(earlier: SessionLog, validation: SessionLog, *, settings: TrainingSet
     fused = {name: lists[name].take(chosen) for name in FUSED_SOURCES if name in lists}
     fused |= list_sources(fitted, sample.prefixes, names=("als",), progress=progress, label="list for tuning")
     fusion = fit_fusion(fused, sample, progress=progress)
-    booster = fit_ranker(lists, points, fitted.tables, settings=settings, progress=progress)
-    return _Tuned(fusion=fusion, booster=booster)
+    rows = training_rows(
+        lists,
+        points,
+        fitted.tables,
+        known=Known.before(points, log=known.reindexed(item_ids), orders=Orders(known)),
+        weights=label_weights(points, settings=settings, profits=profits_of(log, beside.items), looked=beside.looked),
+        min_queries=settings.min_queries,
+        progress=progress,
+    )
+    if rows is None:
+        return _Tuned(fusion=fusion, booster=None, parameters=settings.ranker)
+    parameters = settings.ranker
+    if settings.tune_minutes:
+        parameters = tuned_parameters(
+            rows,
+            settings=settings,
+            study_name=_study_name(known, settings),
+            storage=beside.tuning_storage,
+            progress=progress,
+        )
+    booster = train_booster(rows, parameters, settings=settings, progress=progress)
+    return _Tuned(fusion=fusion, booster=booster, parameters=parameters)
+
+
+def _study_name(log: SessionLog, settings: TrainingSettings) -> str:
+    """Return a name of the data and of all that trials on it depend on."""
+    fixed = replace(settings, tune_minutes=0.0, num_threads=1, ranker=RankerParameters())
+    digest = hashlib.sha256(repr((COLUMNS, fixed, log.item_ids)).encode())
+    for array in (log.items, log.kinds, log.offsets):
+        digest.update(array.tobytes())
+    return f"ranker-{digest.hexdigest()[:24]}"
 
 
 def _measured(
@@ -171,12 +253,14 @@ def _measured(
     held_out: SessionLog,
     tuned: _Tuned,
     *,
+    dataset: SessionLog,
     rivals: Mapping[str, PredictIds],
     settings: TrainingSettings,
     progress: Progress,
 ) -> Measured:
     points = points_at_every_position(held_out.reindexed(log.item_ids))
     points = points.take(spread(len(points), settings.max_points))
+    orders = Orders(dataset)
     names = RANKER_SOURCES
     if tuned.fusion.weights.get("als", 0.0) > 0:
         names = (*names, "als")
@@ -189,12 +273,20 @@ def _measured(
     }
     if tuned.booster is not None:
         ranked["ranker"] = rank_lists(
-            tuned.booster, lists, points, fitted.tables, num_threads=settings.num_threads, progress=progress
+            tuned.booster,
+            lists,
+            points,
+            fitted.tables,
+            known=Known.before(points, log=dataset.reindexed(log.item_ids), orders=orders),
+            num_threads=settings.num_threads,
+            progress=progress,
         )
-    counts = log.counts()
-    found = {name: measure(items, points, item_counts=counts) for name, items in ranked.items()}
+    counts, segments = log.counts(), orders.segments_of(points)
+    found = {name: measure(items, points, item_counts=counts, segments=segments) for name, items in ranked.items()}
     for name, predict in rivals.items():
-        asked = evaluate(by_index(predict, log.item_ids), points, item_counts=counts, progress=progress)
+        asked = evaluate(
+            by_index(predict, log.item_ids), points, item_counts=counts, segments=segments, progress=progress
+        )
         found[name] = asked.metrics
     return Measured(
         by_predictor=found,

@@ -91,6 +91,7 @@ def ranker(*, n_items: int, seed: int = 0) -> Ranker:
         columns=tuple(f"column_{i}" for i in range(N_COLUMNS)),
         tables=RankingTables(
             item_columns=rng.random((n_items, 2)).astype(np.float32),
+            item_facts=np.zeros((n_items, 4), np.float32),
             item_vectors=np.zeros((n_items, 4), np.float32),
             next_indices=np.zeros((n_items, 3), np.int32),
             next_weights=np.zeros((n_items, 3), np.float32),

@@ -15,6 +15,7 @@ from recommendations.ranking import (
     ranked,
     ranking_input,
 )
+from recommendations.ranking_facts import FACTS, Shoppers
 
 N_ITEMS = 300
 
@@ -27,6 +28,7 @@ def tables():
     vectors[0] = 0
     return RankingTables(
         item_columns=rng.random((N_ITEMS, len(ITEM_COLUMNS)), np.float32),
+        item_facts=rng.integers(0, 9, (N_ITEMS, len(FACTS))).astype(np.float32),
         item_vectors=vectors,
         next_indices=rng.integers(1, N_ITEMS, (N_ITEMS, 1)).astype(np.int32),
         next_weights=rng.random((N_ITEMS, 1), np.float32),
@@ -47,17 +49,28 @@ def column(given, name):
     return given.features[:, COLUMNS.index(name)]
 
 
+def buyers(n):
+    ages, orders = 86_400.0 * np.arange(n), np.arange(n)
+    return Shoppers.of(order_age_s=ages, orders=orders, monetary=1_500 * orders, scores=np.full((n, 3), 4, np.int8))
+
+
+def counted(queries, items):
+    return (items * 2).astype(np.float32), (items * 7).astype(np.float32)
+
+
 def test_one_request_gets_the_vectors_it_was_trained_with(tables):
     prefixes = Prefixes.of([[3, 7, 3], [9], [11, 2]])
     sources = made_lists(3)
 
-    batch = ranking_input(sources, prefixes, tables)
+    batch = ranking_input(sources, prefixes, tables, shoppers=buyers(3), demand=counted)
 
     for row in range(3):
         one = ranking_input(
             {name: lists.take([row]) for name, lists in sources.items()},
             Prefixes.of([prefixes[row].tolist()]),
             tables,
+            shoppers=buyers(3).take(np.array([row])),
+            demand=counted,
         )
         here = batch.queries == row
         assert one.items.tolist() == batch.items[here].tolist()
