@@ -23,7 +23,7 @@ from recommendations.exceptions import InvalidQuery
 from recommendations.explain import Explanation, Trace
 from recommendations.explanations import keep_explanation
 from recommendations.metrics import FALLBACKS, LISTS, STAGE_SECONDS
-from recommendations.payloads import ALL_FIELDS, ListReply, PlacementRequest
+from recommendations.payloads import ALL_FIELDS, ListProblem, ListReply, PlacementRequest
 from recommendations.pipeline import recommend
 from recommendations.rec_ids import RecIdSigner, digest_of
 from recommendations.serving_site import SiteState
@@ -118,10 +118,7 @@ def asks_of(
         if spec is None:
             if skips_unknown:
                 continue
-            raise UnknownPlacement(
-                field=f"placements[{index}].placement",
-                reason=f"{wanted.placement!r} is not an active placement of this site; make it in the admin",
-            )
+            raise unknown_placement(wanted.placement, field=f"placements[{index}].placement")
         asks.append(
             Ask(
                 placement=spec,
@@ -133,6 +130,25 @@ def asks_of(
             )
         )
     return asks
+
+
+def check_any_known(requested: Sequence[PlacementRequest], state: SiteState) -> None:
+    """Raise ``UnknownPlacement`` when the site has none of these; one misspelt name must not blank a whole page."""
+    if requested and all(each.placement not in state.placements.by_name for each in requested):
+        raise unknown_placement(requested[0].placement, field="placements[0].placement")
+
+
+def unknown_placement(name: str, *, field: str) -> UnknownPlacement:
+    """Return the error of a placement that the site does not have."""
+    return UnknownPlacement(
+        field=field, reason=f"{name!r} is not an active placement of this site; make it in the admin"
+    )
+
+
+def problem_of(wanted: PlacementRequest) -> ListProblem:
+    """Return what stands in a reply for a placement that the site does not have."""
+    error = unknown_placement(wanted.placement, field="placement")
+    return ListProblem(placement=wanted.placement, error="unknown_placement", message=error.reason)
 
 
 def condition_of(text: str | None, *, field: str) -> KeyedCondition | None:
@@ -170,7 +186,7 @@ async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tup
     key: Hashable = (
         page.site.slug,
         page.state.serving.number,
-        page.state.placements.stamp,
+        page.state.placements.stamp_at(int(time.time() * 1000)),
         shopper.key,
         shopper.version,
         reading.problem,

@@ -3,21 +3,37 @@
 The client says hello (key and ids; never in the URL, where logs would keep them), then subscribes to the lists of its
 page. From then on it gets an ``update`` with those lists that differ from what it shows. Nothing is promised about
 the number of updates: when a page or its network is slow, only the newest lists are sent.
+
+A token that expires makes the shopper anonymous on an open socket: lists on the page stay, later ones are not personal,
+and a ``ready`` with the warning says so. A new hello with a new token ends that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
 import time
 from typing import Any, Final
 
+import jwt
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from recommendations.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
-from recommendations.lists import Page, UnknownPlacement, asks_of, item_ids_of, make_lists, reply_of, signer
+from recommendations.lists import (
+    Page,
+    UnknownPlacement,
+    asks_of,
+    check_any_known,
+    item_ids_of,
+    make_lists,
+    problem_of,
+    reply_of,
+    signer,
+)
 from recommendations.live_hub import LiveHub, hub
 from recommendations.metrics import LIVE_CLOSED, LIVE_UPDATES
 from recommendations.payloads import Hello, LiveUpdate, Ping, Subscribe, encode, parse_live
@@ -25,7 +41,7 @@ from recommendations.rec_ids import InvalidRecId, digest_of
 from recommendations.serving_site import SiteServing, state_of
 from recommendations.shoppers import read_shopper
 from tracking.edge import Refusal, Request
-from tracking.identity import ANONYMOUS_COOKIE, Identity, resolve
+from tracking.identity import ANONYMOUS_COOKIE, CLOCK_LEEWAY_S, Identity, resolve
 from tracking.sites import KeyInfo
 from tracking.snapshots import SnapshotMissing
 
@@ -35,7 +51,8 @@ MAX_MESSAGE_BYTES: Final = 4 * 1024
 MESSAGES_A_SECOND: Final = 10.0
 HELLO_WITHIN_S: Final = 5.0
 SEND_WITHIN_S: Final = 20.0
-POLICY_VIOLATION, TOO_BIG, RESTARTING = 1008, 1009, 1012
+CLOSE_WITHIN_S: Final = 1.0
+POLICY_VIOLATION, TOO_BIG, RESTARTING, TRY_LATER = 1008, 1009, 1012, 1013
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no type information
@@ -50,6 +67,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         self.address = ""
         self.key_id: int | str = 0
         self.placement_names: frozenset[str] = frozenset()
+        self.proof_until = math.inf
+        self._hello = Hello()
         self._key: KeyInfo | None = None
         self._identity = Identity(anonymous_id=None, user_id=None)
         self._locale: str | None = None
@@ -78,11 +97,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         """Take the socket; who it is for is said in the hello."""
         request = Request({**self.scope, "method": "GET"}, b"", received_at=time.time())
         self.address = request.address_digest()
-        self._hub = hub()
+        arrived_at = hub()
         await self.accept()
-        if not self._hub.has_room_for(self.address):
-            await self.shut(POLICY_VIOLATION, "too many sockets from this address")
+        if not arrived_at.arrive(self.address):
+            await self.shut(TRY_LATER, "too many sockets from this address")
             return
+        self._hub = arrived_at
         loop = asyncio.get_running_loop()
         self._hello_timer = loop.call_later(HELLO_WITHIN_S, self._hello_is_late)
 
@@ -93,11 +113,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             self._hello_timer.cancel()
         if self._refreshing is not None:
             self._refreshing.cancel()
-        if self._hub is not None:
-            self._hub.leave(self)
+        self._leave()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Handle what the client says."""
+        if self._is_closed:
+            return  # it spoke before it heard of it
         data = text_data.encode() if text_data is not None else bytes_data or b""
         if len(data) > MAX_MESSAGE_BYTES:
             await self.shut(TOO_BIG, f"a message has at most {MAX_MESSAGE_BYTES} bytes")
@@ -114,7 +135,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             elif self._key is None:
                 raise Refusal(401, "missing_key", "say hello with a key first", field="key")
             else:
-                self._subscribe(message)
+                await self._subscribe(message)
         except UnknownPlacement as error:
             await self._say_error("unknown_placement", error.reason, error.field)
         except InvalidQuery as error:
@@ -146,16 +167,39 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             return
         self._is_closed = True
         LIVE_CLOSED.labels(str(code)).inc()
-        if self._hub is not None:
-            self._hub.leave(self)
-        await self.close(code=code, reason=reason)
+        self._leave()
+        with contextlib.suppress(TimeoutError):  # who reads nothing will not read this; the server's ping ends it
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await self.close(code=code, reason=reason)
+
+    async def prove_again(self) -> None:
+        """Look again whether the token of the hello is believed; without it the shopper is anonymous from here on."""
+        if self._key is None:
+            return
+        self.proof_until = math.inf
+        identity = self._resolved(self._key, self._hello)
+        if identity.user_id != self._identity.user_id:
+            self._become(identity)
+            await self._say({"type": "ready", "warnings": list(identity.warnings)})
 
     async def _greet(self, hello: Hello) -> None:
         """Check key, origin and identity. A second hello on a socket changes the shopper, as after a login."""
         scope = {**self.scope, "method": "GET"}
         request = Request(scope, b"", received_at=time.time())
         key = request.authenticate(hello.key, scope="recommendations")
-        identity = resolve(
+        identity = self._resolved(key, hello)
+        if self._hello_timer is not None:
+            self._hello_timer.cancel()
+        self._key, self._hello, self._locale = key, hello, hello.lang
+        self.site = key.site.slug
+        self.key_id = key.id
+        self._become(identity)
+        await self._say({"type": "ready", "warnings": list(identity.warnings)})
+        self.wake("hello")
+
+    def _resolved(self, key: KeyInfo, hello: Hello) -> Identity:
+        request = Request({**self.scope, "method": "GET"}, b"", received_at=time.time())
+        return resolve(
             key,
             anonymous_id=hello.anonymous_id,
             cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
@@ -163,13 +207,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             user_token=hello.user_token,
             issue=False,
         )
-        if self._hello_timer is not None:
-            self._hello_timer.cancel()
+
+    def _become(self, identity: Identity) -> None:
+        """Be the page of this shopper from now on."""
         assert self._hub is not None  # set when the socket was taken
+        assert self._key is not None  # set by the hello
         self._hub.leave(self)
-        self._key, self._identity, self._locale = key, identity, hello.lang
-        self.site = key.site.slug
-        self.key_id = key.id
+        self._identity = identity
         self.user_keys = tuple(
             name
             for name in (
@@ -178,13 +222,24 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             )
             if name
         )
+        is_proved_by_token = identity.user_id is not None and not self._key.is_secret
+        self.proof_until = _expires_at(self._hello.user_token) if is_proved_by_token else math.inf
         self._hub.join(self)
-        await self._say({"type": "ready", "warnings": list(identity.warnings)})
-        self.wake("hello")
 
-    def _subscribe(self, wanted: Subscribe) -> None:
-        """Take what the page shows now; raises ``InvalidQuery`` for what cannot be."""
-        asks_of(wanted.placements, state_of(self.site), cart=wanted.cart)
+    def _leave(self) -> None:
+        left, self._hub = self._hub, None
+        if left is not None:
+            left.leave(self)
+            left.depart(self.address)
+
+    async def _subscribe(self, wanted: Subscribe) -> None:
+        """Take what the page shows now; raises ``InvalidQuery`` for what cannot be.
+
+        A placement that the site does not have is named and left out; it is sent as soon as it is made in the admin.
+        """
+        state = state_of(self.site)
+        check_any_known(wanted.placements, state)
+        asks_of(wanted.placements, state, cart=wanted.cart, skips_unknown=True)
         names = [each.placement for each in wanted.placements]
         if len(set(names)) < len(names):
             raise InvalidQuery(field="placements", reason="names a placement twice; an update could not say which")
@@ -201,22 +256,36 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
                 self._digests[name] = said.digest
                 self._shown.pop(name, None)
         self.wake("subscribe")
+        for index, each in enumerate(wanted.placements):
+            if each.placement not in state.placements.by_name:
+                problem = problem_of(each)
+                await self._say_error(problem.error, problem.message, f"placements[{index}].placement")
 
     async def _refresh(self) -> None:
-        """Make lists until nobody asks for newer ones, sending what differs from the page."""
-        assert self._hub is not None  # a page that is woken has joined
-        while self._causes and not self._is_closed:
-            async with self._hub.slots:
-                causes, self._causes = self._causes, set()
-                try:
-                    await self._push(causes)
-                except TimeoutError:
-                    await self.shut(POLICY_VIOLATION, "reads too slowly")
-                except Exception:  # an edge: one page's mishap must not end its updates
-                    logger.exception("live.refresh_failed site=%s", self.site)
+        """Make lists until nobody asks for newer ones, sending what differs from the page.
 
-    async def _push(self, causes: set[str]) -> None:
-        assert self._key is not None  # subscribing needs a hello
+        A slot is held while lists are made and not while they are sent: eight slow readers would stop all others.
+        """
+        while self._causes and not self._is_closed and self._hub is not None:
+            try:
+                async with self._hub.slots:
+                    causes, self._causes = self._causes, set()
+                    update = await self._news()
+            except Exception:  # an edge: one page's mishap must not end its updates
+                logger.exception("live.refresh_failed site=%s", self.site)
+                continue
+            if update is None:
+                continue
+            LIVE_UPDATES.labels(min(causes)).inc(len(update.results))
+            try:
+                await self._say(update)
+            except TimeoutError:
+                await self.shut(POLICY_VIOLATION, "reads too slowly")
+
+    async def _news(self) -> LiveUpdate | None:
+        """Return the lists that differ from what the page shows, or None."""
+        if self._key is None:
+            return None
         deadline = Deadline.after(float(settings.BUDGET_MS))
         state = state_of(self.site)
         asks = asks_of(self._wanted.placements, state, cart=self._wanted.cart, skips_unknown=True)
@@ -236,10 +305,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             if not is_same:
                 results.append(reply_of(each, page, reading.shopper, now_s=now_s))
         self._digests = {}
-        if results:
-            self._version += 1
-            LIVE_UPDATES.labels(min(causes)).inc(len(results))
-            await self._say(LiveUpdate(results=results, version=self._version))
+        if not results:
+            return None
+        self._version += 1
+        return LiveUpdate(results=results, version=self._version)
 
     async def _say(self, payload: object) -> None:
         """Send, waiting for a slow reader only so long; meanwhile newer lists replace older ones."""
@@ -262,3 +331,9 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
 
     def _hello_is_late(self) -> None:
         self._late = asyncio.create_task(self.shut(POLICY_VIOLATION, f"say hello within {HELLO_WITHIN_S:g} s"))
+
+
+def _expires_at(token: str | None) -> float:
+    """Return when a token that was believed a moment ago ends to be, in epoch seconds, with the clocks' leeway."""
+    claims = jwt.decode(token or "", options={"verify_signature": False, "verify_exp": False})
+    return float(claims["exp"]) + CLOCK_LEEWAY_S

@@ -1,8 +1,9 @@
 """Who is connected to this process, and whose lists have to be looked at again.
 
 Three things make a list stale: the shopper acted (the stream worker announces whose features changed), a placement or
-rule was changed, or a shown item can no longer be had. The hub hears of each and wakes the pages concerned, nobody
-else: one message to a thousand sockets costs more than a hundred milliseconds.
+rule was changed or its schedule begins or ends, or a shown item can no longer be had. The hub hears of each and wakes
+the pages concerned, nobody else: one message to a thousand sockets costs more than a hundred milliseconds. A shopper
+who acts waits for nobody: pages that a rule concerns stand in a queue of their own, and only a free slot lets one in.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ MAX_REFRESHES: Final = 8
 """Lists that are made anew at the same time; the rest of a crowd waits in order."""
 
 SOCKETS_PER_ADDRESS: Final = 100
+MOST_SOCKETS: Final = 20_000
+"""In one process, whoever they are: about 700 MB (benchmarks/live.py)."""
 
 
 class LivePage(Protocol):
@@ -41,6 +44,7 @@ class LivePage(Protocol):
     address: str
     key_id: int | str
     placement_names: frozenset[str]
+    proof_until: float
 
     def wake(self, cause: str) -> None:
         """Look at the page's lists again, soon; several calls before that are one."""
@@ -52,6 +56,10 @@ class LivePage(Protocol):
 
     async def shut(self, code: int, reason: str) -> None:
         """Close the socket."""
+        ...
+
+    async def prove_again(self) -> None:
+        """Look again whether the shopper is who the page says; called once ``proof_until`` (epoch seconds) is over."""
         ...
 
 
@@ -66,27 +74,44 @@ class LiveHub:
         self._pages: set[LivePage] = set()
         self._by_user: dict[tuple[str, str], set[LivePage]] = {}
         self._by_address: dict[str, int] = {}
+        self._n_arrived = 0
         self._known: dict[str, _Known] = {}
+        self._crowd: dict[LivePage, str] = {}  # pages that wait their turn, in order, and why
+        self._crowd_waits = asyncio.Event()
+        self._looked_at_ms = int(time.time() * 1000)
         self._tasks: list[asyncio.Task[None]] = []
 
     def __len__(self) -> int:
         return len(self._pages)
 
-    def has_room_for(self, address: str) -> bool:
-        """Return whether this network address may open another socket in this process."""
-        return self._by_address.get(address, 0) < SOCKETS_PER_ADDRESS
+    def arrive(self, address: str) -> bool:
+        """Count a socket, before it says who it is for, and return whether it may stay."""
+        if self._by_address.get(address, 0) >= SOCKETS_PER_ADDRESS or self._n_arrived >= MOST_SOCKETS:
+            return False
+        self._by_address[address] = self._by_address.get(address, 0) + 1
+        self._n_arrived += 1
+        return True
+
+    def depart(self, address: str) -> None:
+        """Count a socket no longer."""
+        self._n_arrived -= 1
+        left = self._by_address[address] - 1
+        if left:
+            self._by_address[address] = left
+        else:
+            del self._by_address[address]
 
     def join(self, page: LivePage) -> None:
         """Begin to look after a page."""
         self._pages.add(page)
         for user_key in page.user_keys:
             self._by_user.setdefault((page.site, user_key), set()).add(page)
-        self._by_address[page.address] = self._by_address.get(page.address, 0) + 1
         LIVE_SOCKETS.set(len(self._pages))
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(listen_changed(self.features_changed), name="live-changed"),
                 asyncio.create_task(self._watch(), name="live-watch"),
+                asyncio.create_task(self._let_in(), name="live-crowd"),
             ]
 
     def leave(self, page: LivePage) -> None:
@@ -100,11 +125,7 @@ class LiveHub:
                 pages.discard(page)
                 if not pages:
                     del self._by_user[page.site, user_key]
-        left = self._by_address.get(page.address, 1) - 1
-        if left:
-            self._by_address[page.address] = left
-        else:
-            self._by_address.pop(page.address, None)
+        self._crowd.pop(page, None)
         LIVE_SOCKETS.set(len(self._pages))
 
     def features_changed(self, changed: Changed) -> None:
@@ -116,8 +137,10 @@ class LiveHub:
                     page.wake("features")
 
     async def look(self) -> None:
-        """Look once whether placements, rules, stock or keys changed, and wake or close the pages concerned."""
+        """Look once whether placements, rules, stock, keys or the time changed, and wake or close who is concerned."""
         await self._close_revoked()
+        await self._prove_again()
+        since_ms, self._looked_at_ms = self._looked_at_ms, int(time.time() * 1000)
         for site in {page.site for page in self._pages}:
             placements, serving = watch_placements(site), watch_site(site)
             if not placements.is_loaded or not serving.is_loaded:
@@ -127,14 +150,17 @@ class LiveHub:
             self._known[site] = new
             if old is not None:
                 await self._compare(site, old, new)
+            turned = placements.current().turned_between(since_ms, self._looked_at_ms)
+            if turned:
+                await self._each(site, _shows_any_of(turned), "rules")
 
     async def _compare(self, site: str, old: _Known, new: _Known) -> None:
         (old_placements, before), (new_placements, serving) = old, new
         if new_placements is not old_placements:
             names = new_placements.keys() | old_placements.keys()
-            changed = {name for name in names if new_placements.get(name) != old_placements.get(name)}
+            changed = frozenset(name for name in names if new_placements.get(name) != old_placements.get(name))
             if changed:
-                await self._each(site, lambda page: not changed.isdisjoint(page.placement_names), "rules")
+                await self._each(site, _shows_any_of(changed), "rules")
         if serving.shelf.catalogue is not before.shelf.catalogue:
             await self._each(site, lambda page: page.shows_any_gone(serving), "stock")
 
@@ -161,9 +187,29 @@ class LiveHub:
     async def _each(self, site: str, concerns: Callable[[LivePage], bool], cause: str) -> None:
         for number, page in enumerate(self._of(site)):
             if concerns(page):
-                page.wake(cause)
+                self._crowd.setdefault(page, cause)
+                self._crowd_waits.set()
             if number % PAGES_A_SLICE == PAGES_A_SLICE - 1:
                 await asyncio.sleep(0)
+
+    async def _let_in(self) -> None:
+        """Wake the pages of the crowd one after the other, each when a slot is free."""
+        while True:
+            await self._crowd_waits.wait()
+            self._crowd_waits.clear()
+            while self._crowd:
+                async with self.slots:
+                    pass
+                if not self._crowd:
+                    break
+                page = next(iter(self._crowd))
+                page.wake(self._crowd.pop(page))
+                await asyncio.sleep(0)  # it takes its slot
+
+    async def _prove_again(self) -> None:
+        now = time.time()
+        for page in [page for page in self._pages if page.proof_until <= now]:
+            await page.prove_again()
 
     async def _close_revoked(self) -> None:
         if not key_snapshot.is_loaded:
@@ -176,6 +222,10 @@ class LiveHub:
 
     def _of(self, site: str) -> Iterable[LivePage]:
         return [page for page in self._pages if page.site == site]
+
+
+def _shows_any_of(names: frozenset[str]) -> Callable[[LivePage], bool]:
+    return lambda page: not names.isdisjoint(page.placement_names)
 
 
 _hubs: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, LiveHub]] = WeakKeyDictionary()

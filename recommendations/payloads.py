@@ -134,10 +134,19 @@ class ListReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     explanation: Any = msgspec.UNSET
 
 
-class RecommendReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Body of the answer of ``POST /v1/recommendations``."""
+class ListProblem(Struct, frozen=True, kw_only=True):
+    """Stands in the place of a list that the site does not have, so that the page's other lists are shown."""
 
-    results: Sequence[ListReply]
+    placement: str
+    error: str
+    message: str
+    items: tuple[()] = ()
+
+
+class RecommendReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of the answer of ``POST /v1/recommendations``; ``results`` stand in the order of the request."""
+
+    results: Sequence[ListReply | ListProblem]
     live_url: str
     warnings: tuple[str, ...] = ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import logging
 import threading
 from collections.abc import Mapping
@@ -47,11 +48,28 @@ class Placements:
     Attributes
     ----------
     stamp : str
-        Changes whenever anything here does; part of the key of cached lists.
+        Changes whenever anything here does.
+    turns : tuple of (int, str)
+        When (epoch milliseconds) the schedule of a rule begins or ends, and a placement concerned; earliest first.
     """
 
     by_name: Mapping[str, PlacementSpec]
     stamp: str = ""
+    turns: tuple[tuple[int, str], ...] = ()
+
+    def stamp_at(self, now_ms: int) -> tuple[str, int]:
+        """Return what changes whenever anything here does, schedules included; part of the key of cached lists."""
+        return self.stamp, bisect.bisect_right(self.turns, now_ms, key=_turn_ms)
+
+    def turned_between(self, after_ms: int, until_ms: int) -> frozenset[str]:
+        """Return the placements of which a rule began or ended after the first moment and until the second."""
+        first = bisect.bisect_right(self.turns, after_ms, key=_turn_ms)
+        last = bisect.bisect_right(self.turns, until_ms, key=_turn_ms)
+        return frozenset(name for _, name in self.turns[first:last])
+
+
+def _turn_ms(turn: tuple[int, str]) -> int:
+    return turn[0]
 
 
 def placements_topic(site: str) -> str:
@@ -100,7 +118,15 @@ def load_placements(site: str) -> Placements:
     )
     rules = compiled_rules([document for document, _ in published if document is not None])
     stamp = "|".join([*(f"{row.name}@{row.updated_at.timestamp()}" for row in rows), *(str(at) for _, at in published)])
-    return Placements(by_name={row.name: placement_spec(row, rules) for row in rows}, stamp=stamp)
+    by_name = {row.name: placement_spec(row, rules) for row in rows}
+    turns = {
+        (moment_ms, name)
+        for name, spec in by_name.items()
+        for rule in spec.rules
+        for moment_ms in (rule.spec.starts_at_ms, rule.spec.ends_at_ms)
+        if moment_ms is not None
+    }
+    return Placements(by_name=by_name, stamp=stamp, turns=tuple(sorted(turns)))
 
 
 def compiled_rules(documents: list[Mapping[str, Any]]) -> list[CompiledRule]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -19,14 +19,19 @@ from recommendations.lists import (
     Page,
     UnknownPlacement,
     asks_of,
+    check_any_known,
     condition_of,
     make_lists,
+    problem_of,
     reply_of,
+    unknown_placement,
 )
 from recommendations.payloads import (
     ALL_FIELDS,
     MAX_CONTEXT_ITEMS,
     MAX_LIMIT,
+    ListProblem,
+    ListReply,
     PlacementRequest,
     RankRequest,
     RecommendReply,
@@ -58,7 +63,9 @@ async def recommend(request: Request) -> Reply:
     _check_explain(key, asked.explain)
     try:
         state = state_of(key.site.slug)
-        asks = asks_of(asked.asked(), state, cart=asked.cart)
+        wanted = asked.asked()
+        check_any_known(wanted, state)
+        asks = asks_of(wanted, state, cart=asked.cart, skips_unknown=True)
     except InvalidQuery as error:
         raise _refusal(error, single=asked.placements is None) from error
     page = Page(
@@ -69,7 +76,7 @@ async def recommend(request: Request) -> Reply:
         locale=asked.lang,
         explain=asked.explain,
     )
-    return await _answer(request, key, asked, page, deadline)
+    return await _answer(request, key, asked, page, deadline, wanted=wanted)
 
 
 async def rank(request: Request) -> Reply:
@@ -84,12 +91,7 @@ async def rank(request: Request) -> Reply:
     if asked.placement is not None:
         found = state.placements.by_name.get(asked.placement)
         if found is None:
-            raise _refusal(
-                UnknownPlacement(
-                    field="placement",
-                    reason=f"{asked.placement!r} is not an active placement of this site; make it in the admin",
-                )
-            )
+            raise _refusal(unknown_placement(asked.placement, field="placement"))
         placement = replace(found, strategy="rerank", segment_strategies={}, sources=(), fallback="empty")
     try:
         condition = condition_of(asked.filter, field="filter")
@@ -155,6 +157,8 @@ async def _answer(
     asked: RecommendRequest | RankRequest,
     page: Page,
     deadline: Deadline,
+    *,
+    wanted: Sequence[PlacementRequest] = (),
 ) -> Reply:
     identity = resolve(
         key,
@@ -167,7 +171,10 @@ async def _answer(
     reading = await read_shopper(page.site.slug, identity, deadline=deadline)
     made = await make_lists(page, reading, deadline=deadline)
     now_s = int(time.time())
-    results = [reply_of(each, page, reading.shopper, now_s=now_s) for each in made]
+    results: list[ListReply | ListProblem] = [reply_of(each, page, reading.shopper, now_s=now_s) for each in made]
+    for index, each in enumerate(wanted):
+        if each.placement not in page.state.placements.by_name:
+            results.insert(index, problem_of(each))
     return Reply(encode(RecommendReply(results=results, live_url=LIVE_URL, warnings=identity.warnings)))
 
 

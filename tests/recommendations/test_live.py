@@ -14,14 +14,16 @@ from asgiref.testing import ApplicationCommunicator
 
 from features.catalogue import watch_catalogue
 from features.notify import announce_changed
+from recommendations import live
 from recommendations.live import MAX_MESSAGE_BYTES, LiveConsumer
-from recommendations.live_hub import close_hub, hub
+from recommendations.live_hub import MAX_REFRESHES, SOCKETS_PER_ADDRESS, close_hub, hub
 from recommendations.placements import watch_placements
 from recommendations.recommend import recommend_application
 from recommendations.serving_site import watch_site
 from recommendations.shoppers import close_reader
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.tracking.asgi_client import call
+from tracking.identity import sign_token
 from tracking.redis_client import connect
 
 pytestmark = pytest.mark.redis
@@ -31,10 +33,10 @@ HOME = {"placement": "home_for_you", "limit": 4}
 class OpenPage:
     """A browser's side of a socket."""
 
-    def __init__(self, **headers: str) -> None:
+    def __init__(self, *, address: str = "203.0.113.7", **headers: str) -> None:
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
         scope = {"type": "websocket", "path": "/v1/live", "query_string": b"", "headers": pairs, "subprotocols": []}
-        self.socket = ApplicationCommunicator(LiveConsumer.as_asgi(), {**scope, "client": ("203.0.113.7", 5000)})
+        self.socket = ApplicationCommunicator(LiveConsumer.as_asgi(), {**scope, "client": (address, 5000)})
 
     async def opens(self) -> None:
         await self.socket.send_input({"type": "websocket.connect"})
@@ -269,3 +271,174 @@ async def test_a_restart_closes_with_1012(open_page: Any) -> None:
     await close_hub()
 
     assert await page.closed_with() == 1012
+
+
+async def test_an_unknown_placement_keeps_no_other_list_from_the_page(stocked: Shop, open_page: Any) -> None:
+    page = await open_page({"placements": [{"placement": "nowhere"}, HOME]})
+    heard = [await page.hears(), await page.hears()]
+
+    said = next(message for message in heard if message["type"] == "error")
+    assert [said["error"], said["field"]] == ["unknown_placement", "placements[0].placement"]
+    assert len(listed(next(message for message in heard if message["type"] == "update"))) == 4
+
+
+async def test_a_token_that_expires_makes_an_open_page_anonymous(stocked: Shop, open_page: Any, settings: Any) -> None:
+    def give_secret() -> None:
+        stocked.site.token_secret = "s" * 40
+        stocked.site.save()
+        stocked.load()
+
+    await asyncio.to_thread(give_secret)
+    token = sign_token("s" * 40, site=stocked.site.slug, user_id="u-7", ttl_s=-28)  # 2 s, with the clocks' leeway
+    page = await open_page(user_id="u-7", user_token=token)
+    shown = listed(await page.hears())
+
+    expired = await page.hears(6)
+
+    assert shown
+    assert (stocked.site.slug, "u:u-7") not in hub()._by_user, "the user's acts wake it no longer"
+    assert expired == {"type": "ready", "warnings": ["user_token_expired"]}
+    await shopper_looks_at(stocked, "sku1", "sku3")
+    assert listed(await page.hears()) != shown, "from here on the page follows its anonymous id"
+
+
+async def test_a_new_token_makes_the_page_the_users_again(stocked: Shop, open_page: Any) -> None:
+    def give_secret() -> None:
+        stocked.site.token_secret = "s" * 40
+        stocked.site.save()
+        stocked.load()
+
+    await asyncio.to_thread(give_secret)
+    page = await open_page()
+    await page.hears()
+    token = sign_token("s" * 40, site=stocked.site.slug, user_id="u-7")
+
+    await page.say({"type": "hello", "key": stocked.publishable, "anonymous_id": ANONYMOUS, "user_token": token})
+
+    assert await page.hears() == {"type": "ready", "warnings": []}
+
+
+async def test_a_rule_begins_and_ends_on_open_pages_by_its_schedule(stocked: Shop, open_page: Any) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from recommendations.models import Rule
+    from recommendations.placements import publish
+
+    page = await open_page()
+    shown = listed(await page.hears())
+    await hub().look()
+    starts_at = datetime.now(UTC) + timedelta(seconds=1.5)
+
+    def publish_rule() -> None:
+        rule = Rule(site=stocked.site, name="An hour", action="exclude", items=[shown[0]], starts_at=starts_at)
+        rule.ends_at = starts_at + timedelta(seconds=1.5)
+        rule.save()
+        publish(rule)
+        watch_placements(stocked.site.slug).reload()
+
+    await asyncio.to_thread(publish_rule)
+
+    during = listed(await page.hears(4))
+    began_after_s = time.time() - starts_at.timestamp()
+    after = listed(await page.hears(4))
+    assert shown[0] not in during
+    assert 0 <= began_after_s < 1
+    assert after == shown
+
+
+async def test_an_address_has_so_many_sockets_and_no_more_whether_they_say_hello_or_not(stocked: Shop) -> None:
+    here = [OpenPage() for _ in range(SOCKETS_PER_ADDRESS)]
+    for page in here:
+        await page.opens()
+    one_more, elsewhere = OpenPage(), OpenPage(address="203.0.113.8")
+    await one_more.opens()
+    await elsewhere.opens()
+
+    assert await one_more.closed_with() == 1013
+    assert await elsewhere.is_silent()
+    await here[0].leaves()
+    again = OpenPage()
+    await again.opens()
+    assert await again.is_silent()
+    for page in (*here[1:], again, elsewhere, one_more):
+        await page.leaves()
+    await close_hub()
+
+
+class SlowPage:
+    """A socket whose network takes nothing more until ``reads`` is set, as a full buffer does."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.reads = asyncio.Event()
+        self.got: list[dict[str, Any]] = []
+        self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        hello = {"type": "hello", "key": shop.publishable, "anonymous_id": ANONYMOUS}
+        for message in (hello, {"type": "subscribe", "placements": [HOME]}):
+            self._said.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+        scope = {"type": "websocket", "path": "/v1/live", "query_string": b"", "headers": [], "subprotocols": []}
+        scope["client"] = ("203.0.113.9", 5000)
+        self._connects = True
+        self.task = asyncio.create_task(LiveConsumer.as_asgi()(scope, self._receive, self._send))
+
+    async def _receive(self) -> dict[str, Any]:
+        if self._connects:
+            self._connects = False
+            return {"type": "websocket.connect"}
+        return await self._said.get()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send" and '"update"' in message["text"]:
+            await self.reads.wait()
+            self.got.append(json.loads(message["text"]))
+        elif message["type"] == "websocket.close":
+            self.got.append(message)
+
+    async def leaves(self) -> None:
+        self._said.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait_for(self.task, 5)
+
+
+async def test_a_slow_reader_gets_the_newest_list_and_none_of_those_between(stocked: Shop) -> None:
+    page = SlowPage(stocked)
+    await asyncio.sleep(0.5)  # its first list is stuck
+    for number in range(6):
+        await shopper_looks_at(stocked, f"sku{number}", f"sku{number + 2}")
+        await asyncio.sleep(0.1)
+
+    page.reads.set()
+    await asyncio.sleep(0.5)
+
+    assert len(page.got) == 2, "the one that was stuck, and the newest"
+    last = await call(
+        recommend_application,
+        json.dumps({"key": stocked.publishable, "anonymous_id": ANONYMOUS, "placements": [HOME]}).encode(),
+    )
+    assert listed(page.got[1]) == [item["item_id"] for item in last.json["results"][0]["items"]]
+    await page.leaves()
+    await close_hub()
+    await close_reader()
+
+
+async def test_slow_readers_keep_nobody_else_waiting(stocked: Shop, open_page: Any) -> None:
+    slow = [SlowPage(stocked) for _ in range(2 * MAX_REFRESHES)]
+    page = await open_page()
+    await page.hears()
+    await asyncio.sleep(0.3)
+
+    await shopper_looks_at(stocked, "sku1", "sku3")
+
+    assert listed(await page.hears(1))
+    for each in slow:
+        each.reads.set()
+        await each.leaves()
+
+
+async def test_who_reads_too_slowly_is_closed(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "SEND_WITHIN_S", 0.2)
+    page = SlowPage(stocked)
+    await asyncio.sleep(0.8)
+
+    assert [message["code"] for message in page.got] == [1008]
+    await page.leaves()
+    await close_hub()
+    await close_reader()

@@ -68,9 +68,29 @@ async def test_lists_of_one_page_share_no_item(stocked: Shop) -> None:
     assert not set(first) & set(second)
 
 
+async def test_one_unknown_placement_does_not_blank_the_others(stocked: Shop) -> None:
+    wanted = ["home_new", "nowhere", "home_trending"]
+
+    answer = await ask(stocked, {"placements": [{"placement": name, "limit": 3} for name in wanted]})
+
+    assert answer.status == 200
+    results = answer.json["results"]
+    assert [result["placement"] for result in results] == wanted
+    assert [len(result["items"]) for result in results] == [3, 0, 3]
+    assert results[1].keys() == {"placement", "items", "error", "message"}
+    assert results[1]["error"] == "unknown_placement"
+    assert "'nowhere'" in results[1]["message"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "error", "field"),
     [
+        (
+            {"placements": [{"placement": "nowhere"}, {"placement": "no"}]},
+            404,
+            "unknown_placement",
+            "placements[0].placement",
+        ),
         ({"placements": [{"placement": "nowhere"}]}, 404, "unknown_placement", "placements[0].placement"),
         ({"placement": "nowhere"}, 404, "unknown_placement", "placement"),
         ({"placement": "home_new", "limt": 3}, 400, "invalid_request", "limt"),
