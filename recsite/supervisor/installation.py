@@ -85,10 +85,11 @@ class Installation:
             lines.append("RECSITE_DEMO=1")
         self.env_file.write_text("\n".join(lines) + "\n")
 
-    def empty_metrics(self) -> None:
-        """Empty the folder of the metrics: files of dead processes would be counted again."""
+    def make_folders(self) -> None:
+        """Make the folders, and empty that of the metrics: files of dead processes would be counted again."""
         shutil.rmtree(self.prometheus, ignore_errors=True)
-        self.prometheus.mkdir(parents=True)
+        for folder in (self.prometheus, self.logs, self.data / "static"):
+            folder.mkdir(parents=True, exist_ok=True)
 
     def manage(self, *arguments: str) -> list[str]:
         """Return the command line of a management command."""

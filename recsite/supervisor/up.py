@@ -91,7 +91,7 @@ class Up:
         if not is_free(place.port, place.host):
             raise StartFailed(f"port {place.port} is in use; choose another one: PORT={place.port + 1} make demo")
         place.data.mkdir(parents=True, exist_ok=True)
-        place.empty_metrics()
+        place.make_folders()
         chosen = self._chosen_settings()
         self.environment = place.environment(chosen)
         if "REDIS_URL" not in chosen:

@@ -134,7 +134,7 @@ def start_installation(data: Path, *, redis_url: str, log_url: str, database_url
     """Bring up web and stream worker over the given services, with two worlds of items in the catalogue."""
     port = free_port()
     place = Installation(project=ROOT, data=data, host="127.0.0.1", port=port, web_workers=1, demo=False)
-    place.empty_metrics()
+    place.make_folders()
     chosen = {"REDIS_URL": redis_url, "EVENT_LOG_URL": log_url, "RECSITE_SECRET_KEY": "only-for-tests-" + "y" * 50}
     if database_url:
         chosen["DATABASE_URL"] = database_url
