@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from features.archive import ArchiveFolder
-from features.archive_rows import Row, rows_of
+from features.archive_rows import COLUMNS, Row, rows_of
 from tests.features.making import event, record
 
 HOUR_MS = 3_600_000
@@ -20,9 +20,19 @@ AISLES, AISLE = 6, 5
 
 
 def write_sessions(
-    url: str | Path, site: str, sessions: Sequence[tuple[int, Sequence[str]]], *, price: float = 20.0, **context: Any
+    url: str | Path,
+    site: str,
+    sessions: Sequence[tuple[int, Sequence[str]]],
+    *,
+    price: float = 20.0,
+    bot: bool = False,
+    anonymous_id: str | None = None,
+    **context: Any,
 ) -> None:
-    """Write sessions, each with its start and its items; a minute between two of them, every third one a cart."""
+    """Write sessions, each with its start and its items; a minute between two of them, every third one a cart.
+
+    Each is of a shopper of its own unless ``anonymous_id`` names one.
+    """
     rows: dict[int, list[Row]] = defaultdict(list)
     for number, (start_ms, items) in enumerate(sessions):
         events = [
@@ -31,9 +41,11 @@ def write_sessions(
         ]
         for one in events:
             one["session_id"] = f"s{start_ms}-{number}"
-        shopper = f"anonymous-{start_ms}-{number}"
+        shopper = anonymous_id or f"anonymous-{start_ms}-{number}"
         for day, row in rows_of(record(*events, site=site, anonymous_id=shopper, **context)):
-            rows[day].append(row)
+            rows[day].append(
+                row if not bot else tuple(v if c != "bot" else True for c, v in zip(COLUMNS, row, strict=True))
+            )
     folder = ArchiveFolder(str(url))
     for day, found in rows.items():
         folder.write(site, day, f"p0-{sessions[0][0]}-{len(found)}.parquet", found)

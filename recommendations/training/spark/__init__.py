@@ -1,0 +1,1 @@
+"""Training on Apache Spark, for logs that outgrow one machine: the same sources from the same archive; optional."""
