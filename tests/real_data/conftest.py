@@ -1,0 +1,62 @@
+"""The real logs beside the repository, which are nobody's to ship: tests without them are left out and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.real_data.place import ROOT, Place
+from tests.services.fixtures import leave_out
+from tests.services.process import Missing
+
+DATA = ROOT.parent / "shared" / "data"
+ABSENT = pytest.StashKey[set[str]]()
+
+
+def data_file(config: pytest.Config, name: str) -> Path:
+    """Return a file of the real data, or skip the test; also under ``REQUIRE_ALL``, as it cannot be installed."""
+    path = DATA / name
+    if not path.is_file():
+        config.stash.setdefault(ABSENT, set()).add(name)
+        pytest.skip(f"{name} is not in {DATA}")
+    return path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the data that was not there, so that a green run never hides it."""
+    absent: set[str] = config.stash.get(ABSENT, set[str]())
+    for name in sorted(absent):
+        terminalreporter.write_line(f"left out: no real data {name} in {DATA}; see docs/real-data.md", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def retailrocket(pytestconfig: pytest.Config) -> Path:
+    """Return RetailRocket's log."""
+    return data_file(pytestconfig, "retailrocket/events.csv")
+
+
+@pytest.fixture(scope="session")
+def online_retail(pytestconfig: pytest.Config) -> Path:
+    """Return Online Retail's invoices."""
+    return data_file(pytestconfig, "online_retail/online_retail.parquet")
+
+
+@pytest.fixture(scope="module")
+def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Place]]:
+    """Return a function that brings a place up, over Redis Streams or over the shared Kafka broker."""
+    with ExitStack() as stack:
+
+        def make(backend: str) -> Place:
+            kafka = request.getfixturevalue("kafka_bootstrap") if backend == "kafka" else None
+            try:
+                place = stack.enter_context(Place(tmp_path_factory.mktemp(backend), kafka=kafka))
+            except Missing as missing:
+                leave_out(request.config, missing)
+                raise AssertionError("unreachable") from missing
+            place.start("stream")
+            return place
+
+        yield make
