@@ -268,7 +268,8 @@ def make_importer(path: Path, log: EventLog, folder: Path) -> Importer:
 
 
 @pytest.fixture
-def csv_of_many(tmp_path: Path) -> Path:
+def csv_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(loading, "BATCH", 500)
     rows = "".join(
         f"{1430623510 + number},{number % 37},{'look' if number % 500 == 499 else 'view'},{number % 91}\n"
         for number in range(4_000)
@@ -420,7 +421,7 @@ def test_kill_nine_times_and_every_event_is_in_the_log_once(redis_url: str, tmp_
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         before = _progress(tmp_path)
         deadline = time.monotonic() + 60
-        while process.poll() is None and _progress(tmp_path) < before + 3 * loading.BATCH:
+        while process.poll() is None and _progress(tmp_path) < before + loading.BATCH:
             assert time.monotonic() < deadline
             time.sleep(0.002)
         if process.poll() is not None:
