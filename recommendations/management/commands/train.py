@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,35 @@ class Command(BaseCommand):
         parser.add_argument("--no-promote", action="store_true", help="Register only; promote in the admin.")
         parser.add_argument("--promote", action="store_true", help="What is done anyway, for clarity in scripts.")
         parser.add_argument("--threads", type=int, default=2, help="Threads to train with (default: 2).")
+        parser.add_argument(
+            "--tune-minutes", type=float, default=0.0, help="Search the ranker's parameters for so long (default: 0)."
+        )
+        parser.add_argument(
+            "--margin-weight", type=float, default=0.0, help="0: every sale counts alike. 1: by what it earns."
+        )
+        parser.add_argument(
+            "--position-clip",
+            type=float,
+            default=0.0,
+            help="Correct clicks in lists for their place, by a factor of so much at most; 10 is usual (default: 0).",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         site = _site(options["site"])
         console = Console(stderr=False)
         started = time.monotonic()
-        settings = TrainingSettings(num_threads=options["threads"])
-        if options["quick"]:
-            settings = TrainingSettings(
-                num_threads=options["threads"], factors=64, als_iterations=6, max_queries=6_000, tuning_queries=1_500,
-                max_points=6_000, trees=80,
-            )  # fmt: skip
         try:
+            settings = TrainingSettings(
+                num_threads=options["threads"],
+                tune_minutes=options["tune_minutes"],
+                margin_weight=options["margin_weight"],
+                position_clip=options["position_clip"],
+            )
+            if options["quick"]:
+                settings = replace(
+                    settings, factors=64, als_iterations=6, max_queries=6_000, tuning_queries=1_500, max_points=6_000,
+                    trees=80,
+                )  # fmt: skip
             log = read_sessions_jsonl(options["sessions"]) if options["sessions"] else None
             with StepProgress(console) as progress:
                 version = train_site(

@@ -68,3 +68,19 @@ def test_length_bands_partition_the_points():
         "8+": 0.0,
     }
     assert sum(band["points"] for band in measured.by_length.values()) == measured.n
+
+
+def test_segments_are_measured_apart():
+    names = np.array(["new", "loyal", "new"])
+
+    measured = measure(
+        lists([2], [2, 1], []),
+        points([[1], [2], [3]], [2, 1, 4]),
+        item_counts=np.array([0, 1, 1, 1, 1]),
+        segments=names,
+    )
+
+    assert measured.by_segment == {
+        "loyal": {"points": 1, "hr@20": 1, "mrr@20": 0.5},
+        "new": {"points": 2, "hr@20": 0.5, "mrr@20": 0.5},
+    }

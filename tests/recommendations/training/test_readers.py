@@ -10,6 +10,7 @@ from features.archive_rows import SCHEMA
 from recommendations.training.dataset import InvalidDataset, Kind
 from recommendations.training.readers import (
     read_archive,
+    read_impressions,
     read_online_retail,
     read_retailrocket_events,
     read_sessions_jsonl,
@@ -156,3 +157,60 @@ def test_online_retail_leaves_out_cancellations_and_services(tmp_path):
 
     assert sessions_of(log) == [["85123A"], ["71053"]]
     assert log.users.tolist() == [0, -1]
+
+
+def test_a_view_has_the_position_of_the_click_that_led_to_it(tmp_path):
+    click = {"item_id": "a", "event": "select_item", "position": 3}
+    write_archive(
+        tmp_path,
+        {"item_id": "b", "occurred_at_ms": 0},
+        {**click, "occurred_at_ms": 1_000},
+        {"item_id": "a", "occurred_at_ms": 2_000},
+        {"item_id": "a", "occurred_at_ms": 2_500, "event": "add_to_cart"},
+        {"item_id": "a", "occurred_at_ms": 100_000},
+        {"item_id": "a", "occurred_at_ms": 2_000, "user_key": "a:two", "anonymous_id": "two"},
+    )
+
+    log = read_archive(tmp_path, site="shop")
+
+    by_time = dict(
+        zip(zip(log.occurred_at_ms.tolist(), log.session_of.tolist(), strict=True), log.positions, strict=True)
+    )
+    assert sorted(by_time.values()) == [-1, -1, -1, -1, 3]
+    assert by_time[2_000, int(log.session_of[log.occurred_at_ms == 2_500][0])] == 3
+
+
+def test_impressions_are_counted_by_item_and_place(tmp_path):
+    shown = {"event": "view_item_list", "item_id": "a", "position": 0}
+    write_archive(
+        tmp_path,
+        {**shown, "occurred_at_ms": 1},
+        {**shown, "occurred_at_ms": 2},
+        {**shown, "occurred_at_ms": 3, "position": 4},
+        {**shown, "occurred_at_ms": 4, "bot": True},
+        {**shown, "occurred_at_ms": 5, "position": None},
+        {**shown, "occurred_at_ms": 6, "item_id": "b"},
+        {**shown, "occurred_at_ms": 7, "event": "select_item"},
+        {**shown, "occurred_at_ms": 9_000, "item_id": "b"},
+    )
+
+    found = read_impressions(tmp_path, site="shop", until_ms=9_000)
+
+    rows = zip(
+        found.items.tolist(), found.positions.tolist(), found.shown.tolist(), found.clicked.tolist(), strict=True
+    )
+    assert sorted(rows) == [(0, 0, 2, 1), (0, 4, 1, 0), (1, 0, 1, 0)]
+
+
+def test_purchases_of_the_archive_have_amounts(tmp_path):
+    write_archive(
+        tmp_path,
+        {"item_id": "a", "occurred_at_ms": 1, "price": 9.99},
+        {"item_id": "a", "occurred_at_ms": 2, "price": 9.99, "quantity": 2, "event": "purchase"},
+        {"item_id": "b", "occurred_at_ms": 3, "event": "purchase"},
+    )
+
+    log = read_archive(tmp_path, site="shop")
+
+    assert log.amounts.tolist() == [0, 1998, 0]
+    assert log.prices.tolist() == pytest.approx([9.99, 9.99, float("nan")], nan_ok=True)
