@@ -58,6 +58,8 @@ _ROW = {name: row for row, name in enumerate(COLUMNS)}
 NOT_LISTED_RANK = 999.0
 NOT_SEEN_AGE = 99.0
 SMALLEST = np.float32(1e-9)
+VECTOR_DECAY = np.float32(0.7)
+"""What an item weighs in the session's mean vector, against the one after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +232,7 @@ def _pair_columns(
         columns[name] = values
     vectors = tables.item_vectors
     newest = vectors[prefixes.items[prefixes.offsets[1:] - 1]]
-    weights = np.power(np.float32(0.7), prefixes.ages, dtype=np.float32)
+    weights = np.power(VECTOR_DECAY, prefixes.ages, dtype=np.float32)
     means = np.add.reduceat(vectors[prefixes.items] * weights[:, None], prefixes.offsets[:-1], axis=0)
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
     columns["cosine_to_newest"] = np.empty(len(pairs), np.float32)

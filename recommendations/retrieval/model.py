@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from features.user_features import UserFeatures
 from recommendations.candidates import FloatArray, RowArray, SourceList
-from recommendations.fusion import RankedLists
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
 from recommendations.metrics import STAGE_SECONDS
-from recommendations.prefixes import Prefixes
-from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables, ranked, ranking_input
+from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables
 from recommendations.ranking_facts import FACTS, Demand, Shoppers
+from recommendations.ranking_one import Listing, one_ranking_input
 from recommendations.shelf import Shelf
 
 _RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
@@ -159,17 +158,14 @@ class ModelLink:
         if self._tables is None or not len(prefix):
             return self.row_of_index[:0]
         started = time.perf_counter()
-        lists = {name: _as_lists(result) for name, result in answer.results.items()}
+        lists = {name: (result.item_index, result.score) for name, result in answer.results.items()}
         lists["popularity"] = self._popularity
-        given = ranking_input(
-            lists,
-            Prefixes(items=prefix, offsets=np.array([0, len(prefix)], np.int64)),
-            self._tables,
-            shoppers=shoppers_of(shopper),
-            demand=self._demand(counts),
+        items, features = one_ranking_input(
+            lists, prefix, self._tables, shopper=shoppers_of(shopper), demand=self._demand(counts)
         )
-        order = ranked(given, self._model.rank(given.features), n=k)
-        rows: RowArray = self.row_of_index[order.items[0][order.items[0] > 0]]
+        # Indices rise, so ties go to the lower one.
+        order = np.argsort(-self._model.rank(features), kind="stable")[:k]
+        rows: RowArray = self.row_of_index[items[order]]
         rows = rows[rows >= 0]
         _RANKING_SECONDS.observe(time.perf_counter() - started)
         return rows
@@ -211,17 +207,11 @@ def shoppers_of(features: UserFeatures | None) -> Shoppers | None:
     )
 
 
-def _popular(recent: FloatArray, all_time: FloatArray) -> RankedLists:
+def _popular(recent: FloatArray, all_time: FloatArray) -> Listing:
     """Return the popularity list as training makes it: of late, ties by all time."""
     order = np.lexsort((-all_time, -recent))
-    items: RowArray = order[recent[order] > 0][:POPULARITY_DEPTH].astype(np.int32)
-    return RankedLists(items=items[None], scores=recent[items][None])
-
-
-def _as_lists(result: SourceResult) -> RankedLists:
-    if not len(result.item_index):  # ranking_input reads the first column of every list
-        return RankedLists(items=np.zeros((1, 1), np.int32), scores=np.zeros((1, 1), np.float32))
-    return RankedLists(items=result.item_index.astype(np.int32)[None], scores=result.score[None])
+    items = order[recent[order] > 0][:POPULARITY_DEPTH]
+    return items, recent[items]
 
 
 def _tables_of(model: ModelSet) -> RankingTables | None:

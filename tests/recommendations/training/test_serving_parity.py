@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from features import states
 from features.states import ProfileState
@@ -15,8 +16,9 @@ from features.user_features import StateBlobs, merge
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.inference import ModelSet
-from recommendations.ranking import COLUMNS, RankingInput, ranking_input
+from recommendations.ranking import COLUMNS, ranking_input
 from recommendations.ranking_facts import AFFINITY_COLUMNS, DEMAND_COLUMNS, SHOPPER_COLUMNS
+from recommendations.ranking_one import one_ranking_input
 from recommendations.retrieval import model as served
 from recommendations.retrieval.model import RANKED_SOURCES, ModelLink
 from recommendations.shelf import Shelf
@@ -80,16 +82,17 @@ def test_the_served_vector_is_the_training_vector(tmp_path: Path, monkeypatch: p
 
     shelf = _shelf(fitted.item_ids, LogDemand(log, np.array([now_ms])))
     link = ModelLink(ModelSet.load(tmp_path / "v1", providers="cpu"), shelf, version="v1")
-    given: list[RankingInput] = []
+    given: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
     monkeypatch.setattr(
-        served, "ranking_input", lambda *args, **kept: given.append(ranking_input(*args, **kept)) or given[0]
+        served, "one_ranking_input", lambda *args, **kept: given.append(one_ranking_input(*args, **kept)) or given[0]
     )
     newest_first = shelf.sequence([fitted.item_ids[i] for i in last.prefixes[0][::-1]])
     answer = link.ask(newest_first, sources=tuple(RANKED_SOURCES), k=100)
     link.rank(answer, k=20, shopper=_eva(now_ms, known), counts=shelf.counts)
 
-    assert given[0].items.tolist() == trained.items.tolist()
-    np.testing.assert_allclose(given[0].features, trained.features, rtol=2e-3, atol=1e-4)
+    items, features = given[0]
+    assert items.tolist() == trained.items.tolist()
+    np.testing.assert_allclose(features, trained.features, rtol=2e-3, atol=1e-4)
     told = [COLUMNS.index(name) for name in (*AFFINITY_COLUMNS, *SHOPPER_COLUMNS, *DEMAND_COLUMNS)]
     assert all(len(np.unique(trained.features[:, i])) > 1 or trained.features[0, i] > 0 for i in told)
 
