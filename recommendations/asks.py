@@ -39,6 +39,7 @@ class PlacementSpec:
     fallback: FallbackPolicy = "popular"
     editorial_items: tuple[str, ...] = ()
     rules: tuple[CompiledRule, ...] = ()
+    exploration: float = 0.0  # chance of each place but the first to hold a new item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

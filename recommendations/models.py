@@ -103,6 +103,12 @@ class Placement(models.Model):
     )
     max_per_category = models.PositiveSmallIntegerField(default=0, help_text="0: no limit.")
     max_per_brand = models.PositiveSmallIntegerField(default=0, help_text="0: no limit.")
+    exploration = models.PositiveSmallIntegerField(
+        "places for new items",
+        default=0,
+        validators=[MaxValueValidator(50)],
+        help_text="Percent of the places below the first that show an item of the last 30 days, by chance. 0: none.",
+    )
     fallback = models.CharField(
         max_length=16,
         choices=Fallback.choices,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from recommendations import diversity, fallbacks, retrieve, rules, scoring, strategies
+from recommendations import diversity, exploration, fallbacks, retrieve, rules, scoring, strategies
 from recommendations.allowed import Allowed, hidden_rows
 from recommendations.asks import Ask
 from recommendations.candidates import FallbackReason, Recommendation, Shopper
@@ -67,6 +67,7 @@ def recommend(
     chosen = diversity.choose(boosted, shelf.likeness, ask.placement.variety, size=ask.limit)
     # what is missing, and what merchandisers pinned
     filled = fallbacks.fill(chosen.rows.tolist(), ask, shelf, allowed, strategy=strategy)
+    filled = exploration.with_new_items(filled, ask, shelf, allowed, key=shopper.key, now_ms=serving.now_ms)
     pins = rules.pins_of(active, shelf, allowed.keep, size=ask.limit)
     rows = rules.with_pins(filled.rows, pins, size=ask.limit)
     stage, reason = fallbacks.stage_of(strategy, about, filled, pins=pins, found=found, shopper_problem=shopper_problem)

@@ -30,7 +30,8 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         model = Placement
         fields = (
             "site", "name", "heading", "is_active", "strategy", "window", "size", "segment_strategies", "sources",
-            "condition", "repeats", "diversity", "max_per_category", "max_per_brand", "fallback", "editorial_items",
+            "condition", "repeats", "diversity", "max_per_category", "max_per_brand", "exploration",
+            "fallback", "editorial_items",
         )  # fmt: skip
 
     def clean_sources(self) -> list[str]:
@@ -61,7 +62,7 @@ class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         (None, {"fields": ("site", "name", "heading", "is_active")}),
         ("What fills it", {"fields": ("strategy", "window", "size", "segment_strategies", "sources")}),
         ("Which items", {"fields": ("condition", "repeats")}),
-        ("Variety", {"fields": ("diversity", "max_per_category", "max_per_brand")}),
+        ("Variety", {"fields": ("diversity", "max_per_category", "max_per_brand", "exploration")}),
         ("When there is too little", {"fields": ("fallback", "editorial_items")}),
     )
 
