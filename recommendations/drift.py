@@ -28,7 +28,6 @@ MAX_BINS: Final = 30
 _LENGTHS: Final = (1, 2, 3, 4, 6, 9, 14, 24)
 _PAUSES_S: Final = ((60, "under 1 min"), (600, "under 10 min"), (3600, "under 1 h"), (math.inf, "longer"))
 FIRST_OF_DAY: Final = "first of the day"
-NO_ANSWER: Final = "no answer"
 
 
 class Verdict(StrEnum):
@@ -100,10 +99,8 @@ def price_bin(price: float | None) -> str:
     return f"{2.0 ** math.floor(math.log2(price)):g}+"
 
 
-def score_bin(score: float | None) -> str:
-    """Return the tenth that the best score of an answer lies in; None where there was no answer."""
-    if score is None:
-        return NO_ANSWER
+def score_bin(score: float) -> str:
+    """Return the tenth that the best score of an answer lies in."""
     return f"{min(max(math.floor(score * 10), 0), 12) / 10:.1f}+"
 
 
@@ -154,10 +151,13 @@ def drift_check(name: str, reference: Profile | None, recent: Profile) -> Check:
     """Return how far one distribution has moved."""
     if reference is None:
         return _unknown(name, ACT_PSI, "the archive does not reach back to the time the version was trained on")
-    if min(reference.sessions, recent.sessions) < MIN_SESSIONS:
-        fewest = f"{min(reference.sessions, recent.sessions)} sessions are too few; {MIN_SESSIONS} are the least"
-        return _unknown(name, ACT_PSI, fewest)
     expected, actual = reference.counts.get(name, {}), recent.counts.get(name, {})
+    if name == SCORES:  # of sessions that were answered, of those that were sampled
+        n_sessions = min(sum(expected.values()), sum(actual.values()))
+    else:
+        n_sessions = min(reference.sessions, recent.sessions)
+    if n_sessions < MIN_SESSIONS:
+        return _unknown(name, ACT_PSI, f"{n_sessions} sessions are too few; {MIN_SESSIONS} are the least")
     if not expected or not actual:
         return _unknown(name, ACT_PSI, "nothing to compare")
     value = psi(with_few_bins(expected), actual)

@@ -114,16 +114,18 @@ def _days(site: Site, model: ModelSet, index_of: Mapping[str, int], *, until_ms:
 
 
 def _scores(model: ModelSet, index_of: Mapping[str, int], sessions: Sequence[tuple[str, ...]]) -> dict[str, int]:
-    """Count the best ALS scores of sessions by tenths.
+    """Count the best ALS scores of sessions by tenths, of those that are answered at all.
 
-    ALS and not session kNN: a session that was trained on is its own nearest neighbour there, so that whatever is new
-    would look shifted.
+    ALS, because it does not know a session again: on the RetailRocket sessions the PSI of unseen sessions against those
+    that were trained on is 0.005 to 0.044, but for co-visitation up to 0.096 without any shift. Sessions without
+    an answer are left out: in training there are none, and ``unknown_items`` counts them.
     """
     counts: Counter[str] = Counter()
     for items in sessions:
         prefix = np.array([index_of.get(item, 0) for item in items[-MAX_PREFIX:]], np.int64)
         answer = model.retrieve(RetrievalQuery(item_index=prefix, k=1, sources=(ALS_SOURCE,)))[ALS_SOURCE]
-        counts[drift.score_bin(float(answer.score[0]) if len(answer.score) else None)] += 1
+        if len(answer.score):
+            counts[drift.score_bin(float(answer.score[0]))] += 1
     return dict(counts)
 
 

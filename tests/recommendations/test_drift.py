@@ -60,6 +60,16 @@ def test_a_price_in_cents_is_far_from_one_in_euros() -> None:
     ]
 
 
+def test_a_version_that_is_no_longer_sure_of_its_answers_is_found() -> None:
+    sure = Profile(sessions=500, counts={"scores": {"0.8+": 300, "0.7+": 200}})
+    unsure = Profile(sessions=500, counts={"scores": {"0.2+": 250, "0.7+": 50}})
+
+    check = drift.drift_check("scores", sure, unsure)
+
+    assert check.verdict is Verdict.ACT
+    assert "train again" in check.advice
+
+
 def test_too_few_sessions_are_no_verdict() -> None:
     few, many = Profile(sessions=20, counts={"kind": {"a": 20}}), Profile(sessions=9000, counts={"kind": {"b": 9000}})
 
@@ -143,15 +153,14 @@ class TestHealth:
         assert acting >= {"price", "session_length"}
         assert not acting & {"unknown_items", "category", "coverage", "age_hours"}
 
-    def test_items_under_other_ids_are_unknown_and_leave_the_version_without_answers(
-        self, trained: tuple[Shop, ModelVersion], settings: Any
-    ) -> None:
+    def test_items_under_other_ids_are_unknown(self, trained: tuple[Shop, ModelVersion], settings: Any) -> None:
         shop, _ = trained
 
         checks = next_day(shop, settings.ARCHIVE_URL, rename="sku-")
 
         assert checks["unknown_items"].value == 1.0
-        assert [checks[name].verdict for name in ("unknown_items", "category", "scores")] == [Verdict.ACT] * 3
+        assert [checks[name].verdict for name in ("unknown_items", "category")] == [Verdict.ACT] * 2
+        assert [checks["scores"].verdict, checks["scores"].advice[:10]] == [Verdict.UNKNOWN, "0 sessions"]
         assert gauge("recsite_unknown_items_ratio", site=shop.site.slug) == 1.0
         assert (gauge("recsite_data_drift_psi", site=shop.site.slug, feature="category") or 0) > drift.ACT_PSI
 

@@ -58,6 +58,7 @@ def spark_session(master: str, *, memory_mb: int = 4_096, partitions: int = 0) -
         .config("spark.executor.extraJavaOptions", STACK)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
     )
     if master.startswith("local"):
         builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
