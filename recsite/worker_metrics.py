@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 logger = logging.getLogger(__name__)
 
 
-@worker_init.connect
+@worker_init.connect  # type: ignore[untyped-decorator]  # celery ships no types
 def serve_metrics(**kwargs: Any) -> None:
     """Listen on ``METRICS_HOST:METRICS_PORT`` from the worker's start on; a port in use is logged, not fatal."""
     if not settings.METRICS_PORT:
