@@ -101,3 +101,19 @@ def test_what_a_shopper_excluded_is_not_brought_in_by_chance(on: Shelf) -> None:
             deadline=Deadline.after(1_000),
         )
         assert not any(map(is_new, ids(on, result)))
+
+
+@pytest.mark.parametrize(("share", "is_found"), [(0.0, False), (0.1, True)])
+def test_the_best_item_of_a_shop_is_found_although_it_came_last(share: float, is_found: bool) -> None:
+    """Shoppers click one in twenty of what they see, and every second time on the new item."""
+    rng = np.random.default_rng(0)
+    clicks = {f"sku{number}": 40.0 - number for number in range(40)}
+    for round_number in range(6):
+        on = shelf(*[{}] * 40, dict(YESTERDAY), popular=clicks)
+        for number in range(200):
+            key, now_ms = f"a:{number}", NOW_MS + round_number * 3_600_000
+            for item_id in listed(on, key, replace(PLACEMENT, exploration=share), now_ms=now_ms):
+                if rng.random() < (0.5 if is_new(item_id) else 0.05):
+                    clicks[item_id] = clicks.get(item_id, 0.0) + 1
+
+    assert (max(clicks, key=clicks.__getitem__) == "sku40") is is_found
