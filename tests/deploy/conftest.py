@@ -39,10 +39,10 @@ class Nginx:
     port: int
     upstream: Upstream
 
-    def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request(method, path)
+            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             response = connection.getresponse()
             return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
         finally:
@@ -80,44 +80,54 @@ def upstream() -> Iterator[Upstream]:
     server.server_close()
 
 
-@pytest.fixture
-def nginx(tmp_path: Path, upstream: Upstream) -> Iterator[Nginx]:
+def run_nginx(folder: Path, files: dict[str, dict[str, str]], *, port: int) -> Iterator[None]:
+    """Run nginx on files of ``deploy/nginx``, in which addresses and paths of the machine are replaced."""
     if not Path(NGINX).exists():
         message = "nginx is not installed (Debian: nginx-light)"
         if os.environ.get("REQUIRE_ALL") == "1":
             pytest.fail(message)
         pytest.skip(message)
+    sites = []
+    for name, changes in files.items():
+        site = (ROOT / "deploy/nginx" / name).read_text()
+        for old, new in {"/var/log/nginx": str(folder), **changes}.items():
+            assert old in site, f"deploy/nginx/{name} no longer has {old!r}"
+            site = site.replace(old, new)
+        sites.append(site)
+    temporary = "\n".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    user = "user root;" if os.geteuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; {user}\n"
+        f"events {{ worker_connections 512; }}\nhttp {{ access_log off; {temporary}\n" + "\n".join(sites) + "\n}\n"
+    )
+    process = subprocess.Popen([NGINX, "-c", str(config), "-p", str(folder)], stderr=subprocess.PIPE)
+    deadline_s = time.monotonic() + 10
+    try:
+        while True:
+            try:
+                http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+                break
+            except OSError:
+                if process.poll() is not None:
+                    raise AssertionError(process.communicate()[1].decode()) from None
+                assert time.monotonic() < deadline_s, "nginx did not start"
+                time.sleep(0.02)
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@pytest.fixture
+def nginx(tmp_path: Path, upstream: Upstream) -> Iterator[Nginx]:
     port = free_port()
-    site = (ROOT / "deploy/nginx/recsite.conf").read_text()
-    for old, new in {
+    changes = {
         "server web:8000;": f"server 127.0.0.1:{upstream.port};",
         "listen 8080;": f"listen 127.0.0.1:{port};",
         "/var/cache/nginx/recsite": str(tmp_path / "cache"),
-    }.items():
-        assert old in site, f"deploy/nginx/recsite.conf no longer has {old!r}"
-        site = site.replace(old, new)
-    temporary = "\n".join(
-        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    config = tmp_path / "nginx.conf"
-    config.write_text(
-        f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; worker_processes 1; user root;\n"
-        f"events {{ worker_connections 512; }}\nhttp {{ access_log off; {temporary}\n{site}\n}}\n"
-        if os.geteuid() == 0
-        else f"daemon off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; worker_processes 1;\n"
-        f"events {{ worker_connections 512; }}\nhttp {{ access_log off; {temporary}\n{site}\n}}\n"
-    )
-    process = subprocess.Popen([NGINX, "-c", str(config), "-p", str(tmp_path)], stderr=subprocess.PIPE)
-    deadline_s = time.monotonic() + 10
-    while True:
-        try:
-            http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
-            break
-        except OSError:
-            if process.poll() is not None:
-                raise AssertionError(process.communicate()[1].decode()) from None
-            assert time.monotonic() < deadline_s, "nginx did not start"
-            time.sleep(0.02)
-    yield Nginx(port, upstream)
-    process.terminate()
-    process.communicate(timeout=10)
+    }
+    for _ in run_nginx(tmp_path, {"recsite.conf": changes}, port=port):
+        yield Nginx(port, upstream)

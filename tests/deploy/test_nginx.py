@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import time
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +60,31 @@ def test_metrics_are_not_public(nginx: Nginx) -> None:
 def test_upstream_learns_the_client_and_cannot_be_told_another(nginx: Nginx) -> None:
     nginx.get("/v1/events")
     assert nginx.upstream.headers["x-forwarded-for"] == "127.0.0.1"
+
+
+def test_no_location_loses_what_the_upstream_is_told(nginx: Nginx) -> None:
+    for path in ("/v1/live", "/v1/events", LIST, "/r/v1/rec.js", "/v1/recommendations"):
+        nginx.get(path, X_Forwarded_For="203.0.113.9")
+        assert nginx.upstream.headers["x-forwarded-for"] == "127.0.0.1", path
+        assert nginx.upstream.headers["host"] == f"127.0.0.1:{nginx.port}", path
+
+
+def test_a_socket_is_upgraded(nginx: Nginx) -> None:
+    nginx.get("/v1/live", Upgrade="websocket", Connection="upgrade")
+    assert nginx.upstream.headers["upgrade"] == "websocket"
+    assert nginx.upstream.headers["connection"].lower() == "upgrade"
+
+
+def test_logs_hold_no_address_no_query_and_no_user(nginx: Nginx, tmp_path: Path) -> None:
+    nginx.get(LIST)
+    nginx.get("/v1/users/anna@shop.example/history")
+    nginx.upstream.status = 503
+    nginx.get("/v1/rank?key=sk_secret")
+    deadline_s = time.monotonic() + 5
+    while len(lines := (tmp_path / "access.log").read_text().splitlines()) < 3 and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert len(lines) == 3
+    text = "\n".join(lines) + (tmp_path / "error.log").read_text()
+    assert "/v1/users/- 200" in text
+    for personal in ("127.0.0.1", "key=", "pk_x", "sk_secret", "anna"):
+        assert personal not in text
