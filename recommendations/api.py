@@ -6,7 +6,7 @@ a client that ignores fields it does not know; what would, becomes ``/v2/``, and
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, cast
+from typing import Any, Final, cast
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
@@ -142,7 +142,10 @@ class PageQuery(Schema):
     limit: int = Field(50, ge=1, le=MAX_PAGE)
 
 
-HistoryLimit = Annotated[int, Field(ge=1, le=5_000)]
+class HistoryQuery(Schema):
+    """How much of a history is asked for."""
+
+    limit: int = Field(200, ge=1, le=5_000)
 
 
 class BulkIn(Schema):
@@ -259,10 +262,10 @@ def features(request: HttpRequest, user_id: str) -> dict[str, Any]:
     tags=["users"],
     summary="Read history",
 )
-def history(request: HttpRequest, user_id: str, limit: Query[HistoryLimit] = 200) -> list[dict[str, Any]]:
+def history(request: HttpRequest, user_id: str, page: Query[HistoryQuery]) -> list[dict[str, Any]]:
     """Return the archived events of a user, newest first."""
     events: list[dict[str, Any]] = _plain(export_user(_site(request), user_id=user_id)["events"])
-    return sorted(events, key=lambda event: -int(event.get("occurred_at_ms") or 0))[:limit]
+    return sorted(events, key=lambda event: -int(event.get("occurred_at_ms") or 0))[: page.limit]
 
 
 @api.delete(
@@ -288,7 +291,10 @@ def explain(request: HttpRequest, rec_id: str) -> dict[str, Any]:
     try:
         said = signer().read(rec_id, site=site.slug)
     except InvalidRecId as error:
-        raise Refusal(404, "unknown_rec_id", str(error), field="rec_id") from error
+        # One answer for all reasons: that a reply is of another site is nobody's business.
+        raise Refusal(
+            404, "unknown_rec_id", "this site made no reply with this rec_id; send it whole, as it came", field="rec_id"
+        ) from error
     found = explanations.find_explanation(rec_id, said)
     if found is None:
         raise Refusal(

@@ -46,12 +46,19 @@ class Shop:
         watch_catalogue(self.site.slug).reload()
         return serving_site.load_site(self.site.slug)
 
-    def remember(self, *item_ids: str, anonymous_id: str = ANONYMOUS, now_ms: int, kind: str = "v") -> None:
+    def remember(
+        self,
+        *item_ids: str,
+        anonymous_id: str = ANONYMOUS,
+        user_key: str | None = None,
+        now_ms: int,
+        kind: str = "v",
+    ) -> None:
         """Write what the stream worker would have written after views of these items, oldest first."""
         state = states.SessionState(newest_ms=now_ms)
         for age, item_id in enumerate(reversed(item_ids)):
             state.recents[kind + item_id] = now_ms - age * 1000
-        user_key = f"a:{anonymous_id}"
+        user_key = user_key or f"a:{anonymous_id}"
         partition = keys.partition_of(self.site.slug, user_key, connections.partitions())
         client = connect(self.redis_url, timeout_s=2)
         client.set(keys.session(partition, self.site.slug, user_key), states.encode(state), ex=600)
