@@ -86,6 +86,11 @@ install_missing() {
 install_missing
 for tool in "${!package_of[@]}"; do has "$tool" || left_out+=("${package_of[$tool]}"); done
 
+# pyspark is 400 MB for one optional trainer: a newcomer's run leaves it out and says so.
+if [ "$REQUIRE_ALL" = 1 ]; then
+    stage "pyspark" python -m pip install --disable-pip-version-check --quiet --requirement requirements-spark.txt
+fi
+
 # --- tests ------------------------------------------------------------------------------------------------------
 sdk() {
     (cd sdk && npm ci --no-audit --no-fund --silent && npm run --silent check && npm test --silent)
