@@ -198,7 +198,7 @@ def log_from_frame(frame: pl.DataFrame) -> SessionLog:
     ).sort("ended_at_ms", "first_row", "occurred_at_ms", "row")
 
     ids = frame["item_id"].cast(pl.String)
-    vocabulary = sorted(set(ids.to_list()) - {""})
+    vocabulary = [item_id for item_id in ids.unique().sort().to_list() if item_id]
     codes = ids.replace_strict(vocabulary, range(1, len(vocabulary) + 1), return_dtype=pl.Int32)
     lengths = frame.group_by("first_row", maintain_order=True).agg(pl.len(), pl.col("user_key").drop_nulls().first())
     users = lengths["user_key"].cast(pl.String).rank("dense").cast(pl.Int32).fill_null(0).to_numpy() - 1

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from features.archive import ArchiveFolder
-from features.archive_upkeep import iter_days, read_interactions
+from features.archive_upkeep import iter_days
 from recommendations.training.dataset import InvalidDataset, SessionLog, log_from_frame, log_from_sessions
 from recommendations.training.label_weights import Impressions
 
@@ -20,6 +20,7 @@ ARCHIVE_KINDS = {"view_item": "view", "add_to_wishlist": "view", "add_to_cart": 
 CLICK_TO_VIEW_MS = 60_000
 """A view within this time of a click on the item in a list is taken to have come from it."""
 
+MAX_POSITION = 32_767
 IMPRESSION_COLUMNS = {"item_id": pl.String, "position": pl.Int32, "shown": pl.Int64, "clicked": pl.Int64}
 RETAILROCKET_KINDS = {"view": "view", "addtocart": "cart", "transaction": "purchase"}
 ONLINE_RETAIL_ITEM = r"^\d{5}[A-Za-z]{0,2}$"  # POST, M, DOT, BANK CHARGES … are services, not items
@@ -56,6 +57,8 @@ def read_test_points_jsonl(path: Path) -> list[tuple[list[str], str]]:
 def read_archive(url: str | Path, *, site: str, since_ms: int | None = None, until_ms: int | None = None) -> SessionLog:
     """Read a site's archived interactions, point in time; bots and re-sends are left out, identities are merged.
 
+    Reads a day at a time. Memory: one day, and some 300 bytes an interaction at the peak.
+
     Parameters
     ----------
     url : str or Path
@@ -68,37 +71,76 @@ def read_archive(url: str | Path, *, site: str, since_ms: int | None = None, unt
     InvalidDataset
         The archive holds no view, cart or purchase of this site in that time.
     """
-    events = read_interactions(str(url), site=site, since_ms=since_ms, until_ms=until_ms)
-    events = events.filter(pl.col("event").is_in([*ARCHIVE_KINDS, "select_item"]))
-    if not events["event"].is_in(list(ARCHIVE_KINDS)).any():
+    days, owners = [], []
+    for _, table in iter_days(ArchiveFolder(str(url)), site=site):
+        day = cast("pl.DataFrame", pl.from_arrow(table)).filter(
+            pl.col("event").is_in([*ARCHIVE_KINDS, "select_item"]) & pl.col("item_id").is_not_null()
+        )
+        owners.append(_owners(day))
+        day = day.filter(~pl.col("bot") & (pl.col("occurred_at_ms") >= (since_ms if since_ms is not None else 0)))
+        if until_ms is not None:
+            day = day.filter(pl.col("occurred_at_ms") < until_ms)
+        days.append(_compact(_with_clicks(day.sort("occurred_at_ms", "event_id", "row"))))
+    frame = pl.concat(days) if days else pl.DataFrame()
+    days.clear()
+    if frame.is_empty():
         raise InvalidDataset(f"The archive {url} holds no view, cart or purchase of {site!r} in that time.")
-    frame = _with_clicks(events).select(
-        pl.col("shopper").alias("user_key"),
-        pl.concat_str("shopper", "session_id", separator="|").alias("session_id"),
-        "item_id",
-        pl.col("event").replace_strict(ARCHIVE_KINDS, return_dtype=pl.String).alias("kind"),
+    owner_of = (
+        pl.concat(owners)
+        .group_by("anonymous_id")
+        .agg(pl.col("user_id").sort_by("occurred_at_ms").last())
+        .select("anonymous_id", pl.format("u:{}", "user_id").cast(pl.Categorical).alias("owner"))
+    )
+    named = pl.col("user_key")
+    frame = frame.join(owner_of, on="anonymous_id", how="left", maintain_order="left").with_columns(
+        pl.when(pl.col("is_anonymous") & pl.col("owner").is_not_null()).then("owner").otherwise(named).alias("user_key")
+    )
+    frame = frame.drop("anonymous_id", "owner", "is_anonymous")
+    if frame["session_id"].null_count():
+        frame = frame.drop("session_id")  # some clients name no session: thirty quiet minutes end one, for all alike
+    else:  # a number of shopper and session: only whether two are the same matters
+        frame = frame.with_columns(pl.struct("user_key", "session_id").hash(seed=0).alias("session_id"))
+    return log_from_frame(frame)
+
+
+def _owners(day: pl.DataFrame) -> pl.DataFrame:
+    """Return which user each anonymous id came to belong to on this day."""
+    return (
+        day.filter(pl.col("user_id").is_not_null() & pl.col("anonymous_id").is_not_null())
+        .group_by("anonymous_id")
+        .agg(pl.col("user_id").sort_by("occurred_at_ms").last(), pl.col("occurred_at_ms").max())
+        .with_columns(pl.col("anonymous_id").cast(pl.Categorical))
+    )
+
+
+def _compact(events: pl.DataFrame) -> pl.DataFrame:
+    """Return what training reads, some 45 bytes a row: words as numbers of one vocabulary of the process."""
+    words = ("user_key", "anonymous_id", "session_id", "item_id")
+    return events.select(
+        *(pl.col(name).cast(pl.Categorical) for name in words),
+        pl.col("user_id").is_null().alias("is_anonymous"),
+        pl.col("event").replace_strict(ARCHIVE_KINDS, return_dtype=pl.String).cast(pl.Categorical).alias("kind"),
         "occurred_at_ms",
         "price",
         "quantity",
-        "position",
+        pl.col("position").cast(pl.Int16),
     )
-    if frame["session_id"].null_count():
-        frame = frame.drop("session_id")  # some clients name no session: thirty quiet minutes end one, for all alike
-    return log_from_frame(frame)
 
 
 def _with_clicks(events: pl.DataFrame) -> pl.DataFrame:
     """Return views, carts and purchases; a view that follows a click in a list has the position of that click."""
     clicks = (
         events.filter((pl.col("event") == "select_item") & pl.col("position").is_not_null())
-        .select("shopper", "item_id", "occurred_at_ms", pl.col("position").alias("clicked_at"))
-        .sort("occurred_at_ms")
+        .select("user_key", "item_id", "occurred_at_ms", pl.col("position").clip(-1, MAX_POSITION).alias("clicked_at"))
+        .sort("occurred_at_ms", maintain_order=True)
     )
-    kept = events.filter(pl.col("event").is_in(list(ARCHIVE_KINDS)))
-    joined = kept.sort("occurred_at_ms", maintain_order=True).join_asof(
+    kept = events.filter(pl.col("event").is_in(list(ARCHIVE_KINDS))).drop("position")
+    if clicks.is_empty() or kept.is_empty():
+        return kept.with_columns(pl.lit(None, pl.Int32).alias("position"))
+    joined = kept.join_asof(
         clicks,
         on="occurred_at_ms",
-        by=["shopper", "item_id"],
+        by=["user_key", "item_id"],
         strategy="backward",
         tolerance=CLICK_TO_VIEW_MS,
         check_sortedness=False,
@@ -133,7 +175,7 @@ def read_impressions(
     totals = totals.filter(pl.col("shown") > 0).sort("item_id", "position")
     return Impressions(
         items=(totals["item_id"].rank("dense").cast(pl.Int32) - 1).to_numpy().astype(np.int32),
-        positions=totals["position"].clip(0, np.iinfo(np.int16).max).to_numpy().astype(np.int16),
+        positions=totals["position"].clip(0, MAX_POSITION).to_numpy().astype(np.int16),
         shown=totals["shown"].to_numpy(),
         clicked=totals["clicked"].to_numpy(),
     )
