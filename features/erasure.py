@@ -24,6 +24,7 @@ from features.models import Erasure, StoredProfile
 from features.purchases import hash64
 from features.redis_pipe import Command, borrowed, raise_errors
 from features.states import decode_profile, decode_session
+from tracking.dead_letter_rows import forget_user
 from tracking.events import UserKey
 from tracking.models import Site
 
@@ -84,6 +85,7 @@ def erase_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] 
     user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=anonymous_ids)
     receipt: dict[str, Any] = {"erased_at_ms": now_ms, "user_keys": len(user_keys)}
     receipt["redis"] = {"keys": sum(_erase_from_redis(site.slug, user_key, now_ms) for user_key in user_keys)}
+    receipt["dead_letters"] = {"rows": sum(forget_user(site, user_key) for user_key in user_keys)}
     rows, _ = StoredProfile.objects.filter(site=site, user_key__in=user_keys).delete()
     receipt["database"] = {"rows": rows}
     receipt["archive"] = erase_users(

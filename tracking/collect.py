@@ -16,18 +16,20 @@ import msgspec
 from django.conf import settings
 from django.db import connection
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tracking import snapshots
 from tracking.dead_letter import DeadLetterOutbox, DeadLetterRecord, from_rejected
 from tracking.durable import DurableWriter, Outcome
-from tracking.edge import HotPath, Refusal, Reply, Request, set_cookie
+from tracking.edge import RETRY_AFTER_S, HotPath, Refusal, Reply, Request, set_cookie
 from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, RawEnvelope, log_key
-from tracking.exceptions import SpoolFull
+from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
 from tracking.idempotency import Idempotency
-from tracking.identity import ANONYMOUS_COOKIE, is_bot
+from tracking.identity import ANONYMOUS_COOKIE, is_bot, resolve
 from tracking.live_events import LiveEvents
 from tracking.log import RecordTooLarge, open_log
 from tracking.metrics import EVENTS_COLLECTED, EVENTS_REJECTED
+from tracking.parked import REASON, letter_of, read_future
 from tracking.parsing import ParsedEnvelope, Rejected, parse_events, read_envelope
 from tracking.quotas import Quotas
 from tracking.records import Built, build_records, encode_records
@@ -54,6 +56,9 @@ class Letters(Protocol):
     def add(self, letters: Sequence[DeadLetterRecord]) -> None:
         """Note letters."""
 
+    async def append(self, letter: DeadLetterRecord) -> None:
+        """Append one letter now; raises ``LogUnavailable`` where the log does not have it."""
+
 
 class RejectedEvent(Struct, frozen=True, kw_only=True):
     """One refused event in the answer."""
@@ -65,13 +70,14 @@ class RejectedEvent(Struct, frozen=True, kw_only=True):
     field: str
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What collect answers with 202."""
 
     accepted: int
     rejected: list[RejectedEvent]
     anonymous_id: str | None
     warnings: list[str]
+    parked: int = 0  # events of a newer schema, kept until this server is upgraded
 
 
 class Collector:
@@ -95,7 +101,10 @@ class Collector:
 
     async def collect(self, request: Request) -> Reply:
         """Answer one request."""
-        envelope = read_envelope(request.body)
+        try:
+            envelope = read_envelope(request.body)
+        except FutureSchema as error:
+            return await self._park(request, error)
         key = request.authenticate(envelope.key, scope="events")
         if not key.is_secret:
             self._quotas.take(
@@ -138,6 +147,56 @@ class Collector:
             self._refuse(key, parsed, built)
         self._live.add(key, built, parsed.rejected, received_at_ms=request.received_at_ms)
         return self._reply(request, key, parsed, built)
+
+    async def _park(self, request: Request, error: FutureSchema) -> Reply:
+        """Keep an envelope of a newer schema until this server is upgraded; 202 means that the log has it."""
+        future = read_future(request.body, error)
+        key = request.authenticate(future.key, scope="events")
+        site = key.site
+        if not key.is_secret:
+            self._quotas.take(
+                "requests of an address",
+                f"{site.slug}:{request.address_digest()}",
+                amount=1,
+                per_minute=site.address_requests_per_minute,
+            )
+        n_events = max(future.n_events, 1)
+        self._quotas.take("events", f"{site.slug}:{key.id}", amount=n_events, per_minute=site.events_per_minute)
+        answer = Answer(accepted=0, rejected=[], anonymous_id=None, warnings=[REASON], parked=n_events)
+        if future.consent == "denied" or (request.signals_gpc and not key.is_secret and site.honours_gpc):
+            warning = "consent_denied" if future.consent == "denied" else "global_privacy_control"
+            return Reply(_ENCODER.encode(replace(answer, parked=0, warnings=[warning])), status=202)
+        identity = resolve(
+            key,
+            anonymous_id=future.anonymous_id,
+            cookie_anonymous_id=None if key.is_secret else request.cookie(ANONYMOUS_COOKIE),
+            user_id=future.user_id,
+            user_token=future.user_token,
+            issue=not key.is_secret,
+        )
+        is_anybody = identity.user_id is not None or identity.anonymous_id is not None
+        if self._letters is None:
+            raise error
+        try:
+            letter = letter_of(
+                future,
+                key=key,
+                identity=identity,
+                log_key=log_key(site.slug, identity.user_key) if is_anybody else f"{site.slug}/".encode(),
+                received_at_ms=request.received_at_ms,
+                is_bot=not key.is_secret and is_bot(request.user_agent),
+                error=error,
+            )
+            await self._letters.append(letter)
+        except RecordTooLarge as too_large:
+            raise Refusal(413, "record_too_large", str(too_large), field="events") from too_large
+        except LogUnavailable as away:
+            raise Refusal(
+                503, "not_now", f"the log takes nothing right now: {away}", retry_after_s=RETRY_AFTER_S
+            ) from away
+        warnings = [REASON, *identity.warnings]
+        answer = replace(answer, anonymous_id=identity.anonymous_id, warnings=warnings)
+        return Reply(_ENCODER.encode(answer), status=202)
 
     async def _append(self, built: Built) -> None:
         """Return once every record is durable; raises when one is not: the request is sent again, as a whole.

@@ -211,6 +211,20 @@ class DeadLetterOutbox:
             if len(self._waiting) < MAX_WAITING:
                 self._waiting.append(letter)
 
+    async def append(self, letter: DeadLetterRecord) -> None:
+        """Append one letter now.
+
+        Raises
+        ------
+        LogUnavailable, RecordTooLarge
+            The log does not have it.
+        """
+        await self._ensure_topic()
+        [outcome] = await self._writer.append_many([(letter.key, encode_letter(letter))], timeout_s=APPEND_TIMEOUT_S)
+        if outcome is not None:
+            raise outcome
+        DEAD_LETTERS.labels(letter.reason).inc()
+
     async def close(self) -> None:
         """Bring what waits into the log, if it answers."""
         if self._task is None:
@@ -230,18 +244,21 @@ class DeadLetterOutbox:
             except Exception:  # the edge of the loop: letters must not stop for one that is odd
                 log.exception("dead_letters.flush_failed")
 
+    async def _ensure_topic(self) -> None:
+        if not self._is_topic_there:
+            await asyncio.to_thread(self._log.ensure_topic, timeout_s=APPEND_TIMEOUT_S)
+            self._is_topic_there = True
+            await self._writer.wait_ready(timeout_s=APPEND_TIMEOUT_S)
+
     async def _flush(self) -> None:
         """Append what waits, in order; what the log does not take waits on."""
         if not self._waiting:
             return
-        if not self._is_topic_there:
-            try:
-                await asyncio.to_thread(self._log.ensure_topic, timeout_s=APPEND_TIMEOUT_S)
-            except LogUnavailable as error:
-                log.warning("dead_letters.waiting count=%s reason=%s", len(self._waiting), error)
-                return
-            self._is_topic_there = True
-            await self._writer.wait_ready(timeout_s=APPEND_TIMEOUT_S)
+        try:
+            await self._ensure_topic()
+        except LogUnavailable as error:
+            log.warning("dead_letters.waiting count=%s reason=%s", len(self._waiting), error)
+            return
         letters = list(self._waiting)
         pairs = [(letter.key, encode_letter(letter)) for letter in letters]
         for outcome in await self._writer.append_many(pairs, timeout_s=APPEND_TIMEOUT_S):

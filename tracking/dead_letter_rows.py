@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -9,15 +10,18 @@ from typing import Any, Final
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from tracking.dead_letter import TOPIC, DeadLetterRecord, decode_letter, revive
-from tracking.events import log_key
+from tracking.events import EventRecord, UserKey, log_key
 from tracking.exceptions import InvalidEvent, LogUnavailable
 from tracking.log import EventLog, LogWriter, open_log
 from tracking.models import DeadLetter, Site
-from tracking.parsing import encode_record
+from tracking.parked import REASON, read_parked, revive_parked
+from tracking.records import encode_records
 from tracking.redis_client import connect
+from tracking.sites import site_info
 
 log = logging.getLogger(__name__)
 
@@ -82,28 +86,39 @@ def resend(letters: Iterable[DeadLetter]) -> dict[int, str]:
     failures: dict[int, str] = {}
     sendable: list[DeadLetter] = []
     pairs: list[tuple[bytes, bytes]] = []
+    owners: list[int] = []  # the letter of each pair
     for letter in letters:
         try:
-            record = revive(bytes(letter.raw))
-            if letter.site is None or letter.site.slug != record.site:
-                raise InvalidEvent("record.site", f"{record.site!r} is not the site of this letter")
+            encoded = encode_records(_records_of(letter))
         except InvalidEvent as error:
             failures[letter.pk] = f"{error.field}: {error.reason}"
             continue
         sendable.append(letter)
-        pairs.append((log_key(record.site, record.user_key), encode_record(record)))
+        pairs += encoded
+        owners += [letter.pk] * len(encoded)
     if not pairs:
         return failures
     outcomes = async_to_sync(_append)(_event_log(), pairs)
+    failures |= {pk: str(outcome) for pk, outcome in zip(owners, outcomes, strict=True) if outcome is not None}
     now = timezone.now()
-    for letter, outcome in zip(sendable, outcomes, strict=True):
-        if outcome is None:
+    for letter in sendable:
+        if letter.pk not in failures:
             letter.status = DeadLetter.Status.RESENT
             letter.resolved_at = now
             letter.save(update_fields=["status", "resolved_at"])
-        else:
-            failures[letter.pk] = str(outcome)
     return failures
+
+
+def _records_of(letter: DeadLetter) -> list[EventRecord]:
+    """Return what the letter holds; raises ``InvalidEvent`` where it is not of the letter's site, or still wrong."""
+    parked = read_parked(bytes(letter.raw))
+    record = None if parked is not None else revive(bytes(letter.raw))
+    slug = parked.site if parked is not None else record.site if record is not None else ""
+    if letter.site is None or letter.site.slug != slug:
+        raise InvalidEvent("record.site", f"{slug!r} is not the site of this letter")
+    if parked is not None:
+        return revive_parked(parked, site=site_info(letter.site))
+    return [record] if record is not None else []
 
 
 def discard(letters: Iterable[DeadLetter]) -> int:
@@ -122,7 +137,12 @@ def forget_old(*, days: int) -> int:
 
 def forget_user(site: Site, key: str) -> int:
     """Delete the letters of one user (``u:…`` or ``a:…``) of a site, for an erasure; return how many."""
-    deleted, _ = DeadLetter.objects.filter(site=site, key=log_key(site.slug, key).decode()).delete()  # type: ignore[arg-type]  # a NewType of str
+    whole = log_key(site.slug, UserKey(key)).decode()
+    # Parked envelopes of a server may tell of many users; what stands in them is not known yet, so it is searched.
+    name = json.dumps(key.partition(":")[2], ensure_ascii=False).encode()
+    parked = DeadLetter.objects.filter(site=site, reason=REASON).exclude(key=whole)
+    of_many = [letter.pk for letter in parked.iterator(chunk_size=50) if name in bytes(letter.raw)]
+    deleted, _ = DeadLetter.objects.filter(site=site).filter(Q(key=whole) | Q(pk__in=of_many)).delete()
     return deleted
 
 

@@ -86,11 +86,13 @@ def build_records(
     cookie_anonymous_id: str | None = None,
     is_bot: bool = False,
     signals_gpc: bool = False,
+    vouched: Identity | None = None,
 ) -> Built:
     """Return one record a user, in the order of the request; adds to ``parsed.rejected`` what has no user or no time.
 
     Consent ``denied``, and Global Privacy Control where the site honours it, leave nothing of a user. An ``identify``
     that proves its user by a token of its own gets a record of its own, under the user's key, that names both ids.
+    ``vouched`` is whom the sender was found to be when the request came, where that is some time ago.
     """
     envelope = parsed.envelope
     source: Source = envelope.source if key.is_secret else "browser"
@@ -106,14 +108,17 @@ def build_records(
         if signals_gpc and not key.is_secret and key.site.honours_gpc:
             built.warnings.append("global_privacy_control")
             continue
-        identity = resolve(
-            key,
-            anonymous_id=group.envelope.anonymous_id,
-            cookie_anonymous_id=None if key.is_secret else cookie_anonymous_id,
-            user_id=group.envelope.user_id,
-            user_token=envelope.user_token if is_own else None,
-            issue=not key.is_secret,
-        )
+        if vouched is not None and is_own:
+            identity = vouched
+        else:
+            identity = resolve(
+                key,
+                anonymous_id=group.envelope.anonymous_id,
+                cookie_anonymous_id=None if key.is_secret else cookie_anonymous_id,
+                user_id=group.envelope.user_id,
+                user_token=envelope.user_token if is_own else None,
+                issue=not key.is_secret,
+            )
         built.warnings.extend(identity.warnings)
         if identity.user_id is None and identity.anonymous_id is None:
             field = "user_id" if is_own else f"records[{number - bool(envelope.events)}].user_id"

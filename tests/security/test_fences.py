@@ -33,6 +33,7 @@ from tracking.edge import HotPath
 from tracking.identity import sign_token
 from tracking.live_events import LiveEvents
 from tracking.log.memory import MemoryLog
+from tracking.models import DeadLetter
 from tracking.parsing import parse_record
 from tracking.quotas import Quotas
 from tracking.redis_client import connect
@@ -314,3 +315,18 @@ async def test_no_site_crosses(route: str, tenants: list[Tenant]) -> None:
     finally:
         await close_hub()
         await close_reader()
+
+
+async def test_an_erasure_takes_the_user_s_dead_letters_with_it(tenants: list[Tenant]) -> None:
+    def erase() -> Any:
+        for number, tenant in enumerate(tenants):
+            DeadLetter.objects.create(
+                site=tenant.shop.site, reason="x", raw=b"", fingerprint=str(number), origin="collect",
+                key=f"{tenant.slug}/u:{USER}",
+            )  # fmt: skip
+        return tenants[0].api("delete", f"/users/{USER}").json()
+
+    receipt = await asyncio.to_thread(erase)
+    assert receipt["dead_letters"] == {"rows": 1}
+    left = await asyncio.to_thread(lambda: set(DeadLetter.objects.values_list("site__slug", flat=True)))
+    assert left == {tenants[1].slug, tenants[2].slug}
