@@ -204,7 +204,7 @@ def _stock(field: str, value: object) -> int | None:
         pieces = None
     if pieces is None or isinstance(value, bool) or not pieces.is_finite() or pieces != pieces.to_integral_value():
         raise BadValue(field, value, "is not a whole number of pieces")
-    return max(0, min(int(pieces), _MAX_STOCK))
+    return max(0, int(min(pieces, Decimal(_MAX_STOCK))))  # before int(): 1e999999999 would take all memory
 
 
 def _moment(field: str, value: object) -> datetime:
