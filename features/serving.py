@@ -7,6 +7,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import redis
@@ -27,6 +28,9 @@ MAX_KEYS: Final = 6
 OPEN_AFTER_FAILURES: Final = 3
 OPEN_S: Final = 0.5
 KNOWN_ALIASES: Final = 20_000
+KEPT_FEATURES: Final = 2_048
+KEEP_FEATURES_MS: Final = 10_000
+"""How long features are kept while their states stay the same, byte by byte; ages in them are older by that much."""
 
 
 class OnlineReader:
@@ -62,6 +66,7 @@ class OnlineReader:
         self._failures = 0
         self._closed_until = 0.0
         self._aliases: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
+        self._kept: OrderedDict[tuple[StateBlobs, ...], tuple[int, UserFeatures]] = OrderedDict()
 
     async def read_user(
         self,
@@ -88,7 +93,7 @@ class OnlineReader:
             return merge((), now_ms=self._clock())
         started = time.perf_counter()
         blobs = await self._read(site, user_keys)
-        features = merge(blobs, now_ms=self._clock())
+        features = self._merged(tuple(blobs))
         if user_id and features.aliases:
             self._remember_aliases((site, user_id), features.aliases)
         FEATURE_READ_SECONDS.observe(time.perf_counter() - started)
@@ -102,6 +107,22 @@ class OnlineReader:
         if self._cluster is not None:
             await self._cluster.aclose()
             self._cluster = None
+
+    def _merged(self, blobs: tuple[StateBlobs, ...]) -> UserFeatures:
+        """Return the features of these states; those of a shopper who did nothing since are not worked out again."""
+        now_ms = self._clock()
+        kept = self._kept.get(blobs)
+        if kept is not None and 0 <= now_ms - kept[0] < KEEP_FEATURES_MS:
+            made_ms, features = kept
+            if features.freshness_ms is None:
+                return features
+            return replace(features, freshness_ms=features.freshness_ms + now_ms - made_ms)
+        features = merge(blobs, now_ms=now_ms)
+        self._kept[blobs] = (now_ms, features)
+        self._kept.move_to_end(blobs)
+        if len(self._kept) > KEPT_FEATURES:
+            self._kept.popitem(last=False)
+        return features
 
     def _user_keys(
         self, site: str, user_id: str | None, anonymous_id: str | None, extra: Sequence[str]

@@ -59,10 +59,20 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeList:
-    """A list and what it was made from."""
+    """A list and what it was made from.
+
+    Attributes
+    ----------
+    cards : bytes
+        The items as the usual reply says them, a JSON array.
+    digest : int
+        Of the items' ids, for the reply's id.
+    """
 
     ask: Ask
     recommendation: Recommendation
+    cards: bytes
+    digest: int
     explanation: Explanation | None = None
 
 
@@ -255,7 +265,11 @@ def make_lists_now(
         shown.update(recommendation.rows)
         made.append(
             MadeList(
-                ask=ask, recommendation=recommendation, explanation=trace.explanation if trace is not None else None
+                ask=ask,
+                recommendation=recommendation,
+                cards=cards_of(recommendation, serving.shelf, fields=None, locale=None),
+                digest=digest_of(serving.shelf.item_id(row) for row in recommendation.rows),
+                explanation=trace.explanation if trace is not None else None,
             )
         )
     STAGE_SECONDS.labels("pipeline").observe(time.perf_counter() - started)
@@ -273,7 +287,7 @@ def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> Lis
         variant=result.variant,
         now_s=now_s,
         rule_ids=result.rule_ids,
-        digest=digest_of(item_ids_of(made, page.state.serving.shelf)),
+        digest=made.digest,
     )
     LISTS.labels(page.site.slug, placement.name, result.stage.value).inc()
     if result.fallback_reason is not None:
@@ -283,7 +297,11 @@ def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> Lis
         placement=placement.name,
         heading=placement.heading or None,
         rec_id=rec_id,
-        items=msgspec.Raw(cards_of(result, page.state.serving.shelf, fields=page.fields, locale=page.locale)),
+        items=msgspec.Raw(
+            made.cards
+            if page.fields is None and page.locale is None
+            else cards_of(result, page.state.serving.shelf, fields=page.fields, locale=page.locale)
+        ),
         stage=result.stage.value,
         fallback_reason=result.fallback_reason.value if result.fallback_reason is not None else None,
         model_version=result.model_version or None,
