@@ -48,7 +48,7 @@ class ErasedKeys(Schema):
 
 
 class ErasedRows(Schema):
-    """What was erased from the database."""
+    """What was erased from a table of the database."""
 
     rows: int
 
@@ -68,6 +68,7 @@ class ErasureReceipt(Schema):
     redis: ErasedKeys
     database: ErasedRows
     archive: ErasedFiles
+    dead_letters: ErasedRows = ErasedRows(rows=0)
 
 
 @router.get(
