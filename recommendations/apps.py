@@ -8,5 +8,9 @@ class RecommendationsConfig(AppConfig):
     verbose_name = "Recommendations"
 
     def ready(self) -> None:
-        """Register the system checks and the signals."""
+        """Register the system checks and the signals, and tell the features who reads the ids of replies."""
+        from features.attribution import use_rec_id_reader
         from recommendations import checks, signals  # noqa: F401  (register on import)
+        from recommendations.origins import read_origin
+
+        use_rec_id_reader(read_origin)
