@@ -61,6 +61,8 @@ def recommend(
     ranked = fused.keep(allowed.of(fused.rows))
     if found.order is not None:
         ranked = scoring.reordered(ranked, found.order)
+    if found.unlearned:
+        ranked = scoring.placed(ranked, found.unlearned)
     # rules
     boosted, used_rules = rules.with_boosts(ranked, active)
     # diversity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from recommendations.strategies import Strategy, Subject
 if TYPE_CHECKING:
     from recommendations.fallbacks import Filled
     from recommendations.pipeline import Serving
+    from recommendations.retrieval.model import ModelLink
     from recommendations.rules import Pin
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Found:
     weights : mapping of source to weight
     order : int32 rows, optional
         What the ranker says of the model's candidates, best first.
+    unlearned : mapping of row to place
+        What the shopper looked at that is newer than the model, and how many items ago (0 is the newest).
     problem : FallbackReason, optional
         Why the model was not asked, or did not answer.
     """
@@ -52,6 +55,7 @@ class Found:
     weights: Mapping[str, float]
     fusion_k: float
     order: RowArray | None = None
+    unlearned: Mapping[int, int] = field(default_factory=dict)
     problem: FallbackReason | None = None
 
 
@@ -92,7 +96,14 @@ def candidates(
                 problem = FallbackReason.MODEL_FAILED
     if given is not None:
         lists, weights = _only(lists, given), {**weights, "given": 0.2}
-    return Found(lists=tuple(lists), weights=weights, fusion_k=fusion_k, order=order, problem=problem)
+    return Found(
+        lists=tuple(lists),
+        weights=weights,
+        fusion_k=fusion_k,
+        order=order,
+        unlearned=_unlearned(model, strategy, about) if given is None else {},
+        problem=problem,
+    )
 
 
 def reasons_of(rows: Sequence[int], found: Found, filled: Filled, pins: Sequence[Pin]) -> tuple[str, ...]:
@@ -130,6 +141,14 @@ def _weights(ask: Ask, serving: Serving, strategy: Strategy) -> dict[str, float]
         chosen = set(ask.placement.sources)
         weights = {name: weights.get(name) or 1.0 for name in [*weights, *chosen] if name in chosen}
     return weights
+
+
+def _unlearned(model: ModelLink | None, strategy: Strategy, about: Subject) -> dict[int, int]:
+    """Return the shopper's items that the model never saw: it cannot say that shoppers come back to them."""
+    if model is None or not strategy.uses_model_weights or not about.is_of_shopper:
+        return {}
+    places = {row: place for place, row in enumerate(dict.fromkeys(about.rows))}
+    return {row: place for row, place in places.items() if row != about.context and not model.knows((row,))}
 
 
 def _wants_model(strategy: Strategy) -> bool:

@@ -48,3 +48,21 @@ def reordered(ranked: Ranked, order: RowArray) -> Ranked:
     places = np.sort(np.asarray([place_of[row] for row in known], np.int64))
     rows[places] = np.asarray(known, np.int32)
     return Ranked(rows=rows, scores=ranked.scores)
+
+
+def placed(ranked: Ranked, places: Mapping[int, int]) -> Ranked:
+    """Move rows up to the places (from 0) that they are given; scores stay with the places. None is moved down.
+
+    Parameters
+    ----------
+    ranked : Ranked
+        Best first.
+    places : mapping of row to place
+        Rows that are not in ``ranked`` are left out.
+    """
+    rows: list[int] = ranked.rows.tolist()
+    for row, place in sorted(places.items(), key=lambda pair: pair[1]):
+        if row in rows and rows.index(row) > place:
+            rows.remove(row)
+            rows.insert(place, row)
+    return Ranked(rows=np.asarray(rows, np.int32), scores=ranked.scores)

@@ -16,7 +16,7 @@ from recommendations.inference import ModelSet, RetrievalQuery
 from recommendations.retrieval.model import ModelLink
 from recommendations.shelf import Shelf
 from tests.recommendations import model_worlds
-from tests.recommendations.worlds import item_row, served, shelf
+from tests.recommendations.worlds import ids, item_row, served, shelf
 
 N_ITEMS = 60
 
@@ -59,3 +59,19 @@ def test_a_placement_that_names_a_source_has_it_asked_whatever_fusion_thinks_of_
     model_set: ModelSet, on: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked(model_set, on, monkeypatch, PlacementSpec(name="p", sources=("als", "tfidf"))) == {"als", "tfidf"}
+
+
+@pytest.mark.parametrize(("history", "place"), [(("new", "item-3"), 0), (("item-3", "new"), 1)])
+def test_what_was_looked_at_and_is_newer_than_the_model_is_listed_where_its_recency_puts_it(
+    model_set: ModelSet, history: tuple[str, ...], place: int
+) -> None:
+    known = [item_row(number, item_id=f"item-{number}") for number in range(1, N_ITEMS)]
+    on = shelf(*known, item_row(N_ITEMS, item_id="new"))
+    link = ModelLink(model_set, on, version="v1")
+    shopper = Shopper(key="a:1", recents=history, session=history)
+
+    listed = ids(on, served(on, PlacementSpec(name="p"), shopper=shopper, model=link))
+    hidden = ids(on, served(on, PlacementSpec(name="p", repeats="hide_seen"), shopper=shopper, model=link))
+
+    assert listed.index("new") == place
+    assert "new" not in hidden
