@@ -159,14 +159,16 @@ def _with_lateness(batch: ParsedBatch, state: Progress, *, lateness_ms: int) -> 
     """Return each record with the event time before which it is late, and move the watermarks."""
     arrivals: list[Arrival] = []
     marks = state.watermarks
+    names: dict[tuple[str, str], str] = {}
     for _, parsed in batch.in_order:
-        name = watermarks.clock_name(parsed.site, parsed.source)
+        origin = (parsed.site, parsed.source)
+        name = names.get(origin)
+        if name is None:
+            name = names[origin] = watermarks.clock_name(*origin)
         arrivals.append(Arrival(parsed, watermarks.oldest_accepted_ms(marks, name, lateness_ms=lateness_ms)))
-        newest_ms = 0
-        for event in parsed.events:
-            if newest_ms < event.occurred_at_ms:
-                newest_ms = event.occurred_at_ms
-        watermarks.advance(marks, name, newest_ms=newest_ms, received_at_ms=parsed.received_at_ms)
+        newest_ms = max([event.occurred_at_ms for event in parsed.events], default=0)
+        if newest_ms > marks.get(name, 0):
+            watermarks.advance(marks, name, newest_ms=newest_ms, received_at_ms=parsed.received_at_ms)
     return arrivals
 
 

@@ -6,6 +6,7 @@ dropped whenever a write may have failed or the partition has changed hands.
 
 from __future__ import annotations
 
+import operator
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
@@ -20,14 +21,15 @@ MAX_FIELDS: Final = 400_000
 Increments = Mapping[str, tuple[Mapping[str, list[int]], int]]  # key -> (field -> amounts, TTL in seconds)
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_DECODE: Final = msgspec.msgpack.Decoder(list[int]).decode
+_DECODE: Final = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 
 
 class CountCache:
     """Counts of one partition."""
 
     def __init__(self) -> None:
-        self._hashes: OrderedDict[str, dict[str, list[int]]] = OrderedDict()
+        # Tuples, not lists: of hundreds of thousands of those, the garbage collector would look at each.
+        self._hashes: OrderedDict[str, dict[str, tuple[int, ...]]] = OrderedDict()
         self._fields = 0
 
     def add(self, batch: Batch, increments: Increments) -> list[CountChange]:
@@ -48,14 +50,12 @@ class CountCache:
             held = self._hashes[key]
             self._hashes.move_to_end(key)
             values: dict[str, bytes] = {}
+            before = len(held)
             for name, added in amounts.items():
-                counts = held.get(name)
-                if counts is None:
-                    counts = held[name] = list(added)
-                    self._fields += 1
-                else:
-                    held[name] = counts = [old + new for old, new in zip(counts, added, strict=True)]
+                known = held.get(name)
+                held[name] = counts = tuple(added) if known is None else tuple(map(operator.add, known, added))
                 values[name] = _ENCODE(counts)
+            self._fields += len(held) - before
             changes.append(CountChange(key, values, ttl_s))
         self._shrink(keep=len(increments))
         return changes

@@ -39,32 +39,41 @@ class Pane(NamedTuple):
 
 def pane_increments(effects: Iterable[ItemEffect], *, now_ms: int) -> dict[Pane, dict[str, Counts]]:
     """Add effects up by pane and item; panes that no window reaches any more at ``now_ms`` are left out."""
-    by_minute: dict[tuple[int, str], Counts] = {}
+    minutes: dict[int, dict[str, Counts]] = {}
     oldest_ms = now_ms - max(_WINDOW_MS.values()) - max(WIDTHS_S) * 1_000
     for item_id, at_ms, metric, amount, revenue in effects:
         if at_ms < oldest_ms:
             continue
-        key = (at_ms // 60_000, item_id)
-        counts = by_minute.get(key)
+        minute = at_ms // 60_000
+        items = minutes.get(minute)
+        if items is None:
+            items = minutes[minute] = {}
+        counts = items.get(item_id)
         if counts is None:
-            counts = by_minute[key] = [0, 0, 0, 0]
+            counts = items[item_id] = [0, 0, 0, 0]
         counts[metric] += amount
         counts[REVENUE] += revenue
     panes: dict[Pane, dict[str, Counts]] = {}
-    for width_s in WIDTHS_S:
+    narrower_s, narrower = 60, minutes
+    for width_s in WIDTHS_S:  # each a multiple of the one before, so panes add up from narrower ones
+        wider: dict[int, dict[str, Counts]] = {}
+        for number, items in narrower.items():
+            _add_pane(wider, number * narrower_s // width_s, items)
+        narrower_s, narrower = width_s, wider
         first = first_pane(width_s, now_ms=now_ms)
-        minutes = width_s // 60
-        for (minute, item_id), counts in by_minute.items():
-            index = minute // minutes
-            if index < first:
-                continue
-            items = panes.setdefault(Pane(width_s, index), {})
-            sums = items.get(item_id)
-            if sums is None:
-                items[item_id] = counts  # shared between widths; nobody changes it any more
-            else:
-                items[item_id] = [old + new for old, new in zip(sums, counts, strict=True)]
+        panes.update({Pane(width_s, number): items for number, items in wider.items() if number >= first})
     return panes
+
+
+def _add_pane(panes: dict[int, dict[str, Counts]], number: int, items: dict[str, Counts]) -> None:
+    """Add a pane's items to those of a wider one; lists of counts are shared between widths and never changed."""
+    sums = panes.get(number)
+    if sums is None:
+        panes[number] = dict(items)
+        return
+    for item_id, counts in items.items():
+        known = sums.get(item_id)
+        sums[item_id] = counts if known is None else [old + new for old, new in zip(known, counts, strict=True)]
 
 
 def first_pane(width_s: int, *, now_ms: int) -> int:
