@@ -9,7 +9,7 @@ import numpy as np
 
 from recommendations import rules
 from recommendations.asks import Ask
-from recommendations.candidates import Mask, RowArray, Shopper
+from recommendations.candidates import Mask, RowArray, Shopper, is_one_of
 from recommendations.rules import ActiveRule
 from recommendations.shelf import MAX_ORDER, Shelf
 
@@ -17,6 +17,7 @@ NOT_RECOMMENDABLE: Final = "not_recommendable"
 CONDITION: Final = "condition"
 RULE: Final = "rule"
 REPEAT: Final = "repeat"
+FEW: Final = 4
 
 
 class Allowed:
@@ -52,11 +53,13 @@ class Allowed:
         if self._active:
             kept = kept & rules.allowed(self._active, rows)
         if self._hidden:
-            kept = kept & ~np.isin(rows, self._hidden_rows)
+            kept = kept & ~is_one_of(rows, self._hidden_rows)
         return kept
 
     def keep(self, rows: RowArray) -> RowArray:
         """Return the rows that may be shown, in the same order."""
+        if len(rows) <= FEW:  # as pins have them
+            return rows[[self.why_not(row) is None for row in rows.tolist()]]
         return rows[self.of(rows)]
 
     def popular(self, n: int) -> RowArray:

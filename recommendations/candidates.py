@@ -18,6 +18,7 @@ Mask = NDArray[np.bool_]
 NO_ROWS: Final[RowArray] = np.empty(0, np.int32)
 NO_SCORES: Final[FloatArray] = np.empty(0, np.float32)
 NO_ROW: Final = -1
+MANY: Final = 24
 
 
 class Stage(StrEnum):
@@ -116,6 +117,15 @@ class Ranked:
 
 
 NOTHING_RANKED: Final = Ranked(rows=NO_ROWS, scores=NO_SCORES)
+
+
+def is_one_of(rows: RowArray, few: RowArray) -> Mask:
+    """Return which of ``rows`` are among a few; below some dozens, comparing beats sorting."""
+    if len(few) > MANY:
+        found: Mask = np.isin(rows, few)
+        return found
+    hits: Mask = (rows[:, None] == few).any(axis=1)
+    return hits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

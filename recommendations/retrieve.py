@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from recommendations.asks import Ask
-from recommendations.candidates import FallbackReason, RowArray, Shopper, SourceList
+from recommendations.candidates import FallbackReason, RowArray, Shopper, SourceList, is_one_of
 from recommendations.deadline import Deadline
 from recommendations.exceptions import ModelUnavailable
 from recommendations.retrieval.base import PER_SOURCE, Question, listed
@@ -112,7 +112,7 @@ def reasons_of(rows: Sequence[int], found: Found, filled: Filled, pins: Sequence
     said: dict[int, str] = {}
     if lists and rows:
         listed_rows = np.concatenate([each.rows for each in lists])
-        hits = np.flatnonzero(np.isin(listed_rows, np.asarray(rows, np.int32)))
+        hits = np.flatnonzero(is_one_of(listed_rows, np.asarray(rows, np.int32)))
         ends = np.cumsum([len(each.rows) for each in lists])
         owners = np.searchsorted(ends, hits, side="right")
         best: dict[int, float] = {}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
 from recommendations.candidates import NOTHING_RANKED, FloatArray, Ranked, RowArray, SourceList
+
+_LONGEST: Final = 2_000
+_RANKS: Final = np.arange(1, _LONGEST + 1, dtype=np.float32)
 
 
 def fused(lists: Sequence[SourceList], weights: Mapping[str, float], *, k: float) -> Ranked:
@@ -17,10 +21,8 @@ def fused(lists: Sequence[SourceList], weights: Mapping[str, float], *, k: float
     used = [each for each in lists if weights.get(each.name, 0.0) > 0 and len(each.rows)]
     if not used:
         return NOTHING_RANKED
-    gains = [
-        np.float32(weights[each.name]) / (np.float32(k) + np.arange(1, len(each.rows) + 1, dtype=np.float32))
-        for each in used
-    ]
+    by_rank = np.float32(k) + _RANKS[: max(len(each.rows) for each in used)]
+    gains = [np.float32(weights[each.name]) / by_rank[: len(each.rows)] for each in used]
     rows, where = np.unique(np.concatenate([each.rows for each in used]), return_inverse=True)
     scores: FloatArray = np.bincount(where, weights=np.concatenate(gains)).astype(np.float32)
     order = np.argsort(-scores, kind="stable")  # rows rise, so ties go to the lower one
@@ -40,13 +42,14 @@ def reordered(ranked: Ranked, order: RowArray) -> Ranked:
     order : int32 rows
         Best first; those that are not in ``ranked`` are left out.
     """
-    place_of = {row: place for place, row in enumerate(ranked.rows.tolist())}
-    known = [row for row in order.tolist() if row in place_of]
-    if not known:
+    if not len(ranked) or not len(order):
         return ranked
+    by_row = np.argsort(ranked.rows)
+    rising = ranked.rows[by_row]
+    at = np.minimum(np.searchsorted(rising, order), len(rising) - 1)
+    known = rising[at] == order
     rows = ranked.rows.copy()
-    places = np.sort(np.asarray([place_of[row] for row in known], np.int64))
-    rows[places] = np.asarray(known, np.int32)
+    rows[np.sort(by_row[at[known]])] = order[known]
     return Ranked(rows=rows, scores=ranked.scores)
 
 

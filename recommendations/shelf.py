@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 
 from features.catalogue import CatalogueSnapshot, ItemCard
 from recommendations import filters
-from recommendations.candidates import FloatArray, Mask, RowArray
+from recommendations.candidates import NO_ROWS, FloatArray, Mask, RowArray
 from recommendations.diversity import Likeness
 from recommendations.filters import Column, Condition, KeyColumn, NumberColumn, TagColumn, TextColumn
 
 MAX_MASKS_BYTES: Final = 64 * 1024 * 1024
 MAX_ORDER: Final = 2_000
 """How far lists without a shopper go; what is less popular than that is found by other sources."""
+
+LOOKED_AT_FOR_NEW: Final = 500
+"""How many of the newest items stand ready by category."""
 
 DAY_MS: Final = 86_400_000.0
 PRIVATE_NAMES: Final = frozenset({"margin"})
@@ -87,6 +90,7 @@ class Shelf:
         self.popular: RowArray = by_popularity[:MAX_ORDER]
         self.newest: RowArray = newest_first[:MAX_ORDER]
         self._category_order, self._category_starts = _by_category(catalogue.category, by_popularity)
+        self._newest_places = _places_of(catalogue.category[self.newest[:LOOKED_AT_FOR_NEW]])
 
     # --- rows ---------------------------------------------------------------------------------------------
 
@@ -110,6 +114,10 @@ class Shelf:
         if not 0 < category < len(self._category_starts) - 1:
             return self._category_order[:0]
         return self._category_order[self._category_starts[category] : self._category_starts[category + 1]]
+
+    def newest_places(self, category: int) -> RowArray:
+        """Return where items of a category stand among the newest, the newest first."""
+        return self._newest_places.get(category, NO_ROWS)
 
     def trending(self, window: Window) -> tuple[RowArray, FloatArray]:
         """Return recommendable rows by their count in a window, and the counts; empty where nothing was counted."""
@@ -211,6 +219,13 @@ def _by_category(categories: RowArray, rows: RowArray) -> tuple[RowArray, NDArra
     n_codes = int(categories.max(initial=-1)) + 1
     starts = np.searchsorted(codes[order], np.arange(n_codes + 1))
     return rows[order], starts
+
+
+def _places_of(codes: RowArray) -> dict[int, RowArray]:
+    places: dict[int, list[int]] = {}
+    for place, code in enumerate(codes.tolist()):
+        places.setdefault(code, []).append(place)
+    return {code: np.asarray(found, np.int32) for code, found in places.items()}
 
 
 def _texts(values: list[str]) -> TextColumn:

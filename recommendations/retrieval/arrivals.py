@@ -6,12 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.candidates import SourceList
+from recommendations.candidates import NO_ROWS, SourceList
 from recommendations.retrieval.base import Question, listed
 
 FRESH_DAYS: Final = 30.0
 FRESH_ITEMS: Final = 20
-LOOKED_AT: Final = 500
 
 
 class NewestSource:
@@ -34,9 +33,8 @@ class FreshSource:
         catalogue = question.shelf.catalogue
         if not len(question.about):
             return listed(self.name, question.shelf.newest[:0])
-        newest = question.shelf.newest[:LOOKED_AT]
         since_ms = question.now_ms - FRESH_DAYS * 86_400_000.0
-        fresh = newest[: int(np.searchsorted(-catalogue.first_seen_ms[newest], -since_ms, side="right"))]
         wanted = set(catalogue.category[question.about[:10]].tolist()) - {0}
-        meant = [place for place, category in enumerate(catalogue.category[fresh].tolist()) if category in wanted]
-        return listed(self.name, fresh[meant[:FRESH_ITEMS]])
+        rows = np.sort(np.concatenate([NO_ROWS, *(question.shelf.newest_places(each) for each in wanted)]))
+        rows = question.shelf.newest[rows[:FRESH_ITEMS]]
+        return listed(self.name, rows[catalogue.first_seen_ms[rows] >= since_ms])

@@ -18,6 +18,7 @@ PRICE_WEIGHT: Final = np.float32(0.5)
 POPULARITY_WEIGHT: Final = np.float32(0.2)
 
 
+_BY_AGE: Final = np.power(np.float32(0.7), np.arange(ITEMS_ASKED), dtype=np.float32)
 _BY_POPULARITY: Final = (POPULARITY_WEIGHT / np.sqrt(np.arange(1, LOOKED_AT + 1))).astype(np.float32)
 
 
@@ -30,28 +31,22 @@ class ContentSource:
         """Return items like the newest of those the list is about."""
         shelf = question.shelf
         catalogue = shelf.catalogue
-        found, weights = [], []
-        for age, row in enumerate(question.about[:ITEMS_ASKED].tolist()):
-            rows = shelf.in_category(int(catalogue.category[row]))[:LOOKED_AT]
-            if not len(rows):
-                continue
-            score = np.ones(len(rows), np.float32)
-            if catalogue.brand[row]:
-                score += SAME_BRAND * (catalogue.brand[rows] == catalogue.brand[row])
-            distance = np.abs(shelf.log_price[rows] - shelf.log_price[row])
-            score += PRICE_WEIGHT / (np.float32(1.0) + distance)
-            score += _BY_POPULARITY[: len(rows)]
-            score[rows == row] = 0.0
-            found.append(rows)
-            weights.append(score * np.float32(0.7**age))
-        if not found:
+        about = question.about[:ITEMS_ASKED]
+        found = [shelf.in_category(category)[:LOOKED_AT] for category in catalogue.category[about].tolist()]
+        lengths = [len(rows) for rows in found]
+        if not any(lengths):
             return SourceList(name=self.name, rows=NO_ROWS, scores=NO_SCORES)
-        rows, scores = (found[0], weights[0]) if len(found) == 1 else _summed(found, weights)
+        rows, origin = np.concatenate(found), np.repeat(about, lengths)  # one pass over the items of all of them
+        brand = catalogue.brand[origin]
+        distance = np.abs(shelf.log_price[rows] - shelf.log_price[origin])
+        scores = np.concatenate([_BY_POPULARITY[:length] for length in lengths])
+        scores += np.float32(1.0) + PRICE_WEIGHT / (np.float32(1.0) + distance)
+        scores += SAME_BRAND * ((catalogue.brand[rows] == brand) & (brand > 0))
+        scores[rows == origin] = 0.0
+        scores *= np.repeat(_BY_AGE[: len(about)], lengths)
+        if sum(length > 0 for length in lengths) > 1:
+            rows, where = np.unique(rows, return_inverse=True)
+            scores = np.bincount(where, weights=scores).astype(np.float32)
         order = np.argsort(-scores, kind="stable")[: question.k]
         order = order[scores[order] > 0]
-        return SourceList(name=self.name, rows=rows[order], scores=scores[order].astype(np.float32))
-
-
-def _summed(found: list[np.ndarray], weights: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    rows, where = np.unique(np.concatenate(found), return_inverse=True)
-    return rows, np.bincount(where, weights=np.concatenate(weights)).astype(np.float32)
+        return SourceList(name=self.name, rows=rows[order], scores=scores[order])
