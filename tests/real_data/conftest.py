@@ -1,7 +1,11 @@
-"""The real logs beside the repository, which are nobody's to ship: tests without them are left out and named."""
+"""The real logs beside the repository, which are nobody's to ship: tests without them are left out and named.
+
+``REAL_DATA=all`` takes whole logs where the tests take their beginning, and trains on them.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +17,7 @@ from tests.services.fixtures import leave_out
 from tests.services.process import Missing
 
 DATA = ROOT.parent / "shared" / "data"
+collect_ignore = [] if os.environ.get("REAL_DATA") == "all" else ["test_served_list.py"]
 ABSENT = pytest.StashKey[set[str]]()
 
 
@@ -27,6 +32,10 @@ def data_file(config: pytest.Config, name: str) -> Path:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Name the data that was not there, so that a green run never hides it."""
+    for name in collect_ignore:
+        terminalreporter.write_line(
+            f"left out: tests/real_data/{name} takes minutes; REAL_DATA=all runs it", yellow=True
+        )
     absent: set[str] = config.stash.get(ABSENT, set[str]())
     for name in sorted(absent):
         terminalreporter.write_line(f"left out: no real data {name} in {DATA}; see docs/real-data.md", yellow=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -139,6 +140,19 @@ class Place:
             assert time.monotonic() - started < timeout_s, f"behind after {timeout_s:g} s\n{worker.last_lines(30)}"
             time.sleep(0.2)
         return time.monotonic() - started
+
+    def wait_ready(self, *, timeout_s: float = 60.0) -> None:
+        """Wait until the web process answers and has its model."""
+        web = self.processes["web"]
+        give_up_at = time.monotonic() + timeout_s
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2):
+                    return
+            except OSError:
+                assert web.pid, f"no web process\n{web.last_lines(30)}"
+                assert time.monotonic() < give_up_at, f"not ready after {timeout_s:g} s\n{web.last_lines(30)}"
+                time.sleep(0.1)
 
     def _is_applied(self, *, archived: bool) -> bool:
         log = open_log(self.log_url)
