@@ -21,7 +21,7 @@ BENCHMARKS = {
     "serve": "recommendations over HTTP against a plain ASGI callable with one Redis read",
     "collect": "events over HTTP into the log against a plain ASGI callable",
     "stream": "from the log to features, with kills, against Feast's reads",
-    "live": "from a click to the changed list on an open page",
+    "live": "from a click to the changed list on an open page; many open pages and their memory",
     "quality": "HR, MRR, coverage on real sessions against simple baselines",
     "sdk": "bytes of the scripts and delivery on navigation",
 }
@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("names", nargs="+", metavar="NAME", help=f"one or more of: {', '.join(BENCHMARKS)}")
     result.add_argument("--quick", action="store_true", help="end within a minute each, with rougher figures")
+    result.add_argument("--sockets", type=int, metavar="N", help="open pages of `live`; 10,000, or 1,000 with --quick")
     result.add_argument("--json", type=Path, metavar="FILE", help="append one line of JSON a benchmark to FILE")
     return result
 
@@ -55,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed.append(name)
             continue
         try:
-            figures = importlib.import_module(f"benchmarks.{name}").run(quick=options.quick)
+            more = {"sockets": options.sockets} if name == "live" and options.sockets else {}
+            figures = importlib.import_module(f"benchmarks.{name}").run(quick=options.quick, **more)
         except ModuleNotFoundError as error:
             print(f"{name}: {error}; pip install -r requirements-bench.txt", file=sys.stderr)
             failed.append(name)

@@ -33,7 +33,7 @@ MAX_REFRESHES: Final = 8
 
 SOCKETS_PER_ADDRESS: Final = 100
 MOST_SOCKETS: Final = 20_000
-"""In one process, whoever they are: about 700 MB (benchmarks/live.py)."""
+"""In one process, whoever they are: about 620 MB (benchmarks/live.py)."""
 
 
 class LivePage(Protocol):

@@ -1,0 +1,202 @@
+"""What a shop's server calls: one method an operation of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from recommendations.client.shapes import (
+    OPERATIONS,
+    ErasureReceipt,
+    Health,
+    Item,
+    ItemPage,
+    Placement,
+    PlacementRequest,
+    Recommendations,
+    UserExport,
+    WrittenItems,
+)
+from recommendations.client.transport import Transport
+
+TIMEOUT_S: Final = 5.0
+RETRIES: Final = 2
+T = TypeVar("T")
+
+
+class Recsite:
+    """A site's API. Thread-safe; make one a process.
+
+    Parameters
+    ----------
+    url : str
+        Where Recsite runs, such as ``https://rec.shop.example``.
+    key : str
+        A secret key (``sk_…``); with a publishable one only lists can be read.
+    timeout_s : float
+        For connecting, sending and each answer.
+    retries : int
+        How often a request is sent again after a broken connection, a 429 or a 503.
+
+    Every method raises ``ApiError`` when the server refuses, and ``NoAnswer`` when it cannot be reached.
+    """
+
+    def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = RETRIES) -> None:
+        self._transport = Transport(url, key, timeout_s=timeout_s, retries=retries)
+
+    def recommend(
+        self,
+        *,
+        placements: Sequence[PlacementRequest] | None = None,
+        placement: str | None = None,
+        limit: int | None = None,
+        context_items: Sequence[str] | None = None,
+        filter: str | None = None,
+        exclude: Sequence[str] | None = None,
+        user_id: str | None = None,
+        anonymous_id: str | None = None,
+        user_token: str | None = None,
+        cart: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
+        budget_ms: int | None = None,
+        explain: bool | None = None,
+        url: str | None = None,
+        lang: str | None = None,
+    ) -> Recommendations:
+        """Return the lists of a page: of ``placements``, or of one ``placement``."""
+        body = _given(
+            placements=placements, placement=placement, limit=limit, context_items=context_items, filter=filter,
+            exclude=exclude, user_id=user_id, anonymous_id=anonymous_id, user_token=user_token, cart=cart,
+            fields=fields, budget_ms=budget_ms, explain=explain, url=url, lang=lang,
+        )  # fmt: skip
+        return self._call("recommend", Recommendations, body=body)
+
+    def recommend_public(
+        self,
+        placement: str,
+        *,
+        context_items: Sequence[str] | None = None,
+        limit: int | None = None,
+        filter: str | None = None,
+        fields: Sequence[str] | None = None,
+        lang: str | None = None,
+    ) -> Recommendations:
+        """Return the list that everybody gets; the one kind that caches may keep."""
+        query = _given(
+            context_items=None if context_items is None else ",".join(context_items), limit=limit, filter=filter,
+            fields=None if fields is None else ",".join(fields), lang=lang,
+        )  # fmt: skip
+        return self._call("recommendPublic", Recommendations, path={"placement": placement}, query=query)
+
+    def rank(
+        self,
+        items: Sequence[str],
+        *,
+        placement: str | None = None,
+        limit: int | None = None,
+        context_items: Sequence[str] | None = None,
+        filter: str | None = None,
+        user_id: str | None = None,
+        anonymous_id: str | None = None,
+        user_token: str | None = None,
+        fields: Sequence[str] | None = None,
+        budget_ms: int | None = None,
+        explain: bool | None = None,
+        lang: str | None = None,
+    ) -> Recommendations:
+        """Return these items in the shopper's order."""
+        body = _given(
+            items=items, placement=placement, limit=limit, context_items=context_items, filter=filter, user_id=user_id,
+            anonymous_id=anonymous_id, user_token=user_token, fields=fields, budget_ms=budget_ms, explain=explain,
+            lang=lang,
+        )  # fmt: skip
+        return self._call("rank", Recommendations, body=body)
+
+    def list_items(self, *, after: str | None = None, limit: int | None = None) -> ItemPage:
+        """Return one page of the catalogue."""
+        return self._call("listItems", ItemPage, query=_given(after=after, limit=limit))
+
+    def iter_items(self, *, page_size: int = 200) -> Iterator[Item]:
+        """Yield the whole catalogue, a page at a time."""
+        after: str | None = ""
+        while after is not None:
+            page = self.list_items(after=after, limit=page_size)
+            yield from page.items
+            after = page.next
+
+    def write_items(self, items: Sequence[Mapping[str, Any]]) -> WrittenItems:
+        """Create or change at most 1,000 items; what an item leaves out stays as it is."""
+        return self._call("writeItems", WrittenItems, body={"items": items})
+
+    def read_item(self, item_id: str) -> Item:
+        """Return one item."""
+        return self._call("readItem", Item, path={"item_id": item_id})
+
+    def write_item(self, item_id: str, fields: Mapping[str, Any]) -> Item:
+        """Create an item or change one."""
+        return self._call("writeItem", Item, path={"item_id": item_id}, body=dict(fields))
+
+    def hide_item(self, item_id: str) -> None:
+        """Never recommend an item again; its history stays."""
+        self._send("hideItem", path={"item_id": item_id})
+
+    def list_placements(self) -> list[Placement]:
+        """Return the active placements of the site."""
+        return self._call("listPlacements", list[Placement])
+
+    def export_user(self, user_id: str, *, anonymous_id: Sequence[str] = ()) -> UserExport:
+        """Return everything that is kept of a user."""
+        query = {"anonymous_id": anonymous_id}
+        return self._call("exportUser", UserExport, path={"user_id": user_id}, query=query)
+
+    def read_features(self, user_id: str, *, anonymous_id: Sequence[str] = ()) -> dict[str, Any]:
+        """Return a user's real-time features."""
+        query = {"anonymous_id": anonymous_id}
+        return self._call("readFeatures", dict[str, Any], path={"user_id": user_id}, query=query)
+
+    def read_history(
+        self, user_id: str, *, limit: int | None = None, anonymous_id: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Return a user's archived events, newest first."""
+        query = {"anonymous_id": anonymous_id, **_given(limit=limit)}
+        return self._call("readHistory", list[dict[str, Any]], path={"user_id": user_id}, query=query)
+
+    def erase_user(self, user_id: str, *, anonymous_id: Sequence[str] = ()) -> ErasureReceipt:
+        """Erase a user from every store; safe to repeat."""
+        query = {"anonymous_id": anonymous_id}
+        return self._call("eraseUser", ErasureReceipt, path={"user_id": user_id}, query=query)
+
+    def read_erasure(self, user_id: str) -> ErasureReceipt:
+        """Return the receipt of a user's last erasure."""
+        return self._call("readErasure", ErasureReceipt, path={"user_id": user_id})
+
+    def explain(self, rec_id: str) -> dict[str, Any]:
+        """Return what a reply showed and why."""
+        return self._call("explain", dict[str, Any], path={"rec_id": rec_id})
+
+    def health(self) -> Health:
+        """Return whether the API answers, and which model versions do."""
+        return self._call("health", Health)
+
+    def _call(self, operation: str, answer: type[T], **request: Any) -> T:
+        return msgspec.json.decode(self._send(operation, **request), type=answer)
+
+    def _send(
+        self,
+        operation: str,
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+    ) -> bytes:
+        _, method, template = OPERATIONS[operation]
+        address = template.format(**{name: quote(value, safe="") for name, value in (path or {}).items()})
+        asked = urlencode(query or {}, doseq=True)
+        return self._transport.send(method, f"{address}?{asked}" if asked else address, body)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
