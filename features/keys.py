@@ -81,6 +81,11 @@ def archive_position(partition: int, log_name: str) -> str:
     return f"rs:{{p{partition}}}:archived:{log_name}"
 
 
+def unparked(partition: int, log_name: str) -> str:
+    """Return the key of the next parked record to send again."""
+    return f"rs:{{p{partition}}}:unparked:{log_name}"
+
+
 def progress(partition: int, log_name: str) -> str:
     """Return the key of the partition's watermarks and totals."""
     return f"rs:{{p{partition}}}:progress:{log_name}"

@@ -5,13 +5,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from features import connections, keys
-from tracking.log.base import BEGINNING
-
-COUNTED_AT_MOST = 10_000
+from tracking.log.base import BEGINNING, Position
 
 
 class PartitionLag(Struct, frozen=True, kw_only=True):
-    """Records of a partition that are not in the features, or not in the archive; ``COUNTED_AT_MOST`` means more."""
+    """Records of a partition that are not in the features, or not in the archive."""
 
     partition: int
     records: int
@@ -19,7 +17,7 @@ class PartitionLag(Struct, frozen=True, kw_only=True):
 
 
 def read_lag() -> list[PartitionLag]:
-    """Return the lag of each partition; one MGET a partition, and a bounded read of the log where it is behind.
+    """Return the lag of each partition; one MGET a partition, and two questions to the log.
 
     Raises
     ------
@@ -29,20 +27,17 @@ def read_lag() -> list[PartitionLag]:
     log = connections.event_log()
     client = connections.client()
     name = connections.log_name()
-    ends = log.end_positions()
-
-    def behind(partition: int, position: bytes | str | None) -> int:
-        start = position.decode() if isinstance(position, bytes) else position or BEGINNING
-        if start == ends.get(partition, BEGINNING):
-            return 0
-        return len(log.read_range(partition, start=start, limit=COUNTED_AT_MOST))
-
-    found = []
+    applied: dict[int, Position] = {}
+    archived: dict[int, Position] = {}
     for partition in range(connections.partitions()):
-        applied, archived = client.mget(keys.position(partition, name), keys.archive_position(partition, name))
-        found.append(
-            PartitionLag(
-                partition=partition, records=behind(partition, applied), archive_records=behind(partition, archived)
-            )
-        )
-    return found
+        found = client.mget(keys.position(partition, name), keys.archive_position(partition, name))
+        applied[partition], archived[partition] = map(_position, found)
+    records, archive_records = log.behind(applied), log.behind(archived)
+    return [
+        PartitionLag(partition=partition, records=records[partition], archive_records=archive_records[partition])
+        for partition in applied
+    ]
+
+
+def _position(blob: bytes | str | None) -> Position:
+    return blob.decode() if isinstance(blob, bytes) else blob or BEGINNING

@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 KEEP_EVERY_RUN: Final = timedelta(days=2)
 KEEP_HOURLY: Final = timedelta(days=400)
-MAX_BEHIND: Final = 10_000
 COMPACT_AFTER_S: Final = 600.0
 
 _merger: ItemStatsMerger | None = None
@@ -87,13 +86,8 @@ def trim_log() -> None:
             applied = store.stored_position(keys.position, partition)
             archived = store.stored_position(keys.archive_position, partition)
             # Positions cannot be compared, but what is behind them can be counted: the one with more is the older.
-            behind = {
-                position: len(log_of_events.read_range(partition, start=position, limit=MAX_BEHIND))
-                for position in {applied, archived}
-            }
-            oldest = max(behind, key=lambda position: behind[position])
-            if len(behind) == 1 or behind[oldest] < MAX_BEHIND:
-                log_of_events.trim({partition: oldest})
+            oldest = max((applied, archived), key=lambda at: log_of_events.behind({partition: at})[partition])
+            log_of_events.trim({partition: oldest})
     except (StoreUnavailable, LogUnavailable) as error:
         log.warning("tasks.trim_delayed error=%s", error)
 

@@ -158,6 +158,61 @@ def test_the_log_is_trimmed_to_what_is_applied_and_archived(
     assert {p: at for applied in trimmed for p, at in applied.items()} == world.store.positions(range(4))
 
 
+@pytest.mark.parametrize("behind", ["features", "archive"])
+def test_the_log_keeps_what_one_of_its_readers_has_not_seen(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind: str
+) -> None:
+    world.fill(traffic(300))
+    world.drain()
+    archive_all(world, ArchiveFolder(str(tmp_path)))
+    partitions = range(4)
+    old = world.store.positions(partitions)
+    monkeypatch.setattr(type(world.log), "read_range", None)  # counting must not read what may be millions
+    ahead = keys.archive_position if behind == "features" else keys.position
+    for partition, end in _one_more_each(world).items():
+        world.client.set(ahead(partition, world.log_name), end)
+    trimmed: dict[int, str] = {}
+    monkeypatch.setattr(type(world.log), "trim", lambda self, applied, **_: trimmed.update(applied) or 0)
+
+    tasks.trim_log()
+
+    assert trimmed == old
+    assert old != world.log.end_positions()
+
+
+def _one_more_each(world: World) -> dict[int, str]:
+    """Append records until every partition has more than before; return the new ends."""
+    before = world.log.end_positions()
+    number = 0
+    while any(before[partition] == end for partition, end in world.log.end_positions().items()):
+        number += 1
+        world.fill([wire(record(event("page_view"), anonymous_id=f"anonymous-more-{number:06d}"))])
+    return world.log.end_positions()
+
+
+def test_parked_records_are_sent_again_after_an_upgrade(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tracking import parsing
+
+    key, value = wire(record(event("view_item", items=["from-the-future"])))
+    future, later = value.replace(b'"1.0"', b'"2.0"'), value.replace(b'"1.0"', b'"3.0"')
+    assert future != value
+    world.fill([(key, future), (key, future), (key, later), wire(record(event("view_item", items=["today"])))])
+    world.drain()
+    assert world.ledger() == {"applied": 1, "parked": 3}
+    call_command("unpark", stdout=io.StringIO())
+    world.drain()
+    assert world.ledger() == {"applied": 1, "parked": 3}, "nothing can be read before the upgrade"
+
+    monkeypatch.setattr(parsing, "SCHEMA_MAJOR", 2)
+    out = io.StringIO()
+    call_command("unpark", stdout=out)
+    call_command("unpark", stdout=io.StringIO())
+    world.drain()
+
+    assert out.getvalue().startswith("2 records sent again, 0 broken, 1 still too new.")
+    assert world.ledger() == {"applied": 2, "duplicate": 1, "parked": 3}
+
+
 def test_an_erased_shopper_is_nowhere_and_does_not_come_back(world: World, site: Site, tmp_path: Path) -> None:
     records = traffic(2_000, users=20)
     world.fill(records)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from features.lag import COUNTED_AT_MOST, read_lag
+from features.lag import read_lag
 from tracking.exceptions import LogUnavailable
 
 
@@ -34,8 +34,6 @@ class Command(BaseCommand):
             return
         for lag in lags:
             self.stdout.write(f"partition {lag.partition}: {lag.records} to apply, {lag.archive_records} to archive")
-        self.stdout.write(
-            f"{sums['records']} to apply, {sums['archive_records']} to archive; counts end at {COUNTED_AT_MOST}."
-        )
+        self.stdout.write(f"{sums['records']} to apply, {sums['archive_records']} to archive.")
         if sums["records"]:
             self.stdout.write("Next: `celery -A recsite inspect stream` shows which worker has which partition.")
