@@ -8,16 +8,23 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
+import numpy as np
+
 from features.catalogue.snapshot import CatalogueSnapshot, ItemRow
 from features.models import Item
 
 OVERLAP: Final = timedelta(seconds=60)
-"""How far behind the newest change we look again: a transaction may commit after a later one that we saw."""
+"""How far behind the last look we look again: a transaction may commit after a later one that we saw, and clocks of
+writers may differ. Behind the last look and not the newest change: after an import every item would be read again and
+again until the next change."""
 
 CHECK_ALL_EVERY_S: Final = 900.0
 """How often every row's time is compared, in case a transaction was open for longer than ``OVERLAP``."""
 
 _CHUNK: Final = 500  # below the number of parameters that SQLite takes in one statement
+_PAUSE_S: Final = 0.0005
+"""After each chunk, so that requests of the same process wait for the GIL a millisecond and not five."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS: Final = (
     "pk", "item_id", "title", "titles", "brand", "category", "url", "image_url", "price_minor",
@@ -33,6 +40,7 @@ class CatalogueLoader:
         self._items = Item.objects.filter(site__slug=site).order_by()
         self._snapshot = CatalogueSnapshot.empty(site)
         self._checked_at = 0.0
+        self._looked_at = _EPOCH
 
     def load(self) -> CatalogueSnapshot:
         """Return the newest snapshot; the very same object when nothing changed.
@@ -40,9 +48,11 @@ class CatalogueLoader:
         Two small queries when nothing changed: the times of the last minute, and the number of items.
         """
         old = self._snapshot
+        looks_at = datetime.now(UTC)
         if old.version == 0:
             self._checked_at = time.monotonic()
             self._snapshot = old.with_changes(self._all_rows())
+            self._looked_at = looks_at
             return self._snapshot
         changed = self._changed_pks()
         rows = list(self._rows(changed))
@@ -53,21 +63,35 @@ class CatalogueLoader:
             deleted = known - set(self._items.values_list("pk", flat=True))
         if rows or deleted:
             self._snapshot = old.with_changes(rows, deleted)
+        self._looked_at = looks_at  # only now: a look that failed is taken again
         return self._snapshot
 
     def _changed_pks(self) -> list[int]:
         old = self._snapshot
         recent = self._items
         if time.monotonic() - self._checked_at < CHECK_ALL_EVERY_S and old.n_rows:
-            newest_us = int(old.updated_us.max())
-            recent = recent.filter(updated_at__gte=_EPOCH + timedelta(microseconds=newest_us) - OVERLAP)
+            after_newest = _EPOCH + timedelta(microseconds=int(old.updated_us.max()) + 1)
+            recent = recent.filter(updated_at__gte=min(self._looked_at - OVERLAP, after_newest))
         else:
             self._checked_at = time.monotonic()
-        times = list(recent.values_list("pk", "updated_at").iterator(chunk_size=10_000))
-        if not times:
-            return []
-        known = dict(zip(old.pk.tolist(), old.updated_us.tolist(), strict=True))
-        return [pk for pk, updated_at in times if known.get(pk) != _microseconds(updated_at)]
+        pks: list[int] = []
+        times_us: list[int] = []
+        for number, (pk, updated_at) in enumerate(
+            recent.values_list("pk", "updated_at").iterator(chunk_size=_CHUNK), start=1
+        ):
+            pks.append(pk)
+            times_us.append(_microseconds(updated_at))
+            if number % _CHUNK == 0:
+                time.sleep(_PAUSE_S)
+        if not pks or not old.n_rows:
+            return pks
+        by_pk = np.argsort(old.pk)
+        rising = old.pk[by_pk]
+        asked = np.asarray(pks, np.int64)
+        rows = by_pk[np.minimum(np.searchsorted(rising, asked), old.n_rows - 1)]
+        same = (old.pk[rows] == asked) & (old.updated_us[rows] == np.asarray(times_us, np.int64))
+        changed: list[int] = asked[~same].tolist()
+        return changed
 
     def _rows(self, pks: Sequence[int]) -> Iterator[ItemRow]:
         remaining = iter(pks)

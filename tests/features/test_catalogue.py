@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue import catalogue_of, forget_catalogues, watch_catalogue
-from features.catalogue.loading import CatalogueLoader
+from features.catalogue import catalogue_of, forget_catalogues, loading, watch_catalogue
+from features.catalogue.loading import OVERLAP, CatalogueLoader
 from features.catalogue.snapshot import NO_ID, CatalogueSnapshot, ItemRow
 from features.feeds import upsert_items
 from features.models import Item
@@ -225,6 +225,27 @@ def test_an_item_that_was_committed_late_is_seen(stocked: Site) -> None:
     loader.load()
     # A transaction that began earlier and was committed after we looked: its time lies before the newest.
     Item.objects.filter(item_id="i2").update(stock=0, updated_at=now - timedelta(seconds=30))
+
+    assert not loader.load().recommendable("i2")
+
+
+def test_items_of_an_import_are_not_read_again_once_it_is_over(stocked: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported_at = datetime.now(UTC) - 2 * OVERLAP
+    Item.objects.update(updated_at=imported_at)
+    loader = CatalogueLoader("shop")
+    loader.load()
+    read: list[object] = []
+    monkeypatch.setattr(loading, "_microseconds", lambda moment: read.append(moment) or 0)
+
+    loader.load()
+
+    assert not read
+
+
+def test_a_writer_whose_clock_is_slow_is_seen(stocked: Site) -> None:
+    loader = CatalogueLoader("shop")
+    loader.load()
+    Item.objects.filter(item_id="i2").update(stock=0, updated_at=datetime.now(UTC) - 2 * OVERLAP)
 
     assert not loader.load().recommendable("i2")
 
