@@ -11,6 +11,7 @@ from recommendations.training.fitted import Neighbours
 from recommendations.training.sparse_rows import cut_rows, neighbour_matrix, table_of
 
 WALK_DECAY = 0.6
+MAX_CELLS = 1e8  # entries that are kept between steps: 0.8 GB, three times over
 BLOCK_ROWS = 4096  # rows whose products of one step are alive at a time
 
 
@@ -49,7 +50,7 @@ def fit_walk(
     step = cut_rows(step, width)
     reached, total = step, step_weights[0] * step
     for weight in step_weights[1:]:
-        reached = _stepped(reached, step, keep=max(k, 300))
+        reached = _stepped(reached, step, keep=max(k, min(300, int(MAX_CELLS // log.n_items))))
         total = total + weight * reached
     counts = np.maximum(log.counts(), 1).astype(np.float32)
     total = (total @ sparse.diags_array(counts**-popularity_penalty)).tocsr()

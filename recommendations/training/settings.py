@@ -47,6 +47,8 @@ class TrainingSettings:
     held_out_after_ms : int or None
         Hold out the sessions that ended after this event time in place of a share: with the live version's last
         event, neither it nor the candidate has seen what both are measured on.
+    max_interactions : int
+        The newest interactions that are trained on at most; bounds memory (benchmarks/training_scale.py).
     max_points : int
         Held-out points that are measured at most, spread evenly; rivals are asked for each of them, one by one.
     validation : float
@@ -76,6 +78,7 @@ class TrainingSettings:
 
     held_out: float = 0.1
     held_out_after_ms: int | None = None
+    max_interactions: int = 20_000_000
     max_points: int = 60_000
     validation: float = 0.1
     refit: bool = True
@@ -104,6 +107,7 @@ class TrainingSettings:
         if not 0 <= self.tune_minutes <= 24 * 60:
             raise InvalidDataset(f"tune_minutes={self.tune_minutes} is not from 0 to 1440.")
         for name in (
+            "max_interactions",
             "max_points",
             "max_queries",
             "tuning_queries",

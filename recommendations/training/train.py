@@ -141,6 +141,8 @@ def _trained(
             f"{len(dataset)} sessions with at most {int(dataset.lengths.max(initial=0))} interactions each are too few;"
             f" {MIN_SESSIONS} sessions, some of two or more, are the least that can be trained on."
         )
+    first = int(np.searchsorted(dataset.offsets, len(dataset.items) - settings.max_interactions))
+    dataset = dataset.between(first, len(dataset))
     known, held_out = _held_out(dataset, settings)
     earlier, validation = split_by_time(known, held_out=settings.validation)
 

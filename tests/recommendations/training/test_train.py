@@ -164,3 +164,10 @@ def test_points_given_as_ids_lose_unknown_items_and_keep_unknown_targets_as_miss
 
     assert [points.prefixes[i].tolist() for i in range(2)] == [[1, 2], []]
     assert points.targets.tolist() == [2, 0]
+
+
+def test_of_a_log_that_is_too_long_the_newest_sessions_are_trained_on(log):
+    trained = train_model_set(log, settings=replace(SETTINGS, held_out=0.0, max_interactions=1_000))
+
+    assert 990 < trained.data_range.interactions <= 1_000
+    assert trained.data_range.last_ms == log.data_range().last_ms
