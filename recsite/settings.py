@@ -12,6 +12,7 @@ from typing import Any
 import dj_database_url
 from django.urls import reverse_lazy
 
+from recsite.csp import STRICT
 from recsite.env import Env, read_env_file
 from recsite.navigation import UNFOLD  # noqa: F401  (a setting)
 
@@ -82,7 +83,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "recsite.csp.PolicyMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -273,20 +274,8 @@ OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"
 PROXY_SECRET = env.secret("RECSITE_PROXY_SECRET")
 
 # --- Browser security -----------------------------------------------------------------------------------------
-CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ("/metrics",),
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "script-src": ["'self'", "'unsafe-eval'", "'unsafe-inline'"],
-        "style-src": ["'self'", "'unsafe-inline'"],
-        "img-src": ["'self'", "data:", "https:"],
-        "connect-src": ["'self'"],
-        "frame-ancestors": ["'self'"],
-        "form-action": ["'self'"],
-        "base-uri": ["'self'"],
-        "object-src": ["'none'"],
-    },
-}
+# What each page may load and run; relaxed where recsite/csp.py says why.
+CONTENT_SECURITY_POLICY = {"EXCLUDE_URL_PREFIXES": ("/metrics",), "DIRECTIVES": STRICT}
 CORS_ALLOWED_ORIGINS: list[str] = []  # the hot paths answer CORS by each site's own origins (tracking/edge.py)
 CORS_URLS_REGEX = r"^/v1/.*$"
 

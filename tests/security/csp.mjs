@@ -1,0 +1,48 @@
+// Open pages in a real browser and tell what their policy forbade.
+// node csp.mjs CHROMIUM COOKIE BASE_URL PATH… → one line of JSON: {PATH: {status, policy, violations: […], problems: […]}}
+import { chromium } from "../../sdk/node_modules/playwright-core/index.mjs";
+
+const [executablePath, session, base, ...paths] = process.argv.slice(2);
+const browser = await chromium.launch({
+  executablePath,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+const found = {};
+try {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  if (session) await context.addCookies([{ name: "sessionid", value: session, url: base }]);
+  await context.addInitScript(() => {
+    globalThis.__violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => {
+      globalThis.__violations.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile ?? ""} ${event.sample}`);
+    });
+  });
+  for (const path of paths) {
+    const page = await context.newPage();
+    const problems = [];
+    page.on("pageerror", (error) => problems.push(String(error)));
+    const response = await page.goto(base + path, { waitUntil: "load", timeout: 20000 });
+    await page.waitForTimeout(200); // Alpine starts, dialogs are built
+    if (paths.indexOf(path) < 2) { // the menus of every page are the same
+      for (const opener of await page.$$("[x-on\\:click]:visible, [\\@click]:visible")) {
+        await opener.click({ timeout: 300 }).catch(() => {});
+        if (page.url() !== base + path) break;
+      }
+    }
+    for (const operation of (await page.$$(".opblock-summary-control")).slice(0, 4)) { // the API page's operations
+      await operation.click({ timeout: 2000 });
+      await page.waitForTimeout(150);
+    }
+    found[path] = {
+      status: response.status(),
+      policy: response.headers()["content-security-policy"] ?? "",
+      violations: await page.evaluate(() => [...new Set(globalThis.__violations)]).catch(() => []),
+      problems,
+    };
+    await page.close();
+  }
+  console.log(JSON.stringify(found));
+} finally {
+  await browser.close();
+}
