@@ -116,6 +116,11 @@ def explanations(site: str, hour: int) -> str:
     return f"rs:{{site-{site}}}:why:{hour}"
 
 
+def shadow(site: str, version: str) -> str:
+    """Return the key of the hash of how far a version in the shadow agrees with the live one."""
+    return f"rs:{{site-{site}}}:shadow:{version}"
+
+
 def training_lock() -> str:
     """Return the key of the lock that one training at a time holds, of whatever site."""
     return "rs:{training}:lock"

@@ -174,8 +174,33 @@ def promote(row: ModelVersion) -> None:
     announce(models_topic(row.site.slug))
 
 
+def start_shadow(row: ModelVersion) -> None:
+    """Ask this version beside the live one, for a sample, without answering anybody; errors as in ``promote``."""
+    _check_not_live(row)
+    check_promotable(row)
+    with transaction.atomic():
+        ModelVersion.objects.filter(site=row.site, status=ModelVersion.Status.SHADOW).exclude(pk=row.pk).update(
+            status=ModelVersion.Status.CANDIDATE
+        )
+        row.status = ModelVersion.Status.SHADOW
+        row.canary_percent = 0
+        row.save(update_fields=["status", "canary_percent"])
+    announce(models_topic(row.site.slug))
+
+
+def stand_down(row: ModelVersion) -> None:
+    """Ask a version in the shadow, or a canary, no longer; raises ``VersionRefused`` for any other."""
+    if row.status not in (ModelVersion.Status.SHADOW, ModelVersion.Status.CANARY):
+        raise VersionRefused(RefusalReason.CHECK_FAILED, f"{row.version} is neither a shadow nor a canary")
+    row.status = ModelVersion.Status.CANDIDATE
+    row.canary_percent = 0
+    row.save(update_fields=["status", "canary_percent"])
+    announce(models_topic(row.site.slug))
+
+
 def start_canary(row: ModelVersion, *, percent: int) -> None:
     """Let this version answer a share of the shoppers; errors as in ``promote``."""
+    _check_not_live(row)
     check_promotable(row)
     with transaction.atomic():
         ModelVersion.objects.filter(site=row.site, status=ModelVersion.Status.CANARY).exclude(pk=row.pk).update(
@@ -219,6 +244,13 @@ def check_promotable(row: ModelVersion) -> None:
         expected_manifest_sha256=row.manifest.get("sha256"),
         expected_columns=COLUMNS,
     )
+
+
+def _check_not_live(row: ModelVersion) -> None:
+    if row.status == ModelVersion.Status.LIVE:
+        raise VersionRefused(
+            RefusalReason.CHECK_FAILED, f"{row.version} answers everybody; let another version answer first"
+        )
 
 
 def _providers() -> Providers:

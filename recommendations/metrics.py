@@ -22,6 +22,9 @@ SHELF_SECONDS = Histogram(
 LIVE_SOCKETS = Gauge("recsite_live_sockets", "Open sockets.", multiprocess_mode="livesum")
 LIVE_UPDATES = Counter("recsite_live_updates_total", "Lists pushed to open pages, by cause.", ["cause"])
 LIVE_CLOSED = Counter("recsite_live_closed_total", "Sockets that we closed, by code.", ["code"])
+SHADOW_LISTS = Counter(
+    "recsite_shadow_lists_total", "Lists made by a version in the shadow, by what became of them.", ["site", "result"]
+)
 EXPLANATIONS_DROPPED = Counter(
     "recsite_explanations_dropped_total", "Explanations that were not kept, because of the limit or the store."
 )

@@ -42,6 +42,7 @@ from recommendations.payloads import (
 )
 from recommendations.service import quotas
 from recommendations.serving_site import state_of
+from recommendations.shadow import runner as shadow
 from recommendations.shoppers import Reading, read_shopper
 from tracking.edge import HotPath, Refusal, Reply, Request
 from tracking.identity import ANONYMOUS_COOKIE, resolve
@@ -170,6 +171,7 @@ async def _answer(
     )
     reading = await read_shopper(page.site.slug, identity, deadline=deadline)
     made = await make_lists(page, reading, deadline=deadline)
+    shadow.offer(page, reading)
     now_s = int(time.time())
     results: list[ListReply | ListProblem] = [reply_of(each, page, reading.shopper, now_s=now_s) for each in made]
     for index, each in enumerate(wanted):

@@ -13,6 +13,7 @@ from recommendations.lists import stop_workers
 from recommendations.live_hub import close_hub
 from recommendations.placements import watch_placements
 from recommendations.serving_site import watch_site
+from recommendations.shadow import runner as shadow
 from recommendations.shoppers import close_reader
 from tracking import snapshots
 from tracking.quotas import Quotas
@@ -36,6 +37,7 @@ async def shutdown() -> None:
     await close_hub()
     await close_reader()
     stop_workers()
+    await asyncio.to_thread(shadow.stop)
     await asyncio.to_thread(quotas.stop)
 
 

@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin
 from recommendations import live_models
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.models import ModelVersion
+from recommendations.shadow import forget_report, read_report
 from tracking.admin.decorators import action, display
 
 MAX_PLOT_BYTES = 2_000_000
@@ -41,10 +42,34 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
     search_fields = ("version",)
     list_select_related = ("site",)
     readonly_fields = (
-        *("site", "version", "state", "created_at", "live_at", "health", "figures", "gate", "plots", "contents"),
+        *(
+            "site",
+            "version",
+            "state",
+            "created_at",
+            "live_at",
+            "health",
+            "shadow",
+            "figures",
+            "gate",
+            "plots",
+            "contents",
+        ),
     )
-    fields = ("site", "version", "state", "created_at", "live_at", "health", "gate", "figures", "plots", "contents")
-    actions_submit_line = ("promote_version", "canary_version", "roll_back_site")
+    fields = (
+        "site",
+        "version",
+        "state",
+        "created_at",
+        "live_at",
+        "health",
+        "shadow",
+        "gate",
+        "figures",
+        "plots",
+        "contents",
+    )
+    actions_submit_line = ("promote_version", "canary_version", "shadow_version", "stand_down", "roll_back_site")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: ``manage.py train`` makes versions."""
@@ -52,7 +77,7 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelVersion | None = None) -> bool:
         """Allow only for versions that answer nobody."""
-        serving = (ModelVersion.Status.LIVE, ModelVersion.Status.CANARY)
+        serving = (ModelVersion.Status.LIVE, ModelVersion.Status.CANARY, ModelVersion.Status.SHADOW)
         return bool(super().has_delete_permission(request, obj)) and (obj is None or obj.status not in serving)
 
     @display(
@@ -125,6 +150,27 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
             rows,
         )
 
+    @display(description="Beside the live version")
+    def shadow(self, version: ModelVersion) -> SafeString:
+        """Return how far a version in the shadow agrees with the live one, and what it costs."""
+        found = read_report(version.site.slug, version.version)
+        if found is None:
+            return format_html("{}", "Not compared yet; press the button below to ask it beside the live version.")
+        rows = (
+            ("Lists compared", f"{found.lists:,}"),
+            ("Failed", f"{found.failed:,}"),
+            ("Items in both lists", f"{found.overlap:.1%}"),
+            ("Same first item", f"{found.same_first:.1%}"),
+            ("Places that shared items moved", f"{found.moved:.1f}"),
+            ("As good a stage", f"{found.same_stage:.1%}"),
+            ("Live version, ms a list", f"p50 ≤ {found.live_ms[0]:g}, p99 ≤ {found.live_ms[1]:g}"),
+            ("This version, ms a list", f"p50 ≤ {found.shadow_ms[0]:g}, p99 ≤ {found.shadow_ms[1]:g}"),
+        )
+        return format_html(
+            "<div class='rs-scroll'><table class='rs-table'><tbody>{}</tbody></table></div>",
+            format_html_join("", "<tr><th scope='row'>{}</th><td>{}</td></tr>", rows),
+        )
+
     @display(description="Plots")
     def plots(self, version: ModelVersion) -> SafeString:
         """Return the plots of the version's folder."""
@@ -164,6 +210,21 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
             lambda: live_models.start_canary(version, percent=CANARY_PERCENT),
             f"{version} answers {CANARY_PERCENT} % of the shoppers within seconds.",
         )
+
+    @action(description="Ask it beside the live one")
+    def shadow_version(self, request: HttpRequest, version: ModelVersion) -> None:
+        """Put the version into the shadow."""
+
+        def begin() -> None:
+            forget_report(version.site.slug, version.version)
+            live_models.start_shadow(version)
+
+        self._tried(request, version, begin, f"{version} is asked beside the live version; nobody sees its lists.")
+
+    @action(description="Stand down")
+    def stand_down(self, request: HttpRequest, version: ModelVersion) -> None:
+        """End a canary or a shadow."""
+        self._tried(request, version, lambda: live_models.stand_down(version), f"{version} is a candidate again.")
 
     @action(description="Roll back to the one before")
     def roll_back_site(self, request: HttpRequest, version: ModelVersion) -> None:
