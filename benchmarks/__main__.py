@@ -21,6 +21,7 @@ BENCHMARKS = {
     "serve": "recommendations over HTTP against a plain ASGI callable with one Redis read",
     "collect": "events over HTTP into the log against a plain ASGI callable",
     "stream": "from the log to features, with kills, against Feast's reads",
+    "stream_faults": "20 kills over 100,000 events, a broker away for 30 s, one user with half of the traffic",
     "live": "from a click to the changed list on an open page; many open pages and their memory",
     "quality": "HR, MRR, coverage on real sessions against simple baselines",
     "sdk": "bytes of the scripts and delivery on navigation",
@@ -29,7 +30,7 @@ BENCHMARKS = {
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
-    names = "\n".join(f"  {name:8} {what}" for name, what in BENCHMARKS.items())
+    names = "\n".join(f"  {name:13} {what}" for name, what in BENCHMARKS.items())
     result = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=f"Measure Recsite beside its peers, in the same run.\n\n{names}",

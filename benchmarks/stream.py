@@ -9,17 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 
 from benchmarks.report import print_table
+from benchmarks.stream_faults import killed, log_url
 from benchmarks.stream_load import ITEMS, SITE, Bench, fill, make_records, running
 
 FEAST = "feast[redis]==0.67.0"
@@ -39,12 +38,12 @@ def run(*, quick: bool) -> dict[str, float]:
         for backend in ("kafka", "redis"):
             for per_record in (1, 20):
                 count = events if per_record == 1 else events * 4
-                speed = _throughput(_log_url(backend, redis.url, kafka.bootstrap), redis.url, count, per_record)
+                speed = _throughput(log_url(backend, redis.url, kafka.bootstrap), redis.url, count, per_record)
                 name = backend if per_record == 1 else f"{backend}_20"
                 figures[f"events_per_s_{name}"], figures[f"cpu_us_per_event_{name}"] = speed
                 rows.append((backend, per_record, 1, speed[0], speed[1]))
         for workers in (4,) if quick else (2, 3, 4):
-            speed = _throughput(_log_url("redis", redis.url, ""), redis.url, events, 1, workers=workers)
+            speed = _throughput(log_url("redis", redis.url, ""), redis.url, events, 1, workers=workers)
             figures[f"events_per_s_redis_{workers}_workers"] = speed[0]
             rows.append(("redis", 1, workers, speed[0], speed[1]))
         print_table(
@@ -52,22 +51,15 @@ def run(*, quick: bool) -> dict[str, float]:
             ("log", "events a record", "workers", "events/s", "CPU us/event"),
             rows,
         )
-        figures |= _kills(redis.url, events=20_000 if quick else 100_000, kills=3 if quick else 20)
-        figures |= _memory(redis.url, users=10_000 if quick else 200_000)
+        figures |= killed(log_url("redis", redis.url, ""), redis.url, *((10_000, 1) if quick else (100_000, 20)))
+        figures |= _memory(redis.url, users=5_000 if quick else 100_000)
         figures |= _reads(redis.url, rounds=300 if quick else 2_000)
     return figures
 
 
-def _log_url(backend: str, redis_url: str, bootstrap: str) -> str:
-    topic = f"bench-{uuid.uuid4().hex}"
-    if backend == "kafka":
-        return f"kafka://{bootstrap}/{topic}?partitions=4"
-    return f"{redis_url}?stream={topic}&partitions=4&max_records=10000000"
-
-
-def _throughput(log_url: str, redis_url: str, events: int, per_record: int, *, workers: int = 1) -> tuple[float, float]:
+def _throughput(url: str, redis_url: str, events: int, per_record: int, *, workers: int = 1) -> tuple[float, float]:
     """Return events a second and CPU microseconds an event; from the first applied record to the last."""
-    with running(log_url, redis_url) as bench:
+    with running(url, redis_url) as bench:
         bench.client.flushdb()
         warm = make_records(2_000, users=2_000, per_record=1)
         fill(bench.log, warm)
@@ -93,43 +85,9 @@ def _cpu_of(bench: Bench) -> float:
     return sum(sum(psutil.Process(process.pid).cpu_times()[:2]) for process in bench.workers)
 
 
-def _kills(redis_url: str, *, events: int, kills: int) -> dict[str, float]:
-    """Kill the worker again and again over a log with 5 % re-sends; return what was lost and counted twice."""
-    records = make_records(events, users=events // 20, per_record=2, resent=0.05)
-    rnd = random.Random(1)
-    recovery: list[float] = []
-    with running(_log_url("redis", redis_url, ""), redis_url, batch_records=100) as bench:
-        bench.client.flushdb()
-        fill(bench.log, records)
-        for kill in range(kills):
-            done = bench.records()
-            process = bench.start()
-            bench.wait_for(done + max(1, int((len(records) - done) / (kills + 1 - kill) * rnd.uniform(0.3, 1.0))))
-            process.kill()
-            process.wait()
-            recovery.append(time.perf_counter())
-        left = len(records) - bench.records()
-        killed_at, done = time.perf_counter(), bench.records()
-        bench.start()
-        bench.wait_for(min(len(records), done + 1))
-        seconds = time.perf_counter() - killed_at
-        bench.wait_for(len(records))
-        ledger = bench.ledger()
-        bench.client.flushdb()
-    lost = max(0, events - ledger["applied"])
-    doubled = max(0, ledger["applied"] - events)
-    print_table(
-        f"{kills} times kill -9 over {events:,} events, 5 % of the records sent twice",
-        ("applied", "duplicate", "late", "lost", "counted twice", "left at the last kill", "recovery s"),
-        [(ledger["applied"], ledger.get("duplicate", 0), ledger.get("late", 0), lost, doubled, left, seconds)],
-        caption="Recovery is from starting a new process to its first write; the dead worker's lease runs 4 s.",
-    )
-    return {"lost": lost, "doubled": doubled, "recovery_s": seconds}
-
-
 def _memory(redis_url: str, *, users: int) -> dict[str, float]:
     """Return bytes of Redis a user with 20 events, names and expiry of the keys included."""
-    with running(_log_url("redis", redis_url, ""), redis_url) as bench:
+    with running(log_url("redis", redis_url, ""), redis_url) as bench:
         bench.client.flushdb()
         for salt in range(4):
             fill(bench.log, make_records(users * 5, users=users, per_record=5, salt=salt))
@@ -161,7 +119,7 @@ def _keys_without_ttl(bench: Bench) -> int:
     pipe = bench.client.pipeline(transaction=False)
     for key in keys[:20_000]:
         pipe.ttl(key)
-    return sum(ttl < 0 for ttl in pipe.execute())
+    return sum(1 for ttl in pipe.execute() if ttl < 0)
 
 
 def _reads(redis_url: str, *, rounds: int) -> dict[str, float]:
@@ -186,7 +144,7 @@ async def _our_reads(redis_url: str, rounds: int) -> dict[str, float]:
     from features.item_stats import ItemStatsMerger, load_item_stats
     from features.serving import OnlineReader
 
-    with running(_log_url("redis", redis_url, ""), redis_url) as bench:
+    with running(log_url("redis", redis_url, ""), redis_url) as bench:
         bench.client.flushdb()
         records = make_records(20_000, users=1_000, per_record=5)
         await asyncio.to_thread(fill, bench.log, records)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from features.audit import read_progress
+from features.audit import StateHash, read_progress, state_hash
 from features.connections import name_of
 from tracking.log import EventLog, open_log
 from tracking.redis_client import connect
@@ -24,6 +24,7 @@ from tracking.redis_client import connect
 ROOT = Path(__file__).resolve().parent.parent
 ITEMS = 20_000
 SITE = "bench"
+LATENESS_MS = 900_000
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -87,6 +88,7 @@ class Bench:
     log_url: str
     redis_url: str
     batch_records: int = 500
+    kafka_session_ms: int = 6_000
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,6 +108,7 @@ class Bench:
                 "EVENT_LOG_URL": self.log_url,
                 "REDIS_URL": self.redis_url,
                 "RECSITE_STREAM_BATCH_RECORDS": str(self.batch_records),
+                "RECSITE_BENCH_KAFKA_SESSION_MS": str(self.kafka_session_ms),
                 "RECSITE_LOG_LEVEL": "WARNING",
             },
             stderr=subprocess.DEVNULL,
@@ -147,14 +150,23 @@ class Bench:
 
 
 @contextmanager
-def running(log_url: str, redis_url: str, *, batch_records: int = 500) -> Iterator[Bench]:
+def running(
+    log_url: str, redis_url: str, *, batch_records: int = 500, kafka_session_ms: int = 6_000
+) -> Iterator[Bench]:
     """Lend a bench; its workers end with it."""
-    bench = Bench(log_url, redis_url, batch_records)
+    bench = Bench(log_url, redis_url, batch_records, kafka_session_ms)
     try:
         yield bench
     finally:
         bench.stop()
         bench.client.close()
+
+
+def hash_of(bench: Bench) -> StateHash:
+    """Return the hash of all states of the bench's Redis."""
+    return state_hash(
+        bench.client, partitions=bench.log.partitions, log_name=name_of(bench.log), lateness_ms=LATENESS_MS
+    )
 
 
 def _children_cpu_s() -> float:

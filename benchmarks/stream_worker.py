@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
 from features.worker import make_stream_worker
+from tracking.log import kafka_reader
 
 
 def main() -> None:
+    kafka_reader.SESSION_TIMEOUT_MS = int(os.environ.get("RECSITE_BENCH_KAFKA_SESSION_MS", "6000"))  # type: ignore[misc]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     make_stream_worker(with_profiles=False).run(stop)

@@ -6,11 +6,13 @@ import signal
 import threading
 
 from features.worker import make_stream_worker
-from tracking.log import redis_leases
+from tracking.log import kafka_reader, redis_leases
 
 
 def main() -> None:
-    redis_leases.LEASE_MS = 1_000  # type: ignore[misc]  # so that a killed worker's partitions are soon free
+    # So that a killed worker's partitions are soon free.
+    redis_leases.LEASE_MS = 1_000  # type: ignore[misc]
+    kafka_reader.SESSION_TIMEOUT_MS = 1_500  # type: ignore[misc]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     make_stream_worker(with_profiles=False).run(stop)
