@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, ParamSpec, TypeVar
 
 from recsite.importing.base import Refusal, Source, Unit
 from recsite.importing.checkpoint import Checkpoint, Progress
@@ -23,6 +23,8 @@ APPEND_TIMEOUT_S: Final = 10.0
 TRIES: Final = 6
 """With the pauses between them about a minute: a broker that restarts is waited for."""
 
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 OnProgress = Callable[[Progress], None]
 
 
@@ -88,9 +90,9 @@ class Importer:
         encoded, refusals, n_events = _encoded(batch)
         present: set[str] = set()
         if progress.intent is not None and progress.intent_units == progress.units:
-            present = await asyncio.to_thread(self._already_in_log, progress.intent, encoded)
+            present = await _patiently(self._already_in_log, progress.intent, encoded)
         else:
-            progress.intent = await asyncio.to_thread(self._log.end_positions)
+            progress.intent = await _patiently(self._log.end_positions)
             progress.intent_units = progress.units
             self._checkpoint.save(progress)
         pending = [pair for event_id, pair in encoded if event_id not in present]
@@ -148,6 +150,16 @@ class Importer:
             handle.flush()
             os.fsync(handle.fileno())
             self.progress.report_bytes = handle.tell()
+
+
+async def _patiently(ask: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+    """Return the log's answer; while it is away, ask again for about a minute."""
+    for attempt in range(TRIES - 1):
+        try:
+            return await asyncio.to_thread(ask, *args, **kwargs)
+        except LogUnavailable:
+            await asyncio.sleep(2**attempt)
+    return await asyncio.to_thread(ask, *args, **kwargs)
 
 
 def first_event_id(record: EventRecord) -> str:
