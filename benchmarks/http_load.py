@@ -134,10 +134,15 @@ async def fixed_rate(
     return answers
 
 
+USER_AGENT = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+
+
 def post(path: str, body: bytes) -> bytes:
-    """Return the bytes of a POST as a browser's SDK sends it."""
-    return b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (
+    """Return the bytes of a POST as a browser's SDK sends it; who sends no ``User-Agent`` is taken for a bot."""
+    head = b"POST %b HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: %b\r\nContent-Type: text/plain\r\n"
+    return (head + b"Content-Length: %d\r\n\r\n%b") % (
         path.encode(),
+        USER_AGENT,
         len(body),
         body,
     )

@@ -53,6 +53,7 @@ class ParsedBatch:
     refused: list[Refused] = field(default_factory=list)
     past: dict[User, Past] = field(default_factory=dict)
     newest_received_ms: int = 0
+    bot_events: int = 0  # of programs that named themselves: the archive keeps them, no feature does
 
     def add_past(self, user: User, past: Past) -> None:
         """Let the database's answer for a user be merged along with the batch."""
@@ -86,6 +87,11 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
         except InvalidEvent as error:
             batch.refused.append(Refused(record, error.code, error.field, error.reason))
             continue
+        if batch.newest_received_ms < parsed.received_at_ms:
+            batch.newest_received_ms = parsed.received_at_ms
+        if parsed.ctx.bot:
+            batch.bot_events += len(parsed.events) + len(parsed.custom)
+            continue
         user = (parsed.site, parsed.user_key)
         indices = by_user.get(user)
         if indices is None:
@@ -93,8 +99,6 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
         else:
             indices.append(len(in_order))
         in_order.append((record, parsed))
-        if batch.newest_received_ms < parsed.received_at_ms:
-            batch.newest_received_ms = parsed.received_at_ms
     return batch
 
 
@@ -138,6 +142,7 @@ def apply_batch(
         outcomes[progress.APPLIED] += effects.applied
         outcomes[progress.DUPLICATE] += effects.duplicate
         outcomes[progress.LATE] += effects.late
+    outcomes[progress.BOT] += batch.bot_events
     for refused in (*batch.refused, *applied.poison):
         outcomes[progress.PARKED if refused.is_parked else progress.DEAD_LETTERED] += 1
     for site, item_effects in items.items():

@@ -10,9 +10,10 @@ from msgspec import Struct, field
 APPLIED: Final = "applied"
 DUPLICATE: Final = "duplicate"
 LATE: Final = "late"
+BOT: Final = "bot"
 DEAD_LETTERED: Final = "dead_lettered"
 PARKED: Final = "parked"
-OUTCOMES: Final = (APPLIED, DUPLICATE, LATE, DEAD_LETTERED, PARKED)
+OUTCOMES: Final = (APPLIED, DUPLICATE, LATE, BOT, DEAD_LETTERED, PARKED)
 """Events by outcome; the last two count records, whose events nobody could read."""
 
 

@@ -2,14 +2,16 @@
 // node click.mjs PAGE_URL CHROMIUM SCREENSHOT → one line of JSON: {ms: […], before: […], after: […]}
 import { chromium } from "../../sdk/node_modules/playwright-core/index.mjs";
 
+const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
 const [pageUrl, executablePath, screenshot] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath,
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync"],
+    "--disable-component-update", "--disable-sync",
+    "--disable-blink-features=AutomationControlled"],  // what a program drives is a bot, and bots change no list
 });
 try {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const page = await browser.newPage({ userAgent: USER_AGENT, viewport: { width: 1280, height: 900 } });
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
   await page.goto(pageUrl);

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from features import keys
 from features.archive import ArchiveFolder, ArchiveWorker
@@ -17,7 +18,7 @@ from features.archive_upkeep import compact, drop_old, erase_users, read_interac
 from features.replay import NotEmpty, Replayer, check_empty, differences
 from features.store import OnlineStore
 from tests.features.conftest import World
-from tests.features.making import LATENESS_MS, NOW_MS, event, record
+from tests.features.making import LATENESS_MS, NOW_MS, event, record, wire
 from tests.features.traffic import traffic
 
 pytestmark = pytest.mark.redis
@@ -47,6 +48,25 @@ def test_every_event_is_archived_once(worlds: Worlds, tmp_path: Path) -> None:
     assert frame_of(folder)["event_id"].n_unique() == 2_000
     assert frame_of(folder).select("event_id", "row").is_duplicated().sum() == 0
     assert all("site=shop/date=20" in path for path in folder.files())
+
+
+def test_bots_move_no_feature_and_stand_marked_in_the_archive(worlds: Worlds, tmp_path: Path) -> None:
+    world, without = worlds("memory"), worlds("memory")
+    shopper = wire(record(event("view_item", items=["a"])))
+    one = record(event("view_item", items=["b"]), event("add_to_cart", items=["b"]), anonymous_id="b" * 32)
+    bot = wire(replace(one, ctx=replace(one.ctx, bot=True)))
+    world.fill([bot, shopper, bot])
+    without.fill([shopper])
+
+    world.drain()
+    without.drain()
+
+    assert world.ledger() == {"applied": 1, "bot": 4}
+    assert world.hash() == without.hash()
+    folder = ArchiveFolder(str(tmp_path))
+    archive_all(world, folder)
+    kept = frame_of(folder).group_by("bot").agg(pl.col("event_id").n_unique()).sort("bot")
+    assert kept.rows() == [(False, 1), (True, 2)]
 
 
 def test_a_crash_between_file_and_position_leaves_no_doubles(worlds: Worlds, tmp_path: Path) -> None:
