@@ -42,7 +42,8 @@ class SiteServing:
     Attributes
     ----------
     number : int
-        Rises by one with each rebuild; part of the key of cached lists.
+        Rises by one with each change of catalogue or models; part of the key of kept lists. Counts of what is looked
+        at move every few seconds: lists catch up with them when they are made anew, within ``cache.MAX_AGE_MS``.
     """
 
     number: int
@@ -83,9 +84,8 @@ class SiteBuilder:
             return self._built
         started = time.perf_counter()
         old = self._built
-        bare = Shelf(catalogue)
         links = {
-            model.version: self._link(model, bare, old)
+            model.version: self._link(model, catalogue, old)
             for model in (models.live, models.canary, models.shadow)
             if model is not None
         }
@@ -94,7 +94,10 @@ class SiteBuilder:
         shelf = Shelf(catalogue, popularity=_popularity(catalogue, main, by_row), counts=by_row)
         if old is not None:
             shelf.warm_from(old.shelf)
-        self._built = SiteServing(number=old.number + 1 if old else 1, shelf=shelf, models=models, links=links)
+        number = 1 if old is None else old.number
+        if old is not None and (catalogue is not old.shelf.catalogue or models is not old.models):
+            number += 1
+        self._built = SiteServing(number=number, shelf=shelf, models=models, links=links)
         self._built_from = built_from
         SHELF_SECONDS.observe(time.perf_counter() - started)
         return self._built
@@ -105,11 +108,11 @@ class SiteBuilder:
             snapshot.refresh()
         return snapshot.current() if snapshot.is_loaded else default
 
-    def _link(self, model: ServedModel, shelf: Shelf, old: SiteServing | None) -> ModelLink:
+    def _link(self, model: ServedModel, catalogue: CatalogueSnapshot, old: SiteServing | None) -> ModelLink:
         known = old.links.get(model.version) if old is not None else None
-        if known is not None and old is not None and old.shelf.catalogue is shelf.catalogue:
+        if known is not None and old is not None and old.shelf.catalogue is catalogue:
             return known
-        return ModelLink(model.model_set, shelf, version=model.version)
+        return ModelLink(model.model_set, Shelf(catalogue), version=model.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

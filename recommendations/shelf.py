@@ -28,6 +28,7 @@ LOOKED_AT_FOR_NEW: Final = 500
 """How many of the newest items stand ready by category."""
 
 DAY_MS: Final = 86_400_000.0
+AGE: Final = "age_days"
 PRIVATE_NAMES: Final = frozenset({"margin"})
 """Known to rules and placements, never to a request: what a shop earns is not for its visitors."""
 
@@ -157,7 +158,17 @@ class Shelf:
         return known
 
     def warm_from(self, other: Shelf) -> None:
-        """Compute the masks that another shelf was asked for, so that no request has to."""
+        """Compute the masks that another shelf was asked for, so that no request has to.
+
+        Where only counts differ, columns, masks and cards are taken over, but for what goes by the clock.
+        """
+        if other.catalogue is self.catalogue:
+            self._cards = other._cards
+            self._columns = {name: column for name, column in other._columns.copy().items() if name != AGE}
+            for key, condition in list(other._conditions.items()):
+                known = other._masks.get(key)
+                if known is not None and AGE not in filters.names_of(condition):
+                    self._conditions[key], self._masks[key] = condition, known
         for key, condition in list(other._conditions.items()):
             self.mask(key, condition)
 
@@ -176,7 +187,7 @@ class Shelf:
             "price": lambda: NumberColumn(values=catalogue.price),
             "margin": lambda: NumberColumn(values=catalogue.margin),
             "stock": lambda: NumberColumn(values=np.where(catalogue.stock < 0, np.nan, catalogue.stock)),
-            "age_days": lambda: NumberColumn(values=(self._now_ms - catalogue.first_seen_ms) / DAY_MS),
+            AGE: lambda: NumberColumn(values=(self._now_ms - catalogue.first_seen_ms) / DAY_MS),
             "on_sale": lambda: _flags(catalogue.is_on_sale),
             "in_stock": lambda: _flags(catalogue.is_recommendable),
             "brand": lambda: TextColumn(codes=catalogue.brand, labels=tuple(catalogue.brands.names)),
