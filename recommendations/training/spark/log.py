@@ -47,7 +47,7 @@ class SparkLog:
 
     def ended_by(self, at_ms: int) -> int:
         """Return how many of these sessions ended up to ``at_ms``."""
-        return self.rows().where(F.col("ended_at_ms") <= at_ms).count()
+        return int(self.rows().where(F.col("ended_at_ms") <= at_ms).count())
 
     def rows(self, *, every: int = 1) -> DataFrame:
         """Return the sessions, or each ``every``-th of them."""
