@@ -98,7 +98,9 @@ def search(request: HttpRequest) -> HttpResponse:
     events: list[tuple[str, dict[str, Any]]] = []
     if term and "page" not in request.GET:
         events = [("search", {"search_term": term, "results": found.count()})]
-    return _list_page(request, "search.html", site, found, title=term, term=term, events=events)
+    # Who asks for an order of price or age gets it; the shopper's own order stands in for relevance alone.
+    rerank = "search_rerank" if request.GET.get("sort", "best") == "best" else ""
+    return _list_page(request, "search.html", site, found, title=term, term=term, events=events, rerank=rerank)
 
 
 @require_safe

@@ -263,6 +263,16 @@ def test_search_finds_words_in_any_order_and_tells_of_it(shop: list[Product], cl
     assert (name, params["search_term"]) == ("search", "mugs kiln")
 
 
+def test_search_results_can_be_sorted_for_the_shopper(shop: list[Product], client: Client) -> None:
+    by_relevance = client.get("/search/", {"q": "mug"}).content.decode()
+    by_price = client.get("/search/", {"q": "mug", "sort": "low"}).content.decode()
+
+    assert 'data-rerank="search_rerank" hidden' in by_relevance, "shown by the script once the order is there"
+    assert "search_rerank" in {name for name, *_ in PLACEMENTS}
+    assert len(re.findall(r'<li data-item="[^"]+"', by_relevance)) > 5
+    assert "data-rerank" not in by_price, "who asks for an order of price gets it"
+
+
 def test_markup_in_a_search_is_only_text(shop: list[Product], client: Client) -> None:
     text = client.get("/search/", {"q": "</script><script>alert(1)</script>"}).content.decode()
     assert "<script>alert(1)" not in text

@@ -70,6 +70,46 @@ document.addEventListener('click', ({ target }) => {
   if (open && !open.contains(target)) open.open = false;
 });
 
+/* Search results in this shopper's order, and back. The server's order stands until the answer is there, and without one. */
+const order = find('[data-rerank]');
+if (order) {
+  const list = order.nextElementSibling;
+  const byRelevance = [...list.children];
+  let mine;
+  const show = (isMine) => {
+    for (const button of order.children) button.setAttribute('aria-pressed', (button.dataset.order === 'you') === isMine);
+    list.replaceChildren(...(isMine ? mine : byRelevance));
+    sessionStorage.setItem('shop_order', isMine ? 'you' : 'relevance');
+  };
+  const rerank = async () => {
+    const { session_id: _, ...who } = window.rec.id();
+    const items = byRelevance.map((li) => li.dataset.item);
+    try {
+      const reply = await fetch(`${window.rec.host}/v1/rank`, {
+        method: 'POST',
+        body: JSON.stringify({ key: window.rec.key, ...who, placement: order.dataset.rerank, items, fields: ['item_id'] }),
+        signal: AbortSignal.timeout(5000),
+      });
+      if (!reply.ok) throw Error((await reply.json()).message);
+      const [result] = (await reply.json()).results;
+      if (!['personalised', 'session'].includes(result.stage)) return; // nobody knows this shopper yet
+      const places = new Map(result.items.map((item, place) => [item.item_id, place]));
+      const place = (li) => places.get(li.dataset.item) ?? items.length; // what is sold out goes last
+      mine = [...byRelevance].sort((a, b) => place(a) - place(b));
+      list.addEventListener('click', ({ target }) => {
+        const item = target.closest('li')?.dataset.item;
+        if (item && places.has(item)) rec('track', 'select_item', { item_list_id: result.placement, rec_id: result.rec_id, items: [{ item_id: item, index: places.get(item) }] });
+      });
+      order.hidden = false;
+      order.addEventListener('click', ({ target }) => target.dataset.order && show(target.dataset.order === 'you'));
+      show(sessionStorage.getItem('shop_order') !== 'relevance');
+    } catch (error) {
+      console.warn('The results stay in their order:', error);
+    }
+  };
+  if (byRelevance[0]?.dataset.item) window.rec?.version ? rerank() : addEventListener('rec:ready', rerank, { once: true });
+}
+
 let toastTimer;
 function say(text) {
   const toast = find('[data-toast]');

@@ -18,6 +18,7 @@ const picture = ({ image_url: address }) => {
 const ownCard = (item, language) => {
   const { price, sale_price: salePrice, currency } = item;
   const isSale = salePrice && salePrice < price;
+  const listPrice = money(price, currency, language);
   const link = element(
     'a',
     'link',
@@ -30,8 +31,8 @@ const ownCard = (item, language) => {
       element(
         'div',
         'price',
-        money(isSale ? salePrice : price, currency, language),
-        isSale && element('s', 'list-price', money(price, currency, language)),
+        isSale && element('span', 'sale', money(salePrice, currency, language)),
+        isSale ? element('s', 'list-price', listPrice) : listPrice,
       ),
     ),
   );

@@ -110,8 +110,14 @@ export const control = (host) => {
       li._index = index;
       cards.set(key, li);
     });
-    if (before.size) list.replaceChildren(...cards.values());
-    else frame(...cards.values());
+    if (before.size) {
+      // Browsers keep a carousel on the card it stands on, and would follow it to its new place.
+      const left = list.scrollLeft;
+      list.replaceChildren(...cards.values());
+      list.scrollTo({ left, behavior: 'instant' });
+    } else {
+      frame(...cards.values());
+    }
     inView.disconnect();
     cards.forEach((li) => inView.observe(li));
   };

@@ -8,8 +8,6 @@ import { MOST_LISTS, shopper, union } from './request.js';
 
 const HIDDEN_MS = 3e4;
 const LONGEST_WAIT_MS = 6e4;
-const REFUSED = [1008, 1009]; // policy, size: asking again cannot help
-
 const widgets = new Set();
 
 /** Return the live widgets by placement: an update names one, so of two widgets with the same the last is fresh. */
@@ -51,7 +49,7 @@ const open = () => {
   mine.onclose = ({ code }) => {
     if (socket !== mine) return;
     socket = undefined;
-    if (REFUSED.includes(code)) widgets.clear();
+    if (code >> 1 === 504) widgets.clear(); // 1008 or 1009, policy or size: asking again cannot help
     later(open, Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures++) * (0.5 + Math.random()));
   };
 };
@@ -77,6 +75,6 @@ export const leave = (widget) => {
 
 addEventListener('pagehide', close);
 addEventListener('pageshow', open);
-document.addEventListener('visibilitychange', () => 
-  later(document.hidden ? close : open, document.hidden ? HIDDEN_MS : 0),
+addEventListener('visibilitychange', () => // it bubbles
+  document.hidden ? later(close, HIDDEN_MS) : later(open),
 );

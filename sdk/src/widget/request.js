@@ -41,7 +41,7 @@ const send = async () => {
       }),
     });
     const reply = await response.json();
-    if (!response.ok) throw Error('rec: ' + reply.message);
+    if (!response.ok) throw Error(reply.message);
     batch.forEach(({ resolve }, i) => resolve(reply.results[i]));
   } catch (error) {
     console.warn(error);
