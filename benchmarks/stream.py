@@ -51,7 +51,7 @@ def run(*, quick: bool) -> dict[str, float]:
             ("log", "events a record", "workers", "events/s", "CPU us/event"),
             rows,
         )
-        figures |= killed(log_url("redis", redis.url, ""), redis.url, *((10_000, 1) if quick else (100_000, 20)))
+        figures |= killed(log_url("redis", redis.url, ""), redis.url, *((10_000, 1) if quick else (50_000, 5)))
         figures |= _memory(redis.url, users=5_000 if quick else 100_000)
         figures |= _reads(redis.url, rounds=300 if quick else 2_000)
     return figures
