@@ -76,11 +76,12 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "recsite.middleware.PageLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "recsite.middleware.SecondFactor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "recsite.csp.PolicyMiddleware",
@@ -111,6 +112,8 @@ TEMPLATES = [
 # --- Database: SQLite in WAL mode on a laptop, PostgreSQL by DATABASE_URL -----------------------------------
 DATABASES: dict[str, dict[str, Any]]
 DATABASE_URL = env.url("DATABASE_URL", None, schemes=("sqlite", "postgres", "postgresql"))
+# Longest statement, and half of it the longest wait for a lock; 0: no limit. The client gives up 5 s later.
+DATABASE_TIMEOUT_MS = env.integer("RECSITE_DATABASE_TIMEOUT_MS", 30_000, minimum=0, maximum=3_600_000)
 if DATABASE_URL is None:
     DATABASES = {
         "default": {
@@ -126,7 +129,18 @@ if DATABASE_URL is None:
 else:
     DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
     if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-        DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 3
+        DATABASES["default"]["ENGINE"] = "recsite.postgresql"
+        DATABASES["default"].setdefault("OPTIONS", {}).update(
+            connect_timeout=3,
+            options=f"-c statement_timeout={DATABASE_TIMEOUT_MS} -c lock_timeout={DATABASE_TIMEOUT_MS // 2}"
+            " -c idle_in_transaction_session_timeout=60000",
+            # A server that vanished is noticed by its silence.
+            keepalives=1,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=10_000,
+        )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis, event log ---------------------------------------------------------------------------------------
@@ -236,6 +250,10 @@ AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "recsite.middleware.client_address"  # X-Forwarded-For as far as RECSITE_TRUSTED_PROXIES says
+# Staff need an authenticator app beside their password; they set it up at their next login.
+REQUIRE_SECOND_FACTOR = env.boolean("RECSITE_REQUIRE_SECOND_FACTOR", False)
+OTP_TOTP_ISSUER = "Recsite"
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 OAUTH2_PROVIDER: dict[str, Any] = {
@@ -290,7 +308,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"personal": {"()": "recsite.log_filters.HidePersonal"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["personal"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # kafka-python tells its own life line by line, and calls a topic that is about to be made an error.
     "loggers": {"kafka": {"level": "WARNING"}, "kafka.cluster": {"level": "CRITICAL"}},

@@ -7,8 +7,10 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from recsite.metrics import metrics_view
+from recsite.second_factor import second_factor
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/second-factor/", second_factor, name="second-factor"),
     path("admin/", admin.site.urls),
     path("", include("tracking.urls")),
     path("", include("recommendations.urls")),

@@ -23,7 +23,7 @@ from oauth2_provider.views import RevokeTokenView, TokenView
 
 from tracking.models import OAuthClient, Site, validate_scopes
 from tracking.quotas import Quotas
-from tracking.request import Refusal, Request
+from tracking.request import Refusal, request_of
 
 TOKEN_REQUESTS_PER_MINUTE: Final = 30
 """Of one address and process: checking a client's secret costs 50 ms on purpose (argon2)."""
@@ -111,7 +111,10 @@ class _Throttled:
         """Count the request, then answer it."""
         try:
             _quotas.take(
-                "token requests", f"oauth:{_address_digest(request)}", amount=1, per_minute=TOKEN_REQUESTS_PER_MINUTE
+                "token requests",
+                f"oauth:{request_of(request).address_digest()}",
+                amount=1,
+                per_minute=TOKEN_REQUESTS_PER_MINUTE,
             )
         except Refusal as refusal:
             body = {"error": refusal.code, "message": refusal.message, "field": refusal.field}
@@ -129,9 +132,3 @@ class ObtainToken(_Throttled, TokenView):  # type: ignore[misc]
 @method_decorator(csrf_exempt, name="dispatch")
 class RevokeToken(_Throttled, RevokeTokenView):  # type: ignore[misc]
     """``POST /o/revoke_token/``."""
-
-
-def _address_digest(request: HttpRequest) -> str:
-    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in request.headers.items()]
-    client = (request.META.get("REMOTE_ADDR", ""), 0)
-    return Request({"method": "POST", "headers": headers, "client": client}, b"", received_at=0.0).address_digest()

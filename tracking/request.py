@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
 from django.conf import settings
+from django.http import HttpRequest
 
 from tracking.certificates import vouched_fingerprint
 from tracking.exceptions import TrackingError
@@ -208,6 +209,14 @@ class Request:
             return bearer[7:].strip().decode("latin-1")
         value = self.headers.get(b"x-api-key")
         return value.decode("latin-1") if value else None
+
+
+def request_of(request: HttpRequest) -> Request:
+    """Return what Django was asked as hot paths see it, without its body; for addresses, origins and cookies."""
+    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in request.headers.items()]
+    client = (request.META.get("REMOTE_ADDR", ""), 0)
+    scope = {"method": request.method, "scheme": request.scheme, "headers": headers, "client": client}
+    return Request(scope, b"", received_at=0.0)
 
 
 def credential(value: str | None, headers: Mapping[bytes, bytes]) -> KeyInfo:

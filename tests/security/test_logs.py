@@ -1,0 +1,120 @@
+"""No key, token or shopper stands in a log line or a metric of a whole installation at work."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from prometheus_client import REGISTRY
+
+from recsite.log_filters import HidePersonal, hide
+from tests.end_to_end.conftest import Running, eventually, start_installation, stop_installation
+from tests.services.redis_server import RedisServer
+from tracking.identity import sign_token
+
+USER, ANONYMOUS, MAIL = "customer-4711", "feedfacefeedfacefeedfacefeedface", "anna@shop.example"
+
+
+def get(running: Running, path: str, **headers: str) -> int:
+    request = urllib.request.Request(running.address + path, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.slow
+@pytest.mark.redis
+def test_an_installation_at_work_writes_nothing_down_of_keys_and_shoppers(tmp_path: Path) -> None:
+    with RedisServer() as redis_server:
+        log_url = f"{redis_server.url}?partitions=2"
+        running = start_installation(tmp_path, redis_url=redis_server.url, log_url=log_url, database_url=None)
+        token = sign_token("s" * 48, site="default", user_id=USER)
+        now_ms = int(time.time() * 1000)
+        event = {
+            "event": "view_item", "event_id": f"{ANONYMOUS}-1", "ts": now_ms,
+            "params": {"items": [{"item_id": "tent01"}], "note": MAIL},
+        }  # fmt: skip
+        poison = {**event, "event_id": "9" * 32, "params": {"items": [{"item_id": 7}], "mail": MAIL}}
+        body = {"v": "1.0", "sent_at": now_ms, "anonymous_id": ANONYMOUS, "user_id": USER, "user_token": token}
+        try:
+            for key in (running.pk, running.sk, "sk_" + "w" * 24, "pk_" + MAIL):
+                running.post("/v1/events", {**body, "key": key, "events": [event, poison]})
+                running.post("/v1/events", {**body, "key": key, "v": "2.0", "events": [event]})
+                running.post("/v1/events", b"{" + MAIL.encode(), **{"X-Api-Key": key})
+                running.post("/v1/recommendations", {"key": key, "user_id": USER, "placement": MAIL})
+                get(running, f"/v1/recommendations/home_for_you?key={key}")
+                bearer = {"Authorization": f"Bearer {key}"}
+                for path in (f"/v1/users/{USER}", f"/v1/users/{MAIL}/history?limit=x", f"/v1/users/{USER}/features/x"):
+                    get(running, path, **bearer)
+                get(running, "/admin/login/?next=/" + MAIL)
+            eventually(lambda: json.loads(running.manage("stream_lag", "--json").splitlines()[-1])["records"] == 0)
+            with urllib.request.urlopen(running.address + "/metrics", timeout=10) as answer:
+                metrics = answer.read().decode()
+        finally:
+            stop_installation(running)
+        logs = {name: process.last_lines(100_000) for name, process in running.processes.items()}
+
+    assert "recsite_hot_path_replies_total" in metrics
+    secrets = [running.pk, running.sk, "w" * 24, token, token.rpartition(".")[2], USER, ANONYMOUS, MAIL, "tent01"]
+    for where, text in {**logs, "metrics": metrics}.items():
+        assert [secret for secret in secrets if secret in str(text)] == [], where
+    assert any("/v1/users/-" in str(text) for text in logs.values()), "the refusals are logged, without the user"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Not Found: /v1/users/anna@shop.example/history", "Not Found: /v1/users/-/history"),
+        ("key='sk_0123456789abcdefABCDEFGH' is odd", "key='sk_…' is odd"),
+        ("token ot_1.1764000000.1764000900.e.abc-_d.ef", "token ot_…"),
+        ("stream.stopped is_clean=True", "stream.stopped is_clean=True"),
+    ],
+)
+def test_what_libraries_log_is_cleaned(said: str, kept: str) -> None:
+    assert hide(said) == kept
+    record = logging.LogRecord("django.request", logging.WARNING, "", 0, "%s", (said,), None)
+    assert HidePersonal().filter(record)
+    assert record.getMessage() == kept
+
+
+def test_a_traceback_is_cleaned_too() -> None:
+    try:
+        raise ValueError("sk_0123456789abcdefABCDEFGH")
+    except ValueError as error:
+        info = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("x", logging.ERROR, "", 0, "failed", (), info)
+    HidePersonal().filter(record)
+    assert "sk_0123" not in logging.Formatter().format(record)
+
+
+def test_no_label_of_a_metric_names_users_or_items() -> None:
+    labels: dict[str, tuple[str, ...]] = {}
+    for collector in REGISTRY._collector_to_names:
+        name, found = getattr(collector, "_name", ""), getattr(collector, "_labelnames", ())
+        if name.startswith("recsite_"):
+            labels[name] = found
+    assert len(labels) > 20
+    forbidden = re.compile(r"user|item|anonymous|session|key|token|address|rec_id")
+    assert {name: found for name, found in labels.items() if any(forbidden.search(label) for label in found)} == {}
+
+
+def test_no_log_call_of_ours_names_a_shopper() -> None:
+    """Log lines are written with names for their values; none may be one of a shopper's."""
+    call = re.compile(r'\blog(?:ger)?\.(?:debug|info|warning|error|exception)\(\s*"([^"]*)"')
+    forbidden = re.compile(r"\b(user_id|user_key|anonymous_id|user|token|secret|address|ip|email|item_id)=")
+    said: list[Any] = []
+    for app in ("tracking", "features", "recommendations", "recsite"):
+        for path in Path(apps.get_app_config(app).path).rglob("*.py"):
+            said += [(path.name, text) for text in call.findall(path.read_text())]
+    assert len(said) > 30
+    assert [one for one in said if forbidden.search(one[1])] == []
