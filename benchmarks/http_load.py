@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -106,14 +106,25 @@ class _Pool:
 
 
 async def fixed_rate(
-    port: int, make: Callable[[int], bytes], *, per_second: float, for_s: float, connections: int = 64, first: int = 0
+    ports: Sequence[int],
+    make: Callable[[int], bytes],
+    *,
+    per_second: float,
+    for_s: float,
+    connections: int = 64,
+    first: int = 0,
 ) -> Answers:
-    """Send ``per_second`` requests a second, evenly spaced, and wait two seconds for the last answers."""
+    """Send ``per_second`` requests a second, evenly spaced, and wait two seconds for the last answers.
+
+    Every port gets as many connections, as a proxy gives every upstream: workers that accept from one socket share the
+    connections out by chance, and the one with most of them answers for all.
+    """
     answers = Answers()
     pool = _Pool(answers)
     loop = asyncio.get_running_loop()
     transports = [
-        (await loop.create_connection(lambda: _Connection(pool), "127.0.0.1", port))[0] for _ in range(connections)
+        (await loop.create_connection(lambda: _Connection(pool), "127.0.0.1", ports[number % len(ports)]))[0]
+        for number in range(connections)
     ]
     started = time.perf_counter()
     total = int(per_second * for_s)

@@ -112,7 +112,8 @@ def _model(site: Site, n_items: int) -> None:
         neighbours=tables,
         sessions=model_data.session_index(n_items=n_items, n_sessions=SESSIONS),
         popularity=Popularity(recent=popularity, all_time=popularity),
-        fusion=FusionWeights(weights={"sessions": 1.0, "tfidf": 0.5, "covisitation": 0.25, "als": 0.25}, k=10.0),
+        # As training ends on RetailRocket's sessions (docs/training.md): ALS is stored, and fusion has no use for it.
+        fusion=FusionWeights(weights={"sessions": 1.0, "tfidf": 0.5, "walk": 1.0, "around": 0.5, "als": 0.0}, k=10.0),
         ranker=_ranker(n_items, next(table for table in tables if table.name == "next")),
         metrics={},
         data_range=DataRange(first_ms=0, last_ms=1, interactions=1, sessions=1, users=1),
