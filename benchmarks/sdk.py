@@ -2,7 +2,8 @@
 
 ``sdk/bench/run.mjs`` drives a real Chromium. All libraries run with their defaults against one collector on another
 origin that takes 150 ms for a preflight and 150 ms for an answer; pages are ``no-store``. Rudderstack needs its control
-plane to start, so only its size is measured.
+plane to start, so only its size is measured. Umami's tracker is in no package registry: set ``UMAMI_SCRIPT`` to the
+``script.js`` of an installation, and it is measured, too.
 """
 
 from __future__ import annotations
