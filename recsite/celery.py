@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import django
-from celery import Celery
+from celery import Celery, signals
 from django.apps import apps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
@@ -40,3 +41,10 @@ app.conf.beat_schedule = {
     "train-due-sites": {"task": "recommendations.train_due_sites", "schedule": 600.0, "options": {"expires": 540}},
     "check-health": {"task": "recommendations.check_health", "schedule": 3600.0, "options": {"expires": 3000}},
 }
+
+
+@signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # celery ships no types
+def keep_logging(loglevel: int | None = None, **kwargs: object) -> None:
+    """Keep the handlers of the settings, which hide shoppers' ids; workers and beat would set up their own instead."""
+    if loglevel:
+        logging.getLogger().setLevel(loglevel)

@@ -9,11 +9,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 from django.urls import reverse_lazy
 
 from recsite.csp import STRICT
+from recsite.databases import databases
 from recsite.env import Env, read_env_file
+from recsite.logs import logging_config
 from recsite.navigation import UNFOLD  # noqa: F401  (a setting)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -110,37 +111,10 @@ TEMPLATES = [
 ]
 
 # --- Database: SQLite in WAL mode on a laptop, PostgreSQL by DATABASE_URL -----------------------------------
-DATABASES: dict[str, dict[str, Any]]
 DATABASE_URL = env.url("DATABASE_URL", None, schemes=("sqlite", "postgres", "postgresql"))
 # Longest statement, and half of it the longest wait for a lock; 0: no limit. The client gives up 5 s later.
 DATABASE_TIMEOUT_MS = env.integer("RECSITE_DATABASE_TIMEOUT_MS", 30_000, minimum=0, maximum=3_600_000)
-if DATABASE_URL is None:
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "recsite.sqlite3",
-            "OPTIONS": {
-                "timeout": 20,
-                "transaction_mode": "IMMEDIATE",
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=134217728;",
-            },
-        }
-    }
-else:
-    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True))}
-    if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-        DATABASES["default"]["ENGINE"] = "recsite.postgresql"
-        DATABASES["default"].setdefault("OPTIONS", {}).update(
-            connect_timeout=3,
-            options=f"-c statement_timeout={DATABASE_TIMEOUT_MS} -c lock_timeout={DATABASE_TIMEOUT_MS // 2}"
-            " -c idle_in_transaction_session_timeout=60000",
-            # A server that vanished is noticed by its silence.
-            keepalives=1,
-            keepalives_idle=5,
-            keepalives_interval=2,
-            keepalives_count=3,
-            tcp_user_timeout=10_000,
-        )
+DATABASES = databases(DATABASE_URL, folder=DATA_DIR, timeout_ms=DATABASE_TIMEOUT_MS)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis, event log ---------------------------------------------------------------------------------------
@@ -304,16 +278,7 @@ METRICS_HOST = env.string("RECSITE_METRICS_HOST", "127.0.0.1")
 METRICS_PORT = env.integer("RECSITE_METRICS_PORT", 0, minimum=0, maximum=65535)
 PROMETHEUS_EXPORT_MIGRATIONS = False
 LOG_LEVEL = env.string("RECSITE_LOG_LEVEL", "INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"personal": {"()": "recsite.log_filters.HidePersonal"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["personal"]}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # kafka-python tells its own life line by line, and calls a topic that is about to be made an error.
-    "loggers": {"kafka": {"level": "WARNING"}, "kafka.cluster": {"level": "CRITICAL"}},
-}
+LOGGING = logging_config(LOG_LEVEL)
 
 # --- Demo -----------------------------------------------------------------------------------------------------
 DEMO = env.boolean("RECSITE_DEMO", False)  # serves the demo shop at / and allows its printed password

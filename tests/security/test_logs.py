@@ -14,13 +14,19 @@ from typing import Any
 import pytest
 from django.apps import apps
 from prometheus_client import REGISTRY
+from websockets.sync.client import connect
 
-from recsite.log_filters import HidePersonal, hide
+from recsite.logs import HidePersonal, hide
 from tests.end_to_end.conftest import Running, eventually, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
 from tracking.identity import sign_token
 
 USER, ANONYMOUS, MAIL = "customer-4711", "feedfacefeedfacefeedfacefeedface", "anna@shop.example"
+#: Celery logs the whole message of a task that it does not know.
+UNKNOWN_TASK = """
+from recsite.celery import app
+app.send_task("nobody.knows", args=["/v1/users/{user}/history", "{key}"], queue="stream")
+"""
 
 
 def get(running: Running, path: str, **headers: str) -> int:
@@ -57,6 +63,11 @@ def test_an_installation_at_work_writes_nothing_down_of_keys_and_shoppers(tmp_pa
                 for path in (f"/v1/users/{USER}", f"/v1/users/{MAIL}/history?limit=x", f"/v1/users/{USER}/features/x"):
                     get(running, path, **bearer)
                 get(running, "/admin/login/?next=/" + MAIL)
+                with connect(f"{running.address.replace('http', 'ws')}/v1/live?key={key}") as page:
+                    page.send(json.dumps({"type": "hello", "key": key, "user_id": USER, "user_token": token}))
+                    page.recv(5)
+            running.manage("shell", "-v", "0", "-c", UNKNOWN_TASK.format(user=USER, key=running.sk))
+            eventually(lambda: "nobody.knows" in str(running.processes["stream"].last_lines(1_000)))
             eventually(lambda: json.loads(running.manage("stream_lag", "--json").splitlines()[-1])["records"] == 0)
             with urllib.request.urlopen(running.address + "/metrics", timeout=10) as answer:
                 metrics = answer.read().decode()
@@ -68,7 +79,9 @@ def test_an_installation_at_work_writes_nothing_down_of_keys_and_shoppers(tmp_pa
     secrets = [running.pk, running.sk, "w" * 24, token, token.rpartition(".")[2], USER, ANONYMOUS, MAIL, "tent01"]
     for where, text in {**logs, "metrics": metrics}.items():
         assert [secret for secret in secrets if secret in str(text)] == [], where
-    assert any("/v1/users/-" in str(text) for text in logs.values()), "the refusals are logged, without the user"
+    assert "127.0.0.1:" not in str(logs["web"]).replace("http://127.0.0.1:", ""), "nor the address of a page"
+    assert "/v1/users/-" in str(logs["web"]), "the refusals are logged, without the user"
+    assert "/v1/users/-/history" in str(logs["stream"]), "so is what a Celery worker says"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +90,7 @@ def test_an_installation_at_work_writes_nothing_down_of_keys_and_shoppers(tmp_pa
         ("Not Found: /v1/users/anna@shop.example/history", "Not Found: /v1/users/-/history"),
         ("key='sk_0123456789abcdefABCDEFGH' is odd", "key='sk_…' is odd"),
         ("token ot_1.1764000000.1764000900.e.abc-_d.ef", "token ot_…"),
+        ('203.0.113.7:5000 - "WebSocket /v1/live?key=abc" [accepted]', "WebSocket /v1/live [accepted]"),
         ("stream.stopped is_clean=True", "stream.stopped is_clean=True"),
     ],
 )
