@@ -25,10 +25,10 @@ from recommendations.live_models import promote, version_path
 from recommendations.models import ModelVersion
 from recommendations.offline import PipelinePredictor
 from recommendations.ranking import COLUMNS
+from recommendations.training.archive import read_archive, read_impressions
 from recommendations.training.dataset import SessionLog
 from recommendations.training.fitted import FittedModelSet
 from recommendations.training.items import ItemFacts
-from recommendations.training.readers import read_archive, read_impressions
 from recommendations.training.report import plots
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
 from recommendations.training.train import train_model_set

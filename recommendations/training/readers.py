@@ -1,4 +1,4 @@
-"""Logs of every kind we can read, as one ``SessionLog``: the archive, session files, RetailRocket, Online Retail."""
+"""Logs in files, as one ``SessionLog``: session files, RetailRocket, Online Retail; ``archive.py`` reads our own."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
-import numpy as np
 import polars as pl
 
-from features.archive import ArchiveFolder
-from features.archive_upkeep import iter_days
 from recommendations.training.dataset import InvalidDataset, SessionLog, log_from_frame, log_from_sessions
-from recommendations.training.label_weights import Impressions
 
-ARCHIVE_KINDS = {"view_item": "view", "add_to_wishlist": "view", "add_to_cart": "cart", "purchase": "purchase"}
-CLICK_TO_VIEW_MS = 60_000
-"""A view within this time of a click on the item in a list is taken to have come from it."""
-
-MAX_POSITION = 32_767
-IMPRESSION_COLUMNS = {"item_id": pl.String, "position": pl.Int32, "shown": pl.Int64, "clicked": pl.Int64}
 RETAILROCKET_KINDS = {"view": "view", "addtocart": "cart", "transaction": "purchase"}
 ONLINE_RETAIL_ITEM = r"^\d{5}[A-Za-z]{0,2}$"  # POST, M, DOT, BANK CHARGES … are services, not items
 MAX_LINE_BYTES = 1 << 20
@@ -52,133 +42,6 @@ def read_test_points_jsonl(path: Path) -> list[tuple[list[str], str]]:
     if not points:
         raise InvalidDataset(f"{path} holds no test point.")
     return points
-
-
-def read_archive(url: str | Path, *, site: str, since_ms: int | None = None, until_ms: int | None = None) -> SessionLog:
-    """Read a site's archived interactions, point in time; bots and re-sends are left out, identities are merged.
-
-    Reads a day at a time. Memory: one day, and some 300 bytes an interaction at the peak.
-
-    Parameters
-    ----------
-    url : str or Path
-        ``RECSITE_ARCHIVE_URL``.
-    since_ms, until_ms : int or None
-        Event times from (included) and to (excluded).
-
-    Raises
-    ------
-    InvalidDataset
-        The archive holds no view, cart or purchase of this site in that time.
-    """
-    days, owners = [], []
-    for _, table in iter_days(ArchiveFolder(str(url)), site=site):
-        day = cast("pl.DataFrame", pl.from_arrow(table)).filter(
-            pl.col("event").is_in([*ARCHIVE_KINDS, "select_item"]) & pl.col("item_id").is_not_null()
-        )
-        owners.append(_owners(day))
-        day = day.filter(~pl.col("bot") & (pl.col("occurred_at_ms") >= (since_ms if since_ms is not None else 0)))
-        if until_ms is not None:
-            day = day.filter(pl.col("occurred_at_ms") < until_ms)
-        days.append(_compact(_with_clicks(day.sort("occurred_at_ms", "event_id", "row"))))
-    frame = pl.concat(days) if days else pl.DataFrame()
-    days.clear()
-    if frame.is_empty():
-        raise InvalidDataset(f"The archive {url} holds no view, cart or purchase of {site!r} in that time.")
-    owner_of = (
-        pl.concat(owners)
-        .group_by("anonymous_id")
-        .agg(pl.col("user_id").sort_by("occurred_at_ms").last())
-        .select("anonymous_id", pl.format("u:{}", "user_id").cast(pl.Categorical).alias("owner"))
-    )
-    named = pl.col("user_key")
-    frame = frame.join(owner_of, on="anonymous_id", how="left", maintain_order="left").with_columns(
-        pl.when(pl.col("is_anonymous") & pl.col("owner").is_not_null()).then("owner").otherwise(named).alias("user_key")
-    )
-    frame = frame.drop("anonymous_id", "owner", "is_anonymous")
-    if frame["session_id"].null_count():
-        frame = frame.drop("session_id")  # some clients name no session: thirty quiet minutes end one, for all alike
-    else:  # a number of shopper and session: only whether two are the same matters
-        frame = frame.with_columns(pl.struct("user_key", "session_id").hash(seed=0).alias("session_id"))
-    return log_from_frame(frame)
-
-
-def _owners(day: pl.DataFrame) -> pl.DataFrame:
-    """Return which user each anonymous id came to belong to on this day."""
-    return (
-        day.filter(pl.col("user_id").is_not_null() & pl.col("anonymous_id").is_not_null())
-        .group_by("anonymous_id")
-        .agg(pl.col("user_id").sort_by("occurred_at_ms").last(), pl.col("occurred_at_ms").max())
-        .with_columns(pl.col("anonymous_id").cast(pl.Categorical))
-    )
-
-
-def _compact(events: pl.DataFrame) -> pl.DataFrame:
-    """Return what training reads, some 45 bytes a row: words as numbers of one vocabulary of the process."""
-    words = ("user_key", "anonymous_id", "session_id", "item_id")
-    return events.select(
-        *(pl.col(name).cast(pl.Categorical) for name in words),
-        pl.col("user_id").is_null().alias("is_anonymous"),
-        pl.col("event").replace_strict(ARCHIVE_KINDS, return_dtype=pl.String).cast(pl.Categorical).alias("kind"),
-        "occurred_at_ms",
-        "price",
-        "quantity",
-        pl.col("position").cast(pl.Int16),
-    )
-
-
-def _with_clicks(events: pl.DataFrame) -> pl.DataFrame:
-    """Return views, carts and purchases; a view that follows a click in a list has the position of that click."""
-    clicks = (
-        events.filter((pl.col("event") == "select_item") & pl.col("position").is_not_null())
-        .select("user_key", "item_id", "occurred_at_ms", pl.col("position").clip(-1, MAX_POSITION).alias("clicked_at"))
-        .sort("occurred_at_ms", maintain_order=True)
-    )
-    kept = events.filter(pl.col("event").is_in(list(ARCHIVE_KINDS))).drop("position")
-    if clicks.is_empty() or kept.is_empty():
-        return kept.with_columns(pl.lit(None, pl.Int32).alias("position"))
-    joined = kept.join_asof(
-        clicks,
-        on="occurred_at_ms",
-        by=["user_key", "item_id"],
-        strategy="backward",
-        tolerance=CLICK_TO_VIEW_MS,
-        check_sortedness=False,
-    )
-    is_view = pl.col("event") == "view_item"
-    return joined.with_columns(pl.when(is_view).then(pl.col("clicked_at")).otherwise(None).alias("position"))
-
-
-def read_impressions(
-    url: str | Path, *, site: str, since_ms: int | None = None, until_ms: int | None = None
-) -> Impressions:
-    """Return how often each item was shown and clicked at each place of lists; bots and re-sends are left out.
-
-    Reads a day at a time; memory: one day, and one row a pair of item and place.
-    """
-    totals = pl.DataFrame(schema=IMPRESSION_COLUMNS)
-    for _, table in iter_days(ArchiveFolder(str(url)), site=site):
-        day = cast("pl.DataFrame", pl.from_arrow(table)).filter(
-            pl.col("event").is_in(["view_item_list", "select_item"])
-            & pl.col("item_id").is_not_null()
-            & (pl.col("position") >= 0)
-            & ~pl.col("bot")
-            & (pl.col("occurred_at_ms") >= (since_ms if since_ms is not None else 0))
-        )
-        if until_ms is not None:
-            day = day.filter(pl.col("occurred_at_ms") < until_ms)
-        counted = day.group_by("item_id", "position").agg(
-            (pl.col("event") == "view_item_list").sum().cast(pl.Int64).alias("shown"),
-            (pl.col("event") == "select_item").sum().cast(pl.Int64).alias("clicked"),
-        )
-        totals = pl.concat([totals, counted]).group_by("item_id", "position").agg(pl.col("shown", "clicked").sum())
-    totals = totals.filter(pl.col("shown") > 0).sort("item_id", "position")
-    return Impressions(
-        items=(totals["item_id"].rank("dense").cast(pl.Int32) - 1).to_numpy().astype(np.int32),
-        positions=totals["position"].clip(0, MAX_POSITION).to_numpy().astype(np.int16),
-        shown=totals["shown"].to_numpy(),
-        clicked=totals["clicked"].to_numpy(),
-    )
 
 
 def read_retailrocket_events(path: Path) -> SessionLog:

@@ -16,10 +16,10 @@ from django.core.management import CommandError, call_command
 from recommendations.models import ModelVersion
 from recommendations.prefixes import Prefixes
 from recommendations.training import fit_als, fit_neighbours
+from recommendations.training.archive import read_archive
 from recommendations.training.batch import score_als
 from recommendations.training.dataset import SessionLog, popularity_vocabulary
 from recommendations.training.fitted import Neighbours
-from recommendations.training.readers import read_archive
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.spark.session import SparkUnavailable, spark_session
 from recommendations.versions import load_version

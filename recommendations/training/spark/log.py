@@ -1,4 +1,4 @@
-"""The archive as sessions in Spark: what ``training.readers.read_archive`` reads, in the same order, of any size."""
+"""The archive as sessions in Spark: what ``training.archive.read_archive`` reads, in the same order, of any size."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from features.archive_upkeep import INTERACTIONS
+from recommendations.training.archive import ARCHIVE_KINDS
 from recommendations.training.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog
 from recommendations.training.fitted import DataRange
-from recommendations.training.readers import ARCHIVE_KINDS
 
 _ROW_BITS = 33  # of Spark's monotonically_increasing_id: the row within its partition
 

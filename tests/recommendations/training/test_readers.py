@@ -7,10 +7,9 @@ import pytest
 
 from features.archive import ArchiveFolder
 from features.archive_rows import SCHEMA
+from recommendations.training.archive import read_archive, read_impressions
 from recommendations.training.dataset import InvalidDataset, Kind
 from recommendations.training.readers import (
-    read_archive,
-    read_impressions,
     read_online_retail,
     read_retailrocket_events,
     read_sessions_jsonl,
@@ -64,7 +63,7 @@ def test_a_missing_file_is_named(tmp_path):
         read_sessions_jsonl(tmp_path / "nowhere.jsonl")
 
 
-def write_archive(folder, *events, site="shop"):
+def write_archive(folder, *events, site="shop", day=0):
     rows = []
     for number, event in enumerate(events):
         values = dict.fromkeys(SCHEMA.names)
@@ -78,7 +77,7 @@ def write_archive(folder, *events, site="shop"):
         }
         values |= {"user_key": "a:one", "anonymous_id": "one", "session_id": "s", "event": "view_item"} | event
         rows.append(tuple(values[name] for name in SCHEMA.names))
-    ArchiveFolder(str(folder)).write(site, 0, "p0-0-9.parquet", rows)
+    ArchiveFolder(str(folder)).write(site, day, "p0-0-9.parquet", rows)
 
 
 def test_the_archive_gives_one_sites_interactions_by_shopper_and_session(tmp_path):
@@ -123,6 +122,33 @@ def test_without_session_ids_quiet_time_ends_a_session(tmp_path):
     )
 
     assert sessions_of(read_archive(tmp_path, site="shop")) == [["a"], ["b"]]
+
+
+def test_the_newest_whole_days_are_read_up_to_the_bound(tmp_path):
+    day_ms = 86_400_000
+    for day in range(4):
+        events = [
+            {
+                "item_id": f"{day}{name}",
+                "occurred_at_ms": day * day_ms + at,
+                "event_id": f"{day}{name}",
+                "session_id": day,
+            }
+            for at, name in enumerate("ab")
+        ]
+        write_archive(tmp_path, *({**event, "session_id": f"s{day}"} for event in events), day=day)
+
+    log = read_archive(tmp_path, site="shop", max_interactions=3)
+
+    assert sessions_of(log) == [["2a", "2b"], ["3a", "3b"]]
+
+
+def test_an_anonymous_shopper_of_an_earlier_day_is_the_user_of_a_later_one(tmp_path):
+    write_archive(tmp_path, {"item_id": "a", "occurred_at_ms": 1, "event_id": "e1"})
+    later = {"item_id": "b", "occurred_at_ms": 86_400_001, "event_id": "e2", "session_id": "t"}
+    write_archive(tmp_path, {**later, "user_key": "u:eva", "user_id": "eva"}, day=1)
+
+    assert read_archive(tmp_path, site="shop").users.tolist() == [0, 0]
 
 
 def test_an_empty_archive_is_refused(tmp_path):
