@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 from tracking.exceptions import SpoolFull
 from tracking.log.base import LogWriter, RecordTooLarge
-from tracking.metrics import DRAINED_RECORDS, SPOOLED_RECORDS
+from tracking.metrics import DRAINED_RECORDS, PUBLISHED_RECORDS, SPOOLED_RECORDS
 from tracking.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -134,6 +134,7 @@ class DurableWriter:
                 place = error
             for index in left:
                 outcomes[index] = place
+        PUBLISHED_RECORDS.inc(outcomes.count("log"))
         return outcomes
 
     async def flush(self, *, timeout_s: float) -> bool:

@@ -6,6 +6,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS_COLLECTED = Counter("recsite_events_collected_total", "Events accepted by collect.", ["site", "event"])
 EVENTS_REJECTED = Counter("recsite_events_rejected_total", "Events refused by collect.", ["site", "reason"])
+PUBLISHED_RECORDS = Counter(
+    "recsite_published_records_total", "Records of accepted events that the log acknowledged while their sender waited."
+)
 SPOOLED_RECORDS = Counter("recsite_spooled_records_total", "Records written to the spool because the log was away.")
 DRAINED_RECORDS = Counter("recsite_drained_records_total", "Records moved from the spool into the log.")
 SPOOL_BYTES = Gauge("recsite_spool_bytes", "Bytes that wait in the spool.", multiprocess_mode="livesum")

@@ -105,8 +105,10 @@ class Web:
         return done.stdout.decode()
 
 
-async def send_forever(port: int, bodies: asyncio.Queue[tuple[list[str], bytes]], accepted: set[str]) -> None:
-    """Send bodies one after the other over one connection, anew when it breaks; note the ids answered with 202.
+async def send_forever(
+    port: int, bodies: asyncio.Queue[tuple[list[str], bytes]], accepted: set[str], refused: set[str] | None = None
+) -> None:
+    """Send bodies one after the other over one connection, anew when it breaks; note the ids answered with 202, or not.
 
     A body whose connection broke is not sent again: whether it was kept is unknown, and nothing was promised.
     """
@@ -133,5 +135,7 @@ async def send_forever(port: int, bodies: asyncio.Queue[tuple[list[str], bytes]]
         if answer.startswith(b"HTTP/1.1 202"):
             assert json.loads(content)["accepted"] == len(ids)
             accepted.update(ids)
+        elif refused is not None:
+            refused.update(ids)
     if connection is not None:
         connection[1].close()
