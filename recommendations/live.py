@@ -4,8 +4,9 @@ The client says hello (key and ids; never in the URL, where logs would keep them
 page. From then on it gets an ``update`` with those lists that differ from what it shows. Nothing is promised about
 the number of updates: when a page or its network is slow, only the newest lists are sent.
 
-A token that expires makes the shopper anonymous on an open socket: lists on the page stay, later ones are not personal,
-and a ``ready`` with the warning says so. A new hello with a new token ends that.
+What opened a socket is looked at again when it changes or its time is over. A user's token that is believed no longer
+makes the shopper anonymous: lists on the page stay, later ones are not personal, and a ``ready`` with the warning says
+so. A key or OAuth2 token that is taken no longer closes the socket. A new hello with a new token prevents both.
 """
 
 from __future__ import annotations
@@ -19,27 +20,14 @@ from typing import Any, Final
 
 import jwt
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.conf import settings
 
-from recommendations.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
-from recommendations.lists import (
-    Page,
-    UnknownPlacement,
-    asks_of,
-    check_any_known,
-    item_ids_of,
-    make_lists,
-    problem_of,
-    reply_of,
-    signer,
-)
+from recommendations.lists import UnknownPlacement
 from recommendations.live_hub import LiveHub, hub
+from recommendations.live_page import ShownLists
 from recommendations.metrics import LIVE_CLOSED, LIVE_UPDATES
-from recommendations.payloads import Hello, LiveUpdate, Ping, Subscribe, encode, parse_live
-from recommendations.rec_ids import InvalidRecId, digest_of
-from recommendations.serving_site import SiteServing, state_of
-from recommendations.shoppers import read_shopper
+from recommendations.payloads import Hello, Ping, Subscribe, encode, parse_live
+from recommendations.serving_site import SiteServing
 from tracking.edge import Refusal, Request
 from tracking.identity import ANONYMOUS_COOKIE, CLOCK_LEEWAY_S, Identity, resolve
 from tracking.sites import KeyInfo
@@ -66,16 +54,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         self.user_keys: tuple[str, ...] = ()
         self.address = ""
         self.key_id: int | str = 0
-        self.placement_names: frozenset[str] = frozenset()
+        self.has_token = False
         self.proof_until = math.inf
         self._hello = Hello()
         self._key: KeyInfo | None = None
         self._identity = Identity(anonymous_id=None, user_id=None)
         self._locale: str | None = None
-        self._wanted = Subscribe()
-        self._shown: dict[str, tuple[str, ...]] = {}  # placement -> item ids on the page
-        self._digests: dict[str, int] = {}  # placement -> digest of what the page said it shows
-        self._version = 0
+        self._lists = ShownLists()
         self._causes: set[str] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
@@ -95,8 +80,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
 
     async def connect(self) -> None:
         """Take the socket; who it is for is said in the hello."""
-        request = Request({**self.scope, "method": "GET"}, b"", received_at=time.time())
-        self.address = request.address_digest()
+        self.address = self._request().address_digest()
         arrived_at = hub()
         await self.accept()
         if not arrived_at.arrive(self.address):
@@ -137,20 +121,25 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             else:
                 await self._subscribe(message)
         except UnknownPlacement as error:
-            await self._say_error("unknown_placement", error.reason, error.field)
+            await self._say(_error("unknown_placement", error.reason, error.field))
         except InvalidQuery as error:
-            await self._say_error("invalid_request", f"{error.field} {error.reason}", error.field)
+            await self._say(_error("invalid_request", f"{error.field} {error.reason}", error.field))
         except Refusal as refusal:
-            await self._say_error(refusal.code, refusal.message, refusal.field)
+            await self._say(_error(refusal.code, refusal.message, refusal.field))
             if refusal.status in (401, 403):
                 await self.shut(POLICY_VIOLATION, refusal.code)
         except SnapshotMissing as error:
-            await self._say_error("not_now", str(error), "")
+            await self._say(_error("not_now", str(error), ""))
             await self.shut(RESTARTING, "starting")
+
+    @property
+    def placement_names(self) -> frozenset[str]:
+        """The placements whose lists the page shows."""
+        return self._lists.names
 
     def wake(self, cause: str) -> None:
         """Make the lists anew; while that is under way, once more afterwards, however often it was asked."""
-        if self._is_closed or not self._wanted.placements:
+        if self._is_closed or not self._lists.names:
             return
         self._causes.add(cause)
         if self._refreshing is None or self._refreshing.done():
@@ -158,11 +147,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
 
     def shows_any_gone(self, serving: SiteServing) -> bool:
         """Return whether an item on the page can no longer be had."""
-        recommendable = serving.shelf.catalogue.recommendable
-        return any(not recommendable(item_id) for shown in self._shown.values() for item_id in shown)
+        return self._lists.shows_any_gone(serving)
 
-    async def shut(self, code: int, reason: str) -> None:
-        """Close the socket from our side."""
+    async def shut(self, code: int, reason: str, *, refusal: Refusal | None = None) -> None:
+        """Close the socket from our side, and say the refusal first where there is one."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -170,50 +158,60 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         self._leave()
         with contextlib.suppress(TimeoutError):  # who reads nothing will not read this; the server's ping ends it
             async with asyncio.timeout(CLOSE_WITHIN_S):
+                if refusal is not None:
+                    await self.send(text_data=encode(_error(refusal.code, refusal.message, refusal.field)).decode())
                 await self.close(code=code, reason=reason)
 
     async def prove_again(self) -> None:
-        """Look again whether the token of the hello is believed; without it the shopper is anonymous from here on."""
-        if self._key is None:
+        """Look again whether key and token of the hello are still taken."""
+        if self._key is None or self._is_closed:
             return
-        self.proof_until = math.inf
-        identity = self._resolved(self._key, self._hello)
-        if identity.user_id != self._identity.user_id:
-            self._become(identity)
+        self.proof_until = math.inf  # one look at a time
+        try:
+            key = self._request().authenticate(self._hello.key, scope="recommendations")
+        except Refusal as refusal:
+            await self.shut(POLICY_VIOLATION, "key revoked or expired", refusal=refusal)
+            return
+        identity = self._resolved(key, self._hello)
+        is_same = identity.user_id == self._identity.user_id
+        self._key = key
+        if is_same:
+            self.proof_until = self._proved_until(key, identity)
+            return
+        self._become(key, identity)
+        with contextlib.suppress(TimeoutError):
             await self._say({"type": "ready", "warnings": list(identity.warnings)})
 
     async def _greet(self, hello: Hello) -> None:
         """Check key, origin and identity. A second hello on a socket changes the shopper, as after a login."""
-        scope = {**self.scope, "method": "GET"}
-        request = Request(scope, b"", received_at=time.time())
-        key = request.authenticate(hello.key, scope="recommendations")
+        key = self._request().authenticate(hello.key, scope="recommendations")
         identity = self._resolved(key, hello)
         if self._hello_timer is not None:
             self._hello_timer.cancel()
-        self._key, self._hello, self._locale = key, hello, hello.lang
-        self.site = key.site.slug
-        self.key_id = key.id
-        self._become(identity)
+        self._hello, self._locale = hello, hello.lang
+        self._become(key, identity)
         await self._say({"type": "ready", "warnings": list(identity.warnings)})
         self.wake("hello")
 
+    def _request(self) -> Request:
+        return Request({**self.scope, "method": "GET"}, b"", received_at=time.time())
+
     def _resolved(self, key: KeyInfo, hello: Hello) -> Identity:
-        request = Request({**self.scope, "method": "GET"}, b"", received_at=time.time())
         return resolve(
             key,
             anonymous_id=hello.anonymous_id,
-            cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
+            cookie_anonymous_id=self._request().cookie(ANONYMOUS_COOKIE),
             user_id=hello.user_id,
             user_token=hello.user_token,
             issue=False,
         )
 
-    def _become(self, identity: Identity) -> None:
+    def _become(self, key: KeyInfo, identity: Identity) -> None:
         """Be the page of this shopper from now on."""
         assert self._hub is not None  # set when the socket was taken
-        assert self._key is not None  # set by the hello
         self._hub.leave(self)
-        self._identity = identity
+        self._key, self._identity = key, identity
+        self.site, self.key_id, self.has_token = key.site.slug, key.id, key.scopes is not None
         self.user_keys = tuple(
             name
             for name in (
@@ -222,9 +220,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             )
             if name
         )
-        is_proved_by_token = identity.user_id is not None and not self._key.is_secret
-        self.proof_until = _expires_at(self._hello.user_token) if is_proved_by_token else math.inf
+        self.proof_until = self._proved_until(key, identity)
         self._hub.join(self)
+
+    def _proved_until(self, key: KeyInfo, identity: Identity) -> float:
+        """Return when, in epoch seconds, what the hello brought is no longer enough."""
+        until = math.inf if key.expires_at is None else key.expires_at
+        is_proved_by_token = identity.user_id is not None and not key.is_secret
+        return min(until, _expires_at(self._hello.user_token)) if is_proved_by_token else until
 
     def _leave(self) -> None:
         left, self._hub = self._hub, None
@@ -233,44 +236,22 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             left.depart(self.address)
 
     async def _subscribe(self, wanted: Subscribe) -> None:
-        """Take what the page shows now; raises ``InvalidQuery`` for what cannot be.
-
-        A placement that the site does not have is named and left out; it is sent as soon as it is made in the admin.
-        """
-        state = state_of(self.site)
-        check_any_known(wanted.placements, state)
-        asks_of(wanted.placements, state, cart=wanted.cart, skips_unknown=True)
-        names = [each.placement for each in wanted.placements]
-        if len(set(names)) < len(names):
-            raise InvalidQuery(field="placements", reason="names a placement twice; an update could not say which")
-        self._wanted = wanted
-        self.placement_names = frozenset(names)
-        self._shown = {name: items for name, items in self._shown.items() if name in self.placement_names}
-        self._digests = {}
-        for name, rec_id in wanted.seen.items():
-            try:
-                said = signer().read(rec_id, site=self.site)
-            except InvalidRecId:
-                continue  # an old secret, or another installation: the list is sent anew
-            if said.placement == name:
-                self._digests[name] = said.digest
-                self._shown.pop(name, None)
+        """Take what the page shows now; raises ``InvalidQuery`` for what cannot be."""
+        problems = self._lists.subscribe(wanted, site=self.site)
         self.wake("subscribe")
-        for index, each in enumerate(wanted.placements):
-            if each.placement not in state.placements.by_name:
-                problem = problem_of(each)
-                await self._say_error(problem.error, problem.message, f"placements[{index}].placement")
+        for index, problem in problems.items():
+            await self._say(_error(problem.error, problem.message, f"placements[{index}].placement"))
 
     async def _refresh(self) -> None:
         """Make lists until nobody asks for newer ones, sending what differs from the page.
 
         A slot is held while lists are made and not while they are sent: eight slow readers would stop all others.
         """
-        while self._causes and not self._is_closed and self._hub is not None:
+        while self._causes and not self._is_closed and self._hub is not None and self._key is not None:
             try:
                 async with self._hub.slots:
                     causes, self._causes = self._causes, set()
-                    update = await self._news()
+                    update = await self._lists.news(self._key.site, self._identity, locale=self._locale)
             except Exception:  # an edge: one page's mishap must not end its updates
                 logger.exception("live.refresh_failed site=%s", self.site)
                 continue
@@ -282,43 +263,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             except TimeoutError:
                 await self.shut(POLICY_VIOLATION, "reads too slowly")
 
-    async def _news(self) -> LiveUpdate | None:
-        """Return the lists that differ from what the page shows, or None."""
-        if self._key is None:
-            return None
-        deadline = Deadline.after(float(settings.BUDGET_MS))
-        state = state_of(self.site)
-        asks = asks_of(self._wanted.placements, state, cart=self._wanted.cart, skips_unknown=True)
-        page = Page(site=self._key.site, state=state, asks=asks, locale=self._locale)
-        reading = await read_shopper(self.site, self._identity, deadline=deadline)
-        made = await make_lists(page, reading, deadline=deadline)
-        shelf = state.serving.shelf
-        now_s = int(time.time())
-        results = []
-        for each in made:
-            name, items = each.ask.placement.name, item_ids_of(each, shelf)
-            if name in self._shown:
-                is_same = self._shown[name] == items
-            else:
-                is_same = name in self._digests and self._digests[name] == digest_of(items)
-            self._shown[name] = items
-            if not is_same:
-                results.append(reply_of(each, page, reading.shopper, now_s=now_s))
-        self._digests = {}
-        if not results:
-            return None
-        self._version += 1
-        return LiveUpdate(results=results, version=self._version)
-
     async def _say(self, payload: object) -> None:
         """Send, waiting for a slow reader only so long; meanwhile newer lists replace older ones."""
         if self._is_closed:
             return
         async with asyncio.timeout(SEND_WITHIN_S):
             await self.send(text_data=encode(payload).decode())
-
-    async def _say_error(self, error: str, message: str, field: str) -> None:
-        await self._say({"type": "error", "error": error, "message": message, "field": field})
 
     def _may_speak(self) -> bool:
         now = time.monotonic()
@@ -337,3 +287,7 @@ def _expires_at(token: str | None) -> float:
     """Return when a token that was believed a moment ago ends to be, in epoch seconds, with the clocks' leeway."""
     claims = jwt.decode(token or "", options={"verify_signature": False, "verify_exp": False})
     return float(claims["exp"]) + CLOCK_LEEWAY_S
+
+
+def _error(error: str, message: str, field: str) -> dict[str, str]:
+    return {"type": "error", "error": error, "message": message, "field": field}

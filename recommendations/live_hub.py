@@ -20,6 +20,7 @@ from recommendations.asks import PlacementSpec
 from recommendations.metrics import LIVE_SOCKETS
 from recommendations.placements import watch_placements
 from recommendations.serving_site import SiteServing, watch_site
+from tracking.sites import Keys, SiteInfo
 from tracking.sites import keys as key_snapshot
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,14 @@ class LivePage(Protocol):
     user_keys: tuple[str, ...]
     address: str
     key_id: int | str
-    placement_names: frozenset[str]
+    has_token: bool
+    """Whether it came with an OAuth2 token, which may be taken back alone."""
     proof_until: float
+
+    @property
+    def placement_names(self) -> frozenset[str]:
+        """The placements whose lists the page shows."""
+        ...
 
     def wake(self, cause: str) -> None:
         """Look at the page's lists again, soon; several calls before that are one."""
@@ -59,7 +66,10 @@ class LivePage(Protocol):
         ...
 
     async def prove_again(self) -> None:
-        """Look again whether the shopper is who the page says; called once ``proof_until`` (epoch seconds) is over."""
+        """Look again whether what the page said of itself holds, and close it where its key is taken no longer.
+
+        Called once ``proof_until`` (epoch seconds) is over, and when the key or its site changed.
+        """
         ...
 
 
@@ -80,6 +90,9 @@ class LiveHub:
         self._crowd_waits = asyncio.Event()
         self._looked_at_ms = int(time.time() * 1000)
         self._tasks: list[asyncio.Task[None]] = []
+        self._proofs: set[asyncio.Task[None]] = set()
+        self._keys: Keys | None = None
+        self._sites: Mapping[str, SiteInfo] = {}
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -138,7 +151,6 @@ class LiveHub:
 
     async def look(self) -> None:
         """Look once whether placements, rules, stock, keys or the time changed, and wake or close who is concerned."""
-        await self._close_revoked()
         await self._prove_again()
         since_ms, self._looked_at_ms = self._looked_at_ms, int(time.time() * 1000)
         for site in {page.site for page in self._pages}:
@@ -207,18 +219,27 @@ class LiveHub:
                 await asyncio.sleep(0)  # it takes its slot
 
     async def _prove_again(self) -> None:
-        now = time.time()
-        for page in [page for page in self._pages if page.proof_until <= now]:
-            await page.prove_again()
-
-    async def _close_revoked(self) -> None:
+        """Let pages prove themselves whose time is over, or whose key, token or site is not what it was."""
         if not key_snapshot.is_loaded:
             return
-        now = time.time()
-        live = key_snapshot.current().live_ids(now=now)
-        revoked = [page for page in self._pages if page.key_id not in live]
-        for page in revoked:
-            await page.shut(1008, "key revoked")
+        keys, now = key_snapshot.current(), time.time()
+        is_new = keys is not self._keys
+        changed = {site for site in self._sites if keys.by_slug.get(site) != self._sites[site]} if is_new else set()
+        if is_new:
+            self._keys, self._sites = keys, keys.by_slug
+        live = keys.live_ids(now=now)
+        for number, page in enumerate(list(self._pages)):
+            if (
+                page.proof_until <= now
+                or page.key_id not in live
+                or (is_new and (page.has_token or page.site in changed))
+            ):
+                # Not waited for: a page that reads nothing must not keep the others from being closed.
+                task = asyncio.create_task(page.prove_again(), name="live-proof")
+                self._proofs.add(task)
+                task.add_done_callback(self._proofs.discard)
+            if number % PAGES_A_SLICE == PAGES_A_SLICE - 1:
+                await asyncio.sleep(0)
 
     def _of(self, site: str) -> Iterable[LivePage]:
         return [page for page in self._pages if page.site == site]
