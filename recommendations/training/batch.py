@@ -12,9 +12,10 @@ from threadpoolctl import threadpool_limits
 from recommendations.fusion import FloatArray, RankedLists
 from recommendations.prefixes import Prefixes
 from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, SessionIndex
-from recommendations.training.sparse_rows import matrix_of_rows, neighbour_matrix, top_of_rows
+from recommendations.training.sparse_rows import neighbour_matrix, top_of_rows
 
 CHUNK_PREFIXES = 1024  # bounds the working set: 1,024 times a few thousand touched items
+MAX_CELLS = 50_000_000  # of prefixes times items, where a source touches all of them
 
 
 def score_neighbours(table: Neighbours, prefixes: Prefixes, *, k: int) -> RankedLists:
@@ -30,7 +31,9 @@ def score_neighbours(table: Neighbours, prefixes: Prefixes, *, k: int) -> Ranked
 def score_sessions(index: SessionIndex, prefixes: Prefixes, *, k: int) -> RankedLists:
     """Score by VSTAN session neighbours, step by step as ``SessionIndex`` defines it."""
     n_items, n_sessions = len(index.postings), len(index.session_items)
-    holders = matrix_of_rows(index.postings, np.ones(index.postings.shape, np.float32), n_sessions)
+    listed = index.postings[index.postings > 0]
+    pointers = np.concatenate([np.zeros(1, np.int64), np.cumsum((index.postings > 0).sum(1))])
+    holders = sparse.csr_matrix((np.ones(len(listed), np.float32), listed, pointers), shape=(n_items, n_sessions))
     filled = index.session_items > 0
     session_rows, columns = np.nonzero(filled)
     session_items = index.session_items[filled]
@@ -62,7 +65,7 @@ def score_sessions(index: SessionIndex, prefixes: Prefixes, *, k: int) -> Ranked
         total = sparse.csr_matrix((gains, (best[pair], their_items)), shape=(len(chunk), n_items))
         return _best_of_rows(total, k)
 
-    return _in_chunks(score, prefixes, k)
+    return _in_chunks(score, prefixes, k, size=_chunk_size(n_items))
 
 
 def score_als(als: AlsFactors, prefixes: Prefixes, *, k: int) -> RankedLists:
@@ -81,7 +84,7 @@ def score_als(als: AlsFactors, prefixes: Prefixes, *, k: int) -> RankedLists:
         return _best_of_dense(users @ factors.T, k)
 
     with threadpool_limits(1, "blas"):  # many small systems: threads would only wait for each other
-        return _in_chunks(score, prefixes, k)
+        return _in_chunks(score, prefixes, k, size=_chunk_size(len(factors)))
 
 
 def score_recents(prefixes: Prefixes, *, k: int) -> RankedLists:
@@ -129,9 +132,15 @@ def _last_positions(
     return queries[last], items[last].astype(np.int64), positions[last]
 
 
-def _in_chunks(score: Callable[[Prefixes], RankedLists], prefixes: Prefixes, k: int) -> RankedLists:
+def _chunk_size(n_items: int) -> int:
+    return int(np.clip(MAX_CELLS // n_items, 1, CHUNK_PREFIXES))
+
+
+def _in_chunks(
+    score: Callable[[Prefixes], RankedLists], prefixes: Prefixes, k: int, *, size: int = CHUNK_PREFIXES
+) -> RankedLists:
     items, scores = np.zeros((len(prefixes), k), np.int32), np.zeros((len(prefixes), k), np.float32)
-    for rows in chunks_of(len(prefixes), CHUNK_PREFIXES):
+    for rows in chunks_of(len(prefixes), size):
         part = score(prefixes.take(rows))
         items[rows], scores[rows] = part.items, part.scores
     return RankedLists(items=items, scores=scores)

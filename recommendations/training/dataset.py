@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
 from recommendations.exceptions import RecommendationError
 from recommendations.training.fitted import DataRange, FloatArray, IndexArray
@@ -97,6 +98,19 @@ class SessionLog:
     def counts(self) -> NDArray[np.int64]:
         """Interactions of each item; int64, shape (n_items,)."""
         return np.bincount(self.items, minlength=self.n_items)
+
+    def matrix(self, chosen: NDArray[np.bool_] | None = None) -> sparse.csr_matrix:
+        """Return 1 where a session holds an item, by the chosen interactions; float32, shape (n_sessions, n_items)."""
+        if chosen is None:
+            items, offsets = self.items.copy(), self.offsets
+        else:
+            items = self.items[chosen]
+            offsets = _offsets(np.add.reduceat(np.append(chosen, False), self.offsets, dtype=np.int64)[:-1])
+        shape = (len(self), self.n_items)
+        matrix = sparse.csr_matrix((np.ones(len(items), np.float32), items, offsets), shape=shape)
+        matrix.sum_duplicates()
+        matrix.data[:] = 1
+        return matrix
 
     def data_range(self) -> DataRange:
         """Return which interactions these are, for the version's manifest."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares
-from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from recommendations.fusion import FloatArray
@@ -23,9 +22,6 @@ def fit_als(
     num_threads: int = 1,
 ) -> AlsFactors:
     """Factorise the matrix of sessions and items; a session stands for a user, as it will in the fold-in."""
-    rows = log.session_of
-    matrix = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, log.items)), shape=(len(log), log.n_items))
-    matrix.data[:] = 1
     with threadpool_limits(1, "blas"):  # BLAS threads fight those of `implicit`
         model = AlternatingLeastSquares(
             factors=factors,
@@ -36,7 +32,7 @@ def fit_als(
             num_threads=num_threads,
             use_gpu=False,
         )
-        model.fit(matrix, show_progress=False)
+        model.fit(log.matrix(), show_progress=False)
     item_factors = np.asarray(model.item_factors, np.float32).copy()
     item_factors[log.counts() == 0] = 0
     return AlsFactors(item_factors=item_factors, regularization=regularization, alpha=alpha)

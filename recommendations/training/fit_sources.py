@@ -57,14 +57,16 @@ def fit_sources(
     """Fit every source on ``log``, whose vocabulary falls by popularity.
 
     Memory: an item-item table takes ``8 · k`` bytes an item, the session index 124 bytes a session and
-    ``4 · postings`` an item. Both widths shrink as the catalogue grows, so that six tables and the postings together
-    stay below 3 GB, whatever its size up to 800,000 items.
+    ``4 · postings`` an item. Both widths shrink as the catalogue grows, so that seven tables and the postings together
+    stay below 3 GB up to 800,000 items. ALS and session kNN look at the newest ``settings.max_sessions`` alone: ALS
+    holds a vector a session, and session kNN fades with age.
     """
     steps = 7
     k, postings = (_width(log.n_items, cells=cells, most=most) for cells, most in ((4e7, 200), (2e8, 500)))
     progress(label, 0, steps)
+    newest = log.between(max(len(log) - settings.max_sessions, 0), len(log))
     als = fit_als(
-        log,
+        newest,
         factors=min(settings.factors, max(log.n_items - 1, 1)),
         iterations=settings.als_iterations,
         seed=settings.seed,
@@ -84,7 +86,7 @@ def fit_sources(
     progress(label, 5, steps)
     if (log.kinds >= Kind.CART).any():
         neighbours.append(fit_baskets(log))
-    sessions = fit_sessions(log, postings=postings)
+    sessions = fit_sessions(newest, postings=postings)
     progress(label, 6, steps)
     popularity = fit_popularity(log)
     tables = RankingTables(
@@ -111,12 +113,12 @@ def fit_popularity(log: SessionLog) -> Popularity:
 
 def item_columns(log: SessionLog, popularity: Popularity) -> FloatArray:
     """Return ``ranking.ITEM_COLUMNS`` of each item; rates are smoothed towards 0, conversion to the site's mean."""
-    sessions = log.session_of.astype(np.int64)
+    sessions = log.session_of
     same_session = sessions[1:] == sessions[:-1]
     before, after = log.items[:-1][same_session], log.items[1:][same_session]
     followed = np.bincount(before, minlength=log.n_items)
     reloaded = np.bincount(before[before == after], minlength=log.n_items)
-    holders = np.bincount(np.unique((sessions << 32) | log.items) & 0xFFFFFFFF, minlength=log.n_items)
+    holders = np.bincount(log.matrix().indices, minlength=log.n_items)
     count, recent = popularity.all_time, popularity.recent
     carts, bought = (
         np.bincount(log.items[log.kinds == kind], minlength=log.n_items) for kind in (Kind.CART, Kind.PURCHASE)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import sparse
 
 from recommendations.training.dataset import SessionLog
 from recommendations.training.fit_neighbours import LAST_N, fit_covisitation
 from recommendations.training.fitted import Neighbours
-from recommendations.training.sparse_rows import cut_rows, neighbour_matrix, table_of
+from recommendations.training.sparse_rows import cut_rows, neighbour_matrix, row_blocks, rows_to_one, table_of_blocks
 
 WALK_DECAY = 0.6
-MAX_CELLS = 1e8  # entries that are kept between steps: 0.8 GB, three times over
-BLOCK_ROWS = 4096  # rows whose products of one step are alive at a time
+MAX_CELLS = 1e8  # entries that are kept between steps, over all rows
+MAX_PRODUCTS = 3e7  # of sessions' items that are alive at a time
+BLOCK_ROWS = 2048  # rows whose products of one step are alive at a time
 
 
 def fit_walk(
@@ -44,37 +47,45 @@ def fit_walk(
     WWW 2014. Paudel, Christoffel, Newell & Bernstein, "Updatable, accurate, diverse, and scalable
     recommendations for interactive applications", TiiS 2016.
     """
-    step = ((1 - order_share) * _through_sessions(log, recency_decay=recency_decay)).tocsr()
     if order_share:
-        step = (step + order_share * neighbour_matrix(fit_covisitation(log, steps=5))).tocsr()
-    step = cut_rows(step, width)
-    reached, total = step, step_weights[0] * step
-    for weight in step_weights[1:]:
-        reached = _stepped(reached, step, keep=max(k, min(300, int(MAX_CELLS // log.n_items))))
-        total = total + weight * reached
-    counts = np.maximum(log.counts(), 1).astype(np.float32)
-    total = (total @ sparse.diags_array(counts**-popularity_penalty)).tocsr()
-    return table_of(name, total, k=k, decay=decay, last_n=LAST_N)
+        order = neighbour_matrix(fit_covisitation(log, k=k, steps=5))
+    else:
+        order = sparse.csr_matrix((log.n_items, log.n_items), dtype=np.float32)
+    step = sparse.vstack(
+        [
+            cut_rows(
+                ((1 - order_share) * through + order_share * order[first : first + through.shape[0]]).tocsr(), width
+            )
+            for first, through in _through_sessions(log, recency_decay=recency_decay)
+        ],
+        format="csr",
+    )
+    del order
+    penalty = sparse.diags_array(np.maximum(log.counts(), 1).astype(np.float32) ** -popularity_penalty)
+    blocks = _walked(step, step_weights, penalty, keep=max(k, min(300, int(MAX_CELLS // log.n_items))))
+    return table_of_blocks(name, blocks, n_items=log.n_items, k=k, decay=decay, last_n=LAST_N)
 
 
-def _through_sessions(log: SessionLog, *, recency_decay: float) -> sparse.csr_matrix:
-    """Return the chance to reach an item from an item by way of one session; rows sum to 1."""
-    rows = log.session_of
-    held = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, log.items)), shape=(len(log), log.n_items))
-    held.data[:] = 1
+def _through_sessions(log: SessionLog, *, recency_decay: float) -> Iterator[tuple[int, sparse.csr_matrix]]:
+    """Yield blocks of the chance to reach an item from an item by way of one session; rows sum to 1."""
+    held = log.matrix()
     ages = np.arange(len(log), 0, -1) / len(log)
-    holders = (held.T @ sparse.diags_array(np.exp(-ages / recency_decay).astype(np.float32))).tocsr()
-    return (_rows_to_one(holders) @ _rows_to_one(held)).tocsr()
+    holders = held.T.tocsr()
+    holders.data *= np.exp(-ages / recency_decay).astype(np.float32)[holders.indices]
+    holders, held = rows_to_one(holders), rows_to_one(held)
+    mean_length = held.nnz / max(len(log), 1)
+    for first, end in row_blocks(np.diff(holders.indptr) * mean_length, MAX_PRODUCTS):
+        yield first, (holders[first:end] @ held).tocsr()
 
 
-def _stepped(reached: sparse.csr_matrix, step: sparse.csr_matrix, *, keep: int) -> sparse.csr_matrix:
-    blocks = [
-        cut_rows((reached[start : start + BLOCK_ROWS] @ step).tocsr(), keep)
-        for start in range(0, reached.shape[0], BLOCK_ROWS)
-    ]
-    return sparse.vstack(blocks, format="csr")
-
-
-def _rows_to_one(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    sums = np.asarray(matrix.sum(axis=1)).ravel()
-    return (sparse.diags_array((1 / np.maximum(sums, 1e-9)).astype(np.float32)) @ matrix).tocsr()
+def _walked(
+    step: sparse.csr_matrix, step_weights: tuple[float, ...], penalty: sparse.dia_array, *, keep: int
+) -> Iterator[tuple[int, sparse.csr_matrix]]:
+    """Yield blocks of the walk: where each row of items gets to does not depend on the other rows."""
+    for first in range(0, step.shape[0], BLOCK_ROWS):
+        reached = step[first : first + BLOCK_ROWS]
+        total = step_weights[0] * reached
+        for weight in step_weights[1:]:
+            reached = cut_rows((reached @ step).tocsr(), keep)
+            total = total + weight * reached
+        yield first, (total @ penalty).tocsr()

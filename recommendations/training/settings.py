@@ -49,6 +49,8 @@ class TrainingSettings:
         event, neither it nor the candidate has seen what both are measured on.
     max_interactions : int
         The newest interactions that are trained on at most; bounds memory (benchmarks/training_scale.py).
+    max_sessions : int
+        The newest sessions that ALS and session kNN are fitted on at most; the other sources look at all.
     max_points : int
         Held-out points that are measured at most, spread evenly; rivals are asked for each of them, one by one.
     validation : float
@@ -79,6 +81,7 @@ class TrainingSettings:
     held_out: float = 0.1
     held_out_after_ms: int | None = None
     max_interactions: int = 20_000_000
+    max_sessions: int = 2_000_000
     max_points: int = 60_000
     validation: float = 0.1
     refit: bool = True
@@ -108,6 +111,7 @@ class TrainingSettings:
             raise InvalidDataset(f"tune_minutes={self.tune_minutes} is not from 0 to 1440.")
         for name in (
             "max_interactions",
+            "max_sessions",
             "max_points",
             "max_queries",
             "tuning_queries",

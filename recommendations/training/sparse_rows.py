@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -9,6 +12,7 @@ from scipy import sparse
 from recommendations.fusion import FloatArray, IndexArray
 from recommendations.training.fitted import Neighbours
 
+BLOCK_ROWS = 1 << 15  # rows whose best entries are looked for at a time
 _LOW_32 = np.uint64(0xFFFFFFFF)
 
 
@@ -43,17 +47,43 @@ def cut_rows(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((values, columns.astype(np.int32), pointers), shape=matrix.shape)
 
 
+def rows_to_one(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the matrix with rows that sum to 1; rows of zeros stay."""
+    sums = np.asarray(matrix.sum(axis=1)).ravel()
+    return (sparse.diags_array((1 / np.maximum(sums, 1e-9)).astype(np.float32)) @ matrix).tocsr()
+
+
 def table_of(name: str, matrix: sparse.csr_matrix, *, k: int, decay: float, last_n: int) -> Neighbours:
     """Return the ``k`` greatest positive entries of each row, ties by lower column, as a padded table."""
     matrix.sum_duplicates()
-    rows, columns, values = top_of_rows(matrix, k, greater_index_wins=False)
-    starts = np.searchsorted(rows, np.arange(matrix.shape[0]))
-    positions = np.arange(len(rows)) - starts[rows]
-    kept = (columns > 0) & (rows > 0) & (values > 0)
-    indices, weights = np.zeros((matrix.shape[0], k), np.int32), np.zeros((matrix.shape[0], k), np.float32)
-    indices[rows[kept], positions[kept]] = columns[kept]
-    weights[rows[kept], positions[kept]] = values[kept]
+    blocks = ((row, matrix[row : row + BLOCK_ROWS]) for row in range(0, matrix.shape[0], BLOCK_ROWS))
+    return table_of_blocks(name, blocks, n_items=matrix.shape[0], k=k, decay=decay, last_n=last_n)
+
+
+def table_of_blocks(
+    name: str, blocks: Iterable[tuple[int, sparse.csr_matrix]], *, n_items: int, k: int, decay: float, last_n: int
+) -> Neighbours:
+    """Do the same for a matrix that comes in blocks of rows, each with its first row, so that it is never whole."""
+    indices, weights = np.zeros((n_items, k), np.int32), np.zeros((n_items, k), np.float32)
+    for first, block in blocks:
+        block.sum_duplicates()
+        rows, columns, values = top_of_rows(block, k, greater_index_wins=False)
+        positions = np.arange(len(rows)) - np.searchsorted(rows, np.arange(block.shape[0]))[rows]
+        rows += first
+        kept = (columns > 0) & (rows > 0) & (values > 0)
+        indices[rows[kept], positions[kept]] = columns[kept]
+        weights[rows[kept], positions[kept]] = values[kept]
     return Neighbours(name=name, indices=indices, weights=weights, decay=decay, last_n=last_n)
+
+
+def row_blocks(costs: NDArray[Any], most: float) -> Iterator[tuple[int, int]]:
+    """Yield (first, end) of runs of rows that cost ``most`` together at the most, or one row each."""
+    before = np.concatenate([np.zeros(1), np.cumsum(costs, dtype=np.float64)])
+    first = 0
+    while first < len(costs):
+        end = max(int(np.searchsorted(before, before[first] + most, side="right")) - 1, first + 1)
+        yield first, end
+        first = end
 
 
 def neighbour_matrix(table: Neighbours) -> sparse.csr_matrix:

@@ -86,10 +86,22 @@ def spread(n: int, most: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, max(n - 1, 0), min(most, n)).astype(np.int64))
 
 
-def points_at_every_position(log: SessionLog) -> TestPoints:
-    """Return one point for every interaction of a session but its first, in the order of the log."""
+def points_at_every_position(log: SessionLog, *, newest: int | None = None, most: int | None = None) -> TestPoints:
+    """Return one point for every interaction of a session but its first, in the order of the log.
+
+    Prefixes grow with the square of a session's length, so they are made for the chosen points only.
+
+    Parameters
+    ----------
+    newest : int, optional
+        Only the last so many points.
+    most : int, optional
+        At most so many points, evenly spread.
+    """
     positions = np.arange(len(log.items)) - np.repeat(log.offsets[:-1], log.lengths)
     targets = np.flatnonzero(positions > 0)
+    targets = targets if newest is None else targets[max(len(targets) - newest, 0) :]
+    targets = targets if most is None else targets[spread(len(targets), most)]
     lengths = positions[targets]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
