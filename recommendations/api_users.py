@@ -8,12 +8,13 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 from pydantic import StringConstraints
 
-from features.erasure import erase_user, export_user, user_hash
+from features.erasure import erase_user, export_user, user_hash, user_keys_of
 from features.models import Erasure
 from recommendations.api_parts import UserId, document, plain, site_of
+from recommendations.history import Place, read_history
 from tracking.edge import Refusal
 
-MAX_HISTORY: Final = 5_000
+MAX_PAGE: Final = 1_000
 MAX_ANONYMOUS_IDS: Final = 20
 router: Final = Router()
 
@@ -27,9 +28,19 @@ class AlsoKnownAs(Schema):
 
 
 class HistoryQuery(AlsoKnownAs):
-    """How much history."""
+    """Where a page begins, and how long it is."""
 
-    limit: int = Field(200, ge=1, le=MAX_HISTORY)
+    after: Annotated[str, StringConstraints(max_length=160, pattern=r"^[^\x00]*$")] = Field(
+        "", description="The ``next`` of the page before."
+    )
+    limit: int = Field(200, ge=1, le=MAX_PAGE)
+
+
+class HistoryPage(Schema):
+    """One page, newest first; ``next`` is the ``after`` of the following one."""
+
+    events: list[dict[str, Any]]
+    next: str | None
 
 
 class UserExport(Schema):
@@ -86,16 +97,21 @@ def features(request: HttpRequest, user_id: UserId, query: Query[AlsoKnownAs]) -
 
 @router.get(
     "/users/{path:user_id}/history",
-    response=list[dict[str, Any]],
+    response=HistoryPage,
     tags=["users"],
     operation_id="readHistory",
     summary="Read history",
 )
-def history(request: HttpRequest, user_id: UserId, query: Query[HistoryQuery]) -> list[dict[str, Any]]:
-    """Return the archived events of a user, newest first."""
-    site = site_of(request, "anonymous_id", "limit")
-    events: list[dict[str, Any]] = plain(export_user(site, user_id=user_id, anonymous_ids=query.anonymous_id)["events"])
-    return sorted(events, key=lambda event: -int(event.get("occurred_at_ms") or 0))[: query.limit]
+def history(request: HttpRequest, user_id: UserId, query: Query[HistoryQuery]) -> dict[str, Any]:
+    """Return the archived events of a user, newest first; ask for the next page with ``after``."""
+    site = site_of(request, "anonymous_id", "after", "limit")
+    try:
+        after = Place.parse(query.after) if query.after else None
+    except ValueError as error:
+        raise Refusal(400, "invalid_request", f"after {error}", field="after") from error
+    user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=query.anonymous_id)
+    events, following = read_history(site.slug, user_keys, after=after, limit=query.limit)
+    return {"events": plain(events), "next": None if following is None else str(following)}
 
 
 @router.get(

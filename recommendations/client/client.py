@@ -12,6 +12,7 @@ from recommendations.client.shapes import (
     OPERATIONS,
     ErasureReceipt,
     Health,
+    HistoryPage,
     Item,
     ItemPage,
     Placement,
@@ -158,11 +159,21 @@ class Recsite:
         return self._call("readFeatures", dict[str, Any], path={"user_id": user_id}, query=query)
 
     def read_history(
-        self, user_id: str, *, limit: int | None = None, anonymous_id: Sequence[str] = ()
-    ) -> list[dict[str, Any]]:
-        """Return a user's archived events, newest first."""
-        query = {"anonymous_id": anonymous_id, **_given(limit=limit)}
-        return self._call("readHistory", list[dict[str, Any]], path={"user_id": user_id}, query=query)
+        self, user_id: str, *, after: str | None = None, limit: int | None = None, anonymous_id: Sequence[str] = ()
+    ) -> HistoryPage:
+        """Return one page of a user's archived events, newest first."""
+        query = {"anonymous_id": anonymous_id, **_given(after=after, limit=limit)}
+        return self._call("readHistory", HistoryPage, path={"user_id": user_id}, query=query)
+
+    def iter_history(
+        self, user_id: str, *, page_size: int = 200, anonymous_id: Sequence[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """Yield all of a user's archived events, newest first, a page at a time."""
+        after: str | None = ""
+        while after is not None:
+            page = self.read_history(user_id, after=after, limit=page_size, anonymous_id=anonymous_id)
+            yield from page.events
+            after = page.next
 
     def erase_user(self, user_id: str, *, anonymous_id: Sequence[str] = ()) -> ErasureReceipt:
         """Erase a user from every store; safe to repeat."""

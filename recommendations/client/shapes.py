@@ -150,6 +150,13 @@ class UserExport(Struct, frozen=True, kw_only=True):
     events: list[dict[str, Any]]
 
 
+class HistoryPage(Struct, frozen=True, kw_only=True):
+    """One page of a user's archived events, newest first; ``next`` is the ``after`` of the following one."""
+
+    events: list[dict[str, Any]]
+    next: str | None
+
+
 class ErasureReceipt(Struct, frozen=True, kw_only=True):
     """What was erased from each store; events up to ``erased_at_ms`` do not come back."""
 
@@ -180,6 +187,7 @@ ANSWERS: Final[dict[str, type[Struct]]] = {
     "WrittenItems": WrittenItems,
     "PlacementOut": Placement,
     "UserExport": UserExport,
+    "HistoryPage": HistoryPage,
     "ErasureReceipt": ErasureReceipt,
     "Health": Health,
 }

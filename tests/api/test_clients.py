@@ -134,7 +134,8 @@ def test_the_python_client_does_all_of_it(place: Place) -> None:
     assert {item.item_id for item in client.rank(["tent01", "lamp01"]).results[0].items} == {"tent01", "lamp01"}
     assert "home_new" in {placement.name for placement in client.list_placements()}
     assert client.export_user("u-py").user_keys == ["u:u-py"]
-    assert [client.read_features("u-py"), client.read_history("u-py", limit=5)] == [{}, []]
+    assert [client.read_features("u-py"), client.read_history("u-py", limit=5).events] == [{}, []]
+    assert list(client.iter_history("u-py")) == []
     assert client.erase_user("u-py") == client.read_erasure("u-py")
     assert client.health().site == "default"
     explained = client.recommend(placement="home_new", explain=True).results[0]
@@ -175,10 +176,11 @@ def test_the_javascript_client_does_all_of_it(place: Place, request: pytest.Fixt
         const page = await client.listItems({ limit: 2 });
         const lists = await client.recommend({ placement: 'home_new', limit: 3 });
         const same = await client.recommendPublic('home_new', { limit: 2 });
+        const history = await client.readHistory('u-js', { limit: 5 });
         const erased = await client.eraseUser('u-js');
         const refused = await client.explain('r1.forged').catch((error) => error);
         console.log(JSON.stringify({
-          written, item, hidden, page, lists, same, erased, receipt: await client.readErasure('u-js'),
+          written, item, hidden, page, lists, same, history, erased, receipt: await client.readErasure('u-js'),
           refused: [refused instanceof ApiError, refused.status, refused.error],
         }));
         """,
@@ -190,6 +192,7 @@ def test_the_javascript_client_does_all_of_it(place: Place, request: pytest.Fixt
     assert [said["written"]["created"], said["item"]["price"], said["hidden"]["is_active"]] == [1, 59.9, False]
     assert [len(said["page"]["items"]), len(said["lists"]["results"][0]["items"])] == [2, 3]
     assert len(said["same"]["results"][0]["items"]) == 2
+    assert said["history"] == {"events": [], "next": None}
     assert said["erased"] == said["receipt"]
     assert said["refused"] == [True, 404, "unknown_rec_id"]
 

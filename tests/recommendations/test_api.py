@@ -130,6 +130,7 @@ def test_pages_hold_every_item_once(ask: Any) -> None:
         ("get", "/items?before=x", None, 400, "invalid_request"),
         ("get", "/items/a%00b", None, 400, "invalid_request"),
         ("get", "/users/u-1/history?limit=x", None, 400, "invalid_request"),
+        ("get", "/users/u-1/history?after=yesterday", None, 400, "invalid_request"),
         ("get", "/users/u-1?anonymous_id=short", None, 400, "invalid_request"),
         ("get", "/users/u-1/erasure", None, 404, "not_erased"),
         ("get", "/explanations/r1.forged", None, 404, "unknown_rec_id"),
