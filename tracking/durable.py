@@ -232,6 +232,7 @@ class DurableWriter:
                 else:
                     for one in group:
                         self._settle(one, None)
+                self._work.set()  # here, not at the end: under load there is always a next group
         finally:
             self._is_committing = False
             self._work.set()

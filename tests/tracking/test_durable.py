@@ -87,6 +87,23 @@ async def test_the_spool_is_left_again_under_steady_load(log, writer):
     assert not writer.is_spooling
 
 
+async def test_the_drain_does_not_wait_for_a_pause_of_those_who_send(log, writer, monkeypatch):
+    written = writer._spool.append_many
+    monkeypatch.setattr(writer._spool, "append_many", lambda records: (time.sleep(0.02), written(records)))
+    log.fail_with(LogUnavailable("away"))
+    places: list[str] = []
+
+    async def client(name: int) -> None:
+        await asyncio.sleep(0.005 * name)  # so that there is always somebody who waits for the disk
+        while "log" not in places:
+            places.append(await writer.append(b"k%d" % name, b"v"))
+
+    clients = asyncio.gather(*(client(number) for number in range(8)))
+    await asyncio.sleep(0.2)
+    log.fail_with(None)
+    await asyncio.wait_for(clients, 5)
+
+
 async def test_every_answer_is_true_while_the_log_comes_and_goes(log, writer):
     promised: list[bytes] = []
 
