@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from features.exceptions import StoreUnavailable
 from features.item_stats import ItemStats, load_item_stats
 from features.lag import read_lag
 from features.models import Item
-from features.placement_stats import read_placement_stats
+from recommendations.earnings import Earnings, grouped, read_days
 from recommendations.models import ModelVersion, Placement
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter, Site
@@ -36,27 +35,6 @@ class Figure:
     note: str = ""
     tone: str = "ok"
     link: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class Earned:
-    """What one placement showed and earned over the last seven days."""
-
-    placement: str
-    impressions: int = 0
-    clicks: int = 0
-    orders: int = 0
-    revenue: int = 0
-
-    @property
-    def click_rate(self) -> float:
-        """Clicks by impressions, in per cent."""
-        return 100 * self.clicks / self.impressions if self.impressions else 0.0
-
-    @property
-    def revenue_units(self) -> float:
-        """Revenue in whole units of the site's currency."""
-        return self.revenue / 100
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -96,21 +74,13 @@ def demand(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
     return rows
 
 
-def earned(site: Site) -> list[Earned]:
+def earned(site: Site) -> list[Earnings]:
     """Return what each placement earned in the last seven UTC days, the best first."""
     client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
     today = int(time.time()) // DAY_S
-    found: dict[str, Earned] = defaultdict()
-    for name in Placement.objects.filter(site=site, is_active=True).values_list("name", flat=True):
-        found[name] = Earned(placement=name)
-    for day in range(today - 6, today + 1):
-        for row in read_placement_stats(client, site.slug, day=day, partitions=connections.partitions()):
-            total = found.setdefault(row.placement, Earned(placement=row.placement))
-            total.impressions += row.impressions
-            total.clicks += row.clicks
-            total.orders += row.orders
-            total.revenue += row.revenue
-    return sorted(found.values(), key=lambda one: (-one.revenue, -one.clicks, -one.impressions, one.placement))
+    rows = read_days(client, site.slug, first=today - 6, last=today, partitions=connections.partitions())
+    names = Placement.objects.filter(site=site, is_active=True).values_list("name", flat=True)
+    return grouped(rows, "placement", names=names)
 
 
 def stream_health() -> list[Figure]:

@@ -18,6 +18,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Rules", "rule", "recommendations_rule"),
             ("Items", "sell", "features_item"),
             ("Feeds", "sync", "features_feed"),
+            ("What lists earn", "bar_chart", "recommendations_placement", "report"),
         ),
         _group(
             "Shoppers",
@@ -52,11 +53,11 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return [group for group in groups if group["items"]]
 
 
-def _group(title: str, *entries: tuple[str, str, str], collapsible: bool = False) -> dict[str, Any]:
+def _group(title: str, *entries: tuple[str, ...], collapsible: bool = False) -> dict[str, Any]:
     items = []
-    for name, icon, model in entries:
+    for name, icon, model, *screen in entries:
         try:
-            link = reverse(f"admin:{model}_changelist")
+            link = reverse(f"admin:{model}_{screen[0] if screen else 'changelist'}")
         except NoReverseMatch:  # an optional screen that this installation does not have
             continue
         items.append({"title": name, "icon": icon, "link": link, "permission": _may_view(model)})

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 
 from recommendations.admin.fields import LinesField
 from recommendations.admin.preview import preview
+from recommendations.admin.report import report
 from recommendations.live_models import watch_models
 from recommendations.models import Placement
 from recommendations.retrieval.registry import SOURCES
@@ -96,11 +97,18 @@ class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         return redirect(reverse("admin:recommendations_placement_preview", args=[object_id]))
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the preview page."""
-        own = path(
-            "<int:placement_id>/preview/",
-            self.admin_site.admin_view(lambda request, placement_id: preview(self, request, placement_id)),
-            name="recommendations_placement_preview",
-        )
-        urls: list[URLPattern] = [own, *super().get_urls()]
+        """Add the preview page and the report."""
+        own = [
+            path(
+                "<int:placement_id>/preview/",
+                self.admin_site.admin_view(lambda request, placement_id: preview(self, request, placement_id)),
+                name="recommendations_placement_preview",
+            ),
+            path(
+                "report/",
+                self.admin_site.admin_view(lambda request: report(self, request)),
+                name="recommendations_placement_report",
+            ),
+        ]
+        urls: list[URLPattern] = [*own, *super().get_urls()]
         return urls

@@ -1,0 +1,205 @@
+"""The report of merchandisers: what the lists earned in a span of days, as tables, a chart and a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from features import connections
+from features.exceptions import StoreUnavailable
+from features.placement_stats import PlacementStats
+from recommendations.earnings import KEPT_DAYS, Earnings, daily, grouped, read_days, total
+from recommendations.models import Placement, Rule
+from tracking.admin.screens import screen
+from tracking.models import Site
+from tracking.redis_client import connect
+
+if TYPE_CHECKING:
+    from unfold.admin import ModelAdmin
+
+REDIS_TIMEOUT_S: Final = 2.0
+EPOCH: Final = dt.date(1970, 1, 1)
+SPANS: Final = ((1, "today"), (7, "7 days"), (28, "28 days"), (KEPT_DAYS, f"{KEPT_DAYS} days"))
+BY: Final = {"placement": "Placement", "rule": "Rule", "model_version": "Model version", "variant": "Variant"}
+METRICS: Final = {
+    "revenue": "Revenue",
+    "orders": "Orders",
+    "carts": "Into the cart",
+    "clicks": "Clicks",
+    "impressions": "Items seen",
+}
+HELP: Final = {
+    "placement": "A slot on the shop's pages.",
+    "rule": "A list that several rules touched counts for each of them: the rows may add up to more than the total.",
+    "model_version": "The trained version that answered.",
+    "variant": "Live is what everybody gets; canary is a new version that answers a share of the shoppers.",
+}
+
+
+class ReportForm(forms.Form):
+    """Which days, and what of them."""
+
+    first = forms.DateField(label="From", required=False)
+    last = forms.DateField(label="To", required=False)
+    placement = forms.ChoiceField(label="Placement", required=False, widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, data: Any, *, names: list[str]) -> None:
+        super().__init__(data)
+        self.fields["placement"].choices = [("", "every placement"), *((name, name) for name in names)]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Put the span in order: at most the days that are kept, none in the future."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        today = timezone.now().date()
+        last = min(cleaned.get("last") or today, today)
+        first = cleaned.get("first") or last - dt.timedelta(days=6)
+        if first > last:
+            self.add_error("first", f"{first} is after the last day, {last}; choose an earlier one.")
+        oldest = today - dt.timedelta(days=KEPT_DAYS - 1)
+        return {**cleaned, "first": max(first, oldest), "last": max(last, oldest)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One day of the chart, in per cent of its width and height."""
+
+    left: float
+    width: float
+    height: float
+    day: dt.date
+    value: float
+
+    @property
+    def top(self) -> float:
+        """Where it begins, from above."""
+        return 100 - self.height
+
+
+def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
+    """Show what the lists of one site earned."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    sites = list(Site.objects.filter(is_active=True))
+    site = next((one for one in sites if one.slug == request.GET.get("site")), sites[0] if sites else None)
+    context: dict[str, Any] = {"sites": sites, "site": site}
+    if site is not None:
+        names = list(Placement.objects.filter(site=site).order_by("name").values_list("name", flat=True))
+        form = ReportForm(request.GET, names=names)
+        by, metric = request.GET.get("by", ""), request.GET.get("show", "")
+        by, metric = by if by in BY else "placement", metric if metric in METRICS else "revenue"
+        context |= {"form": form, "by": by, "metric": metric}
+        if form.is_valid():
+            try:
+                figures = _figures(site, form.cleaned_data, by=by, metric=metric, names=names)
+            except StoreUnavailable as error:
+                context["store_error"] = str(error)
+            else:
+                if request.GET.get("format") == "csv":
+                    return _csv(site, form.cleaned_data, by, figures["rows"])
+                context |= figures
+            context |= _links(site, form.cleaned_data, by=by, metric=metric)
+    return screen(model_admin, request, "admin/recommendations/report.html", title="What the lists earn", **context)
+
+
+def bars(days: dict[int, Earnings], metric: str) -> list[Bar]:
+    """Return one bar a day; the highest fills the chart."""
+    values = {day: float(getattr(one, metric)) for day, one in days.items()}
+    most = max(values.values(), default=0.0) or 1.0
+    step = 100 / max(1, len(values))
+    return [
+        Bar(
+            left=place * step + step * 0.1,
+            width=step * 0.8,
+            height=100 * value / most,
+            day=EPOCH + dt.timedelta(days=day),
+            value=value,
+        )
+        for place, (day, value) in enumerate(values.items())
+    ]
+
+
+def _figures(site: Site, chosen: dict[str, Any], *, by: str, metric: str, names: list[str]) -> dict[str, Any]:
+    first, last = ((chosen[name] - EPOCH).days for name in ("first", "last"))
+    client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
+    rows: list[PlacementStats] = read_days(
+        client, site.slug, first=first, last=last, partitions=connections.partitions()
+    )
+    if chosen["placement"]:
+        rows = [row for row in rows if row.placement == chosen["placement"]]
+        names = [chosen["placement"]]
+    days = daily(rows, first=first, last=last)
+    drawn = bars(days, metric)
+    return {
+        "rows": _named(site, by, grouped(rows, by, names=names if by == "placement" else ())),
+        "total": total(rows),
+        "bars": drawn,
+        "most": max(bar.value for bar in drawn),
+        "is_empty": not rows,
+        "is_money": metric == "revenue",
+        "metric_title": METRICS[metric],
+        "by_title": BY[by],
+        "by_help": HELP[by],
+    }
+
+
+def _named(site: Site, by: str, rows: list[Earnings]) -> list[Earnings]:
+    """Name what has a number or no name in the counts."""
+    empty = {"rule": "no rule", "model_version": "no model: popular items", "variant": "named by the page alone"}
+    titles = {str(rule.pk): rule.name for rule in Rule.objects.filter(site=site)} if by == "rule" else {}
+    for row in rows:
+        if not row.name:
+            row.name = empty.get(by, "unknown")
+        elif by == "rule":
+            row.name = titles.get(row.name, f"rule {row.name}, deleted since")
+    return rows
+
+
+def _links(site: Site, chosen: dict[str, Any], *, by: str, metric: str) -> dict[str, Any]:
+    """Return the links of the page; each keeps what the others chose."""
+    kept = {
+        "site": site.slug,
+        "first": chosen["first"],
+        "last": chosen["last"],
+        "placement": chosen["placement"],
+        "by": by,
+        "show": metric,
+    }
+
+    def link(**changes: Any) -> str:
+        return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value})
+
+    today = timezone.now().date()
+    spans = []
+    for days, title in SPANS:
+        first = today - dt.timedelta(days=days - 1)
+        spans.append((link(first=first, last=today), title, (chosen["first"], chosen["last"]) == (first, today)))
+    return {
+        "span_links": spans,
+        "by_links": [(link(by=name), title, name == by) for name, title in BY.items()],
+        "metric_links": [(link(show=name), title, name == metric) for name, title in METRICS.items()],
+        "csv_link": link(format="csv"),
+    }
+
+
+def _csv(site: Site, chosen: dict[str, Any], by: str, rows: list[Earnings]) -> HttpResponse:
+    name = f"{site.slug}-{by}-{chosen['first']}-{chosen['last']}.csv"
+    answer = HttpResponse(
+        content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+    writer = csv.writer(answer)
+    writer.writerow([by, "lists", "items_seen", "clicks", "carts", "orders", f"revenue_{site.currency}"])
+    for row in rows:
+        # A leading sign or = would be a formula to a spreadsheet.
+        name = f"'{row.name}" if row.name[:1] in "=+-@" else row.name
+        writer.writerow([name, row.lists, row.impressions, row.clicks, row.carts, row.orders, f"{row.revenue:.2f}"])
+    return answer
