@@ -9,7 +9,8 @@ import numpy as np
 
 from recommendations import rules
 from recommendations.asks import Ask
-from recommendations.candidates import Mask, RowArray, Shopper, is_one_of
+from recommendations.candidates import Mask, RowArray, Shopper
+from recommendations.places import places_in
 from recommendations.rules import ActiveRule
 from recommendations.shelf import MAX_ORDER, Shelf
 
@@ -47,13 +48,13 @@ class Allowed:
 
     def of(self, rows: RowArray) -> Mask:
         """Return which of ``rows`` may be shown."""
-        kept: Mask = self._shelf.catalogue.is_recommendable[rows]
+        kept: Mask = self._shelf.catalogue.is_recommendable.take(rows)
         for mask in self.conditions:
-            kept = kept & mask[rows]
+            kept &= mask.take(rows)
         if self._active:
-            kept = kept & rules.allowed(self._active, rows)
+            kept &= rules.allowed(self._active, rows)
         if self._hidden:
-            kept = kept & ~is_one_of(rows, self._hidden_rows)
+            kept &= ~places_in(self._hidden_rows, rows)[1]
         return kept
 
     def keep(self, rows: RowArray) -> RowArray:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.user_features import UserFeatures
+from recommendations.places import last_places, numbers_to
 
 FloatArray = NDArray[np.float32]
 RowArray = NDArray[np.int32]
@@ -18,7 +19,7 @@ Mask = NDArray[np.bool_]
 NO_ROWS: Final[RowArray] = np.empty(0, np.int32)
 NO_SCORES: Final[FloatArray] = np.empty(0, np.float32)
 NO_ROW: Final = -1
-MANY: Final = 24
+_ROWS: Final = np.int64(2**31 - 1)
 
 
 class Stage(StrEnum):
@@ -108,24 +109,32 @@ class Ranked:
 
     def keep(self, mask: Mask) -> Ranked:
         """Return the candidates where ``mask`` (one entry a candidate) is true."""
-        return Ranked(rows=self.rows[mask], scores=self.scores[mask])
+        kept = mask.nonzero()[0]
+        return self if len(kept) == len(mask) else Ranked(rows=self.rows.take(kept), scores=self.scores.take(kept))
 
     def best_first(self) -> Ranked:
-        """Return the candidates by falling score; ties go to the lower row."""
-        order = np.lexsort((self.rows, -self.scores))
-        return Ranked(rows=self.rows[order], scores=self.scores[order])
+        """Return the candidates by falling score; ties go to the lower row.
+
+        One integer says both, since the bits of floats from 0 on rise with them; sorting plain integers takes a third
+        of the time of sorting by two keys.
+        """
+        keys = self.scores.view(np.int32).astype(np.int64) << 32
+        keys |= _ROWS - self.rows
+        keys.sort()
+        keys = keys[::-1]
+        rows = (_ROWS - (keys & _ROWS)).astype(np.int32)
+        return Ranked(rows=rows, scores=(keys >> 32).astype(np.int32).view(np.float32))
 
 
 NOTHING_RANKED: Final = Ranked(rows=NO_ROWS, scores=NO_SCORES)
 
 
-def is_one_of(rows: RowArray, few: RowArray) -> Mask:
-    """Return which of ``rows`` are among a few; below some dozens, comparing beats sorting."""
-    if len(few) > MANY:
-        found: Mask = np.isin(rows, few)
-        return found
-    hits: Mask = (rows[:, None] == few).any(axis=1)
-    return hits
+def summed_by_row(rows: RowArray, scores: FloatArray) -> Ranked:
+    """Add up the scores of each row, which may stand there more than once; in no order that means something."""
+    places = last_places(rows)
+    sums = np.bincount(places, weights=scores, minlength=len(rows))
+    is_last = places == numbers_to(len(rows))
+    return Ranked(rows=rows[is_last], scores=sums[is_last].astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,22 +62,18 @@ def choose(ranked: Ranked, likeness: Likeness, variety: Variety, *, size: int) -
 
 
 def _within_limits(ranked: Ranked, likeness: Likeness, variety: Variety, size: int) -> list[int]:
-    # Most lists are full after a few more than ``size`` candidates: plain integers beat arrays here.
-    rows = ranked.rows
     groups: set[int] = set()
     categories: dict[int, int] = {}
     brands: dict[int, int] = {}
     chosen: list[int] = []
     held_back: list[int] = []
-    for place in range(len(rows)):
-        row = rows[place]
-        group = int(likeness.group[row])
+    has_limits = bool(variety.max_per_category or variety.max_per_brand)
+    for place, group, category, brand in _traits(ranked, likeness, size):
         if group:
             if group in groups:
                 continue
             groups.add(group)
-        if variety.max_per_category or variety.max_per_brand:
-            category, brand = int(likeness.category[row]), int(likeness.brand[row])
+        if has_limits:
             if (variety.max_per_category and category and categories.get(category, 0) >= variety.max_per_category) or (
                 variety.max_per_brand and brand and brands.get(brand, 0) >= variety.max_per_brand
             ):
@@ -88,6 +85,23 @@ def _within_limits(ranked: Ranked, likeness: Likeness, variety: Variety, size: i
         if len(chosen) == size:
             return chosen
     return chosen + held_back[: size - len(chosen)]
+
+
+def _traits(ranked: Ranked, likeness: Likeness, size: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield place, group, category and brand of each candidate, as plain integers and some dozens at a time.
+
+    Most lists are full after a few more than ``size`` candidates.
+    """
+    step = LOOK_TIMES_SIZE * size
+    for start in range(0, len(ranked), step):
+        rows = ranked.rows[start : start + step]
+        yield from zip(
+            range(start, start + len(rows)),
+            likeness.group[rows].tolist(),
+            likeness.category[rows].tolist(),
+            likeness.brand[rows].tolist(),
+            strict=True,
+        )
 
 
 def _reordered(ranked: Ranked, likeness: Likeness, difference: float, size: int) -> Ranked:

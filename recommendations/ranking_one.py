@@ -6,18 +6,20 @@ searches and temporary columns cost more than the trees. A test holds the two to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.fusion import FloatArray, IndexArray
+from recommendations.places import places_in
 from recommendations.ranking import (
     CANDIDATES_PER_SOURCE,
     COLUMNS,
     ITEM_COLUMNS,
     LIST_DEPTH,
+    NEWEST_COLUMNS,
     NOT_LISTED_RANK,
     NOT_SEEN_AGE,
     PAIR_COLUMNS,
@@ -41,32 +43,41 @@ LongArray = NDArray[np.int64]
 Listing = tuple[LongArray, FloatArray]
 """Item indices, best first, none of them 0 and none twice, and their scores."""
 
-_ROW: Final = {name: row for row, name in enumerate(COLUMNS)}
+_COLUMN: Final = {name: column for column, name in enumerate(COLUMNS)}
 _SOURCES: Final = tuple(CANDIDATES_PER_SOURCE)
-_DEPTHS: Final = np.array(list(CANDIDATES_PER_SOURCE.values()), np.int64)
-_RANK_ROWS, _SCORE_ROWS, _SHARE_ROWS, _MASS_ROWS = (
-    np.array([_ROW[f"{source}_{value}"] for source in _SOURCES], np.int64)
-    for value in ("rank", "score", "share", "mass")
-)
+_DEPTHS: Final = tuple(CANDIDATES_PER_SOURCE.values())
+_LISTED: Final = ("rank", "score", "share", "mass")
 _LONGEST: Final = 200
-_VECTOR_WEIGHTS: Final = np.power(VECTOR_DECAY, np.arange(_LONGEST - 1, -1, -1), dtype=np.float32)
-_AFFINITY_WEIGHTS: Final = np.power(AFFINITY_DECAY, np.arange(_LONGEST - 1, -1, -1), dtype=np.float32)
+_RANKS: Final = np.arange(1, LIST_DEPTH + 1, dtype=np.float32)
+_AGES: Final = np.arange(_LONGEST - 1, -1, -1, dtype=np.float32)
+_VECTOR_WEIGHTS: Final = np.power(VECTOR_DECAY, _AGES, dtype=np.float32)
+_AFFINITY_WEIGHTS: Final = np.power(AFFINITY_DECAY, _AGES, dtype=np.float32)
 
 
-def _rows_of(names: tuple[str, ...]) -> slice:
+def _columns_of(names: tuple[str, ...]) -> slice:
     """Return where columns stand that follow each other."""
-    first = _ROW[names[0]]
-    assert [_ROW[name] for name in names] == list(range(first, first + len(names)))
+    first = _COLUMN[names[0]]
+    assert [_COLUMN[name] for name in names] == list(range(first, first + len(names)))
     return slice(first, first + len(names))
 
 
-_SESSION_ROWS: Final = _rows_of(SESSION_COLUMNS)
-_PAIR_ROWS: Final = _rows_of(PAIR_COLUMNS)
-_ITEM_ROWS: Final = _rows_of(ITEM_COLUMNS)
-_AFFINITY_ROWS: Final = _rows_of(AFFINITY_COLUMNS)
-_SHOPPER_ROWS: Final = _rows_of(SHOPPER_COLUMNS)
-_LOG_COUNT, _RELOAD_RATE = ITEM_COLUMNS.index("log_count"), ITEM_COLUMNS.index("reload_rate")
+_SOURCE_COLUMNS: Final = _columns_of(tuple(f"{source}_{value}" for source in _SOURCES for value in _LISTED))
+_SESSION_COLUMNS: Final = _columns_of(SESSION_COLUMNS)
+_PAIR_COLUMNS: Final = _columns_of(PAIR_COLUMNS)
+_ITEM_COLUMNS: Final = _columns_of(ITEM_COLUMNS)
+_NEWEST_COLUMNS: Final = _columns_of(NEWEST_COLUMNS)
+_AFFINITY_COLUMNS: Final = _columns_of(AFFINITY_COLUMNS)
+_SHOPPER_COLUMNS: Final = _columns_of(SHOPPER_COLUMNS)
+_NEWEST_OF: Final = [ITEM_COLUMNS.index(name.removeprefix("newest_")) for name in NEWEST_COLUMNS]
 _NOBODY: Final = Shoppers.nobody(1)
+_YES: Final = np.ones(1, np.bool_)
+_WITHIN: Final = np.arange(len(_LISTED))[:, None]
+
+_UNKNOWN: Final[FloatArray] = np.zeros(len(COLUMNS), np.float32)
+"""A candidate that no source lists and no session holds."""
+_UNKNOWN[[_COLUMN[f"{source}_rank"] for source in _SOURCES]] = NOT_LISTED_RANK
+_UNKNOWN[_COLUMN["last_age"]] = NOT_SEEN_AGE
+_UNKNOWN[_COLUMN["first_age"]] = -1.0
 
 
 def one_ranking_input(
@@ -93,96 +104,103 @@ def one_ranking_input(
     items : int32, shape (n_candidates,)
     features : float32, shape (n_candidates, len(COLUMNS))
     """
-    found = [(number, lists[name]) for number, name in enumerate(_SOURCES) if name in lists]
-    present = [number for number, (items, _) in found if len(items)]
-    listed = [(items[:LIST_DEPTH], scores[:LIST_DEPTH]) for _, (items, scores) in found if len(items)]
-    lengths = np.array([len(items) for items, _ in listed], np.int64)
-    starts = np.cumsum(lengths) - lengths
-    items = np.concatenate([prefix, *(items for items, _ in listed)], dtype=np.int64)[len(prefix) :]
-    sources = np.repeat(np.array(present, np.int64), lengths)
-    ranks = np.arange(1, len(items) + 1) - np.repeat(starts, lengths)
-
-    candidates = np.concatenate([items[ranks <= _DEPTHS[sources]], prefix])
+    listed = [(number, *lists[name]) for number, name in enumerate(_SOURCES) if name in lists and len(lists[name][0])]
+    proposed = [items[: _DEPTHS[number]] for number, items, _ in listed]
+    candidates = np.concatenate([prefix, *proposed], dtype=np.int32)
     candidates.sort()
-    candidates = candidates[np.concatenate([[True], candidates[1:] != candidates[:-1]])]
-    n = len(candidates)
-    by_column = np.zeros((len(COLUMNS), n), np.float32)  # a column is contiguous while it is written
-    by_column[_RANK_ROWS] = NOT_LISTED_RANK
-    if listed:
-        scores = np.concatenate([scores for _, scores in listed])
-        best = np.repeat(np.maximum(scores[starts], SMALLEST), lengths)
-        total = np.repeat(np.maximum(np.add.reduceat(scores, starts), SMALLEST), lengths)
-        places = np.minimum(np.searchsorted(candidates, items), n - 1)
-        hit = np.flatnonzero(candidates[places] == items)
-        places, sources, scores = places[hit], sources[hit], scores[hit]
-        flat = by_column.reshape(-1)
-        flat[_RANK_ROWS[sources] * n + places] = ranks[hit]
-        flat[_SCORE_ROWS[sources] * n + places] = scores
-        flat[_SHARE_ROWS[sources] * n + places] = scores / best[hit]
-        flat[_MASS_ROWS[sources] * n + places] = scores / total[hit]
-        by_column[_ROW["source_count"]] = np.bincount(places, minlength=n)
-
-    _write_session(by_column[_SESSION_ROWS], candidates, prefix)
-    _write_pairs(by_column[_PAIR_ROWS], candidates, prefix, tables)
-    by_column[_ITEM_ROWS] = tables.item_columns[candidates].T
-    by_column[_ROW["newest_log_count"]] = tables.item_columns[prefix[-1], _LOG_COUNT]
-    by_column[_ROW["newest_reload_rate"]] = tables.item_columns[prefix[-1], _RELOAD_RATE]
+    candidates = candidates[np.concatenate([_YES, candidates[1:] != candidates[:-1]])]
     known = _NOBODY if shopper is None else shopper
-    _write_affinity(by_column[_AFFINITY_ROWS], candidates, prefix, tables, known.log_order_value[0])
-    by_column[_SHOPPER_ROWS] = known.columns[0][:, None]
-    indices = candidates.astype(np.int32)
-    for name, values in demand_columns(np.zeros(n, np.int64), indices, demand).items():
-        by_column[_ROW[name]] = values
-    return indices, np.ascontiguousarray(by_column.T)
+
+    # What is the same for all candidates is written once, and the rest over it.
+    same = _UNKNOWN.copy()
+    same[_SESSION_COLUMNS.start + 3 : _SESSION_COLUMNS.stop] = (
+        len(prefix),
+        len(set(prefix.tolist())),
+        len(prefix) > 1 and prefix[-1] == prefix[-2],
+    )
+    same[_NEWEST_COLUMNS] = tables.item_columns[prefix[-1], _NEWEST_OF]
+    same[_SHOPPER_COLUMNS] = known.columns[0]
+    features = np.empty((len(candidates), len(COLUMNS)), np.float32)
+    features[:] = same
+
+    if listed:
+        _write_sources(features, candidates, listed)
+    _write_session(features[:, _SESSION_COLUMNS], candidates, prefix)
+    _write_pairs(features[:, _PAIR_COLUMNS], candidates, prefix, tables)
+    features[:, _ITEM_COLUMNS] = tables.item_columns.take(candidates, axis=0)
+    _write_affinity(features[:, _AFFINITY_COLUMNS], candidates, prefix, tables, known.log_order_value[0])
+    for name, values in demand_columns(candidates, candidates, demand).items():
+        features[:, _COLUMN[name]] = values
+    return candidates, features
 
 
-def _write_session(columns: FloatArray, candidates: LongArray, prefix: IndexArray) -> None:
-    """Fill ``SESSION_COLUMNS``, shape (6, n_candidates)."""
-    times, last, first, length, distinct, repeats = columns
-    places = np.searchsorted(candidates, prefix)
-    ages = np.arange(len(prefix) - 1, -1, -1, dtype=np.float32)
-    times += np.bincount(places, minlength=len(candidates))
-    last.fill(NOT_SEEN_AGE)
-    first.fill(-1.0)
-    np.minimum.at(last, places, ages)
-    np.maximum.at(first, places, ages)
-    length.fill(len(prefix))
-    distinct.fill(np.count_nonzero(times))
-    repeats.fill(len(prefix) > 1 and prefix[-1] == prefix[-2])
+def _write_sources(
+    features: FloatArray, candidates: IndexArray, listed: Sequence[tuple[int, LongArray, FloatArray]]
+) -> None:
+    """Fill the columns of the sources; ``listed`` holds each source's number, items and scores."""
+    lengths = [min(len(items), LIST_DEPTH) for _, items, _ in listed]
+    ends = np.cumsum(lengths, dtype=np.int64)
+    lists = np.arange(len(listed)).repeat(lengths)
+    items = np.concatenate([items[:LIST_DEPTH] for _, items, _ in listed], dtype=np.int32)
+    scores = np.concatenate([scores[:LIST_DEPTH] for _, _, scores in listed])
+    starts = ends - lengths
+    # A score is compared with the best of its list and with the sum of its list.
+    measures = np.maximum(np.stack([scores[starts], np.add.reduceat(scores, starts)]), SMALLEST)
+    places, is_candidate = places_in(candidates, items)
+    hit = is_candidate.nonzero()[0]
+    places, lists, scores = places.take(hit), lists.take(hit), scores.take(hit)
+    values = np.empty((len(_LISTED), len(hit)), np.float32)
+    values[0] = np.concatenate([_RANKS[:length] for length in lengths]).take(hit)
+    values[1] = scores
+    np.divide(scores, measures.take(lists, axis=1), out=values[2:])
+    # A source's columns follow each other; of a flat array one index is enough.
+    first = np.array([_SOURCE_COLUMNS.start + number * len(_LISTED) for number, _, _ in listed]).take(lists)
+    first += places * np.int64(features.shape[1])
+    features.reshape(-1)[first + _WITHIN] = values
+    features[:, _COLUMN["source_count"]] = np.bincount(places, minlength=len(candidates))
 
 
-def _write_pairs(columns: FloatArray, candidates: LongArray, prefix: IndexArray, tables: RankingTables) -> None:
-    """Fill ``PAIR_COLUMNS``, shape (4, n_candidates)."""
-    for column, age in zip(columns, (1, 2), strict=False):
+def _write_session(columns: FloatArray, candidates: IndexArray, prefix: IndexArray) -> None:
+    """Fill the first three of ``SESSION_COLUMNS``, shape (n_candidates, 6), for the items of the session."""
+    places, _ = places_in(candidates, prefix)
+    ages = _AGES[_LONGEST - len(prefix) :]
+    columns[:, 0] = np.bincount(places, minlength=len(candidates))
+    columns[places, 1] = ages  # newest last, so the least age of a repeated item stays
+    columns[places[::-1], 2] = ages[::-1]
+
+
+def _write_pairs(columns: FloatArray, candidates: IndexArray, prefix: IndexArray, tables: RankingTables) -> None:
+    """Fill ``PAIR_COLUMNS``, shape (n_candidates, 4)."""
+    for column, age in enumerate((1, 2)):
         if len(prefix) > age:
             origin = prefix[-1 - age]
             found = tables.next_indices[origin]
-            places = np.minimum(np.searchsorted(candidates, found), len(candidates) - 1)
-            hit = np.flatnonzero(candidates[places] == found)
-            column[places[hit]] = tables.next_weights[origin][hit]
+            places, is_candidate = places_in(candidates, found)
+            columns[places[is_candidate], column] = tables.next_weights[origin][is_candidate]
     vectors = tables.item_vectors
-    mean = _VECTOR_WEIGHTS[-len(prefix) :] @ vectors[prefix]
-    mean /= max(float(np.sqrt(mean @ mean)), 1e-9)
-    np.matmul(np.stack([vectors[prefix[-1]], mean]), vectors[candidates].T, out=columns[2:])
+    of_session = vectors[prefix]
+    pair = np.empty((2, vectors.shape[1]), np.float32)
+    pair[0] = of_session[-1]
+    np.matmul(_VECTOR_WEIGHTS[_LONGEST - len(prefix) :], of_session, out=pair[1])
+    pair[1] /= max(float(np.sqrt(pair[1] @ pair[1])), 1e-9)
+    columns[:, 2:] = (pair @ vectors.take(candidates, axis=0).T).T
 
 
 def _write_affinity(
-    columns: FloatArray, candidates: LongArray, prefix: IndexArray, tables: RankingTables, log_order_value: np.float32
+    columns: FloatArray, candidates: IndexArray, prefix: IndexArray, tables: RankingTables, log_order_value: np.float32
 ) -> None:
-    """Fill ``AFFINITY_COLUMNS``, shape (6, n_candidates); see ``ranking_facts.affinity_columns``."""
-    seen, chosen = tables.item_facts[prefix], tables.item_facts[candidates]
-    weights = _AFFINITY_WEIGHTS[-len(prefix) :]
-    price = chosen[:, 0]
-    columns[0] = price
-    priced = weights * (seen[:, 0] > NO_PRICE)
+    """Fill ``AFFINITY_COLUMNS``, shape (n_candidates, 6); see ``ranking_facts.affinity_columns``."""
+    seen, chosen = tables.item_facts.take(prefix, axis=0).T, tables.item_facts.take(candidates, axis=0).T.copy()
+    weights = _AFFINITY_WEIGHTS[_LONGEST - len(prefix) :]
+    price = chosen[0]
+    columns[:, 0] = price
+    priced = weights * (seen[0] > NO_PRICE)
     total = priced.sum()
-    level = priced @ seen[:, 0] / total if total > 0 else NO_PRICE
-    for column, against in ((columns[1], level), (columns[2], log_order_value)):
-        if against > NO_PRICE:
-            np.copyto(column, np.where(price > NO_PRICE, price - against, NO_RATIO))
-        else:
-            column.fill(NO_RATIO)
-    codes = seen[:, 1:].T  # (3, n_seen)
-    known = np.maximum((codes > 0).astype(np.float32) @ weights, np.float32(1e-9))
-    same = (chosen[:, 1:, None] == codes).astype(np.float32) @ weights  # of floats it is one call of BLAS
-    columns[3:] = np.where(chosen[:, 1:] > 0, same / known, np.float32(0)).T
+    level = priced @ seen[0] / total if total > 0 else NO_PRICE
+    has_price = price > NO_PRICE
+    for column, against in ((1, level), (2, log_order_value)):
+        columns[:, column] = np.where(has_price, price - against, NO_RATIO) if against > NO_PRICE else NO_RATIO
+    kinds, codes = seen[1:], chosen[1:]  # (3, n_seen) and (3, n_candidates)
+    known = np.maximum((kinds > 0).astype(np.float32) @ weights, np.float32(1e-9))
+    same = weights @ (kinds[:, :, None] == codes[:, None]).astype(np.float32)
+    columns[:, 3:] = (same / known[:, None] * (codes > 0)).T

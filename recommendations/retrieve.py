@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from recommendations.asks import Ask
-from recommendations.candidates import FallbackReason, RowArray, Shopper, SourceList, is_one_of
+from recommendations.candidates import FallbackReason, RowArray, Shopper, SourceList
 from recommendations.deadline import Deadline
 from recommendations.exceptions import ModelUnavailable
+from recommendations.places import places_in
 from recommendations.retrieval.base import PER_SOURCE, Question, listed
 from recommendations.retrieval.model import RANKED_SOURCES
 from recommendations.retrieval.registry import SOURCES
@@ -112,16 +113,17 @@ def reasons_of(rows: Sequence[int], found: Found, filled: Filled, pins: Sequence
     said: dict[int, str] = {}
     if lists and rows:
         listed_rows = np.concatenate([each.rows for each in lists])
-        hits = np.flatnonzero(is_one_of(listed_rows, np.asarray(rows, np.int32)))
-        ends = np.cumsum([len(each.rows) for each in lists])
+        hits = places_in(np.asarray(rows, np.int32), listed_rows)[1].nonzero()[0]
+        lengths = [len(each.rows) for each in lists]
+        ends = np.cumsum(lengths)
         owners = np.searchsorted(ends, hits, side="right")
+        ranks = hits - (ends - lengths)[owners] + 1
+        weights = np.array([found.weights.get(each.name, 0.0) for each in lists], np.float64)
+        gains = weights[owners] / (found.fusion_k + ranks)
         best: dict[int, float] = {}
-        for row, owner, place in zip(listed_rows[hits].tolist(), owners.tolist(), hits.tolist(), strict=True):
-            each = lists[owner]
-            rank = place - int(ends[owner]) + len(each.rows) + 1
-            gain = found.weights.get(each.name, 0.0) / (found.fusion_k + rank)
+        for row, owner, gain in zip(listed_rows[hits].tolist(), owners.tolist(), gains.tolist(), strict=True):
             if gain >= best.get(row, 0.0):
-                best[row], said[row] = gain, each.name
+                best[row], said[row] = gain, lists[owner].name
     said.update(filled.reasons)
     said.update((pin.row, "pinned") for pin in pins)
     return tuple(said.get(row, "") for row in rows)
@@ -147,8 +149,12 @@ def _unlearned(model: ModelLink | None, strategy: Strategy, about: Subject) -> d
     """Return the shopper's items that the model never saw: it cannot say that shoppers come back to them."""
     if model is None or not strategy.uses_model_weights or not about.is_of_shopper:
         return {}
-    places = {row: place for place, row in enumerate(dict.fromkeys(about.rows))}
-    return {row: place for row, place in places.items() if row != about.context and not model.knows((row,))}
+    rows = tuple(dict.fromkeys(about.rows))
+    return {
+        row: place
+        for place, (row, index) in enumerate(zip(rows, model.indices(rows), strict=True))
+        if not index and row != about.context
+    }
 
 
 def _wants_model(strategy: Strategy) -> bool:

@@ -146,9 +146,9 @@ def allowed(active: Iterable[ActiveRule], rows: RowArray) -> Mask:
     included: Mask | None = None
     for rule in active:
         if rule.spec.action == "exclude":
-            kept &= ~rule.mask[rows]
+            kept &= ~rule.mask.take(rows)
         elif rule.spec.action == "include_only":
-            hits = rule.mask[rows]
+            hits = rule.mask.take(rows)
             included = hits if included is None else included | hits
     return kept if included is None else kept & included
 
@@ -160,15 +160,15 @@ def with_boosts(ranked: Ranked, active: Iterable[ActiveRule]) -> tuple[Ranked, l
     for rule in active:
         if rule.spec.action not in ("boost", "bury"):
             continue
-        meant = rule.mask[ranked.rows]
-        if not meant.any():
+        meant = rule.mask.take(ranked.rows).nonzero()[0]
+        if not len(meant):
             continue
         factor = rule.spec.strength if rule.spec.action == "boost" else 1.0 / rule.spec.strength
-        scores = np.where(meant, scores * np.float32(factor), scores)
+        if not used:
+            scores = scores.copy()
+        scores[meant] *= np.float32(factor)
         used.append(rule.spec.rule_id)
-    if not used:
-        return ranked, used
-    return Ranked(rows=ranked.rows, scores=scores.astype(np.float32)), used
+    return Ranked(rows=ranked.rows, scores=scores) if used else ranked, used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

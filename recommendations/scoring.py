@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from recommendations.candidates import NOTHING_RANKED, FloatArray, Ranked, RowArray, SourceList
+from recommendations.candidates import NOTHING_RANKED, FloatArray, Ranked, RowArray, SourceList, summed_by_row
+from recommendations.places import places_in
 
 _LONGEST: Final = 2_000
 _RANKS: Final = np.arange(1, _LONGEST + 1, dtype=np.float32)
@@ -21,12 +23,16 @@ def fused(lists: Sequence[SourceList], weights: Mapping[str, float], *, k: float
     used = [each for each in lists if weights.get(each.name, 0.0) > 0 and len(each.rows)]
     if not used:
         return NOTHING_RANKED
-    by_rank = np.float32(k) + _RANKS[: max(len(each.rows) for each in used)]
-    gains = [np.float32(weights[each.name]) / by_rank[: len(each.rows)] for each in used]
-    rows, where = np.unique(np.concatenate([each.rows for each in used]), return_inverse=True)
-    scores: FloatArray = np.bincount(where, weights=np.concatenate(gains)).astype(np.float32)
-    order = np.argsort(-scores, kind="stable")  # rows rise, so ties go to the lower one
-    return Ranked(rows=rows[order].astype(np.int32), scores=scores[order])
+    gains = [_gains(weights[each.name], k)[: len(each.rows)] for each in used]
+    return summed_by_row(np.concatenate([each.rows for each in used]), np.concatenate(gains)).best_first()
+
+
+@lru_cache(maxsize=256)
+def _gains(weight: float, k: float) -> FloatArray:
+    """Return what each rank of a source adds; computed once for the weights of a model version."""
+    gains: FloatArray = np.float32(weight) / (np.float32(k) + _RANKS)
+    gains.setflags(write=False)
+    return gains
 
 
 def reordered(ranked: Ranked, order: RowArray) -> Ranked:
@@ -44,12 +50,11 @@ def reordered(ranked: Ranked, order: RowArray) -> Ranked:
     """
     if not len(ranked) or not len(order):
         return ranked
-    by_row = np.argsort(ranked.rows)
-    rising = ranked.rows[by_row]
-    at = np.minimum(np.searchsorted(rising, order), len(rising) - 1)
-    known = rising[at] == order
+    places, is_ranked = places_in(ranked.rows, order)
+    held = places[is_ranked]
+    held.sort()
     rows = ranked.rows.copy()
-    rows[np.sort(by_row[at[known]])] = order[known]
+    rows[held] = order[is_ranked]
     return Ranked(rows=rows, scores=ranked.scores)
 
 

@@ -55,6 +55,10 @@ class Shelf:
         Natural logarithm of what a shopper pays now.
     popular, newest : int32
         Recommendable rows, best first, at most ``MAX_ORDER``.
+    by_category : int32
+        Recommendable rows category by category, most popular first; ``in_category`` says where each stands.
+    brand_by_category, log_price_by_category : int32, float32
+        Of those rows, side by side: reading them one after the other is what makes like items quick to find.
     likeness : Likeness
         What diversity compares.
     """
@@ -90,7 +94,9 @@ class Shelf:
         self._by_popularity: RowArray = by_popularity
         self.popular: RowArray = by_popularity[:MAX_ORDER]
         self.newest: RowArray = newest_first[:MAX_ORDER]
-        self._category_order, self._category_starts = _by_category(catalogue.category, by_popularity)
+        self.by_category, self._category_starts = _by_category(catalogue.category, by_popularity)
+        self.brand_by_category: RowArray = catalogue.brand[self.by_category]
+        self.log_price_by_category: FloatArray = self.log_price[self.by_category]
         self._newest_places = _places_of(catalogue.category[self.newest[:LOOKED_AT_FOR_NEW]])
 
     # --- rows ---------------------------------------------------------------------------------------------
@@ -110,11 +116,11 @@ class Shelf:
         """Return the id of the item of a row."""
         return self.catalogue.item_ids[row] or ""
 
-    def in_category(self, category: int) -> RowArray:
-        """Return recommendable rows of a category (not of those below it), most popular first."""
+    def in_category(self, category: int) -> slice:
+        """Return where recommendable rows of a category (not of those below it) stand in ``by_category``."""
         if not 0 < category < len(self._category_starts) - 1:
-            return self._category_order[:0]
-        return self._category_order[self._category_starts[category] : self._category_starts[category + 1]]
+            return slice(0, 0)
+        return slice(int(self._category_starts[category]), int(self._category_starts[category + 1]))
 
     def newest_places(self, category: int) -> RowArray:
         """Return where items of a category stand among the newest, the newest first."""

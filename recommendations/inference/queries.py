@@ -20,6 +20,8 @@ MAX_INTERACTIONS = 200
 MAX_K = 1_000
 
 _NONE = np.empty(0, np.int64)
+_PLACES = np.arange(MAX_INTERACTIONS - 1, -1, -1, dtype=np.float32)
+_PLACES.setflags(write=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,35 +113,36 @@ def prefix_of(query: RetrievalQuery, *, n_items: int) -> Prefix | None:
         Lengths differ, an index is no row of this model set, a weight or k is out of range.
     """
     items = np.asarray(query.item_index, np.int64)
-    n = len(items)
     if not 1 <= query.k <= MAX_K:
         raise InvalidQuery(field="k", reason=f"{query.k} is not between 1 and {MAX_K}")
     _check_indices("item_index", items, n_items)
     _check_indices("exclude", query.exclude, n_items)
     if query.candidates is not None:
         _check_indices("candidates", query.candidates, n_items)
-    weight = np.ones(n, np.float32) if query.weights is None else np.asarray(query.weights, np.float32)
-    if len(weight) != n:
-        raise InvalidQuery(field="weights", reason=f"{len(weight)} weights for {n} interactions")
-    place = np.arange(n - 1, -1, -1, dtype=np.float32)
-    if query.ages is None:
-        age = place
-    else:
-        age = np.asarray(query.ages, np.float32)
-        if len(age) != n:
-            raise InvalidQuery(field="ages", reason=f"{len(age)} ages for {n} interactions")
-    if n > MAX_INTERACTIONS:
-        newest = slice(-MAX_INTERACTIONS, None)
-        items, weight, age, place = items[newest], weight[newest], age[newest], place[newest]
-    weight = np.where(items == PADDING_INDEX, np.float32(0.0), weight)
-    # NaN fails every comparison, so it is caught here as well.
-    if not (np.all(weight >= 0) and np.all(weight < 1e6)):
-        raise InvalidQuery(field="weights", reason="a weight is not a number from 0 to 1,000,000")
-    if not (np.all(age >= 0) and np.all(age < 1e6)):
-        raise InvalidQuery(field="ages", reason="an age is not a number from 0 to 1,000,000")
+    weights = None if query.weights is None else _checked("weight", query.weights, len(items))
+    ages = None if query.ages is None else _checked("age", query.ages, len(items))
+    items = items[-MAX_INTERACTIONS:]
+    place = _PLACES[MAX_INTERACTIONS - len(items) :]
+    age = place if ages is None else ages
+    weight = (items != PADDING_INDEX).astype(np.float32)
+    if weights is not None:
+        weight *= weights
     if not weight.any():
         return None
     return Prefix(item_index=items, weight=weight, age=age, place=place, is_last=_is_last(items, weight))
+
+
+def _checked(what: str, values: FloatArray, n: int) -> FloatArray:
+    """Return the newest of some values, one an interaction; each must be a number from 0 to a million."""
+    checked = np.asarray(values, np.float32)
+    if len(checked) != n:
+        raise InvalidQuery(field=f"{what}s", reason=f"{len(checked)} {what}s for {n} interactions")
+    checked = checked[-MAX_INTERACTIONS:]
+    # NaN fails every comparison, so it is caught here as well.
+    if not (np.all(checked >= 0) and np.all(checked < 1e6)):
+        article = "an" if what == "age" else "a"
+        raise InvalidQuery(field=f"{what}s", reason=f"{article} {what} is not a number from 0 to 1,000,000")
+    return checked
 
 
 def _is_last(items: IndexArray, weight: FloatArray) -> FloatArray:

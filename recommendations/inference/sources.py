@@ -83,6 +83,8 @@ class SparseSource:
         self.n_rows = int(session.input_shapes["hidden_bias"][0])
         self._session = session
         self._last_n = last_n
+        self._takes_is_last = "is_last" in session.input_shapes
+        self._takes_place = "place" in session.input_shapes
 
     def retrieve(self, question: Question) -> dict[str, SourceResult]:
         """Return the best items of each source; one run of one graph."""
@@ -97,17 +99,23 @@ class SparseSource:
             "k": np.array([1 if len(question.candidates) else question.k], np.int64),
             "candidates": question.candidates,
         }
-        shapes = self._session.input_shapes
-        if "is_last" in shapes:
+        if self._takes_is_last:
             feeds["is_last"] = prefix.is_last
-        if "place" in shapes:
+        if self._takes_place:
             feeds["place"] = prefix.place
-        index, score, given_score = (np.atleast_2d(output) for output in self._session.run(feeds))
+        index, score, given_score = self._session.run(feeds)
+        shape = (len(self.names), -1)
         if len(question.candidates):
-            index, score = np.broadcast_to(question.candidates, given_score.shape), given_score
+            return {
+                name: result_of(question.candidates, given, question, least=np.float32(0.0))
+                for name, given in zip(self.names, given_score.reshape(shape), strict=True)
+            }
+        index, score = index.reshape(shape), score.reshape(shape)
+        # Scores fall, so what is a recommendation comes first.
+        counts = np.count_nonzero(score > 0, axis=1).tolist()
         return {
-            name: result_of(index[row], score[row], question, least=np.float32(0.0))
-            for row, name in enumerate(self.names)
+            name: SourceResult(item_index=index[row, :count], score=score[row, :count]) if count else EMPTY_RESULT
+            for row, (name, count) in enumerate(zip(self.names, counts, strict=True))
         }
 
     def close(self) -> None:

@@ -14,6 +14,15 @@ PER_SOURCE: Final = 100
 """How many items a source may propose."""
 
 
+def _by_rank(n: int) -> FloatArray:
+    scores: FloatArray = np.float32(1.0) / np.arange(1, n + 1, dtype=np.float32)
+    return scores
+
+
+_LONGEST: Final = 1_000
+_BY_RANK: Final = _by_rank(_LONGEST)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What a list is to be about.
@@ -48,5 +57,5 @@ class Source(Protocol):
 def listed(name: str, rows: RowArray, scores: FloatArray | None = None) -> SourceList:
     """Return rows that are in order already; without scores of their own they get 1 / rank."""
     if scores is None:
-        scores = (np.float32(1.0) / np.arange(1, len(rows) + 1, dtype=np.float32)).astype(np.float32)
+        scores = _BY_RANK[: len(rows)] if len(rows) <= _LONGEST else _by_rank(len(rows))
     return SourceList(name=name, rows=rows, scores=scores)

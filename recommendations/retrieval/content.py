@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.candidates import NO_ROWS, NO_SCORES, SourceList
+from recommendations.candidates import NO_ROWS, NO_SCORES, SourceList, summed_by_row
 from recommendations.retrieval.base import Question
 
 LOOKED_AT: Final = 300
@@ -32,21 +32,29 @@ class ContentSource:
         shelf = question.shelf
         catalogue = shelf.catalogue
         about = question.about[:ITEMS_ASKED]
-        found = [shelf.in_category(category)[:LOOKED_AT] for category in catalogue.category[about].tolist()]
-        lengths = [len(rows) for rows in found]
+        parts = [shelf.in_category(category) for category in catalogue.category[about].tolist()]
+        parts = [slice(part.start, min(part.stop, part.start + LOOKED_AT)) for part in parts]
+        lengths = [part.stop - part.start for part in parts]
         if not any(lengths):
             return SourceList(name=self.name, rows=NO_ROWS, scores=NO_SCORES)
-        rows, origin = np.concatenate(found), np.repeat(about, lengths)  # one pass over the items of all of them
-        brand = catalogue.brand[origin]
-        distance = np.abs(shelf.log_price[rows] - shelf.log_price[origin])
+        # One pass over the items of all of them.
+        origin = np.arange(len(about)).repeat(lengths)
+        rows = np.concatenate([shelf.by_category[part] for part in parts])
+        distance = np.concatenate([shelf.log_price_by_category[part] for part in parts])
+        distance -= shelf.log_price[about][origin]
+        np.abs(distance, out=distance)
+        brand = catalogue.brand[about][origin]
+        is_same_brand = np.concatenate([shelf.brand_by_category[part] for part in parts]) == brand
         scores = np.concatenate([_BY_POPULARITY[:length] for length in lengths])
         scores += np.float32(1.0) + PRICE_WEIGHT / (np.float32(1.0) + distance)
-        scores += SAME_BRAND * ((catalogue.brand[rows] == brand) & (brand > 0))
-        scores[rows == origin] = 0.0
-        scores *= np.repeat(_BY_AGE[: len(about)], lengths)
+        scores += SAME_BRAND * (is_same_brand & (brand > 0))
+        scores[rows == about[origin]] = 0.0
+        scores *= _BY_AGE[origin]
         if sum(length > 0 for length in lengths) > 1:
-            rows, where = np.unique(rows, return_inverse=True)
-            scores = np.bincount(where, weights=scores).astype(np.float32)
-        order = np.argsort(-scores, kind="stable")[: question.k]
-        order = order[scores[order] > 0]
-        return SourceList(name=self.name, rows=rows[order], scores=scores[order])
+            best = summed_by_row(rows, scores).best_first()
+            rows, scores = best.rows[: question.k], best.scores[: question.k]
+        else:
+            order = np.argsort(-scores, kind="stable")[: question.k]
+            rows, scores = rows.take(order), scores.take(order)
+        count = int(np.count_nonzero(scores > 0))
+        return SourceList(name=self.name, rows=rows[:count], scores=scores[:count])

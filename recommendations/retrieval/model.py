@@ -78,9 +78,14 @@ class ModelLink:
         popularity: FloatArray = np.where(self.index_of_row > 0, counts[self.index_of_row], 0).astype(np.float32)
         return popularity
 
+    def indices(self, rows: Sequence[int]) -> list[int]:
+        """Return the item index of each row, 0 where the model does not know the item."""
+        found: list[int] = self.index_of_row.take(rows).tolist()
+        return found
+
     def knows(self, rows: Sequence[int]) -> bool:
         """Return whether the model knows any of these rows."""
-        return any(self.index_of_row[row] for row in rows)
+        return any(self.indices(rows))
 
     def ask(
         self,
@@ -120,14 +125,20 @@ class ModelLink:
 
     def lists(self, answer: ModelAnswer) -> list[SourceList]:
         """Return an answer as rows of the catalogue."""
+        found = [(name, result) for name, result in answer.results.items() if len(result.item_index)]
+        if not found:
+            return []
+        rows_of_all = self.row_of_index.take(np.concatenate([result.item_index for _, result in found]))
+        is_known = rows_of_all >= 0
+        every_row_is_known = bool(is_known.all())
         lists = []
-        for name, result in answer.results.items():
-            rows = self.row_of_index[result.item_index]
-            known = rows >= 0
-            if not known.all():
-                rows, scores = rows[known], result.score[known]
-            else:
-                scores = result.score
+        start = 0
+        for name, result in found:
+            part = slice(start, start + len(result.item_index))
+            start = part.stop
+            rows, scores = rows_of_all[part], result.score
+            if not every_row_is_known:
+                rows, scores = rows[is_known[part]], scores[is_known[part]]
             if len(rows):
                 lists.append(SourceList(name=name, rows=rows, scores=scores))
         return lists
@@ -165,7 +176,7 @@ class ModelLink:
         )
         # Indices rise, so ties go to the lower one.
         order = np.argsort(-self._model.rank(features), kind="stable")[:k]
-        rows: RowArray = self.row_of_index[items[order]]
+        rows: RowArray = self.row_of_index.take(items.take(order))
         rows = rows[rows >= 0]
         _RANKING_SECONDS.observe(time.perf_counter() - started)
         return rows
@@ -186,9 +197,10 @@ class ModelLink:
         day, week = counts["24h"], counts["7d"]
 
         def demand(queries: NDArray[np.int64], items: RowArray) -> tuple[FloatArray, FloatArray]:
-            rows = self.row_of_index[items]
+            rows = self.row_of_index.take(items)
             listed = rows >= 0
-            return day[rows] * listed, week[rows] * listed
+            np.maximum(rows, 0, out=rows)
+            return day.take(rows) * listed, week.take(rows) * listed
 
         return demand
 
