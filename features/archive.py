@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from features import keys, metrics
-from features.archive_rows import Row, rows_of, table_of
+from features.archive_rows import COLUMNS, Row, rows_of, table_of
 from features.exceptions import Fenced, StoreUnavailable
+from features.purchases import hash64
 from features.store import OnlineStore
 from tracking.exceptions import InvalidEvent
 from tracking.log import BEGINNING, EventLog, LogUnavailable, Position
@@ -37,6 +38,7 @@ POLL_RECORDS: Final = 1_000
 FLUSH_ROWS: Final = 50_000
 FLUSH_S: Final = 10.0
 BACKOFF_S: Final = 1.0
+_USER_KEY, _EVENT_ID, _OCCURRED_AT_MS = (COLUMNS.index(name) for name in ("user_key", "event_id", "occurred_at_ms"))
 _UNSAFE: Final = re.compile(r"[^0-9A-Za-z]")
 
 
@@ -178,9 +180,20 @@ class ArchiveWorker:
     def _write(self, partition: int, start: Position, position: Position) -> None:
         name = f"p{partition}-{_clean(start)}-{_clean(position)}.parquet"
         for (site, day), rows in self._rows.get(partition, {}).items():
-            self._folder.write(site, day, name, rows)
+            erased = self._store.erased_users(partition, site)
+            self._write_file(site, day, name, _without(erased, rows))
+            # Who is erased meanwhile is looked for in the files that are there: this one may have come too late.
+            while (newer := self._store.erased_users(partition, site)) != erased:
+                erased = newer
+                self._write_file(site, day, name, _without(erased, rows))
             metrics.ARCHIVE_FILES.inc()
-            metrics.ARCHIVED_EVENTS.inc(len({row[6] for row in rows}))
+            metrics.ARCHIVED_EVENTS.inc(len({row[_EVENT_ID] for row in rows}))
+
+    def _write_file(self, site: str, day: int, name: str, rows: list[Row]) -> None:
+        if rows:
+            self._folder.write(site, day, name, rows)
+        else:
+            self._folder.delete(self._folder.files(site=site, date=date_of(day), name=name))
 
     def _on_assigned(self, partitions: frozenset[int]) -> Mapping[int, Position]:
         found: dict[int, Position] = {}
@@ -208,6 +221,13 @@ class ArchiveWorker:
 def date_of(day: int) -> str:
     """Return a UTC day (since 1970) as it stands in paths."""
     return (dt.date(1970, 1, 1) + dt.timedelta(days=day)).isoformat()
+
+
+def _without(erased: Mapping[int, int], rows: list[Row]) -> list[Row]:
+    """Return the rows without those of erased users that are older than the erasure."""
+    if not erased:
+        return rows
+    return [row for row in rows if row[_OCCURRED_AT_MS] > erased.get(hash64(row[_USER_KEY]), -1)]
 
 
 def _clean(position: Position) -> str:

@@ -1,7 +1,8 @@
 """Everything that is kept of one shopper: shown to them, or erased from every store, with a receipt.
 
 An erased user's events that still are in the log, in a spool or in a backup of the archive do not come back:
-workers and replays refuse what happened before the erasure. Of the user only a hash is kept for that.
+workers, the archive, the import of dead letters and replays refuse what happened before the erasure. Of the user only
+a hash is kept for that. The log itself forgets records by its retention, and by nothing else.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ from features import connections, keys
 from features.archive import ArchiveFolder
 from features.archive_rows import COLUMNS
 from features.archive_upkeep import erase_users, read_table
+from features.exceptions import StoreUnavailable
 from features.models import Erasure, StoredProfile
 from features.purchases import hash64
 from features.redis_pipe import Command, borrowed, raise_errors
 from features.states import decode_profile, decode_session
+from tracking import live_events
 from tracking.dead_letter_rows import forget_user
 from tracking.events import UserKey
 from tracking.models import Site
+from tracking.redis_client import UNAVAILABLE
 
 ERASED_TTL_S: Final = 30 * 86_400
 """For longer than a log or a spool keeps a record."""
@@ -85,6 +89,7 @@ def erase_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] 
     user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=anonymous_ids)
     receipt: dict[str, Any] = {"erased_at_ms": now_ms, "user_keys": len(user_keys)}
     receipt["redis"] = {"keys": sum(_erase_from_redis(site.slug, user_key, now_ms) for user_key in user_keys)}
+    receipt["redis"]["keys"] += _forget_live_events(site.slug)
     receipt["dead_letters"] = {"rows": sum(forget_user(site, user_key) for user_key in user_keys)}
     rows, _ = StoredProfile.objects.filter(site=site, user_key__in=user_keys).delete()
     receipt["database"] = {"rows": rows}
@@ -141,6 +146,13 @@ def _erase_from_redis(site: str, user_key: UserKey, now_ms: int) -> int:
                 continue  # the worker wrote meanwhile
             raise_errors(client, answers)
             return int(answers[-1][0])
+
+
+def _forget_live_events(site: str) -> int:
+    try:
+        return live_events.forget(connections.client(), site)
+    except UNAVAILABLE as error:
+        raise StoreUnavailable(f"Redis: {error}") from error
 
 
 def _redis_states(site: str, user_key: UserKey) -> dict[str, bytes | None]:

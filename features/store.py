@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 import redis
 
 from features import keys
@@ -22,6 +23,7 @@ from tracking.log import BEGINNING, Position
 from tracking.redis_client import UNAVAILABLE
 
 User = tuple[str, str]  # site, user key
+_DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
 SET_ALL: Final = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'PX', ARGV[1]) end"
 """MSET with a TTL, which Redis lacks: one answer to read instead of a thousand."""
 
@@ -90,6 +92,20 @@ class OnlineStore:
             answers = pipe.send([("GET", key)])
             raise_errors(self.client, answers)
         return _text(answers[0])
+
+    def erased_users(self, partition: int, site: str) -> dict[int, int]:
+        """Return up to when the site's erased users of a partition were erased, by the hash of their key.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is away.
+        """
+        key = keys.erased(partition, site)
+        with borrowed(self.client, key) as pipe:
+            answers = pipe.send([("GET", key)])
+            raise_errors(self.client, answers)
+        return _DECODE_ERASED(answers[0]) if answers[0] else {}
 
     def advance(self, name_key: PositionKey, partition: int, *, expected: Position, position: Position) -> None:
         """Set a position if it still is what it was; two round trips.

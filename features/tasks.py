@@ -14,13 +14,16 @@ from django.utils import timezone
 from features import connections, keys, profiles, rfm
 from features.archive import ArchiveFolder
 from features.archive_upkeep import compact, drop_old
+from features.erasure import erased_check
 from features.exceptions import StoreUnavailable
 from features.item_stats import ItemStatsMerger
 from features.models import RfmSnapshot, SegmentThreshold
 from features.rfm import SegmentRule
 from features.segments import SegmentRun, compute_segments
+from tracking import dead_letter_rows
 from tracking.log import LogUnavailable
 from tracking.models import Site
+from tracking.redis_client import UNAVAILABLE
 from tracking.snapshots import announce
 
 log = logging.getLogger(__name__)
@@ -175,3 +178,15 @@ def thin_snapshots(site: Site) -> None:
             surplus.append(pk)
         kept.add(hour)
     RfmSnapshot.objects.filter(pk__in=surplus).delete()
+
+
+@shared_task(name="features.import_dead_letters")  # type: ignore[untyped-decorator]
+def import_dead_letters() -> None:
+    """Bring new dead letters into the database, but none of erased users; every ten seconds."""
+    try:
+        added = dead_letter_rows.import_dead_letters(is_erased=erased_check())
+    except (LogUnavailable, *UNAVAILABLE) as error:
+        log.warning("tasks.dead_letters_delayed error=%s", error)
+        return
+    if added:
+        log.info("tasks.dead_letters_imported letters=%s", added)

@@ -28,7 +28,7 @@ app.conf.beat_schedule = {
     "merge-item-stats": {"task": "features.merge_item_stats", "schedule": 5.0, "options": {"expires": 5}},
     "recompute-segments": {"task": "features.recompute_segments", "schedule": 300.0, "options": {"expires": 240}},
     "store-profiles": {"task": "features.store_profiles", "schedule": 600.0, "options": {"expires": 540}},
-    "import-dead-letters": {"task": "tracking.import_dead_letters", "schedule": 10.0, "options": {"expires": 9}},
+    "import-dead-letters": {"task": "features.import_dead_letters", "schedule": 10.0, "options": {"expires": 9}},
     "forget-dead-letters": {"task": "tracking.forget_dead_letters", "schedule": 86_400.0},
     "forget-expired-tokens": {
         "task": "tracking.forget_expired_tokens",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+import msgspec
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db.models import Q
@@ -29,9 +30,19 @@ REDIS_TIMEOUT_S: Final = 2.0
 LOG_TIMEOUT_S: Final = 5.0
 MAX_READ: Final = 2_000
 
+IsErased: TypeAlias = Callable[[str, str, int], bool]
+"""Whether what a user (site, user key) did up to a time (epoch milliseconds) must not come back."""
 
-def import_dead_letters(*, max_records: int = MAX_READ) -> int:
+
+def nobody_erased(site: str, user_key: str, at_ms: int) -> bool:
+    """Return False: for places that know of no erasures."""
+    return False
+
+
+def import_dead_letters(*, max_records: int = MAX_READ, is_erased: IsErased = nobody_erased) -> int:
     """Bring new letters from the log into the database; return how many are new. For a periodic task.
+
+    Letters of users who were erased since are dropped.
 
     Where the reading goes on is kept in Redis, written after the rows: a crash in between, or a Redis that lost
     its data, reads letters again, and their fingerprint makes that harmless.
@@ -61,7 +72,7 @@ def import_dead_letters(*, max_records: int = MAX_READ) -> int:
                     found.append(decode_letter(record.value))
                 except InvalidEvent as error:
                     log.error("dead_letters.unreadable position=%s reason=%s", record.position, error)
-            n_new += _save(found)
+            n_new += _save([letter for letter in found if not _is_of_erased(letter, is_erased)])
             if records:
                 read[partition] = records[-1].position
                 client.hset(name, str(partition), records[-1].position)
@@ -144,6 +155,34 @@ def forget_user(site: Site, key: str) -> int:
     of_many = [letter.pk for letter in parked.iterator(chunk_size=50) if name in bytes(letter.raw)]
     deleted, _ = DeadLetter.objects.filter(site=site).filter(Q(key=whole) | Q(pk__in=of_many)).delete()
     return deleted
+
+
+def _is_of_erased(letter: DeadLetterRecord, is_erased: IsErased) -> bool:
+    """Return whether a letter tells of somebody who was erased after it was sent.
+
+    When the record of a stream worker's letter was sent is not known: it is dropped if its user ever was erased.
+    """
+    at_ms = letter.occurred_at_ms if letter.origin == "collect" else 0
+    key_site, _, user_key = letter.key.decode(errors="replace").partition("/")
+    site = letter.site or key_site
+    return any(is_erased(site, name, at_ms) for name in (user_key, *_users_in(letter.raw)))
+
+
+def _users_in(raw: bytes) -> Iterator[str]:
+    """Yield the keys of all users that a letter names anywhere; nothing for one that cannot be read."""
+    try:
+        waiting: list[Any] = [msgspec.json.decode(raw)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            for name, prefix in (("user_id", "u:"), ("anonymous_id", "a:")):
+                if isinstance(value.get(name), str):
+                    yield prefix + value[name]
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
 
 
 def _save(found: list[DeadLetterRecord]) -> int:

@@ -117,6 +117,11 @@ def read(url: str, site: str, *, limit: int = KEEP) -> list[LiveEvent]:
     return [msgspec.json.decode(line, type=LiveEvent) for line in lines]
 
 
+def forget(client: Any, site: str) -> int:
+    """Drop a site's list, for an erasure: it is a glance, and refused events name nobody to look for; return 1 or 0."""
+    return int(client.delete(_name(site)))
+
+
 def _name(site: str) -> str:
     return f"rs:{site}:live_events"
 
