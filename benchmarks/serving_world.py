@@ -41,6 +41,7 @@ from recommendations.training.fitted import (  # noqa: E402
     Popularity,
     Ranker,
 )
+from recommendations.versions import check_integrity  # noqa: E402
 from tracking.models import Site  # noqa: E402
 from tracking.sites import ensure_default_site  # noqa: E402
 
@@ -119,7 +120,10 @@ def _model(site: Site, n_items: int) -> None:
         data_range=DataRange(first_ms=0, last_ms=1, interactions=1, sessions=1, users=1),
     )
     export_model_set(fitted, version_path(site.slug, VERSION), targets=frozenset({Target.CPU}))
-    ModelVersion.objects.create(site=site, version=VERSION, status=ModelVersion.Status.LIVE)
+    sha256 = check_integrity(version_path(site.slug, VERSION))
+    ModelVersion.objects.create(
+        site=site, version=VERSION, status=ModelVersion.Status.LIVE, manifest={"sha256": sha256}
+    )
 
 
 def _ranker(n_items: int, following: Neighbours) -> Ranker:

@@ -21,7 +21,7 @@ from recommendations.drift import Check, Profile
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.inference import ModelSet
 from recommendations.inference.queries import RetrievalQuery
-from recommendations.live_models import version_path
+from recommendations.live_models import registered_sha256, version_path
 from recommendations.manifest import ALS_SOURCE
 from recommendations.models import DriftReference, HealthReport, ModelVersion, TrainingPolicy
 from recommendations.versions import load_version
@@ -62,7 +62,12 @@ def checks_of(report: HealthReport) -> list[Check]:
 def _checks(site: Site, live: ModelVersion, policy: TrainingPolicy, now: datetime) -> list[Check]:
     age = drift.age_check((now - live.created_at).total_seconds() / 3600, policy.max_age_hours)
     try:
-        loaded = load_version(version_path(site.slug, live.version), providers="cpu", check_answers=False)
+        loaded = load_version(
+            version_path(site.slug, live.version),
+            providers="cpu",
+            expected_manifest_sha256=registered_sha256(live),
+            check_answers=False,
+        )
     except (VersionRefused, ModelUnavailable) as error:
         log.warning("health.unreadable site=%s version=%s error=%s", site.slug, live.version, error)
         return [age]

@@ -133,7 +133,7 @@ class ModelLoader:
             loaded = load_version(
                 version_path(self._site, row.version),
                 providers=_providers(),
-                expected_manifest_sha256=row.manifest.get("sha256"),
+                expected_manifest_sha256=registered_sha256(row),
                 expected_columns=COLUMNS,
                 check_answers=False,  # the gate asked the golden questions before the version could be promoted
             )
@@ -150,6 +150,22 @@ class ModelLoader:
 def version_path(site: str, version: str) -> Path:
     """Return the folder of a version."""
     return Path(settings.MODEL_DIR) / site / version
+
+
+def registered_sha256(row: ModelVersion) -> str:
+    """Return the sha256 of the manifest as the gate saw it; a folder with another is another version.
+
+    Raises
+    ------
+    VersionRefused
+        The row has none, so nothing says what the folder should hold.
+    """
+    found = row.manifest.get("sha256") if isinstance(row.manifest, dict) else None
+    if not found:
+        raise VersionRefused(
+            RefusalReason.SWAPPED, f"{row.version} was registered without the sha256 of its manifest; train again"
+        )
+    return str(found)
 
 
 def promote(row: ModelVersion) -> None:
@@ -241,7 +257,7 @@ def check_promotable(row: ModelVersion) -> None:
     load_version(
         version_path(row.site.slug, row.version),
         providers=_providers(),
-        expected_manifest_sha256=row.manifest.get("sha256"),
+        expected_manifest_sha256=registered_sha256(row),
         expected_columns=COLUMNS,
     )
 

@@ -282,6 +282,36 @@ class TrainingPolicy(models.Model):
         default=False,
         help_text="A new version answers everybody as soon as the gate lets it pass. Off: promote it here, by hand.",
     )
+    margin_weight = models.FloatField(
+        "weight of margins",
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=(
+            "From 0 to 1. 0: every view, cart and sale counts alike when the ranker learns. 1: by what is earned with"
+            " the item; the catalogue needs costs for that."
+        ),
+    )
+    position_clip = models.FloatField(
+        "correction of places, at most",
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(100.0)],
+        help_text=(
+            "Clicks follow the list as well as the shopper. 10: a click further down counts up to ten times, as rarely"
+            " as its place is looked at. 0: no correction."
+        ),
+    )
+    tune_minutes = models.FloatField(
+        "minutes to search parameters",
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(60.0)],
+        help_text="How long a training looks for better parameters of the ranker; 0 takes the usual ones.",
+    )
+    latency_ms = models.FloatField(
+        "milliseconds a version may take",
+        default=20.0,
+        validators=[MinValueValidator(0.1), MaxValueValidator(1000.0)],
+        help_text="The gate refuses a version whose sources take longer than this for a request, at the median.",
+    )
     max_age_hours = models.PositiveIntegerField(
         default=48,
         validators=[MinValueValidator(1), MaxValueValidator(24 * 365)],
@@ -305,6 +335,11 @@ class TrainingPolicy(models.Model):
 
     def __str__(self) -> str:
         return f"training of {self.site}"
+
+    def clean(self) -> None:
+        """Refuse a correction that training would refuse."""
+        if self.position_clip is not None and self.position_clip != 0 and self.position_clip <= 1:
+            raise ValidationError({"position_clip": "Give 0 for no correction, or a factor above 1; 10 is usual."})
 
 
 class TrainingRun(models.Model):

@@ -7,14 +7,11 @@ from collections.abc import Callable
 
 from django.conf import settings as django_settings
 
-from features.definitions import FEATURE_VIEWS
 from features.models import Item
-from recommendations.graphs.export import export_model_set
-from recommendations.live_models import version_path
+from recommendations.gate import RIVAL
 from recommendations.models import ModelVersion
-from recommendations.registry import RIVAL, live_rival, new_version_name, register
+from recommendations.registry import live_rival, new_version_name, register, write_version
 from recommendations.training.fitted import FittedModelSet
-from recommendations.training.report import plots
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
 from recommendations.training.spark.session import spark_session
 from tracking.models import Site
@@ -48,9 +45,8 @@ def train_site_on_spark(
         log = read_log(spark, str(django_settings.ARCHIVE_URL), site=site.slug)
         rival = live_rival(site)
         if rival is not None:
-            seen_until_ms = rival[0].manifest.data_range.last_ms
-            if log.ended_by(seen_until_ms) < len(log):
-                settings = dataclasses.replace(settings, held_out_after_ms=seen_until_ms)
+            if log.ended_by(rival.seen_until_ms) < len(log):
+                settings = dataclasses.replace(settings, held_out_after_ms=rival.seen_until_ms)
             else:
                 rival = None  # it has seen every session there is
         fitted = train_on_spark(
@@ -58,12 +54,9 @@ def train_site_on_spark(
             settings=settings,
             progress=progress,
             catalogue=Item.objects.filter(site=site, is_active=True).values_list("item_id", flat=True).iterator(),
-            rivals={RIVAL: rival[1]} if rival is not None else {},
+            rivals={RIVAL: rival.opened} if rival is not None else {},
         )
     on_fitted(fitted)
     version = new_version_name()
-    folder = version_path(site.slug, version)
-    export_model_set(
-        fitted, folder, plots=plots(fitted), feature_views={view.name: view.version for view in FEATURE_VIEWS}
-    )
+    write_version(fitted, site, version)
     return register(site, version, fitted.metrics, promotes=promotes)

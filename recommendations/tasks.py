@@ -11,6 +11,7 @@ from features.exceptions import StoreUnavailable
 from recommendations import training_runs
 from recommendations.health import check_site
 from recommendations.models import TrainingRun
+from recommendations.training_lock import AlreadyTraining, is_training
 from tracking.models import Site
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ CHECK_EXPIRES_S = 3000
 def train_due_sites() -> None:
     """Begin the training that has waited longest, if none runs; every ten minutes."""
     try:
-        if training_runs.is_training():
+        if is_training():
             return
     except StoreUnavailable as error:
         log.warning("tasks.training_delayed error=%s", error)
@@ -46,7 +47,7 @@ def train_site(slug: str, trigger: str = TrainingRun.Trigger.SCHEDULE) -> None:
         return
     try:
         training_runs.train_in_process(site, trigger=TrainingRun.Trigger(trigger))
-    except (training_runs.AlreadyTraining, StoreUnavailable) as error:
+    except (AlreadyTraining, StoreUnavailable) as error:
         log.warning("tasks.training_delayed site=%s error=%s", slug, error)
 
 

@@ -40,11 +40,17 @@ def execute(run: TrainingRun) -> int:
 
     from recommendations.exceptions import RecommendationError
     from recommendations.models import ModelVersion, TrainingPolicy
-    from recommendations.registry import train_site
+    from recommendations.registry import settings_of, train_site
 
     policy, _ = TrainingPolicy.objects.get_or_create(site=run.site)
     try:
-        version = train_site(run.site, promotes=policy.auto_promote, progress=RunProgress(run))
+        version = train_site(
+            run.site,
+            settings=settings_of(policy),
+            promotes=policy.auto_promote,
+            progress=RunProgress(run),
+            on_taken_over=lambda work: log.info("training.taken_over run=%s ready=%s", run.pk, ",".join(work.ready)),
+        )
     except (RecommendationError, OSError) as error:
         run.error = str(error)
     except MemoryError:

@@ -9,33 +9,24 @@ import sys
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import redis
-import redis.exceptions
 from django.db import connection
 from django.utils import timezone
 
-from features import connections, keys
 from features.exceptions import StoreUnavailable
 from recommendations import metrics
-from recommendations.exceptions import RecommendationError
 from recommendations.models import TrainingPolicy, TrainingRun
+from recommendations.training_lock import LOCK_TTL_S, LockLost, TrainingLock
 from tracking.models import Site
-from tracking.redis_client import UNAVAILABLE
 
 log = logging.getLogger(__name__)
 
-LOCK_TTL_S: Final = 60.0
 BEAT_S: Final = 1.0
 TIMEOUT_S: Final = 150 * 60.0
 """Below the time limit of Celery's tasks, so that it is we who end a training, and say why."""
 STOP_S: Final = 10.0
 _ROOT: Final = Path(__file__).resolve().parent.parent
-
-
-class AlreadyTraining(RecommendationError):
-    """Another training holds the lock; it will be this site's turn later."""
 
 
 def is_due(policy: TrainingPolicy, *, now: datetime, last_started_at: datetime) -> bool:
@@ -58,21 +49,13 @@ def due_sites(now: datetime) -> list[Site]:
     return [site for _, _, site in sorted(waiting, key=lambda entry: entry[:2])]
 
 
-def is_training() -> bool:
-    """Return whether a training holds the lock."""
-    try:
-        return bool(connections.client().exists(keys.training_lock()))
-    except UNAVAILABLE as error:
-        raise StoreUnavailable(f"the training lock cannot be read: {error}") from error
-
-
 def train_in_process(
     site: Site, *, trigger: TrainingRun.Trigger, command: list[str] | None = None, timeout_s: float = TIMEOUT_S
 ) -> TrainingRun:
     """Train a site in a process of its own and return the run as it ended, done or failed.
 
-    The lock is one for all sites, so that memory is needed once; it is renewed every second and gone ``LOCK_TTL_S``
-    after this process has died. The trainer ends when this process does.
+    The training lock is renewed every second and gone a minute after this process has died. The trainer ends when this
+    process does.
 
     Parameters
     ----------
@@ -86,12 +69,8 @@ def train_in_process(
     StoreUnavailable
         Redis does not answer, so nothing says whether another training runs.
     """
-    lock = connections.client().lock(keys.training_lock(), timeout=LOCK_TTL_S, blocking=False, thread_local=False)
-    try:
-        if not lock.acquire():
-            raise AlreadyTraining(f"another training runs; {site.slug} is next when it has ended")
-    except UNAVAILABLE as error:
-        raise StoreUnavailable(f"the training lock cannot be had: {error}") from error
+    lock = TrainingLock(f"training of {site.slug} by a task worker")
+    lock.acquire()
     try:
         _close_abandoned()
         policy, _ = TrainingPolicy.objects.get_or_create(site=site)
@@ -99,10 +78,7 @@ def train_in_process(
         log.info("training.started site=%s run=%s", site.slug, run.pk)
         failure = _watched(run, lock, policy, command or _trainer(), timeout_s)
     finally:
-        try:
-            lock.release()
-        except (redis.exceptions.LockError, *UNAVAILABLE) as error:
-            log.warning("training.lock_not_released error=%s", error)
+        lock.release()
     return _ended(run, failure)
 
 
@@ -110,7 +86,7 @@ def _trainer() -> list[str]:
     return [sys.executable, "-m", "recommendations.training_process"]
 
 
-def _watched(run: TrainingRun, lock: Any, policy: TrainingPolicy, command: list[str], timeout_s: float) -> str:
+def _watched(run: TrainingRun, lock: TrainingLock, policy: TrainingPolicy, command: list[str], timeout_s: float) -> str:
     """Run the trainer until it ends or has to be ended; return why it failed as far as it cannot say itself."""
     connection.close()  # a connection idle for an hour would be closed by the other side
     started = renewed = time.monotonic()
@@ -133,11 +109,11 @@ def _watched(run: TrainingRun, lock: Any, policy: TrainingPolicy, command: list[
                 if time.monotonic() - started > timeout_s:
                     return f"training took longer than {timeout_s / 60:.0f} minutes; train with manage.py train_spark"
                 try:
-                    lock.reacquire()
+                    lock.renew()
                     renewed = time.monotonic()
-                except redis.exceptions.LockError:
-                    return "the lock was lost: this process had stood still, and another training may have begun"
-                except UNAVAILABLE:
+                except LockLost as error:
+                    return str(error)
+                except StoreUnavailable:
                     if time.monotonic() - renewed > LOCK_TTL_S / 2:
                         return "Redis was away for too long to know that no other training runs"
         finally:

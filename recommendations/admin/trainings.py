@@ -20,7 +20,11 @@ class TrainingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no 
 
     list_display = ("site", "auto_train", "hour", "auto_promote", "max_age_hours", "last_run")
     list_select_related = ("site",)
-    fields = ("site", "auto_train", "hour", "auto_promote", "max_age_hours", "memory_mb", "keep_versions")
+    fieldsets = (
+        (None, {"fields": ("site", "auto_train", "hour", "auto_promote", "max_age_hours")}),
+        ("What to learn for", {"fields": ("margin_weight", "position_clip", "tune_minutes")}),
+        ("Limits", {"fields": ("latency_ms", "memory_mb", "keep_versions")}),
+    )
     actions_submit_line = ("train_now",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrainingPolicy | None = None) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from recommendations.training.fit_neighbours import (
 )
 from recommendations.training.fit_sessions import fit_sessions
 from recommendations.training.fit_walk import fit_walk
-from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, SessionIndex
+from recommendations.training.fitted import AlsFactors, DataRange, Neighbours, Popularity, SessionIndex
 from recommendations.training.items import ItemFacts, facts_of
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
 
@@ -44,6 +44,19 @@ class FittedSources:
     def table(self, name: str) -> Neighbours:
         """Return the item-item table of this name."""
         return next(table for table in self.neighbours if table.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Sources with the vocabulary and the interactions that they were fitted on."""
+
+    item_ids: tuple[str, ...]
+    data_range: DataRange
+    sources: FittedSources
+
+
+FIT_CLASSES = (Fit, FittedSources, DataRange, AlsFactors, Neighbours, SessionIndex, Popularity, RankingTables)
+"""What a ``Fit`` is made of, for those who store it."""
 
 
 def fit_sources(

@@ -30,6 +30,17 @@ def table_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ..
     return [(name, *(f"{values[column]:.3f}" for column in TABLE_COLUMNS)) for name, values in metrics.items()]
 
 
+def part_rows(metrics: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the names of the parts of the points, and a row a predictor with its HR@20 on each of them."""
+    prefix = "hr@20|"
+    parts = list(dict.fromkeys(key for values in metrics.values() for key in values if key.startswith(prefix)))
+    heads = [key.removeprefix(prefix).replace("length=", "").replace("segment=", "").replace("_", " ") for key in parts]
+    rows = [
+        (name, *(f"{values[key]:.3f}" if key in values else "-" for key in parts)) for name, values in metrics.items()
+    ]
+    return heads, rows if parts else []
+
+
 def plots(fitted: FittedModelSet) -> dict[str, bytes]:
     """Return PNG files by name: quality by predictor and by session length, and what the ranker looks at."""
     made = {}

@@ -1,65 +1,30 @@
-"""One training run: split by time, tune, train the ranker, measure, fit again on everything."""
+"""One training run: split by time, learn, measure, fit again on everything; each stage is kept until the run ends."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import lightgbm
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recommendations.fusion import FloatArray, FusionWeights, IndexArray, RankedLists, fuse
-from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS
-from recommendations.training.batch import score_popularity, score_recents
+from recommendations.fusion import FusionWeights
 from recommendations.training.dataset import InvalidDataset, SessionLog, popularity_vocabulary
-from recommendations.training.evaluate import PredictIds, by_index, evaluate
-from recommendations.training.fit_fusion import START, fit_fusion
-from recommendations.training.fit_ranker import as_ranker, rank_lists, train_booster, training_rows
-from recommendations.training.fit_sources import FittedSources, fit_sources, list_sources
+from recommendations.training.fit_ranker import as_ranker
+from recommendations.training.fit_sources import FIT_CLASSES, Fit, fit_sources
 from recommendations.training.fitted import FittedModelSet
-from recommendations.training.history import Known, Orders
-from recommendations.training.items import ItemFacts, profits_of
-from recommendations.training.label_weights import Impressions, examination, label_weights, parameters_of
-from recommendations.training.metrics import Metrics, measure
+from recommendations.training.items import ItemFacts
+from recommendations.training.label_weights import Impressions, examination, parameters_of
+from recommendations.training.learning import Beside, Learnt, learn
+from recommendations.training.measuring import Measured, OpenRival, measured_on
+from recommendations.training.metrics import Metrics
 from recommendations.training.settings import Progress, RankerParameters, TrainingSettings, no_progress
-from recommendations.training.split import (
-    TestPoints,
-    points_at_every_position,
-    split_after,
-    split_by_time,
-    spread,
-)
-from recommendations.training.tune import tuned_parameters
+from recommendations.training.split import split_after, split_by_time
+from recommendations.training.stages import Stages
 
 MIN_SESSIONS = 20
-MIN_POINTS = 100  # below this, which of two predictors is ahead is chance
-RANKER_SOURCES = tuple(CANDIDATES_PER_SOURCE)
-DEFAULT_FUSION = FusionWeights(weights=START, k=3.0)
-FUSED_SOURCES = ("sessions", "tfidf", "covisitation", "next", "walk", "around", "factors", "als")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What was measured on the held-out time, by predictor; empty without one."""
-
-    by_predictor: Mapping[str, Metrics]
-    points: TestPoints | None
-    item_ids: tuple[str, ...]
-
-    def flat(self) -> dict[str, dict[str, float]]:
-        """Return predictor → metric → value, parts of the points as ``hr@20|length=2-3``, ``hr@20|segment=new``."""
-        flat = {}
-        for name, metrics in self.by_predictor.items():
-            values = {"points": float(metrics.n), **metrics.values}
-            for band, found in metrics.by_length.items():
-                values |= {f"{key}|length={band}": value for key, value in found.items()}
-            for segment, found in metrics.by_segment.items():
-                values |= {f"{key}|segment={segment}": value for key, value in found.items()}
-            flat[name] = values
-        return flat
 
 
 def train_model_set(
@@ -68,10 +33,11 @@ def train_model_set(
     settings: TrainingSettings | None = None,
     progress: Progress = no_progress,
     catalogue: Iterable[str] = (),
-    rivals: Mapping[str, PredictIds] | None = None,
+    rivals: Mapping[str, OpenRival] | None = None,
     items: Mapping[str, ItemFacts] | None = None,
     impressions: Impressions | None = None,
     tuning_storage: Path | None = None,
+    stages: Stages | None = None,
 ) -> FittedModelSet:
     """Train the default model set.
 
@@ -80,7 +46,8 @@ def train_model_set(
     3. Sources are fitted on all that is before the held-out time, and everything is measured on it.
     4. Sources are fitted once more on all sessions (``settings.refit``) and handed over.
 
-    Nothing that was learned in 2 depends on an item's index, so it holds for the sources of 3 and 4.
+    Nothing that was learned in 2 depends on an item's index, so it holds for the sources of 3 and 4. Memory: the log
+    once, one set of sources, and what one step needs beside them (docs/training.md).
 
     Parameters
     ----------
@@ -88,7 +55,7 @@ def train_model_set(
     progress : called with (step, done, total)
     catalogue : item ids
         Items without a session get an index too, so that the graphs can hide or boost them.
-    rivals : predictors by name, from item ids to item ids
+    rivals : how to open predictors, by name
         Measured on the same points and under their own names: the live version, for the gate.
     items : facts by item id
         Prices, categories and brands for the ranker, and what margins are computed from.
@@ -96,6 +63,8 @@ def train_model_set(
         What was shown and clicked where; needed for ``settings.position_clip``.
     tuning_storage : Path, optional
         SQLite file of the parameter search; a run on the same data goes on with it.
+    stages : Stages, optional
+        Where results of stages are kept, so that a run that was killed can go on; none are unless this says so.
 
     Raises
     ------
@@ -103,207 +72,124 @@ def train_model_set(
         There are too few sessions, or none with two items to learn what follows what.
     """
     settings = settings or TrainingSettings()
+    beside = Beside(
+        items=items or {},
+        looked=examination(impressions) if impressions is not None else None,
+        tuning_storage=tuning_storage,
+    )
+    run = _Run(settings, beside, tuple(catalogue), stages or Stages(), progress)
     with threadpool_limits(settings.num_threads):
-        return _trained(
-            dataset,
-            settings=settings,
-            progress=progress,
-            catalogue=tuple(catalogue),
-            rivals=rivals or {},
-            beside=_Beside(
-                items=items or {},
-                looked=examination(impressions) if impressions is not None else None,
-                tuning_storage=tuning_storage,
-            ),
+        return run.trained(_bounded(dataset, settings), rivals or {})
+
+
+class _Run:
+    """What every stage of a run is given."""
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        beside: Beside,
+        catalogue: tuple[str, ...],
+        stages: Stages,
+        progress: Progress,
+    ) -> None:
+        self._settings = settings
+        self._beside = beside
+        self._catalogue = catalogue
+        self._stages = stages
+        self._progress = progress
+
+    def trained(self, dataset: SessionLog, rivals: Mapping[str, OpenRival]) -> FittedModelSet:
+        """Go through the stages in order."""
+        known, held_out = _held_out(dataset, self._settings)
+        learnt = self._learnt(known)
+        measured, fit = Measured(), None
+        if held_out is None:
+            fit = self._fit("fit", known)
+        else:
+            fits: list[Fit] = []
+
+            def measure() -> Measured:
+                fits.append(self._fit("fit", known))
+                return measured_on(
+                    held_out, fits[0], learnt, dataset=dataset, rivals=rivals, settings=self._settings,
+                    progress=self._progress,
+                )  # fmt: skip
+
+            measured = self._stages.run("measured", measure, (Measured, Metrics))
+            fit = None if self._settings.refit or not fits else fits[0]
+            del fits
+        if fit is None:
+            label, part = ("fit on all", dataset) if self._settings.refit else ("fit", known)
+            fit = self._fit(label, part)
+        return self._model_set(fit, learnt, measured)
+
+    def _learnt(self, known: SessionLog) -> Learnt:
+        earlier, validation = split_by_time(known, held_out=self._settings.validation)
+
+        def learnt() -> Learnt:
+            return learn(
+                known,
+                validation,
+                lambda: self._fit("fit for validation", earlier, with_catalogue=False),
+                beside=self._beside,
+                settings=self._settings,
+                progress=self._progress,
+            )
+
+        found = self._stages.run("learnt", learnt, (Learnt, FusionWeights, RankerParameters))
+        self._stages.drop("fit for validation")
+        return found
+
+    def _fit(self, label: str, part: SessionLog, *, with_catalogue: bool = True) -> Fit:
+        def fit() -> Fit:
+            log = part.reindexed(popularity_vocabulary(part, catalogue=self._catalogue if with_catalogue else ()))
+            sources = fit_sources(
+                log, settings=self._settings, items=self._beside.items, progress=self._progress, label=label
+            )
+            return Fit(item_ids=log.item_ids, data_range=log.data_range(), sources=sources)
+
+        return self._stages.run(label, fit, FIT_CLASSES)
+
+    def _model_set(self, fit: Fit, learnt: Learnt, measured: Measured) -> FittedModelSet:
+        ranker = None
+        if learnt.booster_text is not None and measured.ranker_wins():
+            ranker = as_ranker(lightgbm.Booster(model_str=learnt.booster_text), fit.sources.tables)
+        settings = {
+            name: float(value) for name, value in asdict(self._settings).items() if isinstance(value, int | float)
+        }
+        return FittedModelSet(
+            item_ids=fit.item_ids,
+            als=fit.sources.als,
+            neighbours=fit.sources.neighbours,
+            sessions=fit.sources.sessions,
+            popularity=fit.sources.popularity,
+            fusion=learnt.fusion,
+            ranker=ranker,
+            metrics=measured.flat(),
+            data_range=fit.data_range,
+            seeds={"training": self._settings.seed},
+            parameters={
+                "settings": settings,
+                "fusion": {**learnt.fusion.weights, "k": learnt.fusion.k},
+                "ranker": {name: float(value) for name, value in asdict(learnt.parameters).items()},
+                "examination": parameters_of(self._beside.looked),
+            },
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beside:
-    """What is known beside the log."""
-
-    items: Mapping[str, ItemFacts]
-    looked: FloatArray | None
-    tuning_storage: Path | None
-
-
-def _trained(
-    dataset: SessionLog,
-    *,
-    settings: TrainingSettings,
-    progress: Progress,
-    catalogue: tuple[str, ...],
-    rivals: Mapping[str, PredictIds],
-    beside: _Beside,
-) -> FittedModelSet:
+def _bounded(dataset: SessionLog, settings: TrainingSettings) -> SessionLog:
+    """Return the newest sessions that may be trained on; raise ``InvalidDataset`` where there are too few."""
     if len(dataset) < MIN_SESSIONS or int(dataset.lengths.max(initial=0)) < 2:
         raise InvalidDataset(
             f"{len(dataset)} sessions with at most {int(dataset.lengths.max(initial=0))} interactions each are too few;"
             f" {MIN_SESSIONS} sessions, some of two or more, are the least that can be trained on."
         )
     first = int(np.searchsorted(dataset.offsets, len(dataset.items) - settings.max_interactions))
-    dataset = dataset.between(first, len(dataset))
-    known, held_out = _held_out(dataset, settings)
-    earlier, validation = split_by_time(known, held_out=settings.validation)
-
-    tuned = _tuned(known, earlier, validation, beside=beside, settings=settings, progress=progress)
-    log = known.reindexed(popularity_vocabulary(known, catalogue=catalogue))
-    fitted = fit_sources(log, settings=settings, items=beside.items, progress=progress)
-    measured = Measured(by_predictor={}, points=None, item_ids=log.item_ids)
-    if held_out is not None:
-        measured = _measured(
-            fitted, log, held_out, tuned, dataset=dataset, rivals=rivals, settings=settings, progress=progress
-        )
-        if settings.refit:
-            log = dataset.reindexed(popularity_vocabulary(dataset, catalogue=catalogue))
-            fitted = fit_sources(log, settings=settings, items=beside.items, progress=progress, label="fit on all")
-    booster, use_ranker = tuned.booster, _ranker_wins(measured)
-    return FittedModelSet(
-        item_ids=log.item_ids,
-        als=fitted.als,
-        neighbours=fitted.neighbours,
-        sessions=fitted.sessions,
-        popularity=fitted.popularity,
-        fusion=tuned.fusion,
-        ranker=as_ranker(booster, fitted.tables) if booster is not None and use_ranker else None,
-        metrics=measured.flat(),
-        data_range=log.data_range(),
-        seeds={"training": settings.seed},
-        parameters={
-            "settings": {
-                name: float(value) for name, value in asdict(settings).items() if isinstance(value, int | float)
-            },
-            "fusion": {**tuned.fusion.weights, "k": tuned.fusion.k},
-            "ranker": {name: float(value) for name, value in asdict(tuned.parameters).items()},
-            "examination": parameters_of(beside.looked),
-        },
-    )
+    return dataset.between(first, len(dataset))
 
 
 def _held_out(dataset: SessionLog, settings: TrainingSettings) -> tuple[SessionLog, SessionLog | None]:
     if settings.held_out_after_ms is not None:
         return split_after(dataset, after_ms=settings.held_out_after_ms)
     return split_by_time(dataset, held_out=settings.held_out) if settings.held_out else (dataset, None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tuned:
-    fusion: FusionWeights
-    booster: lightgbm.Booster | None
-    parameters: RankerParameters
-
-
-def _tuned(
-    known: SessionLog,
-    earlier: SessionLog,
-    validation: SessionLog,
-    *,
-    beside: _Beside,
-    settings: TrainingSettings,
-    progress: Progress,
-) -> _Tuned:
-    item_ids = popularity_vocabulary(earlier)
-    log = earlier.reindexed(item_ids)
-    points = points_at_every_position(validation.reindexed(item_ids))
-    points = points.take(np.arange(max(len(points) - settings.max_queries, 0), len(points)))
-    if not len(points):
-        return _Tuned(fusion=DEFAULT_FUSION, booster=None, parameters=settings.ranker)
-    fitted = fit_sources(log, settings=settings, items=beside.items, progress=progress, label="fit for validation")
-    lists = list_sources(fitted, points.prefixes, names=RANKER_SOURCES, progress=progress, label="list for validation")
-
-    chosen = spread(len(points), settings.tuning_queries)
-    sample = points.take(chosen)
-    fused = {name: lists[name].take(chosen) for name in FUSED_SOURCES if name in lists}
-    fused |= list_sources(fitted, sample.prefixes, names=("als",), progress=progress, label="list for tuning")
-    fusion = fit_fusion(fused, sample, progress=progress)
-    rows = training_rows(
-        lists,
-        points,
-        fitted.tables,
-        known=Known.before(points, log=known.reindexed(item_ids), orders=Orders(known)),
-        weights=label_weights(points, settings=settings, profits=profits_of(log, beside.items), looked=beside.looked),
-        min_queries=settings.min_queries,
-        progress=progress,
-    )
-    if rows is None:
-        return _Tuned(fusion=fusion, booster=None, parameters=settings.ranker)
-    parameters = settings.ranker
-    if settings.tune_minutes:
-        parameters = tuned_parameters(
-            rows,
-            settings=settings,
-            study_name=_study_name(known, settings),
-            storage=beside.tuning_storage,
-            progress=progress,
-        )
-    booster = train_booster(rows, parameters, settings=settings, progress=progress)
-    return _Tuned(fusion=fusion, booster=booster, parameters=parameters)
-
-
-def _study_name(log: SessionLog, settings: TrainingSettings) -> str:
-    """Return a name of the data and of all that trials on it depend on."""
-    fixed = replace(settings, tune_minutes=0.0, num_threads=1, ranker=RankerParameters())
-    digest = hashlib.sha256(repr((COLUMNS, fixed, log.item_ids)).encode())
-    for array in (log.items, log.kinds, log.offsets):
-        digest.update(array.tobytes())
-    return f"ranker-{digest.hexdigest()[:24]}"
-
-
-def _measured(
-    fitted: FittedSources,
-    log: SessionLog,
-    held_out: SessionLog,
-    tuned: _Tuned,
-    *,
-    dataset: SessionLog,
-    rivals: Mapping[str, PredictIds],
-    settings: TrainingSettings,
-    progress: Progress,
-) -> Measured:
-    points = points_at_every_position(held_out.reindexed(log.item_ids))
-    points = points.take(spread(len(points), settings.max_points))
-    orders = Orders(dataset)
-    names = RANKER_SOURCES
-    if tuned.fusion.weights.get("als", 0.0) > 0:
-        names = (*names, "als")
-    lists = list_sources(fitted, points.prefixes, names=names, progress=progress, label="list held-out")
-    ranked: dict[str, IndexArray] = {
-        "popularity": score_popularity(fitted.popularity, points.prefixes, k=20).items,
-        "last viewed": score_recents(points.prefixes, k=20).items,
-        **{name: _top(lists[name]) for name in names if name != "popularity"},
-        "fusion": fuse(lists, tuned.fusion, n=20).items,
-    }
-    if tuned.booster is not None:
-        ranked["ranker"] = rank_lists(
-            tuned.booster,
-            lists,
-            points,
-            fitted.tables,
-            known=Known.before(points, log=dataset.reindexed(log.item_ids), orders=orders),
-            num_threads=settings.num_threads,
-            progress=progress,
-        )
-    counts, segments = log.counts(), orders.segments_of(points)
-    found = {name: measure(items, points, item_counts=counts, segments=segments) for name, items in ranked.items()}
-    for name, predict in rivals.items():
-        asked = evaluate(
-            by_index(predict, log.item_ids), points, item_counts=counts, segments=segments, progress=progress
-        )
-        found[name] = asked.metrics
-    return Measured(
-        by_predictor=found,
-        points=points,
-        item_ids=log.item_ids,
-    )
-
-
-def _top(lists: RankedLists) -> IndexArray:
-    return lists.items[:, :20]
-
-
-def _ranker_wins(measured: Measured) -> bool:
-    """Whether the ranker's MRR@20 is above fusion's on the held-out time; where too little was measured, it is used."""
-    found = measured.by_predictor
-    if "ranker" not in found or found["ranker"].n < MIN_POINTS:
-        return True
-    return found["ranker"].values["mrr@20"] > found["fusion"].values["mrr@20"]

@@ -81,6 +81,7 @@ def shop(transactional_db: None, redis_url: str, settings: Any, tmp_path: Any) -
     """Return a shop with the usual placements and no items."""
     settings.REDIS_URL = redis_url
     settings.EVENT_LOG_URL = redis_url
+    settings.DATA_DIR = tmp_path / "data"
     settings.MODEL_DIR = tmp_path / "models"
     settings.BUDGET_MS = 2_000
     settings.REDIS_TIMEOUT_MS = 500

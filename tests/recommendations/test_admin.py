@@ -13,6 +13,7 @@ from recommendations.graphs.fold_in import Target
 from recommendations.live_models import version_path
 from recommendations.models import ModelVersion, Placement, Rule
 from recommendations.placements import load_placements
+from recommendations.versions import check_integrity
 from tests.recommendations.conftest import Shop
 from tests.recommendations.model_worlds import fitted_model_set
 
@@ -115,7 +116,8 @@ def test_a_version_is_promoted_and_rolled_back_with_buttons(shop: Shop, admin: C
             version_path(shop.site.slug, name),
             targets=frozenset({Target.CPU}),
         )
-        versions.append(ModelVersion.objects.create(site=shop.site, version=name))
+        sha256 = check_integrity(version_path(shop.site.slug, name))
+        versions.append(ModelVersion.objects.create(site=shop.site, version=name, manifest={"sha256": sha256}))
     first, second = (reverse("admin:recommendations_modelversion_change", args=[version.pk]) for version in versions)
 
     admin.post(first, {"recommendations_modelversion_promote_version": "1"})
@@ -133,8 +135,9 @@ def test_a_damaged_version_is_refused_and_the_live_one_stays(shop: Shop, admin: 
         version_path(shop.site.slug, "damaged"),
         targets=frozenset({Target.CPU}),
     )
+    sha256 = check_integrity(version_path(shop.site.slug, "damaged"))
     (version_path(shop.site.slug, "damaged") / "item_ids.json").write_text("[]")
-    version = ModelVersion.objects.create(site=shop.site, version="damaged")
+    version = ModelVersion.objects.create(site=shop.site, version="damaged", manifest={"sha256": sha256})
 
     answer = admin.post(
         reverse("admin:recommendations_modelversion_change", args=[version.pk]),

@@ -181,7 +181,7 @@ class TestHealth:
         self, trained: tuple[Shop, ModelVersion], settings: Any
     ) -> None:
         shop, _ = trained
-        TrainingPolicy.objects.create(site=shop.site, max_age_hours=20)
+        TrainingPolicy.objects.filter(site=shop.site).update(max_age_hours=20)
 
         assert next_day(shop, settings.ARCHIVE_URL)["age_hours"].verdict is Verdict.ACT
         assert gauge("recsite_model_created_timestamp_seconds", site=shop.site.slug) == TRAINED_AT.timestamp()

@@ -19,6 +19,7 @@ from recommendations.models import ModelVersion
 from recommendations.recommend import recommend_application
 from recommendations.retrieval.model import ModelLink
 from recommendations.shoppers import close_reader
+from recommendations.versions import check_integrity
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.recommendations.model_worlds import fitted_model_set
 from tests.services.process import Server
@@ -92,7 +93,8 @@ async def test_a_model_that_fails_while_running_leaves_content_and_says_so(
         for number in range(1, 12):
             stocked.add(f"item-{number}", category="Shoes")
         export_model_set(fitted, version_path(stocked.site.slug, "v1"), targets=frozenset({Target.CPU}))
-        ModelVersion.objects.create(site=stocked.site, version="v1", status="live")
+        sha256 = check_integrity(version_path(stocked.site.slug, "v1"))
+        ModelVersion.objects.create(site=stocked.site, version="v1", status="live", manifest={"sha256": sha256})
         stocked.load()
         stocked.remember("item-3", now_ms=int(time.time() * 1000))
 

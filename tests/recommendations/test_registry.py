@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import time
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from django.core.management import call_command
 
 from recommendations import registry
+from recommendations.exceptions import VersionRefused
 from recommendations.live_models import promote, version_path, watch_models
-from recommendations.models import ModelVersion
+from recommendations.models import ModelVersion, TrainingPolicy
 from recommendations.recommend import recommend_application
 from recommendations.serving_site import load_site
 from recommendations.training.dataset import log_from_sessions
@@ -57,7 +59,12 @@ async def test_a_trained_version_answers_what_it_learnt(trained: tuple[Shop, Mod
 def test_the_gate_report_says_what_was_checked(trained: tuple[Shop, ModelVersion]) -> None:
     _, version = trained
 
-    assert [version.status, [check["passed"] for check in version.gate_report]] == ["live", [True, True]]
+    assert version.status == "live"
+    assert [(check["name"], check["passed"]) for check in version.gate_report] == [
+        ("integrity and golden answers", True),
+        ("quality", True),
+        ("latency", True),
+    ]
     assert len(version.manifest["sha256"]) == 64
     assert version.metrics["fusion"]["hr@20"] > 0.9
 
@@ -72,6 +79,44 @@ def test_a_version_worse_than_the_live_one_is_refused_and_answers_nobody(trained
     good.refresh_from_db()
     assert [worse.status, good.status] == ["refused", "live"]
     assert "0.2000" in worse.gate_report[1]["reason"]
+
+
+def test_a_version_too_slow_for_the_policy_is_refused_with_both_figures(trained: tuple[Shop, ModelVersion]) -> None:
+    shop, good = trained
+    TrainingPolicy.objects.filter(site=shop.site).update(latency_ms=0.01)
+    shutil.copytree(version_path(shop.site.slug, good.version), version_path(shop.site.slug, "slow"))
+
+    slow = registry.register(shop.site, "slow", good.metrics, promotes=True)
+
+    good.refresh_from_db()
+    assert [slow.status, good.status] == ["refused", "live"]
+    said = next(check["reason"] for check in slow.gate_report if check["name"] == "latency")
+    assert re.search(r"[\d.]+ ms a request to all sources .*of 0.01 ms: too slow; train with fewer factors", said)
+
+
+async def test_a_folder_exchanged_behind_the_registrys_back_is_refused_and_the_old_one_answers(
+    trained: tuple[Shop, ModelVersion],
+) -> None:
+    shop, good = trained
+    await asyncio.to_thread(shop.load)
+    other = await asyncio.to_thread(
+        lambda: registry.train_site(shop.site, log=log_from_sessions(pairs(seed=1)), settings=QUICK, promotes=False)
+    )
+
+    def exchange() -> None:
+        """Put the live version's folder, whole and right in itself, into the other one's place."""
+        shutil.rmtree(version_path(shop.site.slug, other.version))
+        shutil.copytree(version_path(shop.site.slug, good.version), version_path(shop.site.slug, other.version))
+        with pytest.raises(VersionRefused, match=r"has the manifest \w+…, registered was"):
+            promote(other)
+        ModelVersion.objects.filter(pk=good.pk).update(status="retired")
+        ModelVersion.objects.filter(pk=other.pk).update(status="live")
+        shop.load()
+
+    await asyncio.to_thread(exchange)
+
+    assert (await next_after(shop, "sku8"))["model_version"] == good.version
+    assert "registered was" in watch_models(shop.site.slug).current().refused[other.version]
 
 
 async def test_versions_swap_without_a_failed_request(trained: tuple[Shop, ModelVersion]) -> None:

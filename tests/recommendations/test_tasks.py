@@ -18,11 +18,12 @@ import pytest
 
 from features import connections, keys
 from features.exceptions import StoreUnavailable
-from recommendations import registry, tasks, training_process, training_runs
+from recommendations import gate, registry, tasks, training_lock, training_process, training_runs
 from recommendations.live_models import version_path
 from recommendations.models import ModelVersion, TrainingPolicy, TrainingRun
 from recommendations.training.settings import TrainingSettings
-from recommendations.training_runs import AlreadyTraining, is_due, train_in_process
+from recommendations.training_lock import AlreadyTraining, is_training
+from recommendations.training_runs import is_due, train_in_process
 from tests.recommendations.archives import DAY_MS, aisle_walks, write_sessions
 from tests.recommendations.conftest import Shop
 
@@ -88,7 +89,7 @@ class TestTheWatcher:
     def test_the_lock_lives_as_long_as_the_training_and_no_longer(
         self, unlocked: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(training_runs, "LOCK_TTL_S", 2.0)
+        monkeypatch.setattr(training_lock, "LOCK_TTL_S", 2.0)
         left_ms: list[int] = []
         stop = threading.Event()
 
@@ -104,7 +105,7 @@ class TestTheWatcher:
 
         assert len(left_ms) > 10
         assert min(left_ms[1:-2]) > 0  # twice its time to live has passed, and it was never gone
-        assert not training_runs.is_training()
+        assert not is_training()
 
     def test_a_trainer_that_dies_says_how_as_far_as_can_be_known(self, unlocked: Shop) -> None:
         killed = trained_by(unlocked, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
@@ -188,7 +189,7 @@ def with_archive(unlocked: Shop, settings: Any, tmp_path: Any, monkeypatch: pyte
     now_ms = int(time.time() * 1000)
     walks = aisle_walks(500, from_ms=now_ms - 7 * DAY_MS, until_ms=now_ms, seed=1)
     write_sessions(settings.ARCHIVE_URL, unlocked.site.slug, walks)
-    monkeypatch.setattr(registry, "TrainingSettings", lambda: QUICK)
+    monkeypatch.setattr(registry, "settings_of", lambda policy: QUICK)
     return unlocked
 
 
@@ -213,7 +214,7 @@ class TestOneTraining:
     ) -> None:
         TrainingPolicy.objects.create(site=with_archive.site, auto_promote=True)
         bad = {"name": "quality", "passed": False, "reason": "MRR@20 is below the live version's", "at_ms": 0}
-        monkeypatch.setattr(registry, "_quality", lambda metrics: bad)
+        monkeypatch.setattr(gate, "quality", lambda metrics: bad)
         run = TrainingRun.objects.create(site=with_archive.site)
 
         training_process.execute(run)

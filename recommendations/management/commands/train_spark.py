@@ -7,17 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
-from rich.table import Table
 
+from features.exceptions import StoreUnavailable
 from recommendations.exceptions import RecommendationError
+from recommendations.management.outcome import print_measured, print_outcome, site_named
 from recommendations.management.progress import StepProgress
-from recommendations.models import ModelVersion
 from recommendations.registry_spark import train_site_on_spark
-from recommendations.training.fitted import FittedModelSet
 from recommendations.training.settings import TrainingSettings
-from tracking.models import Site
-
-SHOWN = ("hr@20", "mrr@20", "ndcg@10", "new_hr@20", "coverage@20")
+from recommendations.training_lock import training_lock
 
 
 class Command(BaseCommand):
@@ -32,14 +29,16 @@ class Command(BaseCommand):
         parser.add_argument("--no-promote", action="store_true", help="Register only; promote in the admin.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        site = Site.objects.filter(slug=options["site"]).first()
-        if site is None:
-            known = ", ".join(Site.objects.values_list("slug", flat=True)) or "none"
-            raise CommandError(f"--site={options['site']!r} is unknown; there are: {known}")
+        site = site_named(options["site"])
         console = Console()
         started = time.monotonic()
         try:
-            with StepProgress(console) as progress:
+            with training_lock(f"manage.py train_spark of {site.slug}") as check, StepProgress(console) as progress:
+
+                def told(step: str, done: int, total: int) -> None:
+                    check()
+                    progress(step, done, total)
+
                 version = train_site_on_spark(
                     site,
                     master=options["master"],
@@ -47,23 +46,9 @@ class Command(BaseCommand):
                     memory_mb=options["memory_mb"],
                     partitions=options["partitions"],
                     promotes=not options["no_promote"],
-                    progress=progress,
-                    on_fitted=lambda fitted: _print_table(console, fitted),
+                    progress=told,
+                    on_fitted=lambda fitted: print_measured(console, fitted.metrics),
                 )
-        except RecommendationError as error:
+        except (RecommendationError, StoreUnavailable) as error:
             raise CommandError(str(error)) from error
-        for check in version.gate_report:
-            console.print(f"{'✓' if check['passed'] else '✗'} {check['name']}: {check['reason']}", highlight=False)
-        version.refresh_from_db()
-        console.print(f"{version.version}: {version.get_status_display()}, after {time.monotonic() - started:.0f} s")
-        if version.status == ModelVersion.Status.REFUSED:
-            raise CommandError(f"the gate refused {version.version}; what was live still is")
-
-
-def _print_table(console: Console, fitted: FittedModelSet) -> None:
-    if not fitted.metrics:
-        return
-    table = Table("predictor", *SHOWN, title="Held-out time, next item over the full catalogue")
-    for name, values in fitted.metrics.items():
-        table.add_row(name, *(f"{values[column]:.3f}" for column in SHOWN))
-    console.print(table)
+        print_outcome(console, version, took_s=time.monotonic() - started)

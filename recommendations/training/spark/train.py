@@ -10,15 +10,17 @@ import numpy as np
 from recommendations.fusion import FusionWeights, IndexArray, fuse
 from recommendations.training.batch import score_recents
 from recommendations.training.dataset import InvalidDataset
-from recommendations.training.evaluate import PredictIds, by_index, evaluate
+from recommendations.training.evaluate import by_index, evaluate
 from recommendations.training.fit_fusion import fit_fusion
 from recommendations.training.fitted import FittedModelSet
+from recommendations.training.learning import DEFAULT_FUSION, FUSED_SOURCES
+from recommendations.training.measuring import Measured, OpenRival
 from recommendations.training.metrics import measure
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
 from recommendations.training.spark.log import SparkLog
 from recommendations.training.spark.sources import SparkSources, fit_sources_on_spark
 from recommendations.training.split import TestPoints, points_at_every_position, spread
-from recommendations.training.train import DEFAULT_FUSION, FUSED_SOURCES, MIN_SESSIONS, Measured
+from recommendations.training.train import MIN_SESSIONS
 
 MAX_SESSIONS = 2_000_000
 
@@ -28,7 +30,7 @@ def train_on_spark(
     *,
     settings: TrainingSettings | None = None,
     catalogue: Iterable[str] = (),
-    rivals: Mapping[str, PredictIds] | None = None,
+    rivals: Mapping[str, OpenRival] | None = None,
     max_sessions: int = MAX_SESSIONS,
     progress: Progress = no_progress,
 ) -> FittedModelSet:
@@ -112,7 +114,7 @@ def _measured(
     fitted: SparkSources,
     held_out: SparkLog,
     fusion: FusionWeights,
-    rivals: Mapping[str, PredictIds],
+    rivals: Mapping[str, OpenRival],
     settings: TrainingSettings,
     progress: Progress,
 ) -> Measured:
@@ -127,7 +129,9 @@ def _measured(
     }
     counts = fitted.popularity.all_time.astype(np.int64)
     found = {name: measure(items, points, item_counts=counts) for name, items in ranked.items()}
-    for name, predict in rivals.items():
-        asked = evaluate(by_index(predict, fitted.item_ids), points, item_counts=counts, progress=progress)
-        found[name] = asked.metrics
-    return Measured(by_predictor=found, points=points, item_ids=fitted.item_ids)
+    for name, opened in rivals.items():
+        predict = opened()
+        if predict is not None:
+            asked = evaluate(by_index(predict, fitted.item_ids), points, item_counts=counts, progress=progress)
+            found[name] = asked.metrics
+    return Measured(by_predictor=found)

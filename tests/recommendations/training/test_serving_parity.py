@@ -26,9 +26,10 @@ from recommendations.training.dataset import log_from_frame
 from recommendations.training.fit_sources import fit_sources, list_sources
 from recommendations.training.history import DAY_MS, Known, LogDemand, Orders
 from recommendations.training.items import ItemFacts
+from recommendations.training.learning import RANKER_SOURCES
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.split import points_at_every_position
-from recommendations.training.train import RANKER_SOURCES, train_model_set
+from recommendations.training.train import train_model_set
 from tests.recommendations.worlds import catalogue, item_row
 
 N_ITEMS = 40

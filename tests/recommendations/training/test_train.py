@@ -138,7 +138,9 @@ def test_a_rival_is_measured_on_the_same_points(log):
         by_rival.append(list(prefix))
         return [prefix[-1], "an item that training does not know"]
 
-    trained = train_model_set(log, settings=replace(SETTINGS, refit=False, max_points=50), rivals={"live": rival})
+    trained = train_model_set(
+        log, settings=replace(SETTINGS, refit=False, max_points=50), rivals={"live": lambda: rival}
+    )
 
     assert len(by_rival) == trained.metrics["live"]["points"] == trained.metrics["fusion"]["points"] == 50
     assert trained.metrics["live"]["repeat_share@20"] == 1.0
