@@ -21,21 +21,72 @@ Command = tuple[Any, ...]
 
 
 class Pipe:
-    """One borrowed connection."""
+    """One borrowed connection: ``push`` sends, ``pull`` waits; in between, Redis works and so may the caller."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, pool: Any, connection: Any) -> None:
+        self._pool = pool
         self._connection = connection
+        self._unread = 0
+
+    def push(self, commands: Sequence[Command]) -> None:
+        """Send all commands at once.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis takes nothing; whether it saw the commands is not known.
+        """
+        self._unread += len(commands)
+        try:
+            self._connection.send_packed_command([b"".join(map(pack_command, commands))])
+        except UNAVAILABLE as error:
+            raise StoreUnavailable(f"Redis takes no commands: {error}") from error
+
+    def pull(self) -> list[Any]:
+        """Return the answers to everything that was pushed; an error answer is returned, not raised.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis does not answer in time.
+        """
+        answers: list[Any] = []
+        try:
+            while self._unread:
+                try:
+                    answers.append(self._connection.read_response())
+                except redis.ResponseError as error:
+                    answers.append(error)
+                self._unread -= 1
+        except UNAVAILABLE as error:
+            raise StoreUnavailable(f"Redis did not answer: {error}") from error
+        return answers
 
     def send(self, commands: Sequence[Command]) -> list[Any]:
-        """Send all commands at once and return their answers; an error answer is returned, not raised."""
-        self._connection.send_packed_command([b"".join(map(pack_command, commands))])
-        answers: list[Any] = []
-        for _ in commands:
-            try:
-                answers.append(self._connection.read_response())
-            except redis.ResponseError as error:
-                answers.append(error)
-        return answers
+        """Push and pull: one round trip."""
+        self.push(commands)
+        return self.pull()
+
+    def give_back(self, *, is_clean: bool = True) -> None:
+        """Let others have the connection; one with answers on their way, or not clean, is closed first."""
+        if self._unread or not is_clean:
+            self._connection.disconnect()
+        self._pool.release(self._connection)
+
+
+def borrow(client: redis.Redis, key: str) -> Pipe:
+    """Return a connection to the server that holds ``key``; the caller gives it back.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis cannot be reached.
+    """
+    try:
+        pool = _pool(client, key)
+        return Pipe(pool, pool.get_connection())
+    except UNAVAILABLE as error:
+        raise StoreUnavailable(f"Redis cannot be reached: {error}") from error
 
 
 @contextlib.contextmanager
@@ -45,23 +96,15 @@ def borrowed(client: redis.Redis, key: str) -> Iterator[Pipe]:
     Raises
     ------
     StoreUnavailable
-        Redis cannot be reached or does not answer in time, or the Cluster is moving the key.
+        Redis cannot be reached or does not answer in time.
     """
+    pipe = borrow(client, key)
     try:
-        pool = _pool(client, key)
-        connection = pool.get_connection()
-    except UNAVAILABLE as error:
-        raise StoreUnavailable(f"Redis cannot be reached: {error}") from error
-    try:
-        yield Pipe(connection)
-    except UNAVAILABLE as error:
-        connection.disconnect()
-        raise StoreUnavailable(f"Redis did not answer: {error}") from error
+        yield pipe
     except BaseException:
-        connection.disconnect()  # answers may still be on their way
+        pipe.give_back(is_clean=False)
         raise
-    finally:
-        pool.release(connection)
+    pipe.give_back()
 
 
 def raise_errors(client: redis.Redis, answers: Sequence[Any]) -> None:

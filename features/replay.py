@@ -111,10 +111,11 @@ class Replayer:
         for user in [user for user in parsed.by_user if self._drops(parsed, user)]:
             del parsed.by_user[user]
         with self._store.batch(partition) as batch:
-            stored = batch.read(expected=self._positions[partition], users=list(parsed.by_user))
+            batch.ask(expected=self._positions[partition], users=list(parsed.by_user))
+            stored = batch.read()
             applied = micro.apply_batch(parsed, stored, lateness_ms=self._lateness_ms)
             counts = self._caches[partition].add(batch, applied.increments)
-            batch.write(
+            batch.send(
                 Changes(
                     next_position=records[-1].position,
                     progress=progress.encode(applied.progress),
@@ -123,6 +124,7 @@ class Replayer:
                     counts=counts,
                 )
             )
+            batch.settle()
         self._positions[partition] = records[-1].position
         self.records += len(records)
         if report is not None:

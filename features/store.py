@@ -8,8 +8,7 @@ So a replay or a worker that lost its partition changes nothing, and whoever wan
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,9 +17,8 @@ import redis
 
 from features import keys
 from features.exceptions import Fenced
-from features.redis_pipe import Command, Pipe, borrowed, raise_errors
+from features.redis_pipe import Command, Pipe, borrow, borrowed, raise_errors
 from tracking.log import BEGINNING, Position
-from tracking.redis_client import UNAVAILABLE
 
 User = tuple[str, str]  # site, user key
 _DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
@@ -130,19 +128,15 @@ class OnlineStore:
                 raise Fenced(partition, expected=expected, found="(changed meanwhile)")
             raise_errors(self.client, answers)
 
-    @contextlib.contextmanager
-    def batch(self, partition: int) -> Iterator[Batch]:
-        """Lend the connection on which one batch of a partition is read and written."""
-        with borrowed(self.client, keys.position(partition, self.log_name)) as pipe:
-            batch = Batch(self, pipe, partition)
-            try:
-                yield batch
-            except UNAVAILABLE:
-                raise  # the connection is gone, and its watch with it
-            except BaseException:
-                batch.release()
-                raise
-            batch.release()
+    def batch(self, partition: int) -> Batch:
+        """Return one batch of a partition with a connection of its own; close it, or use it in a ``with``.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis cannot be reached.
+        """
+        return Batch(self, borrow(self.client, keys.position(partition, self.log_name)), partition)
 
     def write_commands(self, partition: int, changes: Changes) -> list[Command]:
         """Return the commands of the transaction, between MULTI and EXEC."""
@@ -165,40 +159,62 @@ class OnlineStore:
 
 
 class Batch:
-    """One batch of one partition: ``read``, then ``write`` once or not at all."""
+    """One batch of one partition: ``ask`` and ``read``, then ``send`` and ``settle`` once or not at all.
+
+    Redis works between the two of each pair, and so may the caller.
+    """
 
     def __init__(self, store: OnlineStore, pipe: Pipe, partition: int) -> None:
         self._store = store
-        self._pipe = pipe
+        self._pipe: Pipe | None = pipe
         self.partition = partition
+        self._users: Sequence[User] = ()
+        self._sites: list[str] = []
+        self._expected: Position = BEGINNING
         self._is_watching = False
-        self._position: Position = BEGINNING
 
-    def read(self, *, expected: Position, users: Sequence[User]) -> StoredBatch:
-        """Watch the position, and return the states of ``users``; one round trip.
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def ask(self, *, expected: Position, users: Sequence[User]) -> None:
+        """Watch the position, which should be ``expected``, and ask for the states of ``users``.
 
         Raises
         ------
-        Fenced
-            The partition does not stand at ``expected``.
         StoreUnavailable
             Redis is away.
         """
         partition, name = self.partition, self._store.log_name
         tag = keys.prefix(partition)
-        sites = sorted({site for site, _ in users})
+        self._users, self._expected = users, expected
+        self._sites = sorted({site for site, _ in users})
         position_key = keys.position(partition, name)
         wanted = [position_key, keys.progress(partition, name)]
-        wanted += [keys.erased(partition, site) for site in sites]
+        wanted += [keys.erased(partition, site) for site in self._sites]
         wanted += [f"{tag}{site}:session:{user_key}" for site, user_key in users]
         wanted += [f"{tag}{site}:profile:{user_key}" for site, user_key in users]
         self._is_watching = True
-        answers = self._pipe.send([("WATCH", position_key), ("MGET", *wanted)])
+        self._open.push([("WATCH", position_key), ("MGET", *wanted)])
+
+    def read(self) -> StoredBatch:
+        """Return what was asked for.
+
+        Raises
+        ------
+        Fenced
+            The partition does not stand where it was expected.
+        StoreUnavailable
+            Redis is away.
+        """
+        answers = self._open.pull()
         raise_errors(self._store.client, answers)
         position, progress, *rest = answers[1]
-        self._position = _text(position)
-        if self._position != expected:
-            raise Fenced(partition, expected=expected, found=self._position)
+        if (found := _text(position)) != self._expected:
+            raise Fenced(self.partition, expected=self._expected, found=found)
+        sites, users = self._sites, self._users
         blobs = rest[len(sites) :]
         return StoredBatch(
             progress=progress,
@@ -215,34 +231,49 @@ class Batch:
         StoreUnavailable
             Redis is away.
         """
-        answers = self._pipe.send([("HGETALL", key) for key in wanted])
+        answers = self._open.send([("HGETALL", key) for key in wanted])
         raise_errors(self._store.client, answers)
         return [dict(zip(answer[::2], answer[1::2], strict=True)) for answer in answers]
 
-    def write(self, changes: Changes) -> None:
-        """Write everything and the next position, or nothing; one round trip.
+    def send(self, changes: Changes) -> None:
+        """Send everything and the next position, to be written as a whole or not at all.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is away; whether the batch was written is not known, so read the position again.
+        """
+        self._open.push([("MULTI",), *self._store.write_commands(self.partition, changes), ("EXEC",)])
+
+    def settle(self) -> None:
+        """Wait until what was sent is written.
 
         Raises
         ------
         Fenced
-            Somebody touched the position since ``read``.
+            Somebody touched the position since ``ask``; nothing was written.
         StoreUnavailable
-            Redis is away; whether the batch was written is not known, so read the position again.
+            As ``send``.
         """
-        commands = self._store.write_commands(self.partition, changes)
-        answers = self._pipe.send([("MULTI",), *commands, ("EXEC",)])
+        answers = self._open.pull()
         self._is_watching = False
         outcome = answers[-1]
         if outcome is None:
-            raise Fenced(self.partition, expected=self._position, found="(changed meanwhile)")
+            raise Fenced(self.partition, expected=self._expected, found="(changed meanwhile)")
         raise_errors(self._store.client, answers)
         raise_errors(self._store.client, outcome)
 
-    def release(self) -> None:
-        """Let go of the position when nothing was written; the connection goes back to others."""
-        if self._is_watching:
-            self._is_watching = False
-            self._pipe.send([("UNWATCH",)])
+    def close(self) -> None:
+        """Let go of the connection, and with it of the position when nothing was settled; may be called twice."""
+        if self._pipe is not None:
+            pipe, self._pipe = self._pipe, None
+            pipe.give_back(is_clean=not self._is_watching)
+
+    @property
+    def _open(self) -> Pipe:
+        if self._pipe is None:
+            raise RuntimeError("the batch is closed; take a new one from the store")
+        return self._pipe
 
 
 def _text(blob: bytes | None) -> str:

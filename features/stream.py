@@ -3,6 +3,9 @@
 Everything a batch changes is in one transaction that is guarded by the position it started from. So whatever ends a
 worker, and wherever, the next one goes on from the stored position and counts nothing twice and nothing not at all.
 Positions are also committed to the log, but only for lag tools.
+
+All partitions of a poll are on their way at once, and Redis works for one while the worker works for another. A worker
+that is behind even polls and parses the next records before what it sent last is settled.
 """
 
 from __future__ import annotations
@@ -11,18 +14,18 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
-from features import batch as micro
-from features import metrics, progress
-from features.apply import Past
+from features import metrics
 from features.counts import CountCache
 from features.dead_letters import DeadLetterSink
 from features.exceptions import Fenced, StoreUnavailable, UnknownState
-from features.store import Changes, OnlineStore, User
-from tracking.log import EventLog, LogUnavailable, Position, Record
+from features.flight import Flight
+from features.returning import NoProfiles, ProfileSource, Returning
+from features.store import OnlineStore
+from features.stream_status import Status
+from tracking.log import EventLog, LogUnavailable, Position
 
 log = logging.getLogger(__name__)
 
@@ -33,45 +36,13 @@ COMMIT_EVERY_S: Final = 1.0
 BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 CATCH_UP: Final = 4
-MAX_ASKED: Final = 50_000
+MAX_FLIGHTS: Final = 16
+"""Partitions on their way at once; each has a connection of its own."""
 
 COLLECT_AFTER: Final = (100_000, 50, 1_000)
 """A batch makes tens of thousands of objects, and none in cycles; looking for those took a third of a worker's CPU."""
 
 Announce = Callable[[Mapping[str, Sequence[str]]], None]
-
-
-class ProfileSource(Protocol):
-    """What knows profiles that Redis has forgotten; see ``profiles.ProfileArchive``."""
-
-    def start(self) -> None:
-        """Begin to answer."""
-
-    def close(self) -> None:
-        """Stop answering."""
-
-    def may_know(self, site: str) -> bool:
-        """Whether it may know a user of the site that Redis does not; never blocks."""
-
-    def ask(self, users: Iterable[User]) -> None:
-        """Ask for users; never blocks."""
-
-    def answers(self) -> dict[User, bytes | None]:
-        """Return what was found since the last call."""
-
-
-@dataclass(slots=True)
-class Status:
-    """What ``celery inspect stream`` and tests see of a worker."""
-
-    positions: dict[int, Position] = field(default_factory=dict)
-    lag_records: dict[int, int] = field(default_factory=dict)
-    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(progress.OUTCOMES, 0))
-    records: int = 0
-    batches: int = 0
-    fenced: int = 0
-    is_paused: bool = False
-    freshness_ms: int | None = None
 
 
 class StreamWorker:
@@ -110,13 +81,15 @@ class StreamWorker:
         self._batch_records = batch_records
         self._announce = announce
         self._clock = clock
-        self._profiles = profiles
-        self._asked: dict[User, int] = {}  # partition of each user that was asked for
+        self._profiles = profiles or NoProfiles()
+        self._returning = Returning(self._profiles)
         self._dead_letters = DeadLetterSink(events)
         self._caches: dict[int, CountCache] = {}
+        self._in_flight: list[Flight] = []  # sent and not settled
         self._uncommitted: dict[int, Position] = {}
         self._failures = 0
         self._is_behind = False
+        self._must_look_up = False  # where the partitions stand: what was polled or sent may be lost
         self._next_lag_at = self._next_commit_at = 0.0
         self._reader = events.reader(GROUP, on_assigned=self._on_assigned, on_revoked=self._on_revoked)
 
@@ -127,8 +100,7 @@ class StreamWorker:
         """
         gc.freeze()
         gc.set_threshold(*COLLECT_AFTER)
-        if self._profiles is not None:
-            self._profiles.start()
+        self._profiles.start()
         try:
             while not stop.is_set():
                 try:
@@ -138,13 +110,14 @@ class StreamWorker:
                 except Exception as error:
                     metrics.STREAM_FAILURES.labels(error=type(error).__name__).inc()
                     log.exception("stream.failed")
-                    self._rewind()
                     stop.wait(self._pause(error))
         finally:
             self.close()
 
     def step(self, timeout_s: float) -> int:
         """Poll once and apply what came; return the number of records.
+
+        A worker that is behind leaves the last writes on their way; the next step or ``close`` settles them.
 
         Raises
         ------
@@ -153,114 +126,129 @@ class StreamWorker:
         UnknownState
             A newer program wrote a state.
         """
-        if self.status.is_paused:
+        if self.status.is_paused or self._must_look_up:
             self._resume()
         # A worker that is behind takes larger batches: fixed costs are shared, and nobody waits for this one anyway.
         most = self._batch_records * (CATCH_UP if self._is_behind else 1)
-        polled = self._reader.poll(timeout_s, most)
+        polled = self._reader.poll(0.0 if self._in_flight else timeout_s, most)
         self._is_behind = sum(map(len, polled.values())) >= most
-        past = self._past()
-        applied = 0
-        for partition in {**polled, **past}:
-            records = polled.get(partition, [])
-            if partition not in self.status.positions or not (records or partition in past):
-                continue  # taken away while it was being read
-            try:
-                self._apply(partition, records, past.get(partition, {}))
-            except Fenced as error:
-                metrics.STREAM_FENCED.inc()
-                self.status.fenced += 1
-                log.warning("stream.fenced %s", error)
-                self._restart(partition)
-                continue
-            except Exception:
-                self._rewind()
-                raise
-            applied += len(records)
+        try:
+            past = self._returning.answers()
+            flights = [
+                Flight(partition, records, past.get(partition, {}), cache=self._cache(partition))
+                for partition in {**polled, **past}
+                if (records := polled.get(partition, [])) or partition in past
+            ]
+            fenced = self._settle()
+            applied = 0
+            for start in range(0, len(flights), MAX_FLIGHTS):
+                applied += self._fly([one for one in flights[start:][:MAX_FLIGHTS] if one.partition not in fenced])
+                if start + MAX_FLIGHTS < len(flights) or not self._is_behind:
+                    self._settle()
+        except BaseException:
+            self._let_go()
+            raise
         self._failures = 0
         self._housekeeping()
         return applied
 
     def close(self) -> None:
-        """Leave the group and let go of everything."""
+        """Settle what is on its way, leave the group and let go of everything."""
         try:
+            self._settle_if_possible()
             self._commit()
             self._reader.close()
         except LogUnavailable as error:
             log.warning("stream.close_failed error=%s", error)
         finally:
             self._dead_letters.close()
-            if self._profiles is not None:
-                self._profiles.close()
+            self._profiles.close()
 
-    def _may_have_past(self, site: str) -> bool:
-        return self._profiles is not None and self._profiles.may_know(site)
-
-    def _past(self) -> dict[int, dict[User, Past]]:
-        """Return the database's answers by partition."""
-        found: dict[int, dict[User, Past]] = {}
-        if self._profiles is not None and self._asked:
-            for user, blob in self._profiles.answers().items():
-                partition = self._asked.pop(user, None)
-                if partition is not None:
-                    found.setdefault(partition, {})[user] = Past(blob)
-        return found
-
-    def _ask(self, partition: int, users: Sequence[User]) -> None:
-        if self._profiles is not None and users and len(self._asked) < MAX_ASKED:
-            self._asked.update((user, partition) for user in users)
-            self._profiles.ask(users)
-
-    def _apply(self, partition: int, records: Sequence[Record], past: Mapping[User, Past]) -> None:
-        started = time.perf_counter()
-        parsed = micro.parse_batch(partition, records)
-        for user, answer in past.items():
-            parsed.add_past(user, answer)
-        expected = self.status.positions[partition]
-        next_position = records[-1].position if records else expected
-        with self._store.batch(partition) as batch:
-            stored = batch.read(expected=expected, users=list(parsed.by_user))
-            applied = micro.apply_batch(
-                parsed, stored, lateness_ms=self._lateness_ms, may_have_past=self._may_have_past
-            )
-            refused = (*parsed.refused, *applied.poison)
-            if refused:
-                self._dead_letters.put(refused)
-            cache = self._caches.setdefault(partition, CountCache())
-            try:
-                counts = cache.add(batch, applied.increments)
-                batch.write(
-                    Changes(
-                        next_position=next_position,
-                        progress=progress.encode(applied.progress),
-                        sessions=applied.sessions,
-                        profiles=applied.profiles,
-                        counts=counts,
+    def _fly(self, flights: Sequence[Flight]) -> int:
+        """Ask for the states of all flights, then apply and send one after the other; return the number of records."""
+        flying: list[Flight] = []
+        sent = 0
+        try:
+            for flight in flights:
+                expected = self.status.positions.get(flight.partition)
+                if expected is not None:  # else it was taken away while it was being read
+                    flying.append(flight)
+                    flight.ask(self._store, expected=expected)
+            for flight in flying:
+                try:
+                    flight.depart(
+                        self._dead_letters, lateness_ms=self._lateness_ms, may_have_past=self._profiles.may_know
                     )
-                )
-            except BaseException:
-                cache.clear()  # what it holds may never have been written
-                raise
-        self.status.positions[partition] = self._uncommitted[partition] = next_position
-        self._ask(partition, applied.not_whole)
-        self._count(parsed, applied.outcomes, seconds=time.perf_counter() - started)
-        changed: dict[str, list[str]] = {}
-        for site, user_key in applied.profiles:
-            changed.setdefault(site, []).append(user_key)
-        self._announce(changed)
+                except Fenced as error:
+                    self._is_fenced(flight, error)
+                else:
+                    self._in_flight.append(flight)
+                    sent += len(flight.parsed.records)
+        except BaseException:
+            for flight in flying:
+                flight.abandon()
+            raise
+        return sent
 
-    def _count(self, parsed: micro.ParsedBatch, outcomes: Mapping[str, int], *, seconds: float) -> None:
-        self.status.batches += 1
-        self.status.records += len(parsed.records)
-        for outcome, amount in outcomes.items():
-            if amount:
-                self.status.outcomes[outcome] += amount
-                metrics.STREAM_EVENTS.labels(outcome=outcome).inc(amount)
-        metrics.STREAM_RECORDS.inc(len(parsed.records))
-        metrics.STREAM_BATCH_SECONDS.observe(seconds)
-        if parsed.newest_received_ms:
-            self.status.freshness_ms = max(0, self._clock() - parsed.newest_received_ms)
-            metrics.STREAM_FRESHNESS_SECONDS.observe(self.status.freshness_ms / 1_000)
+    def _settle(self) -> set[int]:
+        """Wait until what was sent is written, and announce it; return partitions that somebody else had written for.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is away; what became of the writes is not known.
+        """
+        fenced: set[int] = set()
+        changed: dict[str, list[str]] = {}
+        while self._in_flight:
+            flight = self._in_flight[0]
+            try:
+                flight.settle()
+            except Fenced as error:
+                fenced.add(flight.partition)
+                self._is_fenced(flight, error)
+            else:
+                self._landed(flight)
+                for site, user_key in flight.changed:
+                    changed.setdefault(site, []).append(user_key)
+            del self._in_flight[0]
+        if changed:
+            self._announce(changed)
+        return fenced
+
+    def _landed(self, flight: Flight) -> None:
+        if flight.partition in self.status.positions:
+            self.status.positions[flight.partition] = self._uncommitted[flight.partition] = flight.next_position
+        self._returning.ask(flight.partition, flight.not_whole)
+        self.status.count(flight, now_ms=self._clock())
+
+    def _is_fenced(self, flight: Flight, error: Fenced) -> None:
+        """Go on where the store says, after somebody else wrote for the partition."""
+        metrics.STREAM_FENCED.inc()
+        self.status.fenced += 1
+        log.warning("stream.fenced %s", error)
+        flight.abandon()
+        if flight.partition in self.status.positions:
+            found = self._store.positions([flight.partition])[flight.partition]
+            self.status.positions[flight.partition] = found
+            self._reader.seek(flight.partition, found)
+
+    def _settle_if_possible(self) -> None:
+        try:
+            self._settle()
+        except (StoreUnavailable, LogUnavailable) as error:
+            log.warning("stream.unsettled partitions=%s error=%s", [one.partition for one in self._in_flight], error)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Forget what was sent and not settled; where the partitions stand must be looked up before going on."""
+        self._must_look_up = True
+        for flight in self._in_flight:
+            flight.abandon()
+        self._in_flight.clear()
+
+    def _cache(self, partition: int) -> CountCache:
+        return self._caches.setdefault(partition, CountCache())
 
     def _on_assigned(self, partitions: frozenset[int]) -> Mapping[int, Position]:
         found = self._store.positions(sorted(partitions))
@@ -270,6 +258,15 @@ class StreamWorker:
         return found
 
     def _on_revoked(self, partitions: frozenset[int]) -> None:
+        # The next owner finds what this one wrote. Nothing is sought here: the reader is in the middle of its work.
+        for flight in [one for one in self._in_flight if one.partition in partitions]:
+            self._in_flight.remove(flight)
+            try:
+                flight.settle()
+                self._landed(flight)
+            except (Fenced, StoreUnavailable) as error:
+                log.warning("stream.revoked_unsettled partition=%s error=%s", flight.partition, error)
+                flight.abandon()
         for partition in partitions:
             self.status.positions.pop(partition, None)
             self.status.lag_records.pop(partition, None)
@@ -279,21 +276,9 @@ class StreamWorker:
         log.info("stream.revoked partitions=%s", sorted(partitions))
         metrics.STREAM_PARTITIONS.set(len(self.status.positions))
 
-    def _restart(self, partition: int) -> None:
-        """Go on where the store says, after somebody else wrote for the partition."""
-        self._caches.pop(partition, None)
-        found = self._store.positions([partition])[partition]
-        self.status.positions[partition] = found
-        self._reader.seek(partition, found)
-
-    def _rewind(self) -> None:
-        """Read again what was polled and not written: from where each partition stands, as far as is known."""
-        for partition, position in self.status.positions.items():
-            if partition in self._reader.assignment():
-                self._reader.seek(partition, position)
-
     def _pause(self, error: Exception) -> float:
         """Stop reading until the next step; return how long to wait. Membership of the group is kept."""
+        self._settle_if_possible()
         delay_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
         self._failures += 1
         if not self.status.is_paused:
@@ -314,10 +299,14 @@ class StreamWorker:
             if position != self.status.positions[partition]:
                 self.status.positions[partition] = position
                 self._caches.pop(partition, None)
+            # Also where they agree: what was polled before the pause may not have been applied.
+            if partition in self._reader.assignment():
                 self._reader.seek(partition, position)
-        self._reader.resume()
-        self.status.is_paused = False
-        log.warning("stream.resumed partitions=%s", sorted(found))
+        if self.status.is_paused:
+            self._reader.resume()
+            self.status.is_paused = False
+            log.warning("stream.resumed partitions=%s", sorted(found))
+        self._must_look_up = False
 
     def _housekeeping(self) -> None:
         now = time.monotonic()
