@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from features import attribution, keys, progress, watermarks, windows
-from features.apply import Arrival, Effects, Past, apply_events
+from features.apply import Arrival, Past, apply_events
 from features.exceptions import UnknownState
+from features.handlers import Effects
 from features.progress import Progress
 from features.purchases import hash64
 from features.store import StoredBatch, User

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from features import cart, purchases, recents, states
-from features.apply import KINDS
 from features.definitions import KEEP_BOUGHT, KEEP_SEARCHES, KEEP_SESSION_RECENTS, SESSION_GAP_MS
+from features.handlers import KINDS
 from features.merging import joined_sessions
 from features.states import ProfileState
 

@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from features.apply import Arrival, Effects, apply_events
+from features.apply import Arrival, apply_events
+from features.handlers import Effects
 from features.states import ProfileState, SessionState, decode_profile, decode_session
 from tracking.events import EventRecord
 from tracking.parsing import encode_record, parse_record

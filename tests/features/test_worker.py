@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from features import apply, keys
+from features import handlers, keys
 from features.batch import apply_batch, parse_batch
 from features.exceptions import StoreUnavailable, UnknownState
 from features.merging import merged
@@ -109,7 +109,7 @@ def test_a_record_that_breaks_a_function_is_left_out_after_three_tries(
         if one.params.search_term == "poison":
             raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setitem(apply._HANDLERS, apply.contract.Search, breaks)
+    monkeypatch.setitem(handlers.HANDLERS, handlers.contract.Search, breaks)
     world = worlds("memory")
     world.fill(
         [
