@@ -211,13 +211,18 @@ class Rule(models.Model):
     def clean(self) -> None:
         """Refuse a rule that cannot mean anything."""
         if self.price_from is not None and self.price_to is not None and self.price_from > self.price_to:
-            raise ValidationError({"price_to": f"is less than the price from {self.price_from:g}."})
+            raise ValidationError(
+                {"price_to": f"Is less than the price from {self.price_from:g}; give more, or empty one of the two."}
+            )
         if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
-            raise ValidationError({"ends_at": "is not after the start."})
+            raise ValidationError({"ends_at": "Is not after the start; choose a later time, or leave it empty."})
         if self.action == self.Action.PIN and not self.items:
             raise ValidationError({"items": "Name the items to pin."})
         if self.action in (self.Action.EXCLUDE, self.Action.INCLUDE_ONLY) and not self.has_target:
-            raise ValidationError("Say which items are meant: without a target this would touch every item.")
+            raise ValidationError(
+                "Say which items are meant, by number, category, brand, tag, price, stock or condition: "
+                "without a target this would touch every item."
+            )
 
     @property
     def has_target(self) -> bool:

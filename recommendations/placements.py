@@ -209,7 +209,12 @@ def withdraw(rule: Rule) -> None:
 
 def has_draft_changes(rule: Rule) -> bool:
     """Return whether the form says something else than what is served."""
-    return rule.published is not None and msgspec.to_builtins(rule_spec(rule)) != rule.published
+    if rule.published is None:
+        return False
+    try:
+        return rule_spec(rule) != msgspec.convert(rule.published, RuleSpec)
+    except msgspec.ValidationError:  # what is served was published under another form of rules
+        return True
 
 
 def ensure_default_placements(site: Site) -> list[Placement]:

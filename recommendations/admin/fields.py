@@ -5,7 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.urls import reverse_lazy
 from unfold.widgets import UnfoldAdminTextareaWidget
+
+
+class LinesWidget(UnfoldAdminTextareaWidget):  # type: ignore[misc]  # unfold ships no types
+    """A text area beside which entries of the catalogue are offered while one types (``suggest.js``)."""
+
+    class Media:
+        js = ("recommendations/suggest.js",)
+
+    def __init__(self, *, kind: str, placeholder: str, rows: int = 3) -> None:
+        super().__init__(
+            attrs={
+                "rows": rows,
+                "data-suggest": kind,
+                "data-suggest-url": reverse_lazy("admin:recommendations_rule_suggest"),
+                "data-suggest-hint": placeholder,
+            }
+        )
 
 
 class LinesField(forms.Field):

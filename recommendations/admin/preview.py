@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -14,8 +15,10 @@ from django.http import HttpRequest, HttpResponse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from features.catalogue import ItemCard
+from features.models import StoredProfile
 from recommendations import placements
-from recommendations.admin.fields import LinesField
+from recommendations.admin.fields import LinesField, LinesWidget
+from recommendations.admin.wording import FILTERED, effect_words, source_words
 from recommendations.asks import Ask, PlacementSpec
 from recommendations.candidates import NOBODY, FallbackReason, Shopper
 from recommendations.deadline import Deadline
@@ -32,19 +35,48 @@ if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
 
 
-class PreviewForm(forms.Form):
-    """Whose list to show: a shopper's by id, or a made-up session's."""
+MAX_TITLES: Final = 5
+MAX_FILTERED: Final = 15
+MAX_RECENT: Final = 5
+SO_FAR: Final = (("views", "views"), ("carts", "into the cart"), ("orders", "orders"))
 
-    user_id = forms.CharField(label="User id", required=False, widget=UnfoldAdminTextInputWidget)
-    anonymous_id = forms.CharField(label="or anonymous id", required=False, widget=UnfoldAdminTextInputWidget)
+
+class PreviewForm(forms.Form):
+    """Whose list to show: a made-up session's, or a shopper's by id; nobody's when all is empty."""
+
     session = LinesField(
-        label="or a made-up session", required=False, help_text="Ids of items looked at, one a line, oldest first."
+        label="A made-up visit",
+        required=False,
+        widget=LinesWidget(kind="items", placeholder="Search an item that the shopper looked at …"),
+        help_text="Items looked at, one number a line, oldest first. Wins over the ids beside it.",
     )
-    context_item = forms.CharField(label="Item of the page", required=False, widget=UnfoldAdminTextInputWidget)
-    cart = LinesField(label="Cart", required=False, help_text="Ids of items, one a line.")
+    user_id = forms.CharField(
+        label="Or a known shopper",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The id by which the shop knows a logged-in shopper, such as u-42.",
+    )
+    anonymous_id = forms.CharField(
+        label="Or a visitor",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The anonymous id of a browser: rec.id().anonymous_id in its console.",
+    )
+    context_item = forms.CharField(
+        label="Item of the page",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="For lists of product pages: the number of the product, such as SKU-1.",
+    )
+    cart = LinesField(
+        label="In the cart",
+        required=False,
+        widget=LinesWidget(kind="items", placeholder="Search an item in the cart …"),
+        help_text="One number a line.",
+    )
     rules = forms.ChoiceField(
         label="Rules",
-        choices=(("published", "as published"), ("draft", "drafts included")),
+        choices=(("published", "as published: what shoppers see"), ("draft", "with drafts: as the forms stand")),
         required=False,
         initial="published",
         widget=UnfoldAdminSelectWidget,
@@ -58,14 +90,22 @@ class Shown:
     why: ItemWhy
     card: ItemCard | None
     moved: str  # "new", "up 2", "down 1" or ""
+    because: str  # the first reason, in words
+    sources: list[tuple[str, int]]  # what else speaks for it, with the item's rank there
+    effects: list[tuple[str, str]]  # rule and what it did
+
+    @property
+    def tone(self) -> str:
+        """Return the part of ``moved`` that colours it."""
+        return self.moved.partition(" ")[0]
 
 
 def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) -> HttpResponse:
     """Show the preview page; it changes nothing and is counted nowhere."""
     placement: Placement = get_or_404(model_admin, request, placement_id)
-    form = PreviewForm(request.GET or None)
-    context: dict[str, Any] = {"placement": placement, "form": form}
-    if form.is_bound and form.is_valid():
+    form = PreviewForm(request.GET)
+    context: dict[str, Any] = {"placement": placement, "form": form, "recent_shoppers": _recent(placement)}
+    if form.is_valid():
         serving = watch_site(placement.site.slug).ensure_loaded()
         shopper, problem = _shopper(placement.site.slug, form.cleaned_data)
         if problem is not None:
@@ -77,11 +117,24 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
             shopper,
             serving,
         )
+        rule_names = dict(Rule.objects.filter(site=placement.site).values_list("pk", "name"))
+        listed = {why.item_id for why in after}
         context |= {
             "before": _shown(before, serving, before),
             "after": _shown(after, serving, before),
+            "gone": [each for each in _shown(before, serving, before) if each.why.item_id not in listed],
+            "is_same": [why.item_id for why in before] == [why.item_id for why in after],
             "explanation": explanation,
-            "features": sorted(explanation.features.items()),
+            "about": [_title(serving, item_id) for item_id in explanation.about_items[:MAX_TITLES]],
+            "filtered": [
+                (
+                    _title(serving, each.item_id),
+                    FILTERED.get(each.reason, each.reason),
+                    rule_names.get(each.rule_id or 0),
+                )
+                for each in explanation.filtered[:MAX_FILTERED]
+            ],
+            "facts": _facts(explanation, serving, placement),
         }
     return screen(
         model_admin, request, "admin/recommendations/preview.html", title=f"Preview of {placement}", **context
@@ -152,5 +205,55 @@ def _shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) ->
         moved = "new" if old is None else ""
         if old is not None and old != place:
             moved = f"up {old - place}" if old > place else f"down {place - old}"
-        shown.append(Shown(why=why, card=serving.shelf.catalogue.card(why.item_id), moved=moved))
+        sources = sorted(((source_words(each.source), each.rank) for each in why.sources), key=lambda pair: pair[1])
+        shown.append(
+            Shown(
+                why=why,
+                card=serving.shelf.catalogue.card(why.item_id),
+                moved=moved,
+                because=source_words(why.reason),
+                sources=sources,
+                effects=[(effect.name, effect_words(effect)) for effect in why.rules],
+            )
+        )
     return shown
+
+
+def _title(serving: SiteServing, item_id: str) -> str:
+    card = serving.shelf.catalogue.card(item_id)
+    return card.title if card is not None else item_id
+
+
+def _recent(placement: Placement) -> list[tuple[str, str]]:
+    """Return links to shoppers who were here lately: what to add to the address, and how to call them."""
+    stored = StoredProfile.objects.filter(site=placement.site).order_by("-newest_ms")
+    links = []
+    for key in stored.values_list("user_key", flat=True)[:MAX_RECENT]:
+        kind, _, name = key.partition(":")
+        links.append((urlencode({"user_id" if kind == "u" else "anonymous_id": name}), name))
+    return links
+
+
+def _facts(explanation: Explanation, serving: SiteServing, placement: Placement) -> list[tuple[str, str]]:
+    """Return what is known of the shopper, in words."""
+    known = explanation.features
+    facts = [("Segments", ", ".join(explanation.segments) or "none yet")]
+    if not known:
+        return facts
+    titles = [_title(serving, recent["item_id"]) for recent in known["recents"][:MAX_TITLES]]  # type: ignore[index]
+    counts: Any = known["counts"]
+    rfm: Any = known["rfm"]
+    facts += [
+        ("Looked at last", ", ".join(titles) or "nothing"),
+        ("Searched for", ", ".join(known["searches"]) or "nothing"),  # type: ignore[arg-type]
+        ("In the cart", ", ".join(_title(serving, item_id) for item_id in known["cart"]) or "nothing"),  # type: ignore[attr-defined]
+        ("Bought", ", ".join(_title(serving, item) for item in known["bought"][:MAX_TITLES]) or "nothing"),  # type: ignore[index]
+        (
+            "So far",
+            ", ".join(f"{counts.get(name, 0):,} {word}" for name, word in SO_FAR),
+        ),
+        ("Spent", f"{rfm.get('monetary', 0) / 100:,.2f} {placement.site.currency}"),
+    ]
+    if explanation.feature_age_ms is not None:
+        facts.append(("Known as of", f"{explanation.feature_age_ms / 1000:,.1f} s ago"))
+    return facts

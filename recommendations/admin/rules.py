@@ -2,82 +2,174 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from recommendations import placements
-from recommendations.admin.fields import LinesField
-from recommendations.models import Rule
+from recommendations.admin.rule_form import RuleForm
+from recommendations.admin.suggest import suggest
+from recommendations.admin.wording import rule_words, state_words
+from recommendations.models import Placement, Rule
+from recommendations.rules import compile_rule
+from recommendations.serving_site import watch_site
 from tracking.admin.decorators import action, display
+from tracking.admin.screens import get_or_404
 
-LINES = ("items", "categories", "brands", "tags", "segments")
+EXAMPLES = 3
 
 
 @admin.register(Rule)
 class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Rules of all sites."""
 
-    list_display = ("name", "action_name", "where", "state", "priority", "starts_at", "ends_at")
+    form = RuleForm
+    list_display = ("name", "in_words", "state", "priority", "updated_at")
     list_filter = ("site", "action", "placements")
+    list_filter_submit = True
     search_fields = ("name",)
-    filter_horizontal = ("placements",)
-    readonly_fields = ("state", "published_at")
+    search_help_text = "Name"
+    readonly_fields = ("state", "in_words", "reach")
     actions = ("publish_selected", "withdraw_selected")
+    actions_detail = ("show_preview",)
     actions_submit_line = ("save_and_publish", "withdraw_rule")
-    fieldsets = (
-        (None, {"fields": ("site", "name", "state", "published_at")}),
-        ("What to do", {"fields": ("action", "strength", "position", "priority")}),
-        (
-            "With which items",
-            {
-                "fields": (
-                    "items",
-                    "categories",
-                    "brands",
-                    "tags",
-                    ("price_from", "price_to"),
-                    ("stock_from", "stock_to"),
-                    "condition",
-                ),
-                "description": "Items that are named by id, category, brand or tag, as far as the limits allow.",
-            },
-        ),
-        ("For whom and where", {"fields": ("placements", "shoppers", "segments", "context_condition")}),
-        ("When", {"fields": ("starts_at", "ends_at")}),
+    empty_state = (
+        "No rules yet",
+        "A rule pins items to a place, moves them up or down, or keeps them out of lists. It is a draft until you "
+        "publish it; two seconds later every page shows it.",
     )
+    conditional_fields = {
+        "strength": "action == 'boost' || action == 'bury'",
+        "position": "action == 'pin'",
+        **dict.fromkeys(
+            ("categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition"),
+            "action != 'pin'",
+        ),
+    }
 
-    def formfield_for_dbfield(self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
-        """Show lists as lines."""
-        if db_field.name in LINES:
-            return LinesField(label=db_field.verbose_name, help_text=db_field.help_text, required=False)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+    def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
+        """Return the form in the order in which one says it: what, with which items, for whom, where, when."""
+        known = [(None, {"fields": ("state", "in_words", "reach")})] if obj is not None else []
+        return [
+            *known,
+            (None, {"fields": ("site", "name")}),
+            ("What to do", {"fields": ("action", "strength", "position", "priority")}),
+            (
+                "With which items",
+                {
+                    "fields": (
+                        "items", "categories", "brands", "tags", ("price_from", "price_to"),
+                        ("stock_from", "stock_to"), "condition",
+                    ),
+                    "description": "Any item that is named by number, category, brand or tag is meant, if it is within "
+                    "the limits of price and stock. Only limits: every item within them.",
+                },
+            ),
+            ("Where", {"fields": ("placements", "context_condition")}),
+            ("For whom", {"fields": ("shoppers", "segments")}),
+            ("When", {"fields": ("starts_at", "ends_at")}),
+        ]  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Rule | None = None) -> tuple[str, ...]:
+        """Keep the site: placements and items of a rule are of one site."""
+        return (*self.readonly_fields, "site") if obj is not None else self.readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
         """Return rules with what the list shows of them."""
         rules: QuerySet[Rule] = super().get_queryset(request)
         return rules.select_related("site").prefetch_related("placements")
 
-    @display(description="Does", ordering="action")
-    def action_name(self, rule: Rule) -> str:
-        """Return what the rule does, in words."""
-        return rule.get_action_display()
+    def get_urls(self) -> list[URLPattern]:
+        """Add what is offered while one types."""
+        offered = path(
+            "suggest/",
+            self.admin_site.admin_view(lambda request: suggest(self, request)),
+            name="recommendations_rule_suggest",
+        )
+        urls: list[URLPattern] = [offered, *super().get_urls()]
+        return urls
 
-    @display(description="Placements")
-    def where(self, rule: Rule) -> str:
-        """Return where it applies."""
-        return ", ".join(placement.name for placement in rule.placements.all()) or "every placement"
+    @display(description="In words")
+    def in_words(self, rule: Rule) -> str:
+        """Return what the rule does, as its form stands."""
+        return rule_words(placements.rule_spec(rule))
 
-    @display(description="State", label={"draft": "info", "published": "success", "published, with changes": "warning"})
+    @display(
+        description="State",
+        label={
+            "draft": "info",
+            "published": "success",
+            "scheduled": "info",
+            "ended": "warning",
+            "published, with changes": "warning",
+            "scheduled, with changes": "warning",
+            "ended, with changes": "warning",
+        },
+    )
     def state(self, rule: Rule) -> str:
         """Return whether the rule is served, and whether the form says something else."""
-        if rule.pk is None or rule.published is None:
-            return "draft"
-        return "published, with changes" if placements.has_draft_changes(rule) else "published"
+        served = next(iter(placements.compiled_rules([rule.published] if rule.published else [])), None)
+        return state_words(
+            is_published=rule.published is not None,
+            has_changes=placements.has_draft_changes(rule),
+            spec=served.spec if served is not None else placements.rule_spec(rule),
+            now_ms=int(time.time() * 1000),
+        )
+
+    @display(description="Speaks of")
+    def reach(self, rule: Rule) -> SafeString | str:
+        """Return how many items the rule speaks of now, and a few of them."""
+        shelf = watch_site(rule.site.slug).ensure_loaded().shelf
+        compiled = compile_rule(placements.rule_spec(rule))
+        rows = shelf.mask(compiled.key, compiled.target).nonzero()[0]
+        if not len(rows):
+            return "No item now. Check the spelling of numbers, categories, brands and tags, and the limits."
+        n_shown = int(shelf.catalogue.is_recommendable[rows].sum())
+        titles = [card.title for row in rows[:EXAMPLES].tolist() if (card := shelf.catalogue.cards[row]) is not None]
+        return format_html(
+            "{} of which {} can be shown now, such as {}",
+            f"{len(rows):,} item{'' if len(rows) == 1 else 's'},",
+            f"{n_shown:,}",
+            ", ".join(titles),
+        )
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Offer to publish a new rule at once, too: unfold shows its buttons for saved ones alone."""
+        shown = {**(extra_context or {})}
+        if object_id is None:
+            shown["actions_submit_line"] = self.get_actions_submit_line(request, 0)
+        return super().changeform_view(request, object_id, form_url, shown)
+
+    def get_actions_submit_line(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Offer to withdraw only what is published."""
+        offered: list[Any] = super().get_actions_submit_line(request, object_id)
+        if object_id and Rule.objects.filter(pk=object_id, published__isnull=False).exists():
+            return offered
+        return [each for each in offered if "withdraw_rule" not in each.action_name]
+
+    @action(description="Preview", url_path="show-preview", icon="visibility")
+    def show_preview(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Go to the preview of the first placement that the rule is for, drafts included."""
+        rule: Rule = get_or_404(self, request, object_id)
+        placement = rule.placements.first() or Placement.objects.filter(site=rule.site, is_active=True).first()
+        if placement is None:
+            messages.warning(request, "The site has no placement to preview; add one under Placements.")
+            return redirect(reverse("admin:recommendations_rule_change", args=[rule.pk]))
+        return redirect(reverse("admin:recommendations_placement_preview", args=[placement.pk]) + "?rules=draft")
 
     @action(description="Save and publish")
     def save_and_publish(self, request: HttpRequest, rule: Any) -> None:

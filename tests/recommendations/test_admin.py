@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from recommendations.placements import load_placements
 from recommendations.versions import check_integrity
 from tests.recommendations.conftest import Shop
 from tests.recommendations.model_worlds import fitted_model_set
+from tracking.models import Site
 
 pytestmark = pytest.mark.redis
 
@@ -95,6 +97,72 @@ def test_the_preview_shows_the_list_before_and_after_with_the_why(shop: Shop, ad
     page = answer.content.decode()
     assert "Item &lt;b&gt;10&lt;/b&gt;" in page  # product names are data, never markup
     assert "Item <b>" not in page
+
+
+def test_a_published_rule_reads_as_one_sentence_and_says_what_it_speaks_of(shop: Shop, admin: Client) -> None:
+    for number in range(4):
+        shop.add(f"sku{number}", title=f"Item {number}", category="Shoes" if number % 2 else "Hats")
+    shop.load()
+    admin.post(
+        reverse("admin:recommendations_rule_add"),
+        rule_form(
+            shop, action="boost", strength="3", items="", categories="Shoes", price_to="50", segments=["champions"],
+            shoppers="returning", ends_at_0="2030-01-31", ends_at_1="12:00", recommendations_rule_save_and_publish="1",
+        ),
+    )  # fmt: skip
+    rule = Rule.objects.get()
+
+    listed = admin.get(reverse("admin:recommendations_rule_changelist")).content.decode()
+    page = admin.get(reverse("admin:recommendations_rule_change", args=[rule.pk])).content.decode()
+
+    assert (
+        "Moves up category Shoes with price up to 50, 3 times; for returning shoppers; for the segments champions; "
+        "until 31 Jan 2030 12:00 UTC."
+    ) in listed
+    assert "with changes" not in listed
+    assert re.search(r"2 items, of which 2 can be shown now, such as Item [13], Item [13]", page)
+    assert rule.segments == ["champions"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"action": "pin", "brands": "Loam"}, "A pin takes items alone. Empty this field"),
+        ({"stock_from": "9", "stock_to": "5"}, "Is less than the stock from 9"),
+        ({"segments": ["nobody"]}, "nobody is not one of the available choices"),
+    ],
+)
+def test_a_rule_whose_fields_disagree_names_the_field(shop: Shop, admin: Client, changes: Any, message: str) -> None:
+    answer = admin.post(reverse("admin:recommendations_rule_add"), rule_form(shop, **changes))
+
+    assert message in answer.content.decode()
+    assert not Rule.objects.exists()
+
+
+def test_a_rule_names_placements_of_its_own_site_alone(shop: Shop, admin: Client) -> None:
+    other = Site.objects.create(slug="other", name="Other")
+    foreign = Placement.objects.create(site=other, name="home")
+
+    answer = admin.post(reverse("admin:recommendations_rule_add"), rule_form(shop, placements=[foreign.pk]))
+
+    assert f"home belongs to Other; choose those of {shop.site}." in answer.content.decode()
+
+
+def test_what_is_typed_finds_items_brands_categories_and_tags(shop: Shop, admin: Client) -> None:
+    shop.add("sku1", title="Trail boots", brand="Loam", category="Shoes > Boots", tags=["sale"])
+    shop.add("sku2", title="Wool socks", brand="Fell", category="Shoes > Socks")
+    url = reverse("admin:recommendations_rule_suggest")
+
+    def found(**asked: str) -> list[str]:
+        entries = admin.get(url, {"site": str(shop.site.pk), **asked}).json()["entries"]
+        return [entry["value"] for entry in entries]
+
+    assert found(kind="items", q="boots loam") == ["sku1"]
+    assert found(kind="brands", q="fel") == ["Fell"]
+    assert found(kind="categories", q="sho") == ["Shoes", "Shoes > Boots", "Shoes > Socks"]
+    assert found(kind="tags", q="") == ["sale"]
+    named = admin.get(url, {"kind": "items", "names": "sku2\nsku7"}).json()["entries"]
+    assert [bool(entry["label"]) for entry in named] == [True, False]
 
 
 def test_staff_without_rights_see_no_preview(shop: Shop, client: Client, django_user_model: Any) -> None:

@@ -1,0 +1,123 @@
+"""The form of a rule: every combination by choosing, an expression only for what the fields cannot say."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django import forms
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from features import rfm
+from features.models import SegmentThreshold
+from recommendations.admin.fields import LinesField, LinesWidget
+from recommendations.models import Placement, Rule
+from tracking.models import Site
+
+_OF_PIN: Final = (
+    "categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition",
+)  # fmt: skip
+
+
+class PlacementsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # only typed stubs are generic
+    """Placements with the heading that shoppers read."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return name and heading."""
+        return f"{obj.name} · {obj.heading}" if obj.heading else str(obj.name)
+
+
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs are generic
+    """A rule in plain fields."""
+
+    items = LinesField(
+        required=False,
+        widget=LinesWidget(kind="items", placeholder="Search by title, brand or number …"),
+        help_text="One number a line, such as SKU-1; a pin keeps their order.",
+    )
+    categories = LinesField(
+        required=False,
+        widget=LinesWidget(kind="categories", placeholder="Search categories …"),
+        help_text="One a line, by name or path, such as Women > Shoes; what lies below it is meant, too.",
+    )
+    brands = LinesField(
+        required=False,
+        widget=LinesWidget(kind="brands", placeholder="Search brands …"),
+        help_text="One a line.",
+    )
+    tags = LinesField(
+        required=False,
+        widget=LinesWidget(kind="tags", placeholder="Search tags …"),
+        help_text="One a line, such as sale or new; an item with any of them is meant.",
+    )
+    placements = PlacementsField(
+        Placement.objects.none(),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="None chosen: every placement of the site.",
+    )
+    segments = forms.MultipleChoiceField(
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="Only for buyers of these segments (Shoppers → Segments). None chosen: everybody.",
+    )
+
+    class Meta:
+        model = Rule
+        fields = (
+            "site", "name", "action", "strength", "position", "priority", "items", "categories", "brands", "tags",
+            "price_from", "price_to", "stock_from", "stock_to", "condition", "placements", "shoppers", "segments",
+            "context_condition", "starts_at", "ends_at",
+        )  # fmt: skip
+        labels = {
+            "condition": "And by a condition",
+            "context_condition": "Only on pages of",
+            "starts_at": "From (UTC)",
+            "ends_at": "Until (UTC)",
+        }
+        help_texts = {
+            "name": "What it is for, such as “Winter sale: boots first”. Only staff see it.",
+            "strength": "2 counts an item's score twice (move up) or half (move down); 1 changes nothing.",
+            "position": "Place of the first item, 1 is the first; further items follow it.",
+            "priority": "0 is usual. Where two rules want the same place, the higher number wins.",
+            "price_from": "In the shop's currency, such as 20. Empty: no limit.",
+            "price_to": "Such as 49.90.",
+            "stock_from": "Pieces, such as 5. Items without a counted stock are not meant.",
+            "stock_to": "Such as 100.",
+            "condition": (
+                'For what the fields cannot say, such as attributes.colour = "moss" and not tags has "sale". '
+                "Items must match this and the limits above."
+            ),
+            "context_condition": 'The item whose page it is, such as category under "Cameras". Empty: any page.',
+            "starts_at": "Empty: as soon as it is published.",
+            "ends_at": "Empty: until it is withdrawn.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        sites = Site.objects.filter(is_active=True)
+        if self.instance.pk is None and len(sites) == 1:
+            self.initial.setdefault("site", sites[0].pk)
+        shown = Placement.objects.filter(site=self.instance.site) if self.instance.pk else Placement.objects.all()
+        self.fields["placements"].queryset = shown.order_by("site", "name")  # type: ignore[attr-defined]
+        names = dict.fromkeys(rule.name for rule in rfm.DEFAULT_RULES)
+        stored = SegmentThreshold.objects.order_by("order").values_list("name", flat=True).distinct()
+        known = list(dict.fromkeys([*(stored or names), *(self.instance.segments or [])]))
+        self.fields["segments"].choices = [(name, name) for name in known]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what would not do what it says; each message names its field and the remedy."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        site = cleaned.get("site") or getattr(self.instance, "site", None)
+        for placement in cleaned.get("placements") or ():
+            if site is not None and placement.site_id != site.pk:
+                self.add_error("placements", f"{placement.name} belongs to {placement.site}; choose those of {site}.")
+        if cleaned.get("action") == Rule.Action.PIN:
+            for name in _OF_PIN:
+                if cleaned.get(name) not in (None, "", []):
+                    self.add_error(
+                        name, "A pin takes items alone. Empty this field, or choose “Move up”, which takes it."
+                    )
+        low, high = cleaned.get("stock_from"), cleaned.get("stock_to")
+        if low is not None and high is not None and low > high:
+            self.add_error("stock_to", f"Is less than the stock from {low}; give at least {low}, or empty one of them.")
+        return cleaned
