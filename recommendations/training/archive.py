@@ -45,7 +45,7 @@ def read_archive(
     """Read a site's archived interactions, point in time; bots and re-sends are left out, identities are merged.
 
     Memory: one day's interactions as they stand in the archive, and some 80 bytes an interaction at the peak
-    (``python -m benchmarks.training_scale --archive``). Shoppers and sessions are known by 64 bits of a hash: of ten
+    (``python -m benchmarks.training_scale``). Shoppers and sessions are known by 64 bits of a hash: of ten
     million, two are taken for one with a chance of three in a million.
 
     Parameters

@@ -15,7 +15,7 @@ from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, 
 from recommendations.training.sparse_rows import neighbour_matrix, top_of_rows
 
 CHUNK_PREFIXES = 1024  # bounds the working set: 1,024 times a few thousand touched items
-MAX_CELLS = 50_000_000  # of prefixes times items, where a source touches all of them
+MAX_CELLS = 10_000_000  # of prefixes times items, where a source touches all of them; 16 bytes each
 
 
 def score_neighbours(table: Neighbours, prefixes: Prefixes, *, k: int) -> RankedLists:

@@ -20,7 +20,7 @@ KIND_WEIGHTS: Mapping[Kind, float] = {Kind.VIEW: 1.0, Kind.CART: 2.0, Kind.PURCH
 DECAY = 0.7
 LAST_N = 10
 VECTOR_ROWS = 512  # rows of cosines that are alive at a time
-VECTOR_PAIRS = 2e10  # cosines that are computed at most, from 200,000 items on
+VECTOR_PAIRS = 2e10  # cosines that are computed at most, from 400,000 items on
 MAX_PAIRS = 3e7  # pairs of items that are counted at a time: some 1 GB
 
 
@@ -85,7 +85,7 @@ def fit_vector_neighbours(
     catalogue and not with its square; the vectors of rarer ones are mostly noise.
     """
     n_items = len(vectors)
-    among = int(np.clip(VECTOR_PAIRS // n_items, 10_000, 50_000)) if among is None else among
+    among = int(np.clip(VECTOR_PAIRS // n_items, 1_000, 50_000)) if among is None else among
     sought = vectors[:among]
     k = min(k, len(sought) - 1)
     indices, weights = np.zeros((n_items, k), np.int32), np.zeros((n_items, k), np.float32)
