@@ -24,6 +24,7 @@ from tracking.redis_client import connect
 ROOT = Path(__file__).resolve().parent.parent
 ITEMS = 20_000
 SITE = "bench"
+Records = list[tuple[bytes, bytes]]
 LATENESS_MS = 900_000
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -88,7 +89,7 @@ class Bench:
     log_url: str
     redis_url: str
     batch_records: int = 500
-    kafka_session_ms: int = 6_000
+    session_ms: int = 0  # for how long the others wait for a silent worker; 0: as in production
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -108,7 +109,7 @@ class Bench:
                 "EVENT_LOG_URL": self.log_url,
                 "REDIS_URL": self.redis_url,
                 "RECSITE_STREAM_BATCH_RECORDS": str(self.batch_records),
-                "RECSITE_BENCH_KAFKA_SESSION_MS": str(self.kafka_session_ms),
+                "RECSITE_BENCH_SESSION_MS": str(self.session_ms),
                 "RECSITE_LOG_LEVEL": "WARNING",
             },
             stderr=subprocess.DEVNULL,
@@ -120,6 +121,11 @@ class Bench:
         """Return how many records were applied."""
         found = read_progress(self.client, partitions=self.log.partitions, log_name=name_of(self.log))
         return sum(one.records for one in found.values())
+
+    def records_by_partition(self) -> list[int]:
+        """Return how many records of each partition were applied."""
+        found = read_progress(self.client, partitions=self.log.partitions, log_name=name_of(self.log))
+        return [found[partition].records for partition in range(self.log.partitions)]
 
     def ledger(self) -> dict[str, int]:
         """Return the totals of events by outcome."""
@@ -133,9 +139,9 @@ class Bench:
     def wait_for(self, records: int, *, timeout_s: float = 120.0) -> None:
         """Wait until so many records are applied."""
         give_up_at = time.monotonic() + timeout_s
-        while self.records() < records:
+        while (applied := self.records()) < records:
             if time.monotonic() > give_up_at:
-                raise RuntimeError(f"{self.records()} of {records} records after {timeout_s:g} s")
+                raise RuntimeError(f"{applied} of {records} records after {timeout_s:g} s")
             time.sleep(0.01)
 
     def stop(self) -> float:
@@ -150,11 +156,9 @@ class Bench:
 
 
 @contextmanager
-def running(
-    log_url: str, redis_url: str, *, batch_records: int = 500, kafka_session_ms: int = 6_000
-) -> Iterator[Bench]:
+def running(log_url: str, redis_url: str, *, batch_records: int = 500, session_ms: int = 0) -> Iterator[Bench]:
     """Lend a bench; its workers end with it."""
-    bench = Bench(log_url, redis_url, batch_records, kafka_session_ms)
+    bench = Bench(log_url, redis_url, batch_records, session_ms)
     try:
         yield bench
     finally:

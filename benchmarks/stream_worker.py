@@ -7,11 +7,13 @@ import signal
 import threading
 
 from features.worker import make_stream_worker
-from tracking.log import kafka_reader
+from tracking.log import kafka_reader, redis_leases
 
 
 def main() -> None:
-    kafka_reader.SESSION_TIMEOUT_MS = int(os.environ.get("RECSITE_BENCH_KAFKA_SESSION_MS", "6000"))  # type: ignore[misc]
+    if session_ms := int(os.environ.get("RECSITE_BENCH_SESSION_MS", "0")):
+        kafka_reader.SESSION_TIMEOUT_MS = kafka_reader.MAX_POLL_GAP_MS = session_ms  # type: ignore[misc]
+        redis_leases.LEASE_MS = session_ms  # type: ignore[misc]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     make_stream_worker(with_profiles=False).run(stop)
