@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recommendations.graphs.builder import HIDDEN, GraphBuilder
 from recommendations.graphs.ragged import blocks_of, ragged_rows
 from recommendations.graphs.selection import best_of, padded_rows
+from recommendations.graphs.touched import best, of_given, summed
 from recommendations.training.fitted import Neighbours
 
 
@@ -30,8 +31,8 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
     Notes
     -----
     The tables share a graph because at 100k items two thirds of a table's time are the overhead of its operators.
-    The sums start from ``hidden_bias``, and exclusions are one more term of the same sum: the cost does not grow
-    with the number of exclusions.
+    Exclusions are one more term of the same sum. Time and memory grow with the session and the length of the tables'
+    rows, not with the catalogue.
     """
     n_items = tables[0].indices.shape[0]
     n_rows, n_tables = padded_rows(n_items), len(tables)
@@ -68,18 +69,18 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
     every_table = g.ints(n_tables, 1)
     excluded = g.op("Expand", g.op("Cast", exclude, to=6), every_table)
     hidden = g.op("Expand", g.floats(float(HIDDEN)), g.op("Shape", excluded))
-    total = g.op(
-        "ScatterElements",
-        g.op("Expand", hidden_bias, every_table),
+    sums = summed(
+        g,
         g.op("Concat", index, excluded, axis=1),
         g.op("Concat", value, hidden, axis=1),
-        axis=1,
-        reduction="add",
+        n_rows=n_rows,
     )
-    best_score, best_index = best_of(g, total, k, n_scores=n_rows)
-    g.output("top_index", best_index, np.int64, [n_tables, "K"])
+    given = g.op("Add", of_given(g, sums, candidates), g.op("Gather", hidden_bias, candidates, axis=0))
+    score = g.op("Add", sums.total, g.lookup(hidden_bias, sums.index))
+    best_score, best_index = best(g, sums, score, k)
+    g.output("top_index", g.op("Cast", best_index, to=7), np.int64, [n_tables, "K"])
     g.output("top_score", best_score, np.float32, [n_tables, "K"])
-    g.output("given_score", g.op("Gather", total, candidates, axis=1), np.float32, [n_tables, "C"])
+    g.output("given_score", given, np.float32, [n_tables, "C"])
     return g.build()
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from recommendations.graphs.builder import GraphBuilder
 from recommendations.graphs.neighbours import add_up, keep_best
 from recommendations.graphs.ragged import blocks_of, ragged_rows
-from recommendations.graphs.selection import best_of, padded_rows
+from recommendations.graphs.selection import padded_rows
+from recommendations.graphs.touched import best, summed
 from recommendations.training.fitted import SessionIndex
 
 
@@ -32,7 +33,6 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     """
     n_rows = padded_rows(sessions.postings.shape[0])
     n_sessions = sessions.session_items.shape[0]
-    n_padded = padded_rows(n_sessions)
     g = GraphBuilder("session_knn")
     item_index = g.input("item_index", np.int64, ["L"])
     weight = g.input("weight", np.float32, ["L"])
@@ -50,9 +50,7 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     items_of = sessions.session_items[newest_first].astype(np.int32)
     item_rows = ragged_rows(g, items_of, "session")
     item_blocks = g.constant(blocks_of(items_of, items_of), "session_items")
-    weights = np.zeros(n_padded, np.float32)
-    weights[:n_sessions] = sessions.session_weights[newest_first]
-    session_weights = g.constant(weights, "session_weights")
+    session_weights = g.constant(sessions.session_weights[newest_first].astype(np.float32), "session_weights")
     item_weights = g.constant(sessions.item_weights.astype(np.float32), "item_weights")
     flat, column_axis = g.ints(-1), g.ints(1)
 
@@ -61,17 +59,19 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     position = g.op("Exp", g.op("Mul", age, g.floats(-1.0 / sessions.position_decay)))
     shared_weight = g.op("Mul", g.op("Mul", weight, is_last), position)
     shared_weight = g.op("Expand", g.op("Unsqueeze", shared_weight, column_axis), g.op("Shape", found))
-    overlap = g.op(
-        "ScatterElements",
-        g.constant(np.zeros(n_padded, np.float32), "no_sessions"),
-        g.op("Reshape", found, flat),
-        g.op("Reshape", shared_weight, flat),
-        axis=0,
-        reduction="add",
+    one_row = g.ints(1, -1)
+    overlap = summed(
+        g,
+        g.op("Reshape", found, one_row),
+        g.op("Reshape", shared_weight, one_row),
+        n_rows=n_sessions,
+        most_entries=sessions.max_prefix * posting_rows.n_columns,
     )
-    similarity = g.op("Mul", overlap, session_weights)
+    similarity = g.op("Mul", overlap.total, g.lookup(session_weights, overlap.index))
     kept = g.ints(min(sessions.neighbours, n_sessions))
-    best_similarity, best_session = best_of(g, similarity, kept, n_scores=n_padded)
+    best_similarity, best_session = best(g, overlap, similarity, kept)
+    best_similarity = g.op("Max", g.op("Reshape", best_similarity, flat), g.floats(0.0))
+    best_session = g.op("Reshape", best_session, flat)
     items = item_rows.read(g, item_blocks, item_rows.places(g, best_session))  # [neighbours, max_length]
 
     # 2. What each shares with the prefix: exp((latest - n) / overlap_decay), and the last shared column.
@@ -85,7 +85,7 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
         axis=0,
         reduction="max",
     )
-    shared = g.op("Gather", prefix, items, axis=0)
+    shared = g.lookup(prefix, items)
     latest = g.op("ReduceMax", shared, column_axis, keepdims=1)
     columns = g.constant(np.arange(item_rows.n_columns, dtype=np.float32)[None], "columns")
     is_shared = g.op("Greater", shared, g.floats(0.0))
@@ -95,7 +95,7 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     distance = g.op("Abs", g.op("Sub", columns, star))
     nearness = g.op("Exp", g.op("Mul", distance, g.floats(-1.0 / sessions.distance_decay)))
     session_score = g.op("Mul", latest, g.op("Unsqueeze", best_similarity, column_axis))
-    value = g.op("Mul", g.op("Mul", nearness, session_score), g.op("Gather", item_weights, items, axis=0))
+    value = g.op("Mul", g.op("Mul", nearness, session_score), g.lookup(item_weights, items))
     total = add_up(g, hidden_bias, g.op("Reshape", items, flat), g.op("Reshape", value, flat), exclude)
     keep_best(g, total, k, candidates, n_rows=n_rows)
     return g.build()

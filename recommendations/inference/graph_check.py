@@ -47,7 +47,7 @@ DENSE_OPERATORS = frozenset(
         "Where",
     }
 )
-SPARSE_OPERATORS = frozenset({"Abs"})
+SPARSE_OPERATORS = frozenset({"Abs", "Equal", "Range"})
 ALLOWED_OPERATORS: dict[str, frozenset[str]] = {
     "": DENSE_OPERATORS | SPARSE_OPERATORS,
     "com.microsoft": frozenset({"MatMulNBits"}),
