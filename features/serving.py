@@ -64,6 +64,7 @@ class OnlineReader:
         self._shared: SharedConnection | None = None
         self._cluster: redis.asyncio.Redis | None = None
         self._failures = 0
+        self._failed_at = 0.0
         self._closed_until = 0.0
         self._aliases: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
         self._kept: OrderedDict[tuple[StateBlobs, ...], tuple[int, UserFeatures]] = OrderedDict()
@@ -148,10 +149,11 @@ class OnlineReader:
             FEATURE_READ_FAILURES.labels(reason="breaker").inc()
             raise StoreUnavailable("Redis failed a moment ago; it is not asked again yet")
         groups = [self._keys_of(site, user_key) for user_key in user_keys]
+        asked_at = time.monotonic()
         try:
             answers = await (self._mget_cluster(groups) if self._is_cluster else self._mget(groups))
         except StoreUnavailable:
-            self._note_failure()
+            self._note_failure(asked_at)
             raise
         self._failures = 0
         return [StateBlobs(*answers[index : index + 3]) for index in range(0, len(answers), 3)]
@@ -164,8 +166,12 @@ class OnlineReader:
             keys.segment(partition, site, user_key),
         )
 
-    def _note_failure(self) -> None:
+    def _note_failure(self, asked_at: float) -> None:
+        """Count a failure, once for all reads that were on their way together: one pause of a crowd is one failure."""
         FEATURE_READ_FAILURES.labels(reason="unavailable").inc()
+        if asked_at < self._failed_at:
+            return
+        self._failed_at = time.monotonic()
         self._failures += 1
         if self._failures >= OPEN_AFTER_FAILURES:
             self._closed_until = time.monotonic() + OPEN_S

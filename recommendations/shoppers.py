@@ -44,7 +44,9 @@ async def read_shopper(site: str, identity: Identity, *, deadline: Deadline) -> 
     try:
         async with asyncio.timeout(deadline.left_s):
             found = await _reader().read_user(site, user_id=identity.user_id, anonymous_id=identity.anonymous_id)
-    except (StoreUnavailable, UnknownState, TimeoutError) as error:
+    except TimeoutError:
+        return Reading(shopper=_unread(identity), problem=FallbackReason.DEADLINE)
+    except (StoreUnavailable, UnknownState) as error:
         logger.debug("shoppers.unread site=%s error=%r", site, error)
         return Reading(shopper=_unread(identity), problem=FallbackReason.STORE_UNAVAILABLE)
     STAGE_SECONDS.labels("features").observe(time.perf_counter() - started)
