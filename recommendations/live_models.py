@@ -17,7 +17,7 @@ from django.utils import timezone
 from recommendations.exceptions import ModelUnavailable, RefusalReason, VersionRefused
 from recommendations.inference import ModelSet
 from recommendations.inference.model_set import Providers
-from recommendations.metrics import MODEL_LOAD_FAILURES, MODEL_LOADED
+from recommendations.metrics import MODEL_LOAD_FAILURES, MODEL_LOADED, MODEL_ON_GPU
 from recommendations.models import ModelVersion
 from recommendations.ranking import COLUMNS
 from recommendations.versions import load_version
@@ -143,7 +143,10 @@ class ModelLoader:
             refused[row.version] = str(error)
             return held
         MODEL_LOADED.labels(self._site).set_to_current_time()
-        logger.info("live_models.loaded site=%s version=%s", self._site, row.version)
+        provider = loaded.model_set.provider
+        if row.status == ModelVersion.Status.LIVE:
+            MODEL_ON_GPU.labels(self._site).set(provider == "cuda")
+        logger.info("live_models.loaded site=%s version=%s provider=%s", self._site, row.version, provider)
         return ServedModel(version=row.version, model_set=loaded.model_set)
 
 
@@ -281,6 +284,7 @@ def describe(models: LiveModels) -> dict[str, Any]:
     """Return what health pages say of the versions."""
     return {
         "live": models.live.version if models.live else None,
+        "provider": models.live.model_set.provider if models.live else None,
         "canary": models.canary.version if models.canary else None,
         "shadow": models.shadow.version if models.shadow else None,
         "refused": dict(models.refused),

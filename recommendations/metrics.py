@@ -13,6 +13,9 @@ PERSONAL_CACHE = Counter("recsite_personal_cache_total", "Personal lists looked 
 MODEL_LOADED = Gauge(
     "recsite_model_loaded_timestamp_seconds", "When a model version was loaded.", ["site"], multiprocess_mode="max"
 )
+MODEL_ON_GPU = Gauge(
+    "recsite_model_on_gpu", "Whether the live version runs on a GPU: 1 or 0.", ["site"], multiprocess_mode="livemin"
+)
 MODEL_LOAD_FAILURES = Counter("recsite_model_load_failures_total", "Model versions that were refused.", ["site"])
 SHELF_SECONDS = Histogram(
     "recsite_shelf_build_seconds",
