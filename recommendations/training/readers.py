@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import polars as pl
 
@@ -18,8 +18,17 @@ MAX_LINE_BYTES = 1 << 20
 
 
 def read_sessions_jsonl(path: Path) -> SessionLog:
-    """Read one JSON list of item ids a line, oldest session first; ``.gz`` is unpacked while it is read."""
-    return log_from_sessions(_session_lines(path))
+    """Read one JSON list of item ids a line, oldest session first; ``.gz`` is unpacked, empty lines are skipped.
+
+    Raises
+    ------
+    InvalidDataset
+        The file cannot be read, or a line is not of this form; the message names the line.
+    """
+    sessions = [session for session in _session_lines(path) if session]
+    if not sessions:
+        raise InvalidDataset(f"{path} holds no session; expected one JSON list of item ids a line.")
+    return log_from_sessions(sessions)
 
 
 def read_test_points_jsonl(path: Path) -> list[tuple[list[str], str]]:
@@ -31,14 +40,12 @@ def read_test_points_jsonl(path: Path) -> list[tuple[list[str], str]]:
         A line is not of this form; the message names the line.
     """
     points = []
-    with _opened(path) as file:
-        for number, line in enumerate(file, start=1):
-            point = _decoded(path, number, line)
-            prefix = _ids(point.get("prefix")) if isinstance(point, dict) else None
-            target = point.get("target") if isinstance(point, dict) else None
-            if prefix is None or not isinstance(target, str | int):
-                raise InvalidDataset(f'{path}, line {number}: expected {{"prefix": [ids], "target": id}}.')
-            points.append((prefix, str(target)))
+    for number, point in _lines(path):
+        prefix = _ids(point.get("prefix")) if isinstance(point, dict) else None
+        target = _ids([point.get("target")]) if isinstance(point, dict) else None
+        if prefix is None or target is None:
+            raise InvalidDataset(f'{path}, line {number}: expected {{"prefix": [ids], "target": id}}.')
+        points.append((prefix, target[0]))
     if not points:
         raise InvalidDataset(f"{path} holds no test point.")
     return points
@@ -88,33 +95,40 @@ def read_online_retail(path: Path) -> SessionLog:
 
 
 def _session_lines(path: Path) -> Iterator[list[str]]:
-    with _opened(path) as file:
-        for number, line in enumerate(file, start=1):
-            session = _decoded(path, number, line)
-            ids = _ids(session)
-            if ids is None:
-                raise InvalidDataset(f"{path}, line {number}: expected a JSON list of item ids, oldest first.")
-            yield ids
+    for number, session in _lines(path):
+        ids = _ids(session)
+        if ids is None:
+            raise InvalidDataset(f"{path}, line {number}: expected a JSON list of item ids, oldest first.")
+        yield ids
+
+
+def _lines(path: Path) -> Iterator[tuple[int, object]]:
+    """Yield the number and the JSON value of each line that is not empty."""
+    if not path.is_file():
+        raise InvalidDataset(f"{path} is not a file.")
+    number = 0
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    raise InvalidDataset(
+                        f"{path}, line {number} is longer than {MAX_LINE_BYTES} characters; write one session a line."
+                    )
+                if line.strip():
+                    yield number, _decoded(path, number, line)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise InvalidDataset(f"{path} cannot be read after line {number}: {error}") from error
 
 
 def _decoded(path: Path, number: int, line: str) -> object:
-    if len(line) > MAX_LINE_BYTES:
-        raise InvalidDataset(f"{path}, line {number} is longer than {MAX_LINE_BYTES} bytes; write one session a line.")
     try:
         return json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidDataset(f"{path}, line {number} is not JSON: {error}.") from error
 
 
 def _ids(value: object) -> list[str] | None:
-    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
-        return [str(item) for item in value]
+    if isinstance(value, list) and all(isinstance(each, str | int) and not isinstance(each, bool) for each in value):
+        return [str(each) for each in value]
     return None
-
-
-def _opened(path: Path) -> IO[str]:
-    if not path.is_file():
-        raise InvalidDataset(f"{path} is not a file.")
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")

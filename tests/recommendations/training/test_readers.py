@@ -49,7 +49,36 @@ def test_test_points_are_read_in_order(tmp_path):
     assert read_test_points_jsonl(path) == [(["a", "2"], "c"), ([], "4")]
 
 
-@pytest.mark.parametrize("line", ['{"prefix": "a", "target": "b"}', '{"prefix": ["a"]}', "[]"])
+def test_empty_lines_are_skipped_and_counted(tmp_path):
+    path = tmp_path / "s.jsonl"
+    path.write_text('["a"]\n\n["b"]\n\n17\n')
+
+    with pytest.raises(InvalidDataset, match="line 5: expected a JSON list"):
+        read_sessions_jsonl(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("s.jsonl", b"", "s.jsonl holds no session"),
+        ("s.jsonl", b"[]\n[]\n", "s.jsonl holds no session"),
+        ("s.jsonl", b'["a"]\n\xff\xfe\n', "cannot be read after line 0: 'utf-8' codec"),
+        ("s.jsonl.gz", b'["a"]\n', "s.jsonl.gz cannot be read after line 0: Not a gzipped file"),
+        ("s.jsonl.gz", gzip.compress(b'["a"]\n' * 9000)[:-20], "cannot be read after line"),
+        ("s.jsonl", b"[" * 5000, "line 1 is not JSON"),
+        ("s.jsonl", b'["' + b"a" * (1 << 20) + b'"]', "line 1 is longer than 1048576 characters"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_how_far_it_was(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(InvalidDataset, match=said):
+        read_sessions_jsonl(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"prefix": "a", "target": "b"}', '{"prefix": ["a"]}', "[]", '{"prefix": [], "target": true}']
+)
 def test_a_bad_test_point_is_named(tmp_path, line):
     path = tmp_path / "t.jsonl"
     path.write_text(line + "\n")
