@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import admin
@@ -13,43 +11,12 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from features import rfm
+from features.admin import charts
 from features.models import RfmSnapshot, SegmentThreshold
 from tracking.admin.screens import screen
 from tracking.models import Site
 
-CHART_WIDTH: Final = 900
-CHART_HEIGHT: Final = 260
-MAX_POINTS: Final = 240
 SPANS: Final = {"day": dt.timedelta(days=1), "week": dt.timedelta(days=7), "year": dt.timedelta(days=365)}
-# Distinguishable with any colour vision (Okabe & Ito), darkened where white is behind; dashes tell the rest apart.
-COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B07A00", "#3B8FC2")
-DASHES: Final = ("", "7 4", "2 3")
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One field of the map: buyers with these scores."""
-
-    recency: int
-    frequency: int
-    users: int
-    share: float
-    mean: float
-    segment: str
-    background: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One segment over time."""
-
-    name: str
-    points: str
-    colour: str
-    dash: str
-    users: int
-    change: int
 
 
 @admin.register(SegmentThreshold)
@@ -122,85 +89,19 @@ class RfmSnapshotAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no typ
             )
             runs = runs or [(newest.made_at, newest.sizes)]
             context |= {
-                "rows": heat_map(newest, _table(site)),
-                "scores": rfm.SCORES,
-                "lines": lines(runs),
-                "width": CHART_WIDTH,
-                "height": CHART_HEIGHT,
+                "rows": charts.heat_map(newest, _table(site)),
+                "columns": charts.order_words(newest.bounds["orders"]),
+                "lines": charts.lines(runs),
+                "width": charts.WIDTH,
+                "height": charts.HEIGHT,
                 "first": runs[0][0],
                 "last": runs[-1][0],
-                "top": _top(runs),
+                "top": charts.highest(runs),
+                "is_short": len(runs) < 3,
+                "shades": charts.SHADES,
+                "most": max(users for row in newest.cells for users, _ in row),
             }
         return screen(self, request, "admin/features/rfm.html", title="RFM map", **context)
-
-
-def heat_map(snapshot: RfmSnapshot, segments: dict[tuple[int, int, int], str]) -> list[tuple[int, list[Cell]]]:
-    """Return the rows of the map, the most recent buyers on top; a cell is darker the more buyers it has."""
-    most = max((users for row in snapshot.cells for users, _ in row), default=0) or 1
-    rows: list[tuple[int, list[Cell]]] = []
-    for recency in reversed(rfm.SCORES):
-        cells: list[Cell] = []
-        for frequency in rfm.SCORES:
-            users, mean = snapshot.cells[recency - 1][frequency - 1]
-            shade = users / most
-            cells.append(
-                Cell(
-                    recency=recency,
-                    frequency=frequency,
-                    users=users,
-                    share=100 * users / max(snapshot.users, 1),
-                    mean=mean / 100,
-                    segment=segments[(recency, frequency, 5 if frequency >= 4 else 3)],
-                    background=_mix(0.06 + 0.84 * shade),
-                    text="#111827",
-                )
-            )
-        rows.append((recency, cells))
-    return rows
-
-
-def lines(runs: Sequence[tuple[dt.datetime, dict[str, int]]]) -> list[Line]:
-    """Return one line a segment, largest first; x by time, y by number of buyers."""
-    step = max(1, len(runs) // MAX_POINTS)
-    shown = [*runs[::step], runs[-1]]
-    start, end = shown[0][0].timestamp(), shown[-1][0].timestamp()
-    top = _top(runs)
-    newest, oldest = runs[-1][1], runs[0][1]
-    names = sorted({name for _, sizes in shown for name in sizes}, key=lambda name: -newest.get(name, 0))
-    found: list[Line] = []
-    for number, name in enumerate(names):
-        points = " ".join(
-            f"{_x(at.timestamp(), start, end):.1f},{CHART_HEIGHT * (1 - sizes.get(name, 0) / top):.1f}"
-            for at, sizes in shown
-        )
-        found.append(
-            Line(
-                name=name,
-                points=points if start != end else f"0,{_y(newest, name, top)} {CHART_WIDTH},{_y(newest, name, top)}",
-                colour=COLOURS[number % len(COLOURS)],
-                dash=DASHES[number // len(COLOURS) % len(DASHES)],
-                users=newest.get(name, 0),
-                change=newest.get(name, 0) - oldest.get(name, 0),
-            )
-        )
-    return found
-
-
-def _mix(share: float) -> str:
-    """Return the map's blue over white; opaque, so that the text on it is readable in the dark theme, too."""
-    return "#" + "".join(f"{round(255 + (part - 255) * share):02x}" for part in (0x2E, 0x86, 0xC8))
-
-
-def _x(at: float, start: float, end: float) -> float:
-    return CHART_WIDTH * (at - start) / (end - start) if end > start else 0.0
-
-
-def _y(sizes: dict[str, int], name: str, top: int) -> float:
-    return round(CHART_HEIGHT * (1 - sizes.get(name, 0) / top), 1)
-
-
-def _top(runs: Sequence[tuple[dt.datetime, dict[str, int]]]) -> int:
-    return max((users for _, sizes in runs for users in sizes.values()), default=1) or 1
 
 
 def _table(site: Site) -> dict[tuple[int, int, int], str]:
