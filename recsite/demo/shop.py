@@ -17,8 +17,8 @@ from tracking.models import Site
 from tracking.sites import ensure_default_site
 
 PAGE_SIZE: Final = 24
-SORTS: Final = {
-    "best": ("Best first", ("-is_active", "item_id")),
+SORTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "best": ("Best first", ()),
     "new": ("Newest", ("-first_seen_at", "item_id")),
     "low": ("Price: low to high", ("price_minor", "item_id")),
     "high": ("Price: high to low", ("-price_minor", "item_id")),

@@ -23,6 +23,7 @@ from features.models import Item
 from features.money import to_major
 from recsite.demo.assortment import BY_PATH
 from recsite.demo.cart import Cart, event_item, paid_minor
+from recsite.demo.finding import best_first, matching
 from recsite.demo.personas import current_persona, personas, remember_persona
 from recsite.demo.pictures import COLOURS, lettered_picture, picture
 from recsite.demo.shop import PAGE_SIZE, SORTS, departments, offered, shop_page, the_site
@@ -76,8 +77,15 @@ def category(request: HttpRequest, path: str) -> HttpResponse:
     names = full.split(" > ")
     branch = next((branch for branch in departments(site) if branch["name"] == names[0]), None)
     return _list_page(
-        request, "category.html", site, found, title=names[-1], names=names, branch=branch, category_path=full
-    )
+        request,
+        "category.html",
+        site,
+        best_first(found),
+        title=names[-1],
+        names=names,
+        branch=branch,
+        category_path=full,
+    )  # fmt: skip
 
 
 @require_safe
@@ -86,15 +94,7 @@ def search(request: HttpRequest) -> HttpResponse:
     """Show what matches a search: each word in title, brand, category or description."""
     site = the_site()
     term = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:MAX_TERM]
-    found = offered(site)
-    for word in term.split():
-        stem = word[:-1] if len(word) > 4 and word.endswith("s") else word
-        found = found.filter(
-            Q(title__icontains=stem)
-            | Q(category__icontains=stem)
-            | Q(brand__icontains=stem)
-            | Q(description__icontains=stem)
-        )
+    found = matching(offered(site), term)
     events: list[tuple[str, dict[str, Any]]] = []
     if term and "page" not in request.GET:
         events = [("search", {"search_term": term, "results": found.count()})]
@@ -288,7 +288,8 @@ def _list_page(request: HttpRequest, template: str, site: Any, found: QuerySet[I
     if limit:
         found = found.filter(price_minor__lte=limit * 100)
     sort = chosen["sort"] if chosen["sort"] in SORTS else "best"
-    page = Paginator(found.order_by(*SORTS[sort][1]), PAGE_SIZE).get_page(request.GET.get("page"))
+    by = SORTS[sort][1]
+    page = Paginator(found.order_by(*by) if by else found, PAGE_SIZE).get_page(request.GET.get("page"))
     kept = urlencode({name: value for name, value in chosen.items() if value})
     return shop_page(
         request, template, site=site, page=page, brands=brands, chosen={**chosen, "sort": sort}, kept=kept,

@@ -16,6 +16,7 @@ from features.feeds import upsert_items
 from features.models import Item
 from recsite.demo.assortment import BRANDS, BY_SLUG, CATEGORIES
 from recsite.demo.catalogue import HISTORY_DAYS, SEED, Product, make_products
+from recsite.demo.finding import best_first, matching
 from recsite.demo.personas import personas
 from recsite.demo.pictures import COLOURS, lettered_picture, picture
 from recsite.demo.setup import PLACEMENTS, ensure_admin, ensure_placements, ensure_site, give_pages
@@ -23,6 +24,7 @@ from recsite.demo.shoppers import make_shoppers, record
 from recsite.demo.source import item_row
 from tracking.events import EventRecord
 from tracking.parsing import encode_record, parse_record
+from tracking.sites import ensure_default_site
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -431,3 +433,30 @@ def test_the_admins_password_is_never_one_that_others_chose(db: None, tmp_path: 
     django_user_model.objects.create_superuser("admin", "", "my own password")
     assert ensure_admin(tmp_path / "password") is None
     assert not (tmp_path / "password").exists()
+
+
+@pytest.mark.django_db
+def test_a_search_shows_titles_first_and_no_chance_hits_in_descriptions() -> None:
+    site, _ = ensure_default_site()
+    for item_id, title, description in (
+        ("1", "Moor Boot", "Holds its shape in consistent rain."),
+        ("2", "Ground Sheet", "Goes under tents of two metres."),
+        ("3", "Dome Tent", "Stands in the wind."),
+    ):
+        Item.objects.create(site=site, item_id=item_id, title=title, description=description)
+
+    found = matching(Item.objects.filter(site=site), "tents")
+
+    assert [item.item_id for item in found] == ["3", "2"]
+
+
+@pytest.mark.django_db
+def test_a_department_shows_one_of_each_category_in_turn() -> None:
+    site, _ = ensure_default_site()
+    for number, category in enumerate(("Camping > Tents", "Camping > Tents", "Camping > Stoves", "Camping > Mats")):
+        Item.objects.create(site=site, item_id=f"a{number}", title="x", category=category)
+
+    shown = [item.category for item in best_first(Item.objects.filter(site=site))]
+
+    assert set(shown[:3]) == {"Camping > Tents", "Camping > Stoves", "Camping > Mats"}
+    assert shown[3] == "Camping > Tents"
