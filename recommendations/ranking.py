@@ -19,6 +19,7 @@ from recommendations.ranking_facts import (
     affinity_columns,
     demand_columns,
 )
+from recommendations.ranking_session import SESSION_COLUMNS, session_columns
 
 CANDIDATES_PER_SOURCE: Mapping[str, int] = {
     "sessions": 60,
@@ -36,7 +37,6 @@ LIST_DEPTH = 100
 """How deep the sources' lists are read for ranks and scores; training and serving ask for at least this many."""
 
 ITEM_COLUMNS = ("log_count", "log_recent", "trend", "reload_rate", "return_rate", "cart_rate", "conversion")
-SESSION_COLUMNS = ("times_seen", "last_age", "first_age", "session_length", "distinct_items", "newest_repeats")
 PAIR_COLUMNS = ("next_of_second", "next_of_third", "cosine_to_newest", "cosine_to_session")
 NEWEST_COLUMNS = ("newest_log_count", "newest_reload_rate")
 
@@ -56,7 +56,6 @@ COLUMNS: tuple[str, ...] = (
 _ROW = {name: row for row, name in enumerate(COLUMNS)}
 
 NOT_LISTED_RANK = 999.0
-NOT_SEEN_AGE = 99.0
 SMALLEST = np.float32(1e-9)
 VECTOR_DECAY = np.float32(0.7)
 """What an item weighs in the session's mean vector, against the one after it."""
@@ -140,7 +139,7 @@ def ranking_input(
         for column, values in found.columns.items():
             by_column[_ROW[f"{name}_{column}"], where] = values[hit]
     newest = prefixes.items[prefixes.offsets[1:] - 1]
-    columns = _session_columns(prefixes, pairs, queries)
+    columns = session_columns(prefixes, pairs, queries)
     columns |= _pair_columns(prefixes, pairs, queries, items, tables)
     columns |= {name: tables.item_columns[items, i] for i, name in enumerate(ITEM_COLUMNS)}
     columns["newest_log_count"] = tables.item_columns[newest, ITEM_COLUMNS.index("log_count")][queries]
@@ -187,28 +186,6 @@ def _nothing(n_queries: int) -> RankedLists:
 
 def _keys(queries: NDArray[np.int64], items: IndexArray) -> NDArray[np.int64]:
     return (queries << 32) | items
-
-
-def _session_columns(prefixes: Prefixes, pairs: NDArray[np.int64], queries: NDArray[np.int64]) -> dict[str, FloatArray]:
-    n = len(pairs)
-    where = np.searchsorted(pairs, _keys(prefixes.query_of, prefixes.items))
-    ages = prefixes.ages
-    times = np.bincount(where, minlength=n).astype(np.float32)
-    last, first = np.full(n, NOT_SEEN_AGE, np.float32), np.full(n, -1.0, np.float32)
-    np.minimum.at(last, where, ages)
-    np.maximum.at(first, where, ages)
-    distinct = np.bincount(queries[times > 0], minlength=len(prefixes))
-    newest = prefixes.items[prefixes.offsets[1:] - 1]
-    second = prefixes.items[np.maximum(prefixes.offsets[1:] - 2, prefixes.offsets[:-1])]
-    repeats = (newest == second) & (prefixes.lengths > 1)
-    return {
-        "times_seen": times,
-        "last_age": last,
-        "first_age": first,
-        "session_length": prefixes.lengths[queries].astype(np.float32),
-        "distinct_items": distinct[queries].astype(np.float32),
-        "newest_repeats": repeats[queries].astype(np.float32),
-    }
 
 
 def _pair_columns(

@@ -21,9 +21,7 @@ from recommendations.ranking import (
     LIST_DEPTH,
     NEWEST_COLUMNS,
     NOT_LISTED_RANK,
-    NOT_SEEN_AGE,
     PAIR_COLUMNS,
-    SESSION_COLUMNS,
     SMALLEST,
     VECTOR_DECAY,
     RankingTables,
@@ -38,6 +36,7 @@ from recommendations.ranking_facts import (
     Shoppers,
     demand_columns,
 )
+from recommendations.ranking_session import CANDIDATE_COLUMNS, HABIT_COLUMNS, NOT_SEEN, one_session
 
 LongArray = NDArray[np.int64]
 Listing = tuple[LongArray, FloatArray]
@@ -62,7 +61,8 @@ def _columns_of(names: tuple[str, ...]) -> slice:
 
 
 _SOURCE_COLUMNS: Final = _columns_of(tuple(f"{source}_{value}" for source in _SOURCES for value in _LISTED))
-_SESSION_COLUMNS: Final = _columns_of(SESSION_COLUMNS)
+_CANDIDATE_COLUMNS: Final = _columns_of(CANDIDATE_COLUMNS)
+_HABIT_COLUMNS: Final = _columns_of(HABIT_COLUMNS)
 _PAIR_COLUMNS: Final = _columns_of(PAIR_COLUMNS)
 _ITEM_COLUMNS: Final = _columns_of(ITEM_COLUMNS)
 _NEWEST_COLUMNS: Final = _columns_of(NEWEST_COLUMNS)
@@ -76,8 +76,7 @@ _WITHIN: Final = np.arange(len(_LISTED))[:, None]
 _UNKNOWN: Final[FloatArray] = np.zeros(len(COLUMNS), np.float32)
 """A candidate that no source lists and no session holds."""
 _UNKNOWN[[_COLUMN[f"{source}_rank"] for source in _SOURCES]] = NOT_LISTED_RANK
-_UNKNOWN[_COLUMN["last_age"]] = NOT_SEEN_AGE
-_UNKNOWN[_COLUMN["first_age"]] = -1.0
+_UNKNOWN[_CANDIDATE_COLUMNS] = NOT_SEEN
 
 
 def one_ranking_input(
@@ -112,12 +111,9 @@ def one_ranking_input(
     known = _NOBODY if shopper is None else shopper
 
     # What is the same for all candidates is written once, and the rest over it.
+    habits, seen, of_seen = one_session(prefix)
     same = _UNKNOWN.copy()
-    same[_SESSION_COLUMNS.start + 3 : _SESSION_COLUMNS.stop] = (
-        len(prefix),
-        len(set(prefix.tolist())),
-        len(prefix) > 1 and prefix[-1] == prefix[-2],
-    )
+    same[_HABIT_COLUMNS] = habits
     same[_NEWEST_COLUMNS] = tables.item_columns[prefix[-1], _NEWEST_OF]
     same[_SHOPPER_COLUMNS] = known.columns[0]
     features = np.empty((len(candidates), len(COLUMNS)), np.float32)
@@ -125,7 +121,7 @@ def one_ranking_input(
 
     if listed:
         _write_sources(features, candidates, listed)
-    _write_session(features[:, _SESSION_COLUMNS], candidates, prefix)
+    features[places_in(candidates, seen)[0], _CANDIDATE_COLUMNS] = of_seen
     _write_pairs(features[:, _PAIR_COLUMNS], candidates, prefix, tables)
     features[:, _ITEM_COLUMNS] = tables.item_columns.take(candidates, axis=0)
     _write_affinity(features[:, _AFFINITY_COLUMNS], candidates, prefix, tables, known.log_order_value[0])
@@ -158,15 +154,6 @@ def _write_sources(
     first += places * np.int64(features.shape[1])
     features.reshape(-1)[first + _WITHIN] = values
     features[:, _COLUMN["source_count"]] = np.bincount(places, minlength=len(candidates))
-
-
-def _write_session(columns: FloatArray, candidates: IndexArray, prefix: IndexArray) -> None:
-    """Fill the first three of ``SESSION_COLUMNS``, shape (n_candidates, 6), for the items of the session."""
-    places, _ = places_in(candidates, prefix)
-    ages = _AGES[_LONGEST - len(prefix) :]
-    columns[:, 0] = np.bincount(places, minlength=len(candidates))
-    columns[places, 1] = ages  # newest last, so the least age of a repeated item stays
-    columns[places[::-1], 2] = ages[::-1]
 
 
 def _write_pairs(columns: FloatArray, candidates: IndexArray, prefix: IndexArray, tables: RankingTables) -> None:

@@ -16,6 +16,7 @@ from recommendations.ranking import (
     ranking_input,
 )
 from recommendations.ranking_facts import FACTS, Shoppers
+from recommendations.ranking_session import NOT_SEEN_AGE
 
 N_ITEMS = 300
 
@@ -131,6 +132,25 @@ def test_session_columns_by_hand(tables):
     ]
     assert column(given, "distinct_items")[row] == 3
     assert column(given, "newest_repeats")[row] == 1
+
+
+def test_the_session_tells_what_was_seen_when_and_next_to_what(tables):
+    given = ranking_input(made_lists(1), Prefixes.of([[8, 4, 8, 8, 5, 4, 8], [6]]), tables)
+
+    def of(item, *names, query=0):
+        row = np.flatnonzero((given.queries == query) & (given.items == item))[0]
+        return [float(column(given, name)[row]) for name in names]
+
+    unseen = int(np.setdiff1d(given.items[given.queries == 0], [8, 4, 5])[0])
+    candidate = ("newer_items", "reloads", "before_newest", "after_newest")
+    assert of(8, *candidate) == [0, 1, 0, 0]
+    assert of(4, *candidate) == [1, 0, 2, 1]
+    assert of(5, *candidate) == [2, 0, 0, 1]
+    assert of(unseen, *candidate) == [NOT_SEEN_AGE, 0, 0, 0]
+    # Of six steps one reloaded, and three went back.
+    habits = ("newest_times", "newest_before", "reload_share", "return_share")
+    assert of(unseen, *habits) == pytest.approx([4, 3, 1 / 6, 3 / 6])
+    assert of(6, *habits, query=1) == [1, NOT_SEEN_AGE, 0, 0]
 
 
 def test_pair_columns_look_at_the_second_and_third_newest(tables):
