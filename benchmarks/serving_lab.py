@@ -83,13 +83,19 @@ class Lab:
         return made.stdout.split()[-1]
 
     def start_web(
-        self, application: str, *, workers: int, cores: Sequence[int] = (), path: str = "/readyz"
+        self,
+        application: str,
+        *,
+        workers: int,
+        cores: Sequence[int] = (),
+        path: str = "/readyz",
+        options: Sequence[str] = (),
     ) -> tuple[int, subprocess.Popen[bytes]]:
         """Start uvicorn and wait until it is ready; returns port and process."""
         port = free_port()
         process = self.start(
             sys.executable, "-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port),
-            "--workers", str(workers), "--no-access-log", "--log-level", "warning",
+            "--workers", str(workers), "--no-access-log", "--log-level", "warning", *options,
             cores=cores,
         )  # fmt: skip
         for _ in range(1_200):
