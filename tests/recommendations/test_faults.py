@@ -9,13 +9,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
 
+from features import connections, keys, states
+from features.catalogue import watch_catalogue
 from recommendations import lists
 from recommendations.exceptions import ModelUnavailable
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
-from recommendations.live_models import version_path
+from recommendations.live_models import version_path, watch_models
 from recommendations.models import ModelVersion
+from recommendations.placements import watch_placements
 from recommendations.recommend import recommend_application
 from recommendations.retrieval.model import ModelLink
 from recommendations.shoppers import close_reader
@@ -25,6 +30,9 @@ from tests.recommendations.model_worlds import fitted_model_set
 from tests.services.process import Server
 from tests.services.redis_server import RedisServer
 from tests.tracking.asgi_client import Answered, call
+from tracking import sites
+from tracking.events import UserKey
+from tracking.redis_client import connect
 
 pytestmark = pytest.mark.redis
 
@@ -63,6 +71,49 @@ async def test_a_redis_that_is_killed_frozen_and_back_never_costs_an_answer(
 
     assert reasons == ["no_model", "store_unavailable", "no_model", "store_unavailable"]
     assert max(took_ms) < 400  # a busy machine; the store's time-out is 25 ms
+
+
+async def test_eleven_minutes_without_the_database_cost_no_answer(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*arguments: Any, **named: Any) -> Any:
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    before = await ask(stocked)
+    now, monotonic = time.time, time.monotonic
+    monkeypatch.setattr(time, "time", lambda: now() + 660)
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 660)
+    with monkeypatch.context() as patched:
+        patched.setattr(CursorWrapper, "execute", away)
+        slug = stocked.site.slug
+        snapshots: list[Any] = [sites.keys, watch_placements(slug), watch_models(slug), watch_catalogue(slug)]
+        refreshed = [await asyncio.to_thread(snapshot.refresh) for snapshot in snapshots]
+        during = await ask(stocked)
+
+    assert refreshed == [False] * 4
+    assert [during.status, len(during.json["results"][0]["items"])] == [200, 4]
+    assert during.json["results"][0]["stage"] == before.json["results"][0]["stage"]
+
+
+async def test_a_session_that_runs_out_leaves_the_long_term_profile(stocked: Shop) -> None:
+    def act(*, forget: bool) -> None:
+        if not forget:
+            stocked.remember("sku1", "sku3", now_ms=int(time.time() * 1000))
+            return
+        client = connect(stocked.redis_url, timeout_s=2)
+        partition = keys.partition_of(stocked.site.slug, UserKey(f"a:{ANONYMOUS}"), connections.partitions())
+        profile = states.ProfileState(newest_ms=1, recents={"vsku1": 1, "vsku3": 2}, sessions=[[1, 2, 2]])
+        client.set(keys.profile(partition, stocked.site.slug, f"a:{ANONYMOUS}"), states.encode(profile), ex=600)
+        assert client.delete(keys.session(partition, stocked.site.slug, f"a:{ANONYMOUS}")) == 1
+        client.close()
+
+    await asyncio.to_thread(act, forget=False)
+    during = (await ask(stocked)).json["results"][0]
+    await asyncio.to_thread(act, forget=True)
+    after = (await ask(stocked)).json["results"][0]
+
+    assert [during["stage"], after["stage"]] == ["personalised", "personalised"]
+    assert after["items"]
 
 
 async def test_a_pipeline_that_breaks_still_answers_popular_items(
