@@ -22,7 +22,7 @@ from tracking import snapshots
 from tracking.dead_letter import DeadLetterOutbox, DeadLetterRecord, from_rejected
 from tracking.durable import DurableWriter, Outcome
 from tracking.edge import RETRY_AFTER_S, HotPath, Refusal, Reply, Request, set_cookie
-from tracking.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, RawEnvelope, log_key
+from tracking.events import KNOWN_EVENTS, MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, CustomEvent, RawEnvelope, log_key
 from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
 from tracking.idempotency import Idempotency
 from tracking.identity import ANONYMOUS_COOKIE, is_bot, resolve
@@ -40,6 +40,7 @@ from tracking.spool import Spool
 log = logging.getLogger(__name__)
 
 CUSTOM_LABEL: Final = "custom"  # shops name their own events; a label for each would grow without bound
+_LABELS: Final[dict[type, str]] = {CustomEvent: CUSTOM_LABEL, **{kind: name for name, kind in KNOWN_EVENTS.items()}}
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -242,13 +243,12 @@ class Collector:
         return reply
 
     def _count(self, key: KeyInfo, built: Built) -> None:
-        names: Counter[str] = Counter()
+        kinds: Counter[type] = Counter()
         for record in built.records:
-            names.update(str(event.__struct_config__.tag) for event in record.events)
-            names[CUSTOM_LABEL] += len(record.custom)
-        for name, n_events in names.items():
-            if n_events:
-                self._counter(key.site.slug, name).inc(n_events)
+            kinds.update(map(type, record.events))
+            kinds.update(map(type, record.custom))
+        for kind, n_events in kinds.items():
+            self._counter(key.site.slug, _LABELS[kind]).inc(n_events)
 
     def _counter(self, site: str, name: str) -> Any:
         counter = self._counters.get((site, name))

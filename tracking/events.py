@@ -4,6 +4,9 @@ Nothing else in the project defines what an event is. JSON Schema and the TypeSc
 ``SCHEMA_VERSION`` is ``major.minor``: a reader ignores unknown fields of its own major version, and parks records
 of a higher one. Add a field: raise the minor. Change the meaning of one: raise the major.
 
+``gc=False``: what comes from JSON holds no cycles, and walking over the events of the last requests cost collect a
+quarter of its CPU (``benchmarks/collect.py``).
+
 References
 ----------
 Google Analytics 4, recommended events for e-commerce (names and fields of events and items).
@@ -45,7 +48,7 @@ Money = Annotated[float, Meta(ge=0, le=1e12)]
 Consent = Literal["granted", "pending", "denied"]
 
 
-class EventItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EventItem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An item inside an event, with GA4's field names; only ``item_id`` is required."""
 
     item_id: Identifier
@@ -68,14 +71,14 @@ Items = Annotated[tuple[EventItem, ...], Meta(min_length=1, max_length=MAX_ITEMS
 OptionalItems = Annotated[tuple[EventItem, ...], Meta(max_length=MAX_ITEMS)]
 
 
-class PageParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PageParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the page is."""
 
     page_title: Text | None = None
     page_type: ShortText | None = None
 
 
-class ItemsParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ItemsParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The items that an event is about."""
 
     items: Items
@@ -83,7 +86,7 @@ class ItemsParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: Money | None = None
 
 
-class ItemListParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ItemListParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """``item_list_id`` is the placement and ``rec_id`` the reply that filled it."""
 
     items: Items
@@ -92,7 +95,7 @@ class ItemListParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rec_id: Text | None = None
 
 
-class CartParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CartParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The cart as it stands."""
 
     items: OptionalItems = ()
@@ -101,7 +104,7 @@ class CartParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
     coupon: ShortText | None = None
 
 
-class PurchaseParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PurchaseParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An order that was placed."""
 
     transaction_id: Identifier
@@ -113,7 +116,7 @@ class PurchaseParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
     coupon: ShortText | None = None
 
 
-class RefundParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RefundParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """No items means that the whole transaction is refunded."""
 
     transaction_id: Identifier
@@ -122,14 +125,14 @@ class RefundParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: Money | None = None
 
 
-class SearchParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SearchParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What was searched for."""
 
     search_term: Annotated[str, Meta(min_length=1, max_length=200)]
     results: Annotated[int, Meta(ge=0)] | None = None
 
 
-class IdentifyParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class IdentifyParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Joins the envelope's anonymous id to ``user_id``; the token is checked when collected and never stored."""
 
     user_id: Identifier
@@ -137,7 +140,7 @@ class IdentifyParams(Struct, frozen=True, kw_only=True, omit_defaults=True):
     traits: dict[str, str | int | float | bool | None] = {}
 
 
-class BaseEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+class BaseEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", gc=False):
     """What every event carries.
 
     ``occurred_at_ms`` is ``ts`` on the wire: the client's clock when collected; corrected to the server's
@@ -251,7 +254,7 @@ KNOWN_EVENTS: Final[dict[str, type[BaseEvent]]] = {
 }
 
 
-class CustomEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CustomEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An event of the shop's own; it is kept and archived, and moves no built-in feature."""
 
     event: CustomName
@@ -264,7 +267,7 @@ class CustomEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     params: dict[str, Any] = {}
 
 
-class Context(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Context(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is true of the page for all events of a request."""
 
     ref: Url | None = None
@@ -305,7 +308,7 @@ class RawEnvelope(Struct, kw_only=True):
     records: list[RawGroup] = []
 
 
-class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One validated envelope, as it stands in the log: the events of one request and one user.
 
     Every time in it is on the server's clock. ``user_id`` is present only when the shop's server vouched for it.

@@ -26,6 +26,7 @@ UNREADABLE: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises: text inside values of any type is decoded late, with Python's own error."""
 _ENVELOPE: Final = msgspec.json.Decoder(RawEnvelope)
 _EVENTS: Final = msgspec.json.Decoder(Event)
+_EVENT_LIST: Final = msgspec.json.Decoder(list[Event])
 _CUSTOM: Final = msgspec.json.Decoder(CustomEvent)
 _RECORD: Final = msgspec.json.Decoder(EventRecord)
 _ENCODER: Final = msgspec.json.Encoder()
@@ -126,12 +127,26 @@ def parse_events(envelope: RawEnvelope, *, max_events: int) -> ParsedEnvelope:
         )
         first_index += len(raw_group.events)
     for group in parsed.groups:
+        if (events := _parse_at_once(group.envelope.events)) is not None:
+            group.good.extend(enumerate(events))
+            continue
         for place, raw in enumerate(group.envelope.events):
             try:
                 group.good.append((place, parse_event(raw, prefix=f"{group.prefix}[{place}]")))
             except InvalidEvent as error:
                 parsed.rejected.append(group.reject(place, error))
     return parsed
+
+
+def _parse_at_once(raws: list[msgspec.Raw]) -> list[Event] | None:
+    """Return events that are all of the contract's own kinds, in half the time of one by one; None where one is not."""
+    data = b"[" + b",".join(raws) + b"]"
+    if b"\\u0000" in data or (len(data) > MAX_EVENT_BYTES and any(len(bytes(raw)) > MAX_EVENT_BYTES for raw in raws)):
+        return None
+    try:
+        return _EVENT_LIST.decode(data)
+    except UNREADABLE:
+        return None
 
 
 def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | CustomEvent:

@@ -16,8 +16,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.services.kafka_server import KafkaServer
 from tests.services.process import Server
@@ -71,26 +69,6 @@ def ids_in_spool(root: Path) -> set[str]:
     return found
 
 
-def counted(folder: Path) -> Counter[str]:
-    """Return the counters of all processes that ever wrote into ``folder``, killed ones too; replies by status."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(folder))
-    totals: Counter[str] = Counter()
-    for metric in registry.collect():
-        for sample in metric.samples:
-            status = sample.labels.get("status", "")
-            name = sample.name.removeprefix("recsite_").removesuffix("_total")
-            totals[f"{name} {status}".strip()] += int(sample.value)
-    return totals
-
-
-def a_web(folder: Path, redis_url: str, log_url: str, **environment: str) -> Web:
-    counters = folder / "counters"
-    counters.mkdir()
-    web = Web(folder, redis_url=redis_url, log_url=log_url, PROMETHEUS_MULTIPROC_DIR=str(counters), **environment)
-    return web.prepare().start()
-
-
 async def send_all_while(web: Web, n_ids: int, trouble: Trouble) -> tuple[set[str], set[str]]:
     """Send all bodies while ``trouble`` goes on; return the ids answered with 202, and those answered otherwise."""
     accepted: set[str] = set()
@@ -118,7 +96,7 @@ async def until_drained(web: Web) -> None:
 def check(web: Web, log: EventLog, accepted: set[str], *, n_kills: int) -> Counter[str]:
     """Hold the ledger of a web process that was stopped; return its counters."""
     in_log, in_spool = ids_in_log(log), ids_in_spool(web.data / "spool")
-    totals = counted(web.data / "counters")
+    totals = web.counted()
     print(
         f"answered={len(accepted)} collected={totals['events_collected']} log={len(in_log)} spool={len(in_spool)} "
         f"twice={in_log.total() - len(in_log)} records: published={totals['published_records']} "
@@ -138,7 +116,7 @@ def check(web: Web, log: EventLog, accepted: set[str], *, n_kills: int) -> Count
 async def test_every_id_answered_with_202_outlives_kills_and_a_frozen_log(tmp_path, redis_url, own_server) -> None:
     log_server = own_server(RedisServer)
     log_url = f"{log_server.url}?stream=killed&partitions=4"
-    web = a_web(tmp_path, redis_url, log_url)
+    web = Web(tmp_path, redis_url=redis_url, log_url=log_url).prepare().start()
 
     async def trouble(queue: Bodies) -> None:
         for round_number, share in enumerate((0.15, 0.35, 0.55, 0.75)):
@@ -169,7 +147,7 @@ async def test_every_id_answered_with_202_is_in_kafka(tmp_path, redis_url, kafka
     log_url = f"kafka://{kafka_bootstrap}/killed-{time.monotonic_ns()}?partitions=4"
     log = open_log(log_url)
     log.ensure_topic(timeout_s=30)
-    web = a_web(tmp_path, redis_url, log_url)
+    web = Web(tmp_path, redis_url=redis_url, log_url=log_url).prepare().start()
 
     async def trouble(queue: Bodies) -> None:
         for share in (0.3, 0.6):
@@ -200,7 +178,7 @@ async def test_the_ledger_balances_to_the_last_event_with_the_log_away_and_the_s
         log_url = f"kafka://{server.bootstrap}/away?partitions=4"
     log = open_log(log_url)
     log.ensure_topic(timeout_s=30)
-    web = a_web(tmp_path, redis_url, log_url, SPOOL_MAX_MB="1")
+    web = Web(tmp_path, redis_url=redis_url, log_url=log_url, SPOOL_MAX_MB="1").prepare().start()
 
     async def trouble(queue: Bodies) -> None:
         await until_sent(queue, 0.2, n_ids)

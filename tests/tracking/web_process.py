@@ -10,8 +10,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Self
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.services.process import free_port
 
@@ -41,6 +45,7 @@ class Web:
             "RECSITE_DATA_DIR": str(data),
             "REDIS_URL": redis_url,
             "EVENT_LOG_URL": log_url,
+            "PROMETHEUS_MULTIPROC_DIR": str(data / "counters"),
             "OMP_NUM_THREADS": "1",
             **environment,
         }
@@ -49,7 +54,7 @@ class Web:
 
     def prepare(self, *, kind: str = "pk") -> Self:
         """Make the database, a site and a key of ``kind``; return self."""
-        self.data.mkdir(parents=True, exist_ok=True)
+        (self.data / "counters").mkdir(parents=True, exist_ok=True)
         self.manage("migrate", "-v0")
         said = self.manage("shell", "-v0", "-c", SETUP.format(kind=kind))
         self.key = said.partition("key=")[2].split()[0]
@@ -95,6 +100,17 @@ class Web:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(30)
             self._process = None
+
+    def counted(self) -> Counter[str]:
+        """Return our counters of all its processes, killed ones too, without prefix and suffix; replies by status."""
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=str(self.data / "counters"))  # type: ignore[no-untyped-call]
+        totals: Counter[str] = Counter()
+        for metric in registry.collect():
+            for sample in metric.samples:
+                name = sample.name.removeprefix("recsite_").removesuffix("_total")
+                totals[f"{name} {sample.labels.get('status', '')}".strip()] += int(sample.value)
+        return totals
 
     def manage(self, *arguments: str) -> str:
         """Run a management command on its database, as another process would; return what it printed."""
