@@ -30,7 +30,7 @@ class Command(BaseCommand):
         "Train the default model set on sessions and measure the served lists on test points. Needs no database, no"
         " Redis and no settings."
     )
-    requires_system_checks = []  # noqa: RUF012  # as Django has it; they ask for what a server needs, such as a secret key
+    requires_system_checks = []  # as Django has it; they ask for what a server needs, such as a secret key
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
