@@ -51,6 +51,27 @@ def write_sessions(
         folder.write(site, day, f"p0-{sessions[0][0]}-{len(found)}.parquet", found)
 
 
+def write_clicked_lists(url: str | Path, site: str, n: int, *, from_ms: int, until_ms: int, seed: int) -> None:
+    """Write lists of ten items in any order; a place is looked at half as often as the one before, and then clicked."""
+    rng = np.random.default_rng(seed)
+    rows: dict[int, list[Row]] = defaultdict(list)
+    for number, start_ms in enumerate(rng.integers(from_ms, until_ms, n).tolist()):
+        shown = rng.permutation(aisle_items())[:10].tolist()
+        listed = [{"item_id": item, "index": place} for place, item in enumerate(shown)]
+        events = [event("view_item_list", at_ms=start_ms, item_list_id="home", items=listed)]
+        for place in np.flatnonzero(rng.random(10) < 0.5 ** np.arange(10)).tolist():
+            at_ms = start_ms + 2_000 * (place + 1)
+            events.append(event("select_item", at_ms=at_ms, item_list_id="home", items=[listed[place]]))
+            events.append(event("view_item", at_ms=at_ms + 500, items=[shown[place]]))
+        for one in events:
+            one["session_id"] = f"list-{number}"
+        for day, row in rows_of(record(*events, site=site, anonymous_id=f"reader-{number:024d}")):
+            rows[day].append(row)
+    folder = ArchiveFolder(str(url))
+    for day, found in rows.items():
+        folder.write(site, day, f"p1-{day}-{len(found)}.parquet", found)
+
+
 def aisle_walks(n: int, *, from_ms: int, until_ms: int, seed: int, longest: int = 5) -> list[tuple[int, list[str]]]:
     """Return sessions of shoppers who each walk one aisle, item by item and round again."""
     rng = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,23 @@ from recommendations.models import ModelVersion, TrainingPolicy, TrainingRun
 from recommendations.training.settings import TrainingSettings
 from recommendations.training_lock import AlreadyTraining, is_training
 from recommendations.training_runs import is_due, train_in_process
-from tests.recommendations.archives import DAY_MS, aisle_walks, write_sessions
+from tests.recommendations.archives import (
+    DAY_MS,
+    aisle_items,
+    aisle_walks,
+    write_clicked_lists,
+    write_sessions,
+)
 from tests.recommendations.conftest import Shop
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = TrainingSettings(factors=8, als_iterations=3, max_queries=300, tuning_queries=60, trees=8, num_threads=1)
 TWO = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 SCHEDULE = TrainingRun.Trigger.SCHEDULE
+TRAINING_FIELDS = (
+    *("hour", "max_age_hours", "margin_weight", "position_clip", "tune_minutes", "latency_ms"),
+    *("memory_mb", "keep_versions"),
+)
 SLEEPS = "import time; time.sleep(60)"
 
 
@@ -222,6 +233,38 @@ class TestOneTraining:
         assert run.model_version is not None
         assert [run.status, run.model_version.status, run.error] == ["done", "refused", bad["reason"]]
 
+    def test_what_the_policy_wants_learnt_is_what_training_learns(
+        self, unlocked: Shop, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Lists whose places are looked at half as often as the one before: the correction finds that out."""
+        settings.ARCHIVE_URL = str(tmp_path / "archive")
+        now_ms = int(time.time() * 1000)
+        for item_id in aisle_items():
+            unlocked.add(item_id, cost_minor=400)
+        write_clicked_lists(
+            settings.ARCHIVE_URL, unlocked.site.slug, 1_500, from_ms=now_ms - 5 * DAY_MS, until_ms=now_ms, seed=1
+        )
+        quick = {
+            name: getattr(QUICK, name) for name in ("factors", "als_iterations", "max_queries", "trees", "num_threads")
+        }
+        monkeypatch.setattr(registry, "TrainingSettings", partial(TrainingSettings, **quick, min_queries=20))
+        TrainingPolicy.objects.create(site=unlocked.site, position_clip=10, margin_weight=0.5, tune_minutes=0.02)
+        steps: list[str] = []
+        run = TrainingRun.objects.create(site=unlocked.site)
+        monkeypatch.setattr(
+            training_process.RunProgress, "__call__", lambda self, step, done, total: steps.append(step)
+        )
+
+        training_process.execute(run)
+
+        assert run.model_version is not None, run.error
+        parameters = run.model_version.manifest["parameters"]
+        assert [parameters["settings"][name] for name in ("position_clip", "margin_weight")] == [10.0, 0.5]
+        assert [parameters["examination"][f"place_{place}"] for place in range(3)] == pytest.approx(
+            [1.0, 0.5, 0.25], abs=0.08
+        )
+        assert "tune ranker" in steps
+
     def test_too_little_traffic_fails_with_what_is_missing(self, unlocked: Shop, settings: Any, tmp_path: Any) -> None:
         settings.ARCHIVE_URL = str(tmp_path / "empty")
         run = TrainingRun.objects.create(site=unlocked.site)
@@ -260,6 +303,32 @@ def test_the_admin_shows_policies_and_runs(shop: Shop, admin_client: Any) -> Non
     assert "fit on all 3/7" in runs
     assert "Save and train now" in page
     assert "Last training" in listed
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("margin_weight", "1.5", "less than or equal to 1"),
+        ("position_clip", "0.5", "Give 0 for no correction, or a factor above 1"),
+        ("tune_minutes", "90", "less than or equal to 60"),
+        ("latency_ms", "0", "greater than or equal to 0.1"),
+    ],
+)
+def test_the_policy_refuses_what_training_would_refuse(
+    shop: Shop, admin_client: Any, field: str, value: str, said: str
+) -> None:
+    policy = TrainingPolicy.objects.create(site=shop.site)
+    page = f"/admin/recommendations/trainingpolicy/{policy.pk}/change/"
+    form = {name: str(getattr(policy, name)) for name in TRAINING_FIELDS}
+
+    refused = admin_client.post(page, {**form, field: value}).content.decode()
+    taken = admin_client.post(page, {**form, "position_clip": "10", "margin_weight": "0.25"})
+
+    assert said in refused
+    assert taken.status_code == 302
+    policy.refresh_from_db()
+    assert registry.settings_of(policy) == TrainingSettings(position_clip=10, margin_weight=0.25)
 
 
 def test_every_thread_sends_tasks_to_our_broker() -> None:
