@@ -8,6 +8,7 @@ one, which starts at the same first position; so every event is there once, but 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import posixpath
@@ -63,8 +64,14 @@ class ArchiveFolder:
         target = (
             posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}.part") if self._is_local else path
         )
-        with self.fs.open(target, "wb") as file:
-            pq.write_table(table, file, compression="zstd")
+        try:
+            with self.fs.open(target, "wb") as file:
+                pq.write_table(table, file, compression="zstd")
+        except OSError:
+            if self._is_local:
+                with contextlib.suppress(OSError):  # a full disk needs the room
+                    self.fs.rm_file(target)
+            raise
         if self._is_local:
             self.fs.mv(target, path)
 

@@ -166,7 +166,7 @@ def _with_lateness(batch: ParsedBatch, state: Progress, *, lateness_ms: int) -> 
     arrivals: list[Arrival] = []
     marks = state.watermarks
     names: dict[tuple[str, str], str] = {}
-    for _, parsed in batch.in_order:
+    for record, parsed in batch.in_order:
         origin = (parsed.site, parsed.source)
         name = names.get(origin)
         if name is None:
@@ -174,7 +174,13 @@ def _with_lateness(batch: ParsedBatch, state: Progress, *, lateness_ms: int) -> 
         arrivals.append(Arrival(parsed, watermarks.oldest_accepted_ms(marks, name, lateness_ms=lateness_ms)))
         newest_ms = max([event.occurred_at_ms for event in parsed.events], default=0)
         if newest_ms > marks.get(name, 0):
-            watermarks.advance(marks, name, newest_ms=newest_ms, received_at_ms=parsed.received_at_ms)
+            watermarks.advance(
+                marks,
+                name,
+                newest_ms=newest_ms,
+                received_at_ms=parsed.received_at_ms,
+                appended_at_ms=record.timestamp_ms,
+            )
     return arrivals
 
 

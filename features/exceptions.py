@@ -30,5 +30,23 @@ class Fenced(FeatureError):
         self.found = found
 
 
+class PartitionsDiffer(FeatureError):
+    """The log is cut otherwise than ``EVENT_LOG_URL`` says: a user's states would not be where readers look for them.
+
+    Parameters
+    ----------
+    topic : str
+    found, configured : int
+        Partitions of the topic, and of ``EVENT_LOG_URL``.
+    """
+
+    def __init__(self, topic: str, *, found: int, configured: int) -> None:
+        super().__init__(
+            f"the topic {topic!r} has {found} partitions, EVENT_LOG_URL says {configured}: set partitions={found} in "
+            "EVENT_LOG_URL of every process. A topic that holds events must not be cut anew: users would move between "
+            "its partitions. Name a new one, and follow \"More partitions\" in docs/features.md"
+        )
+
+
 class UnknownState(FeatureError):
     """The bytes are of a version this program cannot read; rebuild them with ``manage.py replay``."""

@@ -20,7 +20,7 @@ from typing import Final
 from features import metrics
 from features.counts import CountCache
 from features.dead_letters import DeadLetterSink
-from features.exceptions import Fenced, StoreUnavailable, UnknownState
+from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable, UnknownState
 from features.flight import Flight
 from features.returning import NoProfiles, ProfileSource, Returning
 from features.store import OnlineStore
@@ -76,6 +76,7 @@ class StreamWorker:
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.status = Status()
+        self._topic, self._partitions = events.topic, events.partitions
         self._store = store
         self._lateness_ms = lateness_ms
         self._batch_records = batch_records
@@ -105,7 +106,7 @@ class StreamWorker:
             while not stop.is_set():
                 try:
                     self.step(POLL_S)
-                except (StoreUnavailable, LogUnavailable, UnknownState) as error:
+                except (StoreUnavailable, LogUnavailable, UnknownState, PartitionsDiffer) as error:
                     stop.wait(self._pause(error))
                 except Exception as error:
                     metrics.STREAM_FAILURES.labels(error=type(error).__name__).inc()
@@ -123,8 +124,8 @@ class StreamWorker:
         ------
         StoreUnavailable, LogUnavailable
             Something is away; nothing of the batch was written, and the next step starts where it stands.
-        UnknownState
-            A newer program wrote a state.
+        UnknownState, PartitionsDiffer
+            A newer program wrote a state, or somebody cut the topic anew: nothing goes on until a person looks.
         """
         if self.status.is_paused or self._must_look_up:
             self._resume()
@@ -251,6 +252,8 @@ class StreamWorker:
         return self._caches.setdefault(partition, CountCache())
 
     def _on_assigned(self, partitions: frozenset[int]) -> Mapping[int, Position]:
+        if max(partitions) >= self._partitions:
+            raise PartitionsDiffer(self._topic, found=max(partitions) + 1, configured=self._partitions)
         found = self._store.positions(sorted(partitions))
         self.status.positions.update(found)
         log.info("stream.assigned partitions=%s", sorted(partitions))
@@ -288,7 +291,7 @@ class StreamWorker:
             self._reader.pause()
         try:
             self._reader.poll(0.0, 1)
-        except (LogUnavailable, StoreUnavailable):
+        except (LogUnavailable, StoreUnavailable, PartitionsDiffer):
             log.debug("stream.still_away", exc_info=True)
         return delay_s
 

@@ -16,9 +16,13 @@ def clock_name(site: str, source: str) -> str:
     return f"{site}|import" if source == "import" else f"{site}|live"
 
 
-def advance(watermarks: Watermarks, name: str, *, newest_ms: int, received_at_ms: int) -> None:
-    """Move a watermark up to a record's newest event; a clock that runs ahead cannot move it beyond reception."""
-    at_ms = min(newest_ms, received_at_ms)
+def advance(watermarks: Watermarks, name: str, *, newest_ms: int, received_at_ms: int, appended_at_ms: int = 0) -> None:
+    """Move a watermark up to a record's newest event, but not beyond its reception and when it came into the log.
+
+    Of three clocks (shopper, web server, log; 0 where the last is not known) one that runs ahead moves nothing: it
+    would make everybody else's events late.
+    """
+    at_ms = min(newest_ms, received_at_ms, appended_at_ms or received_at_ms)
     if watermarks.get(name, 0) < at_ms:
         watermarks[name] = at_ms
 

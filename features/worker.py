@@ -20,8 +20,10 @@ from django.db import close_old_connections
 
 from features import connections
 from features.archive import ArchiveFolder, ArchiveWorker
+from features.exceptions import PartitionsDiffer
 from features.notify import announce_changed
 from features.stream import StreamWorker
+from tracking.log import LogUnavailable, open_log
 
 log = logging.getLogger(__name__)
 
@@ -58,16 +60,18 @@ def make_archive_worker() -> ArchiveWorker:
 def check_topic() -> None:
     """Make the topic where it is missing, and refuse one that is cut otherwise than ``EVENT_LOG_URL`` says.
 
-    A user's state stands under the number of its partition; readers that count otherwise would not find it.
+    Raises
+    ------
+    PartitionsDiffer
+        A user's state stands under the number of its partition; readers that count otherwise would not find it.
+    LogUnavailable
+        The log is away.
     """
-    log_of_events = connections.event_log()
-    wanted = log_of_events.partitions
-    found = log_of_events.ensure_topic()
-    if found != wanted:
-        raise ImproperlyConfigured(
-            f"the topic {log_of_events.topic!r} has {found} partitions, EVENT_LOG_URL says {wanted}: "
-            f"set partitions={found} in EVENT_LOG_URL of every process"
-        )
+    events = open_log(settings.EVENT_LOG_URL)  # not the shared one: asking changes what it says
+    configured = events.partitions
+    found = events.ensure_topic()
+    if found != configured:
+        raise PartitionsDiffer(events.topic, found=found, configured=configured)
 
 
 class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
@@ -92,6 +96,12 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
                 f"the queue {QUEUE!r} needs --pool=solo or --pool=threads, not {pool}: "
                 "connections to Kafka and Redis do not survive a fork"
             )
+        try:
+            check_topic()
+        except PartitionsDiffer as error:
+            raise ImproperlyConfigured(str(error)) from error
+        except LogUnavailable as error:
+            log.warning("stream.log_away error=%s: the worker waits for it", error)
         for name, work in (("stream", self._run_stream), ("archive", self._run_archive)):
             thread = threading.Thread(target=self._keep_running, args=(name, work), name=name, daemon=True)
             thread.start()

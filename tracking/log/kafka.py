@@ -140,6 +140,8 @@ class KafkaLog(EventLog):
             wanted = {
                 "num_partitions": self.partitions,
                 "replication_factor": self.address.replicas,
+                # The brokers' clock, so that a producer whose clock is wrong is found out.
+                "configs": {"message.timestamp.type": "LogAppendTime"},
             }
             try:
                 admin.create_topics({self.topic: wanted}, timeout_ms=int(timeout_s * 1000), wait_for_metadata=True)
