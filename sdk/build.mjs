@@ -2,10 +2,11 @@
  * Build the browser files into tracking/static/recsite/, or verify the committed ones (--check).
  *
  * The built files are committed so that Django needs no Node; CI runs the check, which rebuilds in memory,
- * compares byte for byte and holds the size budgets.
+ * compares byte for byte and holds the size budgets. A build with a new version in package.json first keeps the files of
+ * the version before in a folder of its name: pages that pinned it, with its integrity, go on getting those very bytes.
  */
 import { build, transform } from 'esbuild';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { minify } from 'terser';
@@ -50,7 +51,31 @@ const bundle = async (file) => {
   return code;
 };
 
+/** Return the version that a built file names in its first line. */
+const versionOf = (text) => /^\/\*! rec\.js (\d+\.\d+\.\d+) /.exec(text)?.[1];
+
+/** Copy the files of `folder` to `folder/<their version>/` when that is not `next`; return that version, if so. */
+export const keepReleased = (folder, next) => {
+  let kept;
+  for (const file of Object.keys(BUDGET_BYTES)) {
+    const text = existsSync(folder + file) ? readFileSync(folder + file, 'utf8') : '';
+    const released = versionOf(text);
+    if (!released || released === next) continue;
+    kept = released;
+    const copy = `${folder}${released}/${file}`;
+    if (existsSync(copy)) {
+      if (readFileSync(copy, 'utf8') !== text) throw Error(`${copy} is released and differs from ${file}; raise the version in package.json`);
+      continue;
+    }
+    mkdirSync(folder + released, { recursive: true });
+    writeFileSync(copy, text);
+  }
+  return kept;
+};
+
 const main = async (check) => {
+  const kept = check ? undefined : keepReleased(OUT, version);
+  if (kept) console.log(`${kept} kept in ${kept}/: commit it, too`);
   let isGood = true;
   for (const [file, budget] of Object.entries(BUDGET_BYTES)) {
     const text = await bundle(file);

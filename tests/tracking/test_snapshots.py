@@ -163,7 +163,7 @@ def test_listening_heals_when_redis_comes_back(make, own_server) -> None:
     load = Counter()
     make(load)
     snapshots.start(server.url)
-    wait_until(lambda: load.loads >= 2)  # at start, and after subscribing
+    wait_until(lambda: snapshots.announce_now("things", url=server.url) and load.loads >= 2)  # it listens
     server.kill()
     time.sleep(0.3)
     before = load.loads
