@@ -74,6 +74,11 @@ def styles(request: HttpRequest) -> str:
     return static("recsite/admin.css")
 
 
+def scripts(request: HttpRequest) -> str:
+    """Return the address of the admin's own script."""
+    return static("recsite/admin.js")
+
+
 def favicon(request: HttpRequest) -> str:
     """Return the address of the icon of the browser's tab."""
     return static("recsite/favicon.svg")
@@ -88,6 +93,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [styles],
+    "SCRIPTS": [scripts],
     "DASHBOARD_CALLBACK": "recsite.dashboard.dashboard",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": sidebar},
     "COLORS": {

@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget
 
-from recommendations.admin.fields import LinesField
+from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.preview import preview
 from recommendations.admin.report import report
 from recommendations.live_models import watch_models
@@ -21,11 +22,61 @@ from recommendations.retrieval.registry import SOURCES
 from recommendations.strategies import STRATEGIES
 from tracking.admin.decorators import action, display
 
-LINES = ("sources", "editorial_items")
+
+class StrategiesField(forms.Field):
+    """Another strategy by segment: ``segment: strategy``, one pair a line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return pairs as lines."""
+        return "\n".join(f"{segment}: {name}" for segment, name in value.items()) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> dict[str, str]:
+        """Return lines as pairs; a strategy may be written as it is called."""
+        if isinstance(value, dict):
+            return value
+        by_label = {label.casefold(): name for name, label in Placement.Strategy.choices}
+        pairs: dict[str, str] = {}
+        for line in str(value or "").splitlines():
+            if not line.strip():
+                continue
+            segment, colon, name = (part.strip() for part in line.partition(":"))
+            name = by_label.get(name.casefold(), name)
+            if not colon or not segment or name not in Placement.Strategy.values:
+                raise forms.ValidationError(
+                    f"“{line.strip()}” is no pair of a segment and a strategy; write it like champions: buy_again. "
+                    f"Strategies: {', '.join(Placement.Strategy.values)}."
+                )
+            pairs[segment] = name
+        return pairs
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Return whether the pairs differ, however their lines are spaced."""
+        try:
+            return bool(self.to_python(data) != self.to_python(self.prepare_value(initial)))
+        except forms.ValidationError:
+            return True
 
 
 class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs are generic
-    """The form of a placement; the segments' strategies are chosen, not typed as JSON."""
+    """The form of a placement; lists are lines, nothing is typed as JSON."""
+
+    sources = LinesField(
+        required=False,
+        help_text="For engineers: candidate sources to use, one a line, such as covisitation. Empty: those that suit "
+        "the strategy.",
+    )
+    editorial_items = LinesField(
+        required=False,
+        widget=LinesWidget(kind="items", placeholder="Search by title, brand or number …"),
+        help_text="Numbers of items to fall back on, in order, one a line.",
+    )
+    segment_strategies = StrategiesField(
+        required=False,
+        help_text="One pair a line, such as champions: buy_again. Shoppers of no named segment get the strategy above.",
+    )
 
     class Meta:
         model = Placement
@@ -34,6 +85,23 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
             "condition", "repeats", "diversity", "max_per_category", "max_per_brand", "exploration",
             "fallback", "editorial_items",
         )  # fmt: skip
+        labels = {
+            "is_active": "Live",
+            "window": "Counted over",
+            "size": "Items in a list",
+            "max_per_category": "At most of one category",
+            "max_per_brand": "At most of one brand",
+            "exploration": "Places for new items, %",
+            "diversity": "Difference, %",
+        }
+        help_texts = {
+            "is_active": "Off: pages that ask for it get an empty list.",
+            "strategy": "What the list is about: the shopper, the item of the page, the cart, or the whole shop.",
+            "window": "For the strategy Trending: what it counts.",
+            "repeats": "Whether items may come again that this shopper has seen or bought.",
+            "max_per_category": "Such as 3. 0: no limit.",
+            "max_per_brand": "Such as 3. 0: no limit.",
+        }
 
     def clean_sources(self) -> list[str]:
         """Refuse sources that nobody offers."""
@@ -54,11 +122,15 @@ class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Placements of all sites."""
 
     form = PlacementForm
-    list_display = ("name", "site", "strategy", "size", "n_rules", "is_live", "updated_at")
+    list_display = ("name", "heading", "site", "strategy", "size", "n_rules", "is_live")
     list_filter = ("site", "strategy", "is_active")
     list_select_related = ("site",)
     search_fields = ("name", "heading")
     actions_detail = ("show_preview",)
+    empty_state = (
+        "No placements yet",
+        "A placement is a slot on the shop's pages: its name stands in the page, what fills it is chosen here.",
+    )
     fieldsets = (
         (None, {"fields": ("site", "name", "heading", "is_active")}),
         ("What fills it", {"fields": ("strategy", "window", "size", "segment_strategies", "sources")}),
@@ -66,12 +138,6 @@ class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         ("Variety", {"fields": ("diversity", "max_per_category", "max_per_brand", "exploration")}),
         ("When there is too little", {"fields": ("fallback", "editorial_items")}),
     )
-
-    def formfield_for_dbfield(self, db_field: models.Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
-        """Show lists as lines."""
-        if db_field.name in LINES:
-            return LinesField(label=db_field.verbose_name, help_text=db_field.help_text, required=False)
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> tuple[str, ...]:
         """Keep the name once pages may use it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,8 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.timesince import timesince
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from features.catalogue import ItemCard
@@ -240,7 +243,8 @@ def _facts(explanation: Explanation, serving: SiteServing, placement: Placement)
     facts = [("Segments", ", ".join(explanation.segments) or "none yet")]
     if not known:
         return facts
-    titles = [_title(serving, recent["item_id"]) for recent in known["recents"][:MAX_TITLES]]  # type: ignore[index]
+    seen = dict.fromkeys(_title(serving, recent["item_id"]) for recent in known["recents"])  # type: ignore[attr-defined]
+    titles = list(seen)[:MAX_TITLES]
     counts: Any = known["counts"]
     rfm: Any = known["rfm"]
     facts += [
@@ -255,5 +259,8 @@ def _facts(explanation: Explanation, serving: SiteServing, placement: Placement)
         ("Spent", f"{rfm.get('monetary', 0) / 100:,.2f} {placement.site.currency}"),
     ]
     if explanation.feature_age_ms is not None:
-        facts.append(("Known as of", f"{explanation.feature_age_ms / 1000:,.1f} s ago"))
+        now = timezone.now()
+        facts.append(
+            ("Newest event", f"{timesince(now - dt.timedelta(milliseconds=explanation.feature_age_ms), now)} ago")
+        )
     return facts

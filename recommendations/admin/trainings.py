@@ -18,6 +18,11 @@ WAIT_S = 3600
 class TrainingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """One row a site; made with its first check."""
 
+    empty_state = (
+        "No training policy yet",
+        "It says when a site trains by itself and whether a better version may answer unasked. One is made with the "
+        "first hourly check; or add one now.",
+    )
     list_display = ("site", "auto_train", "hour", "auto_promote", "max_age_hours", "last_run")
     list_select_related = ("site",)
     fieldsets = (
@@ -52,6 +57,10 @@ class TrainingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no 
 class TrainingRunAdmin(ModelAdmin):  # type: ignore[misc]
     """Trainings of all sites, newest first; nothing here can be changed."""
 
+    empty_state = (
+        "No training has run by itself yet",
+        "Sites train every night at the hour of their policy; “Save and train now” under Training starts one at once.",
+    )
     list_display = ("started_at", "site", "state", "progress", "model_version", "duration", "peak_memory_mb", "error")
     list_filter = ("site", "status", "trigger")
     list_select_related = ("site", "model_version")

@@ -21,22 +21,27 @@ from tracking.admin.decorators import action, display
 MAX_PLOT_BYTES = 2_000_000
 CANARY_PERCENT = 10
 SHOWN_METRICS = (
-    ("hr@20", "HR@20"),
-    ("mrr@20", "MRR@20"),
-    ("ndcg@10", "NDCG@10"),
-    ("new_hr@20", "New items HR@20"),
-    ("coverage@20", "Coverage"),
-    ("popularity_share@20", "Popularity"),
-    ("repeat_share@20", "Repeats"),
-    ("points", "Points"),
+    ("hr@20", "HR@20", "Share of the questions whose right answer, the next item, was among the 20 shown"),
+    ("mrr@20", "MRR@20", "How high the right answer stood: 1 is always first, .5 is second on average"),
+    ("ndcg@10", "NDCG@10", "The same over the first 10, falling more gently"),
+    ("new_hr@20", "New items HR@20", "HR@20 where the right answer is a new item"),
+    ("coverage@20", "Coverage", "Share of the catalogue that is shown to anybody"),
+    ("popularity_share@20", "Popularity", "Share of what is shown that is popular anyway; less is more personal"),
+    ("repeat_share@20", "Repeats", "Share of what is shown that the shopper has seen already"),
+    ("points", "Questions", "How many questions of the held-out time were asked"),
 )
-"""What a merchandiser compares; the version's metrics.json holds the rest."""
+"""What a merchandiser compares, and what it means; the version's metrics.json holds the rest."""
 
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Versions of all sites; made by training, never by hand."""
 
+    empty_state = (
+        "No model version yet",
+        "Lists show popular items until one is trained: run manage.py train, or press “Save and train now” under "
+        "Training. It needs a few hundred visits in the log.",
+    )
     list_display = ("version", "site", "state", "quality", "created_at", "live_at")
     list_filter = ("site", "status")
     search_fields = ("version",)
@@ -71,6 +76,17 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
     )
     actions_submit_line = ("promote_version", "canary_version", "shadow_version", "stand_down", "roll_back_site")
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show no button to save: there is nothing to type."""
+        hidden = {"show_save": False, "show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **hidden})
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: ``manage.py train`` makes versions."""
         return False
@@ -100,18 +116,27 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
         """Return a table of what was measured, one line a predictor."""
         named = {name: values for name, values in version.metrics.items() if isinstance(values, dict)}
         measured = {column for values in named.values() for column in values}
-        columns = [(name, title) for name, title in SHOWN_METRICS if name in measured]
-        head = format_html_join("", "<th scope='col'>{}</th>", ((title,) for _, title in columns))
+        if not named:
+            return format_html("{}", "Nothing was measured: the version was not made by manage.py train.")
+        columns = [(name, title, meaning) for name, title, meaning in SHOWN_METRICS if name in measured]
+        head = format_html_join(
+            "",
+            "<th scope='col'><abbr title='{}'>{}</abbr></th>",
+            ((meaning, title) for _, title, meaning in columns),
+        )
         rows = format_html_join(
             "",
             "<tr><th scope='row'>{}</th>{}</tr>",
             (
-                (name, format_html_join("", "<td>{}</td>", ((_number(values.get(c)),) for c, _ in columns)))
+                (name, format_html_join("", "<td>{}</td>", ((_number(values.get(c)),) for c, _, _ in columns)))
                 for name, values in named.items()
             ),
         )
         return format_html(
-            "<div class='rs-scroll'><table class='rs-table'><thead><tr><th scope='col'>Predictor</th>{}</tr></thead>"
+            "<p class='rs-quiet'>Each visit of the held-out time is a question: what comes next? Higher is better, but "
+            "for popularity and repeats; hold the pointer over a name for its meaning.</p>"
+            "<div class='rs-scroll' tabindex='0' role='region' aria-label='Measured figures'>"
+            "<table class='rs-table is-wide'><thead><tr><th scope='col'>Predictor</th>{}</tr></thead>"
             "<tbody>{}</tbody></table></div>",
             head,
             rows,
@@ -178,8 +203,11 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
         files = [file for file in sorted(folder.glob("*.png")) if file.stat().st_size <= MAX_PLOT_BYTES][:12]
         return format_html_join(
             "",
-            "<figure><img src='data:image/png;base64,{}' alt='{}'><figcaption>{}</figcaption></figure>",
-            ((base64.b64encode(file.read_bytes()).decode(), file.stem, file.stem) for file in files),
+            "<figure class='rs-plot'><img src='data:image/png;base64,{}' alt='{}'></figure>",
+            (
+                (base64.b64encode(file.read_bytes()).decode(), file.stem.replace("_", " ").capitalize())
+                for file in files
+            ),
         )
 
     @display(description="Manifest")
@@ -194,7 +222,10 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
 
     # Buttons of the form, so that they come as POST with a CSRF token; every field is read-only, nothing is saved.
 
-    @action(description="Let it answer everybody")
+    @action(
+        description="Let it answer everybody",
+        attrs={"data-confirm": "Shall this version answer every shopper within seconds?"},
+    )
     def promote_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """Promote the version."""
         self._tried(
@@ -226,7 +257,10 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
         """End a canary or a shadow."""
         self._tried(request, version, lambda: live_models.stand_down(version), f"{version} is a candidate again.")
 
-    @action(description="Roll back to the one before")
+    @action(
+        description="Roll back to the one before",
+        attrs={"data-confirm": "Shall the version that was live before answer every shopper again?"},
+    )
     def roll_back_site(self, request: HttpRequest, version: ModelVersion) -> None:
         """Let the version that was live before answer again."""
         self._tried(request, version, lambda: live_models.roll_back(version.site_id), "Rolled back.")
@@ -251,5 +285,5 @@ def _best(metrics: Any) -> dict[str, float]:
 
 def _number(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else "-"

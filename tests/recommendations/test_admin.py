@@ -216,3 +216,20 @@ def test_a_damaged_version_is_refused_and_the_live_one_stays(shop: Shop, admin: 
     version.refresh_from_db()
     assert version.status == "candidate"
     assert any("item_ids.json" in str(message) for message in answer.context["messages"])
+
+
+def test_strategies_by_segment_are_lines_and_a_wrong_one_is_named(shop: Shop, admin: Client) -> None:
+    placement = Placement.objects.get(site=shop.site, name="home_for_you")
+    change = reverse("admin:recommendations_placement_change", args=[placement.pk])
+    form = {
+        "heading": "For you", "is_active": "on", "strategy": "for_you", "window": "24h", "size": "8", "repeats": "allow",
+        "diversity": "0", "max_per_category": "0", "max_per_brand": "0", "exploration": "0", "fallback": "popular",
+    }  # fmt: skip
+
+    refused = admin.post(change, {**form, "segment_strategies": "champions buy_again"}).content.decode()
+    admin.post(change, {**form, "segment_strategies": "champions: Buy again\n\nnew: trending"})
+
+    assert "write it like champions: buy_again" in refused
+    placement.refresh_from_db()
+    assert placement.segment_strategies == {"champions": "buy_again", "new": "trending"}
+    assert "champions: buy_again" in admin.get(change).content.decode()
