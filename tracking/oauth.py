@@ -26,7 +26,7 @@ from tracking.quotas import Quotas
 from tracking.request import Refusal, request_of
 
 TOKEN_REQUESTS_PER_MINUTE: Final = 30
-"""Of one address and process: checking a client's secret costs 50 ms on purpose (argon2)."""
+"""Of one address, at all processes together: checking a client's secret costs 50 ms on purpose (argon2)."""
 _quotas: Final = Quotas()
 
 
@@ -109,6 +109,7 @@ class _Throttled:
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Count the request, then answer it."""
+        _quotas.start(settings.REDIS_URL)
         try:
             _quotas.take(
                 "token requests",

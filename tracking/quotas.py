@@ -55,11 +55,12 @@ class Quotas:
         self._is_failing = False
 
     def start(self, url: str) -> None:
-        """Share the counts over the Redis at ``url``; connects in the background."""
-        if self._thread is None:
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._run, args=(url,), name="quotas", daemon=True)
-            self._thread.start()
+        """Share the counts over the Redis at ``url``; connects in the background, and may be called again."""
+        with self._lock:
+            if self._thread is None:
+                self._stop.clear()
+                self._thread = threading.Thread(target=self._run, args=(url,), name="quotas", daemon=True)
+                self._thread.start()
 
     def stop(self, *, timeout_s: float = 1.0) -> None:
         """End the sharing."""
