@@ -1,55 +1,30 @@
-/** Types of the recsite SDK: `window.rec` and `<rec-widget>`. Event names and fields follow Google Analytics 4. */
+/**
+ * Types of the recsite SDK: `window.rec` and `<rec-widget>`. Event names and fields follow Google Analytics 4; they come from
+ * the server's contract in events.d.ts, which lies beside this file.
+ */
+import type { EventParams as Contract } from './events.js';
 
 export type Consent = 'granted' | 'pending' | 'denied';
 
-/** An item inside an event; only `item_id` is required. */
-export interface EventItem {
-  item_id: string | number;
-  item_name?: string;
-  item_brand?: string;
-  item_category?: string;
-  item_category2?: string;
-  item_category3?: string;
-  item_category4?: string;
-  item_category5?: string;
-  item_variant?: string;
-  price?: number | string;
-  discount?: number | string;
-  quantity?: number | string;
-  index?: number;
-  /** Put on by the SDK when the shopper came to the item by a recommendation. */
-  rec_id?: string;
-}
+/** What the SDK puts right before it sends: ids that are numbers, amounts that are text. */
+type Loose<T> = T extends readonly (infer One)[]
+  ? Loose<One>[]
+  : T extends object
+    ? { [Name in keyof T]: Loose<T[Name]> | (Name extends Id ? number : Name extends Amount ? string : never) }
+    : T;
+type Id = 'item_id' | 'item_list_id' | 'transaction_id' | 'rec_id';
+type Amount = 'price' | 'discount' | 'quantity' | 'index' | 'value' | 'tax' | 'shipping';
 
-interface Items {
-  items: EventItem[];
-  currency?: string;
-  value?: number | string;
-}
+/** Parameters by event name, as in the server's contract; other names are kept as the shop's own events. */
+export type EventParams = {
+  [Name in Exclude<keyof Contract, 'identify'>]: Loose<NonNullable<Contract[Name]>>;
+};
 
-interface ItemList {
-  items: EventItem[];
-  /** The placement. */
-  item_list_id?: string;
-  item_list_name?: string;
-  rec_id?: string;
-}
+/** An item inside an event; only `item_id` is required. The SDK adds `rec_id` when a recommendation led there. */
+export type EventItem = EventParams['view_item']['items'][number];
 
-/** Parameters by event name; other names are kept as the shop's own events. */
-export interface EventParams {
-  page_view: { page_title?: string; page_type?: string };
-  view_item_list: ItemList;
-  select_item: ItemList;
-  view_item: Items;
-  add_to_cart: Items;
-  remove_from_cart: Items;
-  add_to_wishlist: Items;
-  view_cart: Partial<Items> & { coupon?: string };
-  begin_checkout: Partial<Items> & { coupon?: string };
-  purchase: Items & { transaction_id: string | number; tax?: number | string; shipping?: number | string; coupon?: string };
-  refund: Partial<Items> & { transaction_id: string | number };
-  search: { search_term: string; results?: number };
-}
+/** A name that is not of the contract, so that nobody passes for an own event by a mistake in its parameters. */
+type OwnName<Name extends string> = Name extends keyof Contract ? never : Name;
 
 /** An event as it is queued and sent. */
 export interface QueuedEvent {
@@ -110,7 +85,7 @@ export interface Listeners {
 export interface Methods {
   /** Queue an event; its id, or undefined when consent is denied. */
   track<Name extends keyof EventParams>(name: Name, params: EventParams[Name]): string | undefined;
-  track(name: string, params?: Record<string, unknown>): string | undefined;
+  track<Name extends string>(name: OwnName<Name>, params?: Record<string, unknown>): string | undefined;
   /** Count a page view. The same address again counts only with `params`. */
   page(params?: Record<string, unknown>): string | undefined;
   /** Name the shopper, on every page, with a token signed by the shop's server. */
@@ -133,7 +108,10 @@ export interface Methods {
 }
 
 export interface Rec extends Methods {
-  <Name extends keyof Methods>(method: Name, ...args: Parameters<Methods[Name]>): ReturnType<Methods[Name]>;
+  <Name extends keyof EventParams>(method: 'track', name: Name, params: EventParams[Name]): string | undefined;
+  <Name extends string>(method: 'track', name: OwnName<Name>, params?: Record<string, unknown>): string | undefined;
+  <Name extends keyof Listeners>(method: 'on', name: Name, listener: (detail: Listeners[Name]) => void): void;
+  <Name extends Exclude<keyof Methods, 'track' | 'on'>>(method: Name, ...args: Parameters<Methods[Name]>): ReturnType<Methods[Name]>;
   /** Calls made before the script was there. */
   q?: IArguments[];
   readonly version: string;
