@@ -17,12 +17,12 @@ from recommendations.training.fitted import Neighbours
 
 
 def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
-    """Build one graph of T item-item tables; score(t, j) = Σ weight · decay_t**age · table_t[item, j].
+    """Build one graph of item-item tables; score(t, j) = Σ weight · decay_t**age · table_t[item, j].
 
     Inputs (L interactions, E exclusions, C candidates; pad with item 0)
         ``item_index`` int64 [L] · ``weight``, ``age`` float32 [L] · ``place`` float32 [L], 0 for the newest, by which
-        each table keeps its ``last_n`` · ``exclude`` int64 [E] · ``hidden_bias`` float32 [n_rows], 0 or ``HIDDEN`` ·
-        ``k`` int64 [1] · ``candidates`` int64 [C].
+        each table keeps its ``last_n`` · ``tables`` int64 [T], the numbers of those that are asked · ``exclude`` int64
+        [E] · ``hidden_bias`` float32 [n_rows], 0 or ``HIDDEN`` · ``k`` int64 [1] · ``candidates`` int64 [C].
 
     Outputs
         ``top_index`` int64 [T, K], ``top_score`` float32 [T, K]: the best k of each table · ``given_score`` float32
@@ -30,12 +30,12 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
 
     Notes
     -----
-    The tables share a graph because at 100k items two thirds of a table's time are the overhead of its operators.
+    The tables share a graph because most of a short session's time is the overhead of its operators.
     Exclusions are one more term of the same sum. Time and memory grow with the session and the length of the tables'
     rows, not with the catalogue.
     """
     n_items = tables[0].indices.shape[0]
-    n_rows, n_tables = padded_rows(n_items), len(tables)
+    n_rows = padded_rows(n_items)
     g = GraphBuilder("neighbours")
     item_index = g.input("item_index", np.int64, ["L"])
     weight = g.input("weight", np.float32, ["L"])
@@ -45,6 +45,7 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
     hidden_bias = g.input("hidden_bias", np.float32, [n_rows])
     k = g.input("k", np.int64, [1])
     candidates = g.input("candidates", np.int64, ["C"])
+    asked = g.input("tables", np.int64, ["T"])
 
     # Rows of all tables one after the other: row item + t · n_items belongs to table t.
     width = max(table.indices.shape[1] for table in tables)
@@ -54,19 +55,23 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
     indices = g.constant(blocks_of(stacked, stacked), "indices")
     weights = g.constant(blocks_of(stacked_weights, stacked), "weights")
 
-    per_table = (n_tables, 1)
-    rates = g.constant(np.array([np.log(max(t.decay, 1e-30)) for t in tables], np.float32).reshape(per_table))
-    limits = g.constant(np.array([t.last_n for t in tables], np.float32).reshape(per_table))
+    per_table = (len(tables), 1)
+
+    def of_asked(values: NDArray[Any]) -> str:
+        return g.op("Gather", g.constant(values.reshape(per_table)), asked, axis=0)
+
+    rates = of_asked(np.array([np.log(max(t.decay, 1e-30)) for t in tables], np.float32))
+    limits = of_asked(np.array([t.last_n for t in tables], np.float32))
     counts = g.op("Cast", g.op("Less", place, limits), to=1)  # [T, L]
     factor = g.op("Mul", g.op("Mul", weight, counts), g.op("Exp", g.op("Mul", age, rates)))
-    first_rows = g.constant((np.arange(n_tables, dtype=np.int64) * n_items).reshape(per_table))
+    first_rows = of_asked(np.arange(len(tables), dtype=np.int64) * n_items)
     places = rows.places(g, g.op("Reshape", g.op("Add", item_index, first_rows), g.ints(-1)))  # [T·L, blocks]
-    one_table = g.ints(n_tables, -1)
+    one_table = g.op("Concat", g.op("Shape", asked), g.ints(-1), axis=0)
     index = g.op("Reshape", rows.read(g, indices, places), one_table)
     value = g.op("Mul", rows.read(g, weights, places), g.op("Reshape", factor, g.ints(-1, 1)))
     value = g.op("Reshape", value, one_table)
 
-    every_table = g.ints(n_tables, 1)
+    every_table = g.op("Concat", g.op("Shape", asked), g.ints(1), axis=0)
     excluded = g.op("Expand", g.op("Cast", exclude, to=6), every_table)
     hidden = g.op("Expand", g.floats(float(HIDDEN)), g.op("Shape", excluded))
     sums = summed(
@@ -78,9 +83,9 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
     given = g.op("Add", of_given(g, sums, candidates), g.op("Gather", hidden_bias, candidates, axis=0))
     score = g.op("Add", sums.total, g.lookup(hidden_bias, sums.index))
     best_score, best_index = best(g, sums, score, k)
-    g.output("top_index", g.op("Cast", best_index, to=7), np.int64, [n_tables, "K"])
-    g.output("top_score", best_score, np.float32, [n_tables, "K"])
-    g.output("given_score", given, np.float32, [n_tables, "C"])
+    g.output("top_index", g.op("Cast", best_index, to=7), np.int64, ["T", "K"])
+    g.output("top_score", best_score, np.float32, ["T", "K"])
+    g.output("given_score", given, np.float32, ["T", "C"])
     return g.build()
 
 

@@ -172,6 +172,7 @@ class ModelSet:
             candidates=_NO_CANDIDATES if query.candidates is None else np.unique(query.candidates),
             has_shared_bias=query.allowed is None,
             k=min(query.k, self.n_items),
+            wanted=wanted,
         )
         answers: dict[str, SourceResult] = {}
         for name in wanted:

@@ -25,6 +25,7 @@ from recommendations.inference.runtime import GraphSession, Provider
 logger = logging.getLogger(__name__)
 
 DEVICE_REST_S: Final = 30.0
+_NOTHING: Final = np.float32(0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Question:
         Empty: the whole catalogue.
     has_shared_bias : bool
         Whether other requests come with the very same ``item_bias``.
+    wanted : tuple of str
+        Names of the sources that are asked; empty: all.
     """
 
     prefix: Prefix
@@ -50,6 +53,7 @@ class Question:
     candidates: IndexArray
     has_shared_bias: bool
     k: int
+    wanted: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -60,7 +64,7 @@ class Source(Protocol):
     provider: Provider
 
     def retrieve(self, question: Question) -> dict[str, SourceResult]:
-        """Return the best items of each of its sources."""
+        """Return the best items of each of its sources that is asked."""
         ...
 
     def close(self) -> None:
@@ -85,10 +89,12 @@ class SparseSource:
         self._last_n = last_n
         self._takes_is_last = "is_last" in session.input_shapes
         self._takes_place = "place" in session.input_shapes
+        self._takes_tables = "tables" in session.input_shapes
 
     def retrieve(self, question: Question) -> dict[str, SourceResult]:
-        """Return the best items of each source; one run of one graph."""
+        """Return the best items of each source that is asked; one run of one graph."""
         prefix = question.prefix.newest(self._last_n)
+        names = self.names
         feeds: dict[str, NDArray[Any]] = {
             "item_index": prefix.item_index,
             "weight": prefix.weight,
@@ -103,19 +109,20 @@ class SparseSource:
             feeds["is_last"] = prefix.is_last
         if self._takes_place:
             feeds["place"] = prefix.place
+        if self._takes_tables:
+            numbers = [number for number, name in enumerate(names) if not question.wanted or name in question.wanted]
+            names = tuple(names[number] for number in numbers)
+            feeds["tables"] = np.array(numbers, np.int64)
         index, score, given_score = self._session.run(feeds)
-        shape = (len(self.names), -1)
+        shape = (len(names), -1)
         if len(question.candidates):
             return {
-                name: result_of(question.candidates, given, question, least=np.float32(0.0))
-                for name, given in zip(self.names, given_score.reshape(shape), strict=True)
+                name: result_of(question.candidates, given, question, least=_NOTHING)
+                for name, given in zip(names, given_score.reshape(shape), strict=True)
             }
-        index, score = index.reshape(shape), score.reshape(shape)
-        # Scores fall, so what is a recommendation comes first.
-        counts = np.count_nonzero(score > 0, axis=1).tolist()
         return {
-            name: SourceResult(item_index=index[row, :count], score=score[row, :count]) if count else EMPTY_RESULT
-            for row, (name, count) in enumerate(zip(self.names, counts, strict=True))
+            name: result_of(items, scores, question, least=_NOTHING)
+            for name, items, scores in zip(names, index.reshape(shape), score.reshape(shape), strict=True)
         }
 
     def close(self) -> None:
@@ -184,15 +191,13 @@ class FoldInSource:
 
 def result_of(index: IndexArray, score: FloatArray, question: Question, *, least: np.float32) -> SourceResult:
     """Keep what is a recommendation (a score above ``least``), best first, at most k."""
-    keep = score > least
     if len(question.candidates):
-        keep &= ~np.isin(index, question.exclude)
+        keep = (score > least) & ~np.isin(index, question.exclude)
         index, score = index[keep], score[keep]
         order = np.argsort(-score, kind="stable")[: question.k]
         return SourceResult(item_index=index[order], score=score[order])
-    count = int(np.count_nonzero(keep))
-    if count == 0:
-        return EMPTY_RESULT
-    if count < len(index):  # scores fall, so what is kept comes first
-        index, score = index[:count], score[:count]
-    return SourceResult(item_index=index, score=score)
+    # Scores fall, so what is kept comes first, and most often it is all.
+    if not len(score) or score[-1] > least:
+        return SourceResult(item_index=index, score=score)
+    count = int(np.count_nonzero(score > least))
+    return SourceResult(item_index=index[:count], score=score[:count]) if count else EMPTY_RESULT

@@ -23,7 +23,7 @@ _RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
 _RANKING_SECONDS: Final = STAGE_SECONDS.labels("ranking")
 MAX_PREFIX: Final = 50
 POPULARITY_DEPTH: Final = 100
-RANKED_SOURCES: Final = frozenset(CANDIDATES_PER_SOURCE) - {"popularity"}
+RANKED_SOURCES: Final = tuple(name for name in CANDIDATES_PER_SOURCE if name != "popularity")
 """What the ranker's features speak of; popularity comes from arrays, not from a graph."""
 
 
@@ -231,7 +231,7 @@ def _tables_of(model: ModelSet) -> RankingTables | None:
     ranker = model.manifest.ranker
     if ranker is None or tuple(ranker.columns) != COLUMNS:
         return None
-    if not RANKED_SOURCES.issubset(model.sources):
+    if not set(RANKED_SOURCES).issubset(model.sources):
         return None
     arrays = model.ranking_arrays
     # As plain arrays: a memory map's every slice costs a Python call.
