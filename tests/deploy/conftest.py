@@ -31,6 +31,7 @@ class Upstream:
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
     delay_s: float = 0.0
+    size: int = 0
     cache_control: str = "public, max-age=0, s-maxage=60, stale-while-revalidate=60"
 
 
@@ -60,9 +61,10 @@ def upstream() -> Iterator[Upstream]:
             state.calls[self.path] += 1
             state.headers = {name.lower(): value for name, value in self.headers.items()}
             time.sleep(state.delay_s)
-            body = f"answer {state.calls[self.path]}".encode()
+            body = f"answer {state.calls[self.path]}".encode().ljust(state.size)
             self.send_response(state.status)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Type", "application/json")
             self.send_header("Cache-Control", state.cache_control)
             self.end_headers()
             self.wfile.write(body)

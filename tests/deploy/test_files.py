@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from recsite.supervisor.installation import Installation
 from tests.deploy.conftest import ROOT
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
@@ -81,8 +84,8 @@ def test_panels_do_not_overlap() -> None:
         taken |= cells
 
 
-def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+def compose(name: str = "compose.yaml") -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / name).read_text())
     return loaded
 
 
@@ -114,6 +117,53 @@ def test_compose_publishes_on_loopback_only_and_has_no_default_secret() -> None:
     )
     assert needed <= set(example)
     assert all(value == "" for name, value in example.items() if re.search("SECRET|PASSWORD|TOKEN", name))
+
+
+def test_compose_with_client_certificates_gives_nginx_all_that_its_listener_reads() -> None:
+    extra = compose("compose.mtls.yaml")
+    nginx = extra["services"]["nginx"]
+    mounted = dict(volume.split(":")[:2] for volume in nginx["volumes"])
+    given = {config["target"]: extra["configs"][config["source"]]["content"] for config in nginx["configs"]}
+
+    assert set(extra["services"]) <= set(compose()["services"])
+    assert mounted["./nginx/mtls.conf"].startswith("/etc/nginx/conf.d/")
+    text = (DEPLOY / mounted_from(mounted, "mtls.conf")).read_text()
+    for path in re.findall(r"(/etc/nginx/[\w./]+);", text):
+        assert path in given or path.rpartition("/")[0] in mounted.values(), f"nobody mounts {path}"
+    # The line that nginx sends and the setting that Recsite reads hold the same secret, without a default.
+    assert given["/etc/nginx/proxy_secret.conf"].strip() == (
+        'proxy_set_header X-Recsite-Proxy-Secret "${RECSITE_PROXY_SECRET}";'
+    )
+    assert extra["services"]["web"]["environment"]["RECSITE_PROXY_SECRET"].startswith("${RECSITE_PROXY_SECRET:?")
+    assert "\nRECSITE_PROXY_SECRET=\n" in (DEPLOY / "example.env").read_text()
+    assert nginx["ports"] == ["127.0.0.1:8443:8443"]
+    assert "listen 8443 ssl;" in text
+    assert "deploy/tls/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def mounted_from(mounted: dict[str, str], name: str) -> str:
+    return next(source for source in mounted if source.endswith(name))
+
+
+def test_web_believes_the_address_that_its_nginx_saw() -> None:
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in (DEPLOY / "nginx/recsite.conf").read_text()
+    assert compose()["services"]["web"]["environment"]["RECSITE_TRUSTED_PROXIES"] == "1"
+
+
+def test_the_image_serves_with_the_limits_of_an_installation(tmp_path: Path) -> None:
+    place = Installation(project=ROOT, data=tmp_path, host="127.0.0.1", port=1, web_workers=1, demo=False)
+    web = next(process for process in place.processes({}) if process.name == "web")
+    served = json.loads((DEPLOY / "Dockerfile").read_text().rpartition("CMD ")[2].replace("\\\n", ""))
+
+    def limits(command: list[str]) -> dict[str, str]:
+        own = {"--host", "--port", "--workers"}
+        return {
+            name: value
+            for name, value in itertools.pairwise([*command, ""])
+            if name.startswith("--") and name not in own
+        }
+
+    assert limits(served) == limits(list(web.command))
 
 
 def test_image_holds_every_package_and_no_root() -> None:

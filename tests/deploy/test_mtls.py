@@ -151,7 +151,7 @@ def listeners(tmp_path: Path, application_port: int, settings: Any, monkeypatch:
             "/etc/nginx/tls/server.crt": str(server.crt),
             "/etc/nginx/tls/server.key": str(server.key),
             "/etc/nginx/tls/clients.crt": str(authority.crt),
-            "/etc/nginx/tls/proxy_secret.conf": str(tmp_path / "proxy_secret.conf"),
+            "/etc/nginx/proxy_secret.conf": str(tmp_path / "proxy_secret.conf"),
         },
     }
     for _ in run_nginx(tmp_path, files, port=plain):

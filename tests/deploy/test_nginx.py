@@ -1,6 +1,7 @@
 """The edge cache, measured on a real nginx."""
 
 import concurrent.futures
+import gzip
 import time
 from pathlib import Path
 
@@ -41,6 +42,30 @@ def test_keys_do_not_share_a_cached_list(nginx: Nginx) -> None:
     nginx.get("/v1/recommendations/home?key=pk_a")
     nginx.get("/v1/recommendations/home?key=pk_b")
     assert nginx.upstream.calls.total() == 2
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-Api-Key"])
+def test_keys_in_headers_do_not_share_a_cached_list(nginx: Nginx, header: str) -> None:
+    bodies = {nginx.get("/v1/recommendations/home", **{header: f"Bearer pk_{name}"})[2] for name in ("a", "b", "")}
+    assert len(bodies) == 3
+
+
+def test_a_head_is_answered_from_the_copy_of_the_get(nginx: Nginx) -> None:
+    _, got, _ = nginx.get(LIST)
+    status, headers, body = nginx.get(LIST, method="HEAD")
+    assert [status, headers["x-cache"], headers["content-length"], body] == [200, "HIT", got["content-length"], b""]
+    assert nginx.upstream.calls[LIST] == 1
+
+
+def test_one_copy_is_sent_compressed_to_who_can_read_that(nginx: Nginx) -> None:
+    nginx.upstream.size = 5_000
+    plain = nginx.get(LIST)
+    squeezed = [nginx.get(LIST, Accept_Encoding=accepted) for accepted in ("gzip", "gzip, deflate, br, zstd")]
+    assert "content-encoding" not in plain[1]
+    for _, headers, body in squeezed:
+        assert [headers["content-encoding"], headers["vary"].lower()] == ["gzip", "accept-encoding"]
+        assert gzip.decompress(body) == plain[2]
+    assert nginx.upstream.calls[LIST] == 1, "however browsers spell what they accept"
 
 
 def test_personal_answers_are_never_cached(nginx: Nginx) -> None:
