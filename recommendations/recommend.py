@@ -44,6 +44,7 @@ from recommendations.service import quotas
 from recommendations.serving_site import state_of
 from recommendations.shadow import runner as shadow
 from recommendations.shoppers import Reading, read_shopper
+from tracking.certificates import CERTIFICATE_HEADER
 from tracking.edge import HotPath, Refusal, Reply, Request
 from tracking.identity import ANONYMOUS_COOKIE, resolve
 from tracking.sites import KeyInfo
@@ -51,6 +52,10 @@ from tracking.sites import KeyInfo
 LIVE_URL: Final = "/v1/live"
 PUBLIC_MAX_AGE_S: Final = 60
 PUBLIC_STALE_S: Final = 600
+PUBLIC: Final = b"public, max-age=%d, s-maxage=%d, stale-while-revalidate=%d, stale-if-error=%d" % (
+    PUBLIC_MAX_AGE_S // 2, PUBLIC_MAX_AGE_S, PUBLIC_STALE_S, 10 * PUBLIC_STALE_S,
+)  # fmt: skip
+PRIVATE: Final = b"private, max-age=%d" % (PUBLIC_MAX_AGE_S // 2)
 
 T = TypeVar("T")
 
@@ -140,14 +145,10 @@ async def recommend_public(request: Request) -> Reply:
     etag = b'"%b"' % hashlib.sha256(bytes(reply.items) + (reply.model_version or "").encode()).hexdigest()[:24].encode()
     headers = [
         (b"etag", etag),
-        (
-            b"cache-control",
-            b"public, max-age=%d, s-maxage=%d, stale-while-revalidate=%d, stale-if-error=%d"
-            % (PUBLIC_MAX_AGE_S // 2, PUBLIC_MAX_AGE_S, PUBLIC_STALE_S, 10 * PUBLIC_STALE_S),
-        ),
-        (b"vary", b"origin, accept-encoding"),
+        (b"cache-control", PUBLIC if _names_its_key(request) else PRIVATE),
+        (b"vary", b"origin"),
     ]
-    if request.headers.get(b"if-none-match") == etag:
+    if _has_copy(request, etag):
         return Reply(status=304, headers=headers)
     return Reply(encode(RecommendReply(results=[reply], live_url=LIVE_URL)), headers=headers)
 
@@ -208,6 +209,18 @@ def take_quota(request: Request, key: KeyInfo) -> None:
     quotas.take("recommendation requests", f"{site.slug}:{key.id}", amount=1, per_minute=site.requests_per_minute)
 
 
+def _names_its_key(request: Request) -> bool:
+    """Return whether the address says whose list it is; caches that all share keep copies by address alone."""
+    in_headers = (b"authorization", b"x-api-key", CERTIFICATE_HEADER)
+    return "key" in request.query and not any(request.headers.get(name) for name in in_headers)
+
+
+def _has_copy(request: Request, etag: bytes) -> bool:
+    """Return whether the client's copy is the newest; who compressed it may have made its tag a weak one."""
+    kept = request.headers.get(b"if-none-match", b"")
+    return any(each.strip().removeprefix(b"W/") in (etag, b"*") for each in kept.split(b","))
+
+
 def _check_explain(key: KeyInfo, explain: bool) -> None:
     if explain and not key.is_secret:
         raise Refusal(
@@ -244,5 +257,5 @@ def _fields(text: str | None) -> tuple[str, ...] | None:
 
 
 recommend_application: Final = HotPath(recommend, name="recommend", methods=("POST",))
-public_application: Final = HotPath(recommend_public, name="recommend_public", methods=("GET",))
+public_application: Final = HotPath(recommend_public, name="recommend_public", methods=("GET", "HEAD"))
 rank_application: Final = HotPath(rank, name="rank", methods=("POST",))

@@ -136,7 +136,7 @@ class HotPath:
                     field="method",
                     headers=[(b"allow", self._allow)],
                 )
-            if request.method != "GET":
+            if request.method not in ("GET", "HEAD"):
                 request.body = await self._read(request, receive)
             return await self._handle(request)
         except Refusal as refusal:

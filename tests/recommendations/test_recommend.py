@@ -162,6 +162,43 @@ async def test_a_public_list_is_cacheable_and_not_sent_twice(stocked: Shop) -> N
     assert "stale-while-revalidate" in (first.header("cache-control") or "")
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("W/{etag}", 304), ('"old", {etag}', 304), ("*", 304), ('"old"', 200), ("", 200)],
+)
+async def test_a_copy_is_known_by_its_tag_however_it_is_said(stocked: Shop, said: str, status: int) -> None:
+    path, query = "/v1/recommendations/home_new", f"key={stocked.publishable}".encode()
+    etag = (await call(public_application, method="GET", path=path, query=query)).header("etag") or ""
+
+    headers = {"if-none-match": said.format(etag=etag)}
+    again = await call(public_application, method="GET", path=path, query=query, headers=headers)
+
+    assert again.status == status
+
+
+async def test_only_lists_whose_address_names_the_key_are_for_shared_caches(stocked: Shop) -> None:
+    path, query = "/v1/recommendations/home_new", f"key={stocked.publishable}".encode()
+
+    async def cache_control(query: bytes, **headers: str) -> str:
+        answer = await call(public_application, method="GET", path=path, query=query, headers=headers)
+        assert answer.status == 200
+        return (answer.header("cache-control") or "").partition(",")[0]
+
+    assert await cache_control(query) == "public"
+    assert await cache_control(b"", authorization=f"Bearer {stocked.publishable}") == "private"
+    assert await cache_control(b"", **{"x-api-key": stocked.publishable}) == "private"
+    assert await cache_control(query, authorization=f"Bearer {stocked.secret}") == "private"
+
+
+async def test_a_head_says_what_a_get_would(stocked: Shop) -> None:
+    path, query = "/v1/recommendations/home_new", f"key={stocked.publishable}".encode()
+    got = await call(public_application, method="GET", path=path, query=query)
+
+    asked = await call(public_application, method="HEAD", path=path, query=query)
+
+    assert [asked.status, asked.header("etag")] == [200, got.header("etag")]
+
+
 async def test_no_request_touches_the_database(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db.backends.utils import CursorWrapper
 
