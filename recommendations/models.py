@@ -326,7 +326,10 @@ class TrainingPolicy(models.Model):
         "memory limit in MB",
         default=8_192,
         validators=[MinValueValidator(512)],
-        help_text="Training that needs more is ended and reported; for larger logs there is manage.py train_spark.",
+        help_text=(
+            "As much of the newest traffic is trained on as fits. A training that needs more all the same is ended and"
+            " reported; for larger logs there is manage.py train_spark."
+        ),
     )
     keep_versions = models.PositiveSmallIntegerField(
         default=7,

@@ -32,7 +32,7 @@ from recommendations.training.fitted import FittedModelSet
 from recommendations.training.items import ItemFacts
 from recommendations.training.label_weights import Impressions
 from recommendations.training.report import plots
-from recommendations.training.settings import Progress, TrainingSettings, no_progress
+from recommendations.training.settings import Progress, TrainingSettings, interactions_within, no_progress
 from recommendations.training.stages import WorkFolder, run_key
 from recommendations.training.train import train_model_set
 from recommendations.versions import check_integrity, load_version
@@ -42,10 +42,15 @@ logger = logging.getLogger(__name__)
 
 
 def settings_of(policy: TrainingPolicy) -> TrainingSettings:
-    """Return what a site's policy says of its trainings; the rest as it is by default."""
-    return TrainingSettings(
+    """Return what a site's policy says of its trainings; the rest as it is by default.
+
+    Older days of the archive are left out where they would not fit into the policy's memory.
+    """
+    settings = TrainingSettings(
         margin_weight=policy.margin_weight, position_clip=policy.position_clip, tune_minutes=policy.tune_minutes
     )
+    fitting = interactions_within(policy.memory_mb, n_items=Item.objects.filter(site=policy.site).count())
+    return dataclasses.replace(settings, max_interactions=min(settings.max_interactions, fitting))
 
 
 def catalogue_of(site: Site) -> dict[str, ItemFacts]:

@@ -43,14 +43,14 @@ def print_measured(console: Console, metrics: Mapping[str, Mapping[str, float]])
     for row in table_rows(metrics):
         table.add_row(*row)
     console.print(table)
-    heads, rows = part_rows(metrics)
-    if rows:
-        parts = _table("HR@20 by items in the session so far, and by segment of the shopper")
-        for head in heads:
-            parts.add_column(head.replace(" ", "\n"), justify="right")
-        for row in rows:
-            parts.add_row(*row)
-        console.print(parts)
+    names, parts = part_rows(metrics)
+    if parts:
+        table = _table("HR@20 by items in the session so far, and by segment of the shopper", "part")
+        for name in ("points", *names):
+            table.add_column(name, justify="right")
+        for row in parts:
+            table.add_row(*row)
+        console.print(table)
 
 
 def print_outcome(console: Console, version: ModelVersion, *, took_s: float) -> None:
@@ -63,7 +63,7 @@ def print_outcome(console: Console, version: ModelVersion, *, took_s: float) -> 
         raise CommandError(f"the gate refused {version.version}; what was live still is")
 
 
-def _table(title: str) -> Table:
+def _table(title: str, first: str = "predictor") -> Table:
     table = Table(title=title, box=None, padding=(0, 1, 0, 0), title_justify="left")
-    table.add_column("predictor", no_wrap=True)
+    table.add_column(first, no_wrap=True)
     return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import lightgbm
 from matplotlib.figure import Figure
@@ -22,6 +22,7 @@ TABLE_COLUMNS = (
     "popularity_share@20",
     "repeat_share@20",
 )
+COMPARED = ("popularity", "last viewed", "fusion", "ranker", "live")
 IMPORTANT_COLUMNS = 15
 
 
@@ -31,14 +32,20 @@ def table_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ..
 
 
 def part_rows(metrics: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Return the names of the parts of the points, and a row a predictor with its HR@20 on each of them."""
+    """Return the predictors of ``COMPARED`` that were measured, and a row a part of the points with their HR@20."""
     prefix = "hr@20|"
-    parts = list(dict.fromkeys(key for values in metrics.values() for key in values if key.startswith(prefix)))
-    heads = [key.removeprefix(prefix).replace("length=", "").replace("segment=", "").replace("_", " ") for key in parts]
-    rows = [
-        (name, *(f"{values[key]:.3f}" if key in values else "-" for key in parts)) for name, values in metrics.items()
-    ]
-    return heads, rows if parts else []
+    names = [name for name in COMPARED if name in metrics]
+    parts = dict.fromkeys(
+        key.removeprefix(prefix) for values in metrics.values() for key in values if key.startswith(prefix)
+    )
+    rows = []
+    for part in parts:
+        points = next((values[f"points|{part}"] for values in metrics.values() if f"points|{part}" in values), 0.0)
+        found = (metrics[name].get(prefix + part) for name in names)
+        kind, _, value = part.partition("=")
+        title = f"{value} items so far" if kind == "length" else value
+        rows.append((title, f"{points:,.0f}", *("-" if value is None else f"{value:.3f}" for value in found)))
+    return names, rows
 
 
 def plots(fitted: FittedModelSet) -> dict[str, bytes]:
@@ -47,6 +54,10 @@ def plots(fitted: FittedModelSet) -> dict[str, bytes]:
     if fitted.metrics:
         made["quality.png"] = _quality(fitted.metrics)
         made["session_length.png"] = _by_length(fitted.metrics)
+        names, parts = part_rows(fitted.metrics)
+        segments = [row for row in parts if not row[0].endswith("items so far")]
+        if segments:
+            made["segments.png"] = _by_segment(names, segments)
     if fitted.ranker is not None:
         made["ranker_columns.png"] = _importance(fitted.ranker.booster_text)
     return made
@@ -63,7 +74,7 @@ def _quality(metrics: Mapping[str, Mapping[str, float]]) -> bytes:
     axes.set_yticks([row + 0.25 for row in range(len(names))], names)
     axes.invert_yaxis()
     axes.set_title("Held-out time, next item over the full catalogue")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper right")  # the baselines stand first, and their bars are short
     return _png(figure)
 
 
@@ -80,6 +91,20 @@ def _by_length(metrics: Mapping[str, Mapping[str, float]]) -> bytes:
             axes.plot(list(bands), list(bands.values()), marker="o", label=name)
     axes.set_xlabel("items in the session so far")
     axes.set_ylabel("HR@20")
+    axes.legend()
+    return _png(figure)
+
+
+def _by_segment(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> bytes:
+    figure = Figure(figsize=(8, 0.5 * len(rows) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    height = 0.8 / len(names)
+    for column, name in enumerate(names):
+        values = [0.0 if row[2 + column] == "-" else float(row[2 + column]) for row in rows]
+        axes.barh([place + height * column for place in range(len(rows))], values, height, label=name)
+    axes.set_yticks([place + 0.4 for place in range(len(rows))], [f"{row[0]} ({row[1]})" for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("HR@20 by segment of the shopper (points)")
     axes.legend()
     return _png(figure)
 

@@ -36,6 +36,20 @@ class RankerParameters:
     truncation: int = 20
 
 
+BASE_MB = 2_000.0
+ITEM_MB = 0.004
+INTERACTION_MB = 0.00019
+
+
+def interactions_within(memory_mb: float, *, n_items: int) -> int:
+    """Return how many interactions a training within so much memory may read; a million at least.
+
+    Above what ``python -m benchmarks.training_scale`` measures (docs/training.md); 50 million and a million items need
+    15.5 GB by this formula.
+    """
+    return max(int((memory_mb - BASE_MB - ITEM_MB * n_items) / INTERACTION_MB), 1_000_000)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
     """Settings of one training run.
@@ -80,7 +94,7 @@ class TrainingSettings:
 
     held_out: float = 0.1
     held_out_after_ms: int | None = None
-    max_interactions: int = 20_000_000
+    max_interactions: int = 50_000_000
     max_sessions: int = 2_000_000
     max_points: int = 60_000
     validation: float = 0.1

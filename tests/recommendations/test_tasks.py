@@ -22,7 +22,7 @@ from features.exceptions import StoreUnavailable
 from recommendations import gate, registry, tasks, training_lock, training_process, training_runs
 from recommendations.live_models import version_path
 from recommendations.models import ModelVersion, TrainingPolicy, TrainingRun
-from recommendations.training.settings import TrainingSettings
+from recommendations.training.settings import TrainingSettings, interactions_within
 from recommendations.training_lock import AlreadyTraining, is_training
 from recommendations.training_runs import is_due, train_in_process
 from tests.recommendations.archives import (
@@ -328,7 +328,14 @@ def test_the_policy_refuses_what_training_would_refuse(
     assert said in refused
     assert taken.status_code == 302
     policy.refresh_from_db()
-    assert registry.settings_of(policy) == TrainingSettings(position_clip=10, margin_weight=0.25)
+    found = registry.settings_of(policy)
+    assert [found.position_clip, found.margin_weight, found.tune_minutes] == [10, 0.25, 0]
+
+
+def test_a_training_reads_as_much_as_fits_into_its_memory() -> None:
+    assert interactions_within(16_384, n_items=1_000_000) > 50_000_000
+    assert 20_000_000 < interactions_within(8_192, n_items=100_000) < 40_000_000
+    assert interactions_within(512, n_items=100) == 1_000_000
 
 
 def test_every_thread_sends_tasks_to_our_broker() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from recommendations.training.report import TABLE_COLUMNS, plots, table_rows
+from recommendations.training.report import TABLE_COLUMNS, part_rows, plots, table_rows
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
 
@@ -19,5 +19,17 @@ def test_every_predictor_has_a_row_and_plots_are_pictures(aisles):
     assert all(len(row) == len(TABLE_COLUMNS) + 1 for row in rows)
     assert {"quality.png", "session_length.png"} <= set(plots(fitted))
     assert list(plots(unmeasured)) == ["ranker_columns.png"]
+    split = {name: {**values, "hr@20|segment=loyal": 0.5} for name, values in fitted.metrics.items()}
+    assert "segments.png" in plots(replace(fitted, metrics=split))
     for png in (*plots(fitted).values(), *plots(unmeasured).values()):
         assert png.startswith(b"\x89PNG")
+
+
+def test_parts_of_the_points_are_rows_with_their_points_and_predictors_beside_each_other():
+    one = {"points|length=1": 40.0, "hr@20|length=1": 0.5, "points|segment=loyal": 2.0, "hr@20|segment=loyal": 1.0}
+
+    names, rows = part_rows({"ranker": one, "walk": one, "popularity": {"hr@20|length=1": 0.25}})
+
+    assert names == ["popularity", "ranker"]
+    assert rows == [("1 items so far", "40", "0.250", "0.500"), ("loyal", "2", "-", "1.000")]
+    assert part_rows({}) == ([], [])
