@@ -1,4 +1,4 @@
-"""The collect endpoint under uvicorn in a process of its own, to be killed; and a plain client that sends to it."""
+"""The collect endpoint, or all of Recsite, under uvicorn in a process of its own; and a plain client for it."""
 
 from __future__ import annotations
 
@@ -35,8 +35,17 @@ HEAD = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nCont
 class Web:
     """One web process on a data folder that outlives it."""
 
-    def __init__(self, data: Path, *, redis_url: str, log_url: str, **environment: str) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        redis_url: str,
+        log_url: str,
+        application: str = "tests.tracking.collect_app:application",
+        **environment: str,
+    ) -> None:
         self.port = free_port()
+        self._application = application
         self.data = data
         self.out = data / "web.out"
         self._environment = {
@@ -63,7 +72,7 @@ class Web:
     def start(self) -> Self:
         """Start and wait until it answers."""
         command = [
-            sys.executable, "-m", "uvicorn", "tests.tracking.collect_app:application", "--port", str(self.port),
+            sys.executable, "-m", "uvicorn", self._application, "--port", str(self.port),
             "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "10",
             "--http", "tracking.uvicorn_http:TimedProtocol",
         ]  # fmt: skip

@@ -57,13 +57,16 @@ class DeadLetterAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no type
     date_hierarchy = "occurred_at"
     show_full_result_count = False
     list_before_template = "admin/tracking/dead_letter_counts.html"
-    change_form_outer_after_template = "admin/tracking/dead_letter_actions.html"
+    change_form_outer_before_template = "admin/tracking/dead_letter_actions.html"
     actions = ("resend_selected", "discard_selected")
-    fields = (
-        "reason", "field", "detail", "site", "key", "origin", "partition", "position", "occurred_at", "status",
-        "resolved_at", "as_text",
-    )  # fmt: skip
-    readonly_fields = fields
+    fieldsets = (
+        (None, {"fields": ("reason", "field", "detail", "status", "as_text")}),
+        (
+            "Where it came from",
+            {"fields": ("site", "key", "origin", "partition", "position", "occurred_at", "resolved_at")},
+        ),
+    )
+    readonly_fields = tuple(name for _, section in fieldsets for name in section["fields"])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: letters come from collect and from the stream workers."""
@@ -84,6 +87,20 @@ class DeadLetterAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no type
         response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "counts": list(rows)})
         return response
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the letter without buttons that save: nothing on this page can be edited."""
+        hidden = {"show_save": False, "show_save_and_continue": False}
+        response: HttpResponse = super().changeform_view(
+            request, object_id, form_url, {**(extra_context or {}), **hidden}
+        )
+        return response
+
     @display(description="detail")
     def short_detail(self, letter: DeadLetter) -> str:
         """Return what is wrong, cut."""
@@ -102,7 +119,7 @@ class DeadLetterAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no type
     def as_text(self, letter: DeadLetter) -> str:
         """Return the bytes as text; what is not UTF-8 is shown escaped."""
         return format_html(
-            '<pre style="white-space:pre-wrap;word-break:break-all;font-size:13px">{}</pre>', readable(letter)
+            '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px">{}</pre>', readable(letter)
         )
 
     @admin.action(description="Send again", permissions=["change"])

@@ -5,6 +5,7 @@ const filter = document.getElementById('live-filter');
 const onlyRejected = document.getElementById('live-rejected');
 const pause = document.getElementById('live-pause');
 const state = document.getElementById('live-state');
+const empty = document.getElementById('live-empty');
 let events = [];
 let isPaused = false;
 let shown = '';
@@ -41,6 +42,8 @@ const render = () => {
     && (!wanted || [event.user_key, event.name, event.error, event.field, event.event_id].join(' ').toLowerCase().includes(wanted)));
   const print = JSON.stringify(visible);
   state.textContent = isPaused ? 'Paused' : `${visible.length} of ${events.length} events`;
+  empty.hidden = visible.length > 0;
+  empty.textContent = events.length ? 'No event matches the filter.' : 'No event in the past hour. Open a page of the shop that has the snippet.';
   if (print === shown) return;
   shown = print;
   const open = new Set([...list.querySelectorAll('details[open]')].map((one) => one.dataset.id));

@@ -1,0 +1,105 @@
+"""The admin's own scripts in Chromium, with real events: copy buttons, the first event, the live debugger."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.fixtures import leave_out
+from tests.services.process import Missing
+from tests.tracking.web_process import ROOT, Web
+
+pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.slow]
+
+STAFF = """
+import json
+from django.contrib.auth import get_user_model
+from django.test import Client
+from tracking.models import DeadLetter, Site
+client = Client()
+client.force_login(get_user_model().objects.create_superuser("anna", password="x" * 16))
+site = Site.objects.get()
+event = {"event": "view_item", "event_id": "event-0001", "ts": 1700000000000,
+         "params": {"items": [{"item_id": "SKU1", "quantity": 0}]}}
+head = {"v": "1.0", "site": site.slug, "received_at_ms": 1700000000000, "anonymous_id": "a" * 32}
+for number in range(5):
+    DeadLetter.objects.create(
+        site=site, reason="invalid_event" if number else "future_schema", origin="collect", fingerprint=str(number),
+        field="events[0].params.items[0].quantity", detail="Expected `int` >= 1; send the number of pieces",
+        key=f"{site.slug}/a:{'a' * 32}", raw=json.dumps({**head, "events": [event]}).encode())
+print("said=" + json.dumps({"session": client.cookies["sessionid"].value, "site": site.pk, "letter": 2}))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory, redis_url: str, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return what a member of staff saw; the script acts as one, and as a shopper in another window."""
+    chromium, node = shutil.which("chromium"), shutil.which("node")
+    if not chromium or not node or not (ROOT / "sdk/node_modules/playwright-core").exists():
+        leave_out(request.config, Missing("Chromium", "install Debian's chromium and nodejs, then run npm ci in sdk/"))
+    folder = tmp_path_factory.mktemp("admin")
+    log_url = f"{redis_url}?stream=admin-{os.getpid()}&partitions=1"
+    web = Web(folder, redis_url=redis_url, log_url=log_url, application="recsite.asgi:application")
+    try:
+        web.prepare()
+        web.manage("collectstatic", "--noinput", "-v0")
+        said = json.loads(web.manage("shell", "-v0", "-c", STAFF).partition("said=")[2])
+        web.start()
+        done = subprocess.run(
+            [
+                str(node), str(Path(__file__).with_name("admin.mjs")), str(chromium), f"http://127.0.0.1:{web.port}",
+                said["session"], str(said["site"]), str(said["letter"]), web.key, os.environ.get("SCREENSHOTS", ""),
+            ],
+            capture_output=True, text=True, timeout=150, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:] + web.out.read_text()[-2000:]
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return found
+    finally:
+        web.kill()
+
+
+def test_no_screen_complains_in_the_console(seen: dict[str, Any]) -> None:
+    assert seen["problems"] == []
+
+
+def test_no_screen_scrolls_sideways_on_a_phone(seen: dict[str, Any]) -> None:
+    assert seen["overflow"] == dict.fromkeys(("embed", "live", "letters", "letter", "edit"), 0)
+
+
+def test_the_copy_button_copies_the_tag_and_says_so(seen: dict[str, Any]) -> None:
+    assert seen["tag"].startswith("<script async src=")
+    assert seen["copied"] == {"clipboard": seen["tag"], "said": "Copied", "later": "Copy"}
+
+
+def test_without_a_clipboard_the_text_is_selected(seen: dict[str, Any]) -> None:
+    assert seen["selected"] == {"said": "Selected", "selection": seen["tag"]}
+
+
+def test_the_embed_page_waits_for_the_first_event_and_says_when_it_was_seen(seen: dict[str, Any]) -> None:
+    assert seen["before"].startswith("No event yet.")
+    assert "We have seen your first event" in seen["after"]
+
+
+def test_the_debugger_shows_good_and_refused_events_as_they_arrive(seen: dict[str, Any]) -> None:
+    assert {"page_view", "view_item", "add_to_cart"} <= set(seen["live"])
+    assert "invalid_event" in seen["live"]
+
+
+def test_the_debugger_filters_by_user_event_and_reason(seen: dict[str, Any]) -> None:
+    assert set(seen["by_event"]) == {"add_to_cart"}
+    assert set(seen["by_user"]) == {"wish"}
+    assert set(seen["refused"]) == {"invalid_event"}
+    assert seen["nothing"] == "No event matches the filter."
+
+
+def test_a_paused_debugger_stands_still_and_goes_on(seen: dict[str, Any]) -> None:
+    assert (seen["paused"]["state"], seen["paused"]["pressed"]) == ("Paused", "true")
+    assert "search" not in seen["paused"]["events"]
+    assert "search" in seen["going_on"]["events"]
