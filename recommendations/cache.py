@@ -66,14 +66,22 @@ class ListCache(Generic[T]):
     ) -> T:
         """Return what is kept, or make it; callers who ask while it is being made wait for the same result.
 
-        A failure is not kept: those who waited see it too, and the next caller tries anew.
+        A failure is not kept: those who waited see it too, and the next caller tries anew. A maker who goes away, as
+        when its page is closed, takes nobody along: one of those who waited makes it.
         """
-        found = self.get(key)
-        if found is not None:
-            return found
-        running = self._running.get(key)
-        if running is not None:
-            return await asyncio.shield(running)
+        while True:
+            found = self.get(key)
+            if found is not None:
+                return found
+            running = self._running.get(key)
+            if running is None:
+                break
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if not running.cancelled() or (task is not None and task.cancelling()):
+                    raise  # it was us who were cancelled
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._running[key] = future
         try:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from django.conf import settings
 
+from features.user_features import NOBODY_VERSION
 from recommendations import filters
 from recommendations.asks import Ask, KeyedCondition, PlacementSpec
 from recommendations.cache import ListCache
@@ -39,6 +40,10 @@ RANK_PLACEMENT: Final = PlacementSpec(name="rank", strategy="rerank", size=100, 
 
 _PASSING: Final = frozenset({FallbackReason.DEADLINE, FallbackReason.MODEL_FAILED, FallbackReason.STORE_UNAVAILABLE})
 """Reasons that may be gone at the next request."""
+
+
+_UNKNOWN: Final = frozenset({"", NOBODY_VERSION})
+"""Versions of a shopper of whom no state is kept, or none could be read."""
 
 
 class UnknownPlacement(InvalidQuery):
@@ -197,7 +202,7 @@ async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tup
         page.site.slug,
         page.state.serving.number,
         page.state.placements.stamp_at(int(time.time() * 1000)),
-        shopper.key,
+        _whose(page, shopper),
         shopper.version,
         reading.problem,
         tuple(_ask_key(ask) for ask in page.asks),
@@ -205,6 +210,17 @@ async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tup
     return await _cache.get_or_make(
         key, lambda: _on_worker(page, shopper, reading.problem, deadline), is_worth_keeping=_is_good
     )
+
+
+def _whose(page: Page, shopper: Shopper) -> Hashable:
+    """Return what of a shopper's identity its lists depend on: of those who did nothing yet, the variant alone.
+
+    So a crowd of them costs one list: a rule that is published to 10,000 open pages, or all anonymous first visits.
+    """
+    is_known = shopper.version not in _UNKNOWN or bool(shopper.segments)
+    if is_known or any(ask.placement.exploration for ask in page.asks):
+        return shopper.key
+    return ("all", page.state.serving.models.for_shopper(shopper.key)[1])
 
 
 def _is_good(made: tuple[MadeList, ...]) -> bool:

@@ -71,3 +71,25 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
         cache.put(number, number)
 
     assert [cache.get(number) for number in range(5)] == [None, None, 2, 3, 4]
+
+
+async def test_a_maker_who_goes_away_takes_nobody_along() -> None:
+    cache: ListCache[str] = ListCache()
+    made: list[str] = []
+
+    async def make(name: str) -> str:
+        await asyncio.sleep(0.01)
+        made.append(name)
+        return name
+
+    first = asyncio.create_task(cache.get_or_make("list", lambda: make("first")))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(cache.get_or_make("list", lambda: make("other"))) for _ in range(20)]
+    gone = asyncio.create_task(cache.get_or_make("list", lambda: make("gone")))
+    await asyncio.sleep(0)
+    first.cancel()
+    gone.cancel()
+
+    assert await asyncio.gather(*others) == ["other"] * 20
+    assert made == ["other"]
+    assert [first.cancelled(), gone.cancelled()] == [True, True]

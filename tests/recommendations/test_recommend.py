@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from recommendations import lists
 from recommendations.lists import signer
 from recommendations.recommend import public_application, rank_application, recommend_application
 from tests.recommendations.conftest import ANONYMOUS, Shop
@@ -160,6 +161,30 @@ async def test_a_public_list_is_cacheable_and_not_sent_twice(stocked: Shop) -> N
     assert [first.status, second.status, second.body] == [200, 304, b""]
     assert "s-maxage=60" in (first.header("cache-control") or "")
     assert "stale-while-revalidate" in (first.header("cache-control") or "")
+
+
+async def test_all_who_did_nothing_yet_share_one_list_and_nobody_who_did(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str | None] = []
+    real = lists.make_lists_now
+
+    def counting(page: Any, shopper: Any, *rest: Any) -> Any:
+        made.append(shopper.key)
+        return real(page, shopper, *rest)
+
+    monkeypatch.setattr(lists, "make_lists_now", counting)
+    stocked.remember("sku1", now_ms=int(time.time() * 1000))
+    strangers = [f"{number:032x}" for number in range(20)]
+
+    answers = [
+        (await ask(stocked, {"anonymous_id": who, "placement": "home_for_you"})).json["results"][0]
+        for who in (*strangers, ANONYMOUS)
+    ]
+
+    assert made == [f"a:{strangers[0]}", f"a:{ANONYMOUS}"]
+    assert len({answer["rec_id"] for answer in answers}) == 21, "each reply has an id of its own"
+    assert len({tuple(item["item_id"] for item in answer["items"]) for answer in answers[:20]}) == 1
 
 
 @pytest.mark.parametrize(
