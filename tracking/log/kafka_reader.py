@@ -163,6 +163,9 @@ class KafkaReader(LogReader):
                 metadata_max_age_ms=30_000,
             )
             consumer.subscribe([self._address.topic], listener=_Listener(self))
+            # Who leads the group deals out what it knows: joining before the topic is known would deal out nothing,
+            # to everybody, until the next re-balance.
+            consumer.partitions_for_topic(self._address.topic)
         return consumer
 
     def _finish_joining(self) -> None:
