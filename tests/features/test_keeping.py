@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from features import connections, erasure, keys, profiles, tasks
 from features.archive import ArchiveFolder
 from features.item_stats import load_item_stats
 from features.models import Erasure, RfmSnapshot, SegmentThreshold, StoredProfile
+from features.states import decode_profile
 from tests.features.conftest import World
 from tests.features.making import event, record, wire
 from tests.features.test_archive import archive_all, frame_of
@@ -277,3 +280,51 @@ def test_the_commands_rebuild_and_compare(world: World, site: Site, worlds: Worl
     again = io.StringIO()
     call_command("state_hash", "--json", stdout=again)
     assert json.loads(again.getvalue()) == json.loads(before.getvalue())
+
+
+def test_what_came_too_late_is_named_and_counts_after_a_replay(
+    world: World, site: Site, worlds: Worlds, tmp_path: Path
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    late = record(
+        event("purchase", items=["lamp"], transaction_id="1", value=20.0, at_ms=now_ms - 3 * 86_400_000),
+        received_at_ms=now_ms + 1,
+    )  # as a dead letter that was corrected and sent again three days later
+    world.fill([wire(record(event("view_item", items=["sofa"], at_ms=now_ms))), wire(late)])
+    world.drain()
+    archive_all(world, ArchiveFolder(str(tmp_path)))
+    assert world.ledger() == {"applied": 1, "late": 1}
+
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("verify_features", "--replay-url", worlds("memory").redis_url, stdout=out)
+    assert "1 events came too late to count online" in out.getvalue()
+    call_command("replay", "--source", "archive", "--flush", stdout=io.StringIO())
+    again = io.StringIO()
+    call_command("verify_features", "--replay-url", worlds("memory").redis_url, stdout=again)
+
+    assert "0 differences" in again.getvalue()
+    profile = decode_profile(world.client.get(next(world.client.scan_iter("rs:*:profile:*"))))
+    assert (profile.orders, profile.revenue, profile.views) == (1, 2_000, 1)
+    world.drain()  # the log is met again, and the late event with it
+    profile = decode_profile(world.client.get(next(world.client.scan_iter("rs:*:profile:*"))))
+    assert (profile.orders, profile.revenue, profile.views) == (1, 2_000, 1)
+
+
+def test_a_sample_of_users_is_compared(world: World, site: Site, worlds: Worlds, tmp_path: Path) -> None:
+    world.fill(traffic(2_000))
+    world.drain()
+    archive_all(world, ArchiveFolder(str(tmp_path)))
+    for key in world.client.scan_iter("rs:*:profile:*"):
+        world.client.delete(key)
+
+    def missing(*options: str) -> int:
+        out = io.StringIO()
+        with pytest.raises(SystemExit):
+            call_command("verify_features", "--replay-url", worlds("memory").redis_url, *options, stdout=out)
+        return int(re.findall(r"(\d+) differences", out.getvalue())[0])
+
+    everybody, sampled = missing(), missing("--every", "4")
+
+    assert everybody > 200
+    assert 0.1 * everybody < sampled < 0.45 * everybody

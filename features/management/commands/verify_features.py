@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from features import connections, erasure
+from features import audit, connections, erasure, progress
 from features.archive import ArchiveFolder
 from features.exceptions import FeatureError
 from features.replay import Replayer, check_empty, differences
@@ -28,6 +28,9 @@ class Command(BaseCommand):
         parser.add_argument("--replay-url", required=True, help="An empty Redis database, such as redis://host:6379/9")
         parser.add_argument("--source", choices=("archive", "log"), default="archive")
         parser.add_argument("--site", help="Only this site.")
+        parser.add_argument(
+            "--every", type=int, default=1, metavar="N", help="Compare every N-th user, chosen by the hash of the key."
+        )
         parser.add_argument("--limit", type=int, default=20, help="Differences to print.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -53,6 +56,7 @@ class Command(BaseCommand):
                 partitions=partitions,
                 lateness_ms=settings.LATENESS_MS,
                 site=options["site"] or "*",
+                every=max(1, options["every"]),
             ):
                 found += 1
                 if found <= options["limit"]:
@@ -62,5 +66,12 @@ class Command(BaseCommand):
         except (FeatureError, TrackingError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{replayer.records} records replayed, {found} differences")
+        online = audit.read_progress(connections.client(), partitions=partitions, log_name=connections.log_name())
+        late = sum(one.ledger.get(progress.LATE, 0) for one in online.values())
+        if found and late and options["source"] == "archive":
+            self.stdout.write(
+                f"{late} events came too late to count online and stand in the archive; a replay of it counts them. "
+                "`manage.py replay --flush` takes them into the features."
+            )
         if found:
             sys.exit(1)
