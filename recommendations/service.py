@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import threading
 from typing import Final
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from tracking.sites import keys as key_snapshot
 logger = logging.getLogger(__name__)
 
 quotas: Final = Quotas()
+_been_ready: Final = threading.Event()
 
 
 async def startup() -> None:
@@ -38,6 +40,7 @@ async def startup() -> None:
 
 async def shutdown() -> None:
     """Close sockets with 1012, stop threads and close connections."""
+    _been_ready.clear()
     await close_hub()
     await close_reader()
     stop_workers()
@@ -46,10 +49,18 @@ async def shutdown() -> None:
 
 
 def is_ready() -> bool:
-    """Return whether every active site can be served: its catalogue and placements are in memory."""
-    return key_snapshot.is_loaded and all(
-        watch_site(site.slug).is_loaded and watch_placements(site.slug).is_loaded for site in all_sites()
-    )
+    """Return whether the sites can be served: catalogues and placements are in memory.
+
+    A site that is made later is loaded by this very question, and takes no process out of service meanwhile: all of
+    them would leave at once.
+    """
+    loaded = [
+        watch_site(site.slug).is_loaded and watch_placements(site.slug).is_loaded
+        for site in (all_sites() if key_snapshot.is_loaded else ())
+    ]
+    if key_snapshot.is_loaded and all(loaded):
+        _been_ready.set()
+    return _been_ready.is_set()
 
 
 def _load_all() -> None:
