@@ -17,6 +17,7 @@ from django.utils import timezone
 from features.exceptions import StoreUnavailable
 from recommendations import metrics
 from recommendations.models import TrainingPolicy, TrainingRun
+from recommendations.training.stages import MAX_AGE_S
 from recommendations.training_lock import LOCK_TTL_S, LockLost, TrainingLock
 from tracking.models import Site
 
@@ -26,6 +27,8 @@ BEAT_S: Final = 1.0
 TIMEOUT_S: Final = 150 * 60.0
 """Below the time limit of Celery's tasks, so that it is we who end a training, and say why."""
 STOP_S: Final = 10.0
+MAX_STARTS: Final = 3
+"""Of a site's training within the time that results of stages are kept."""
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
 
@@ -38,15 +41,27 @@ def is_due(policy: TrainingPolicy, *, now: datetime, last_started_at: datetime) 
 
 
 def due_sites(now: datetime) -> list[Site]:
-    """Return active sites whose training is due, the one that has waited longest first."""
+    """Return active sites whose training is due, the one that has waited longest first.
+
+    A site whose last run was stopped with its task worker is due at once: what that run had finished is kept. Ask while
+    no training holds the lock.
+    """
     waiting: list[tuple[datetime, str, Site]] = []
     for site in Site.objects.filter(is_active=True):
         policy, _ = TrainingPolicy.objects.get_or_create(site=site)
         last = TrainingRun.objects.filter(site=site).first()
         last_started_at = last.started_at if last is not None else site.created_at
-        if is_due(policy, now=now, last_started_at=last_started_at):
+        if is_due(policy, now=now, last_started_at=last_started_at) or (last is not None and _was_stopped(last, now)):
             waiting.append((last_started_at, site.slug, site))
     return [site for _, _, site in sorted(waiting, key=lambda entry: entry[:2])]
+
+
+def _was_stopped(last: TrainingRun, now: datetime) -> bool:
+    """Return whether this run's watcher died, and not too often of late: a training may be what stops its worker."""
+    if last.status != TrainingRun.Status.RUNNING:
+        return False
+    lately = TrainingRun.objects.filter(site=last.site_id, started_at__gt=now - timedelta(seconds=MAX_AGE_S))
+    return lately.count() < MAX_STARTS
 
 
 def train_in_process(
@@ -146,7 +161,7 @@ def _close_abandoned() -> None:
     """Mark runs whose watcher died; whoever holds the lock knows that none of them is alive."""
     TrainingRun.objects.filter(status=TrainingRun.Status.RUNNING).update(
         status=TrainingRun.Status.FAILED,
-        error="the task worker was stopped while it trained; it is tried again the next day",
+        error="the task worker was stopped while it trained; the next training goes on with what was finished",
         finished_at=timezone.now(),
     )
 

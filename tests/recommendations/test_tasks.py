@@ -186,6 +186,19 @@ def test_a_new_site_waits_for_its_first_night(unlocked: Shop) -> None:
 
 
 @pytest.mark.redis
+def test_a_run_that_was_stopped_with_its_worker_is_gone_on_with_three_times_at_most(unlocked: Shop) -> None:
+    now = datetime.now(UTC)
+    TrainingPolicy.objects.create(site=unlocked.site, hour=(now.hour + 1) % 24)
+    due = []
+    for minutes in (30, 20, 10):
+        TrainingRun.objects.filter(site=unlocked.site).update(status="failed")
+        TrainingRun.objects.create(site=unlocked.site, started_at=now - timedelta(minutes=minutes))
+        due.append(unlocked.site in training_runs.due_sites(now))
+
+    assert due == [True, True, False]
+
+
+@pytest.mark.redis
 def test_a_task_that_came_too_late_leaves_the_site_alone(unlocked: Shop) -> None:
     tasks.train_site(unlocked.site.slug)
     tasks.train_site("nowhere")
