@@ -12,7 +12,8 @@ from features.definitions import FEATURE_VIEWS, ITEM, PLACEMENT, PROFILE, SESSIO
 from features.item_stats import METRICS as ITEM_METRICS
 from features.states import ProfileState, SessionState
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/features.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs/features.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("view", FEATURE_VIEWS, ids=lambda view: view.name)
@@ -32,3 +33,10 @@ def test_stored_fields_are_stored(view: FeatureView, state: type) -> None:
 def test_counts_are_those_of_the_views() -> None:
     assert [field.name for field in ITEM.fields if field.stored] == list(ITEM_METRICS)
     assert [field.name for field in PLACEMENT.fields] == list(PLACEMENT_METRICS)
+
+
+def test_the_page_names_tests_that_exist() -> None:
+    named = re.findall(r"`(tests/features/\w+\.py)::(\w+)`", PAGE)
+
+    assert len(named) > 20
+    assert [f"{path}::{name}" for path, name in named if f"def {name}(" not in (ROOT / path).read_text()] == []

@@ -328,3 +328,26 @@ def test_a_sample_of_users_is_compared(world: World, site: Site, worlds: Worlds,
 
     assert everybody > 200
     assert 0.1 * everybody < sampled < 0.45 * everybody
+
+
+def test_a_topic_with_more_partitions_takes_over(
+    world: World, site: Site, worlds: Worlds, settings: Any, tmp_path: Path
+) -> None:
+    before, after = traffic(1_500), traffic(1_000, seed=8)
+    world.fill(before)
+    world.drain()
+    archive_all(world, ArchiveFolder(str(tmp_path)))
+
+    more = worlds("redis", partitions=8, redis_url=world.redis_url)
+    settings.EVENT_LOG_URL = more.log_url
+    connections.drop_clients()
+    call_command("replay", "--source", "archive", "--flush", stdout=io.StringIO())
+    more.fill(after)
+    more.drain()
+
+    clean = worlds("memory", partitions=8)
+    clean.fill([*before, *after])
+    clean.drain()
+    assert more.hash() == clean.hash()
+    partitions = {key.split(b":")[1] for key in world.client.scan_iter("rs:*:profile:*")}
+    assert partitions == {b"{p%d}" % number for number in range(8)}
