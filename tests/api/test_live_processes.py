@@ -1,4 +1,4 @@
-"""Open pages of two web processes: what is changed in a third one reaches the pages of both."""
+"""Open pages of two web processes: what is done at one, or changed in a third, reaches the pages of both."""
 
 from __future__ import annotations
 
@@ -83,6 +83,30 @@ async def test_a_rule_reaches_the_pages_of_both_processes(place: Place, pages: A
     print(f"rule → pages of two processes: {took_s} s")
     assert max(took_s) <= WITHIN_S
     await asyncio.to_thread(place.shell, WITHDRAW)
+
+
+async def test_an_act_sent_to_one_process_reaches_the_shoppers_pages_at_both(place: Place) -> None:
+    """Collect, event log, stream worker and two hubs: the whole path, with one Redis between the processes."""
+    who = uuid.uuid4().hex
+    for_you = {"placement": "home_for_you", "limit": 6}
+    opened = []
+    for address in (place.address, place.second_address):
+        page = await websockets.connect(address.replace("http", "ws") + "/v1/live", open_timeout=10)
+        await page.send(json.dumps({"type": "hello", "key": place.pk, "anonymous_id": who}))
+        await page.send(json.dumps({"type": "subscribe", "placements": [for_you]}))
+        opened.append((page, await update(page)))
+    await asyncio.sleep(0.6)  # the hubs' own subscriptions are on their way
+
+    started = time.monotonic()
+    await asyncio.to_thread(place.running.send_views, who, ["lamp01", "lamp02", "lamp03"])
+    lists = await asyncio.gather(*(update(page) for page, _ in opened))
+    took_s = time.monotonic() - started
+
+    print(f"act → pages of two processes: {took_s:.2f} s")
+    assert all(shown != after for (_, shown), after in zip(opened, lists, strict=True))
+    assert all(item_id.startswith("lamp") for after in lists for item_id in after[:3])
+    for page, _ in opened:
+        await page.close()
 
 
 async def test_an_item_that_sells_out_leaves_the_pages_of_both_processes(place: Place, pages: Any) -> None:
