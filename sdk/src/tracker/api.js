@@ -50,7 +50,10 @@ const methods = { track, page, identify, reset, consent, flush, use, on, id };
 /** Install `window.rec`, replay the calls queued before it, and start; once per page, however often loaded. */
 export const install = () => {
   const early = window.rec;
-  if (early?.version) return;
+  if (early?.version) {
+    if (early.key !== KEY) console.warn('rec: a page has one site; ignored', KEY);
+    return;
+  }
   const rec = (method, ...args) => {
     try {
       return methods[method](...args);

@@ -8,7 +8,8 @@ const KEPT = 100;
 export const attribute = (name, params) => {
   const items = params.items;
   if (!Array.isArray(items) || name === 'view_item_list') return;
-  const clicked = (read('rec_clicked') || []).filter((click) => Date.now() - click[2] < WINDOW_MS);
+  const kept = read('rec_clicked');
+  const clicked = (Array.isArray(kept) ? kept : []).filter((click) => Date.now() - click?.[2] < WINDOW_MS);
   for (const item of items) {
     const recId = item.rec_id || params.rec_id;
     if (name === 'select_item') {

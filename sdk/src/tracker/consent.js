@@ -9,9 +9,11 @@ import { attempt, option } from './page.js';
 const STORED = 'rec_consent';
 const isForbidden = navigator.globalPrivacyControl && option('gpc') !== 'ignore';
 
+const CHOICE = /^(granted|pending|denied)$/;
+
 let state = isForbidden
   ? 'denied'
-  : attempt(() => localStorage.getItem(STORED)) || option('consent', 'granted');
+  : attempt(() => localStorage.getItem(STORED).match(CHOICE)[0]) || option('consent', 'granted');
 
 export const isGranted = () => state === 'granted';
 export const isDenied = () => state === 'denied';
@@ -19,7 +21,7 @@ export const isDenied = () => state === 'denied';
 /** Take the shopper's choice and remember it; return whether it counts. */
 export const decide = (choice) => {
   if (isForbidden) return false;
-  if (!/^(granted|pending|denied)$/.test(choice)) {
+  if (!CHOICE.test(choice)) {
     throw TypeError(`'${choice}' is not granted, pending or denied`);
   }
   state = choice;

@@ -21,7 +21,8 @@ export const anonymous = () => {
   if (isGranted() && !anonymousId) {
     // A sandboxed page may not even ask for its cookies.
     const cookie = attempt(() => document.cookie.match(/(?:^|; )rec_aid=([\w-]+)/)[1]);
-    adoptAnonymous(cookie || read('rec_aid') || secretId());
+    // Whatever stands there: an id that the server would not read would cost every event.
+    adoptAnonymous([cookie, read('rec_aid')].find((id) => /^[\w-]{16,64}$/.test(id)) || secretId());
   }
   return anonymousId;
 };
@@ -48,9 +49,9 @@ export const setUser = (id, token) => {
 export const touchSession = () => {
   const now = Date.now();
   session = read('rec_session') || session;
-  // Math.abs: a clock set back must not stretch a session.
-  if (!session || Math.abs(now - session.last) > IDLE_MS || Math.abs(now - session.start) > LONGEST_MS) {
-    session = { id: uuid7(), start: now, n: (session?.n || 0) + 1 };
+  // Math.abs: a clock set back must not stretch a session; "not within", as what is no number is within nothing.
+  if (!(Math.abs(now - session?.last) <= IDLE_MS && Math.abs(now - session.start) <= LONGEST_MS)) {
+    session = { id: uuid7(), start: now, n: (+session?.n || 0) + 1 };
   }
   session.last = now;
   write('rec_session', session);

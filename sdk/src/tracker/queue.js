@@ -6,6 +6,7 @@
  * knows by its `event_id`.
  */
 import { uuid7 } from './ids.js';
+import { attempt } from './page.js';
 import { keys, read, remove, write } from './storage.js';
 
 const PREFIX = 'rec_queue.';
@@ -62,7 +63,7 @@ export const adopt = () => {
     const left = key === OWN ? undefined : read(key);
     if (left && Math.abs(now - left.time) > DEAD_MS) {
       remove(key);
-      push(...left.entries.filter(({ e }) => now - e.ts < OLDEST_MS));
+      attempt(() => push(...left.entries.filter(({ e }) => now - e.ts < OLDEST_MS)));
     }
   }
 };

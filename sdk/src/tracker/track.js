@@ -26,6 +26,8 @@ export const use = (hook) => hooks.push(hook);
 const tidy = (key, value) => {
   if (value === null || value === '') return undefined;
   if (NUMBERS.test(key) && !isNaN(value)) return +value;
+  // Half an emoji, as a cut leaves it, is no text that a server could read.
+  if (typeof value === 'string') return value.toWellFormed();
   return /_id$/.test(key) && typeof value === 'number' ? String(value) : value;
 };
 

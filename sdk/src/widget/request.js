@@ -41,10 +41,12 @@ const send = async () => {
       }),
     });
     const reply = await response.json();
-    if (!response.ok) throw Error(reply.message);
+    if (!response.ok) {
+      console.warn(reply); // a mistake to be found; what the network does, the browser says itself
+      throw Error(reply.message);
+    }
     batch.forEach(({ resolve }, i) => resolve(reply.results[i]));
   } catch (error) {
-    console.warn(error);
     batch.forEach(({ resolve }) => resolve({ items: [], error }));
   }
 };
