@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from recommendations.openapi_examples import EXAMPLES
 from recommendations.payloads import ALL_FIELDS, MAX_LIMIT, RankRequest, RecommendRequest
 from tracking.collect import Answer as CollectAnswer
 from tracking.collect import RejectedEvent
@@ -167,6 +168,9 @@ def with_hot_paths(document: Any) -> Any:
             operation["responses"] = {str(status): answer for status, answer in operation["responses"].items()}
             for status, words in _PROBLEMS.items():
                 operation["responses"].setdefault(status, _answer(words, "Problem"))
+            if "requestBody" in operation:
+                content = operation["requestBody"]["content"]["application/json"]
+                content["example"] = EXAMPLES[operation["operationId"]]
     return document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
@@ -82,3 +83,34 @@ def test_every_operation_keeps_its_promise(document: Any, place: Place, method: 
         modest(given(case=strategy)(answers))()
 
     assert operation.label in NEEDS_WHAT_WAS_DONE or any(status < 300 for status in seen), seen
+
+
+WITH_EXAMPLES = [
+    (method.upper(), path)
+    for path, operations in api.get_openapi_schema()["paths"].items()
+    for method, operation in operations.items()
+    if "requestBody" in operation
+]
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_EXAMPLES)
+def test_every_example_of_the_document_is_answered(document: Any, place: Place, method: str, path: str) -> None:
+    operation = document[path][method]
+    content = document.raw_schema["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]
+    case = operation.Case(body=content["example"], path_parameters={"item_id": "SKU1"}, media_type="application/json")
+
+    response = case.call(headers={"Authorization": f"Bearer {place.sk}"}, timeout=10)
+
+    assert response.status_code in (200, 202), response.text
+    case.validate_response(response, checks=CHECKS)
+    answer = response.json()
+    assert not answer.get("rejected"), "nothing of it was refused"
+    assert not any(result.get("error") for result in answer.get("results", ()))
+
+
+def test_examples_are_as_their_schemas_say(document: Any) -> None:
+    for method, path in WITH_EXAMPLES:
+        content = document.raw_schema["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]
+        schema = {**content["schema"], "components": document.raw_schema["components"]}
+        validator = jsonschema_rs.Draft202012Validator(schema)
+        assert [error.message for error in validator.iter_errors(content["example"])] == [], (method, path)
