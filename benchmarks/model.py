@@ -84,7 +84,7 @@ def run(*, quick: bool) -> dict[str, float]:
         "The graph in batches, in memory, and its floor",
         ["items", *(f"batch {size}: ms a request" for size in BATCHES), "load s", "memory MB", "file MB", "floor ms"],
         batch_rows,
-        caption="load: from file to first answer, while another version serves · floor: reading the 8-bit table once",
+        caption="load: from file to first answer, while another version serves · floor: reading the table at 8 bits",
     )
     return figures
 

@@ -19,20 +19,21 @@ import onnx
 from numpy.typing import NDArray
 
 from recommendations.graphs.builder import CONTRIB_DOMAIN, HIDDEN, IS_HIDDEN, GraphBuilder
-from recommendations.graphs.quantise import BITS, quantise_rows
+from recommendations.graphs.quantise import bits_for, quantise_rows
 from recommendations.graphs.selection import best_of, padded_rows
 from recommendations.training.fitted import AlsFactors
 
 _SOLVED = 1e-4
 _GREATEST_WEIGHT = 2.0  # of an interaction; heavier ones are answered with fewer right digits
 _PIECE = 65_536  # rows that are float64 at a time: memory stays at twice the factors
-RESCORED = 200  # best items by the coarse scores that are scored again in float32
+RESCORED = {16: 200, 8: 200, 4: 400}
+"""How many of the best items by coarse scores are scored again in float32, by the bits of those."""
 
 
 class Target(StrEnum):
     """Where a graph is going to run; the arithmetic is the same, the coarse scores are not."""
 
-    CPU = "cpu"  # 8-bit codes
+    CPU = "cpu"  # codes of 8 or 4 bits
     CUDA = "cuda"  # float16
 
 
@@ -73,7 +74,7 @@ def doublings_needed(whitened: NDArray[np.float32], *, alpha: float, decay: floa
     return max(int(np.ceil(np.log2(np.log(wanted) / np.log(start)))), 1)
 
 
-def build_fold_in(factors: AlsFactors, *, target: Target = Target.CPU, rescored: int = RESCORED) -> onnx.ModelProto:
+def build_fold_in(factors: AlsFactors, *, target: Target = Target.CPU, rescored: int | None = None) -> onnx.ModelProto:
     """Build the fold-in graph of one set of item factors.
 
     Inputs (B requests, L interactions, E exclusions, C candidates; pad with item 0)
@@ -94,9 +95,10 @@ def build_fold_in(factors: AlsFactors, *, target: Target = Target.CPU, rescored:
     """
     n_items = factors.item_factors.shape[0]
     n_rows = padded_rows(n_items)
-    rescored = min(rescored, n_items)
     whitened = np.zeros((n_rows, factors.item_factors.shape[1]), np.float32)
     whitened[:n_items] = whiten(factors.item_factors, factors.regularization)
+    bits = bits_for(whitened) if target is Target.CPU else 16
+    rescored = min(rescored or RESCORED[bits], n_items)
     g = GraphBuilder("fold_in")
     length: int | str = factors.last_n if target is Target.CUDA else "L"
     item_index = g.input("item_index", np.int64, ["B", length])
@@ -112,15 +114,17 @@ def build_fold_in(factors: AlsFactors, *, target: Target = Target.CPU, rescored:
     user = _solve(g, rows, session, factors=factors, doublings=doublings, target=target)
 
     if target is Target.CUDA:
-        index, score = _best(g, whitened, rows, user, item_bias, exclude, g.ints(rescored), g.ints(rescored), target)
+        index, score = _best(g, whitened, rows, user, item_bias, exclude, g.ints(rescored), g.ints(rescored), bits)
     else:
         k = g.input("k", np.int64, [1])
         candidates = g.input("candidates", np.int64, ["C"])
         catalogue = g.branch("catalogue")
-        # Twice k, so that an item whose coarse rank is a little off still is among the rescored ones.
-        wanted = catalogue.op("Max", catalogue.op("Add", k, k), catalogue.ints(rescored))
+        # Twice k or more, so that an item whose coarse rank is off still is among the rescored ones.
+        wanted = catalogue.op(
+            "Max", catalogue.op("Mul", k, catalogue.ints(2 if bits == 8 else 4)), catalogue.ints(rescored)
+        )
         best = catalogue.op("Min", wanted, catalogue.ints(n_items))
-        index, score = _best(catalogue, whitened, rows, user, item_bias, exclude, best, k, target)
+        index, score = _best(catalogue, whitened, rows, user, item_bias, exclude, best, k, bits)
         catalogue.output("best_index", index, np.int64, ["B", "K"])
         catalogue.output("best_score", score, np.float32, ["B", "K"])
         given = g.branch("given")
@@ -186,12 +190,12 @@ def _best(
     exclude: str,
     rescored: str,
     k: str,
-    target: Target,
+    bits: int,
 ) -> tuple[str, str]:
     """Score the catalogue coarsely, the best of it again in float32, and keep k."""
     n_rows = whitened.shape[0]
-    if target is Target.CPU:
-        coded = quantise_rows(whitened)
+    if bits < 16:
+        coded = quantise_rows(whitened, bits=bits)
         coarse = g.op(
             "MatMulNBits",
             user,
@@ -200,7 +204,7 @@ def _best(
             domain=CONTRIB_DOMAIN,
             K=coded.columns,
             N=n_rows,
-            bits=BITS,
+            bits=bits,
             block_size=coded.block,
             accuracy_level=4,  # the row is rounded to 8 bits as well, each row with its own scales
         )
@@ -211,7 +215,7 @@ def _best(
     # One HIDDEN an exclusion, made of the exclusions themselves: Expand would ask the CPU for their number.
     hidden = g.op("Add", g.op("Mul", g.op("Cast", exclude, to=1), g.floats(0.0)), g.floats(float(HIDDEN)))
     masked = g.op("ScatterElements", biased, exclude, hidden, axis=1)
-    if target is Target.CPU:
+    if bits < 16:
         coarse_score, index = best_of(g, masked, rescored, n_scores=n_rows)
     else:
         coarse_score, index = g.ops("TopK", masked, rescored, outputs=2, axis=-1)

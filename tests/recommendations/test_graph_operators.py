@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recommendations.graphs import fold_in
 from recommendations.graphs.builder import HIDDEN, GraphBuilder
 from recommendations.graphs.fold_in import Target, build_fold_in, doublings_needed, whiten
 from recommendations.graphs.neighbours import build_neighbours
@@ -86,9 +87,17 @@ def test_the_profile_names_the_operators_that_ran(tmp_path: Path) -> None:
     assert not {"Shape", "If", "Slice"} & set(placed["CPUExecutionProvider"]), "a CUDA graph needs one shape"
 
 
+@pytest.fixture(params=[8, 4])
+def bits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Make every CPU graph with codes of so many bits, whatever its size."""
+    found: int = request.param
+    monkeypatch.setattr(fold_in, "bits_for", lambda matrix: found)
+    return found
+
+
 @pytest.mark.parametrize("target", list(Target))
 @pytest.mark.parametrize("n_factors", [16, 48, 64, 128, 200])
-def test_a_request_in_a_batch_is_answered_as_alone(tmp_path: Path, target: Target, n_factors: int) -> None:
+def test_a_request_in_a_batch_is_answered_as_alone(tmp_path: Path, target: Target, n_factors: int, bits: int) -> None:
     als = model_worlds.als_factors(n_items=N_ITEMS, n_factors=n_factors)
     session = loaded(build_fold_in(als, target=target), tmp_path)
     feeds = sessions(np.random.default_rng(0), 32, als.last_n)
@@ -100,8 +109,8 @@ def test_a_request_in_a_batch_is_answered_as_alone(tmp_path: Path, target: Targe
         np.testing.assert_allclose(alone[1][0], together[1][row], rtol=2e-5, atol=1e-7)
 
 
-def test_both_targets_give_the_same_list(tmp_path: Path) -> None:
-    """On this machine both run on the CPU: what is compared is the graphs, 8-bit against float16."""
+def test_both_targets_give_the_same_list(tmp_path: Path, bits: int) -> None:
+    """On this machine both run on the CPU: what is compared is the graphs, few bits against float16."""
     als = model_worlds.als_factors(n_items=N_ITEMS)
     feeds = sessions(np.random.default_rng(1), 16, als.last_n) | shared_feeds()
     answers = []
@@ -114,7 +123,9 @@ def test_both_targets_give_the_same_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("alpha", "decay", "last_n"), [(1.0, 0.7, 10), (40.0, 1.0, 50), (0.5, 0.9, 1)])
-def test_the_solver_is_exact_for_any_confidence(tmp_path: Path, alpha: float, decay: float, last_n: int) -> None:
+def test_the_solver_is_exact_for_any_confidence(
+    tmp_path: Path, alpha: float, decay: float, last_n: int, bits: int
+) -> None:
     als = replace(model_worlds.als_factors(n_items=N_ITEMS), alpha=alpha, decay=decay, last_n=last_n)
     session = loaded(build_fold_in(als), tmp_path)
     rng = np.random.default_rng(2)
@@ -195,12 +206,16 @@ def test_ragged_rows_come_back_as_they_were(
 @pytest.mark.parametrize(
     ("columns", "block"), [(8, 16), (16, 16), (48, 32), (64, 64), (100, 32), (128, 128), (200, 32)]
 )
-def test_quantised_rows_are_off_by_half_a_step_at_most(columns: int, block: int) -> None:
+@pytest.mark.parametrize("bits", [8, 4])
+def test_quantised_rows_are_off_by_half_a_step_at_most(columns: int, block: int, bits: int) -> None:
     assert block_size(columns) == block
     matrix = np.random.default_rng(0).standard_normal((50, columns)).astype(np.float32)
     matrix[3] = 0
-    rows = quantise_rows(matrix)
-    restored = (rows.codes.astype(np.float32) - 128) * rows.scales[:, :, None]
+    rows = quantise_rows(matrix, bits=bits)
+    codes = rows.codes
+    if bits == 4:
+        codes = np.stack([codes & 15, codes >> 4], axis=-1).reshape(*rows.scales.shape, block)
+    restored = (codes.astype(np.float32) - (1 << (bits - 1))) * rows.scales[:, :, None]
     error = np.abs(restored.reshape(50, -1)[:, :columns] - matrix)
     assert np.all(error <= 0.5001 * np.repeat(rows.scales, block, axis=1)[:, :columns])
 
