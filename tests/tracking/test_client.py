@@ -197,6 +197,36 @@ def test_one_of_several_processes_sends_and_the_next_takes_over(make, server: Sc
     assert len(server.ids) == 3
 
 
+SHOP_PROCESS = """
+import os, sys
+from tracking.client import Client
+url, key, queue, name, dies = sys.argv[1:]
+client = Client(url, key, queue=queue)
+for number in range(100):
+    print(client.track("view_item", {"items": [{"item_id": "SKU1"}]}, user_id=name), flush=True)
+    if dies == "yes" and number == 60:
+        os.kill(os.getpid(), 9)
+assert client.flush(timeout_s=20)
+client.close()
+"""
+
+
+def test_processes_of_one_shop_share_a_queue_and_a_killed_one_loses_nothing(make, server: Scripted, tmp_path) -> None:
+    server.answers = [(503, {"Retry-After": "0"}, b"{}")] * 3
+    arguments = [sys.executable, "-c", SHOP_PROCESS, server.url, KEY, str(tmp_path / "shop" / "queue.db")]
+    shops = [
+        subprocess.Popen([*arguments, f"u{number}", dies], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for number, dies in enumerate(("yes", "no", "no", "yes"))
+    ]
+    said = [shop.communicate(timeout=60)[0].split() for shop in shops]
+    assert [shop.returncode for shop in shops] == [-9, 0, 0, -9]
+    assert make().flush(timeout_s=10)
+    assert [len(ids) for ids in said] == [61, 100, 100, 61]
+    assert set(server.ids) == {one for ids in said for one in ids}
+    for ids in said:  # in order, whoever sent them
+        assert [one for one in dict.fromkeys(server.ids) if one in ids] == ids
+
+
 def test_it_works_on_in_a_forked_child(make, server: Scripted) -> None:
     client = make()
     client.track("view_item", ITEM, user_id="1")
