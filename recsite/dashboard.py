@@ -17,6 +17,7 @@ from features.item_stats import ItemStats, load_item_stats
 from features.lag import read_lag
 from features.models import Item
 from recommendations.earnings import Earnings, grouped, read_days
+from recommendations.live_models import watch_models
 from recommendations.models import ModelVersion, Placement
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter, Site
@@ -115,13 +116,7 @@ def content_health(site: Site) -> list[Figure]:
             tone="ok" if shown else "bad",
             link=_list("features_item"),
         ),
-        Figure(
-            name="Live model",
-            value=f"{timesince(live.created_at).split(',')[0]} old" if live else "none",
-            note=live.version if live else "lists are popular items until `manage.py train` has run",
-            tone="ok" if live else "warn",
-            link=_list("recommendations_modelversion"),
-        ),
+        model_health(site, live),
         Figure(
             name="Dead letters",
             value=f"{letters:,}",
@@ -130,6 +125,21 @@ def content_health(site: Site) -> list[Figure]:
             link=_list("tracking_deadletter"),
         ),
     ]
+
+
+def model_health(site: Site, live: ModelVersion | None) -> Figure:
+    """Return which version answers, or why none does: what is live in the database may be refused by this code."""
+    link = _list("recommendations_modelversion")
+    if live is None:
+        note = "lists are popular items until manage.py train has run"
+        return Figure(name="Live model", value="none", note=note, tone="warn", link=link)
+    refused = watch_models(site.slug).ensure_loaded().refused.get(live.version)
+    if refused is not None:
+        # The folder's path is of no use here; what is wrong and what to do stand after it.
+        note = f"lists are popular and similar items: {refused.partition(live.version)[2].strip() or refused}"
+        return Figure(name="Live model", value="refused", note=note[:300], tone="bad", link=link)
+    age = timesince(live.created_at).split(",")[0]
+    return Figure(name="Live model", value=f"{age} old", note=live.version, link=link)
 
 
 def _list(model: str) -> str:

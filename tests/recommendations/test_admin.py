@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
-from recommendations.live_models import version_path
+from recommendations.live_models import forget_models, version_path
 from recommendations.models import ModelVersion, Placement, Rule
 from recommendations.placements import load_placements
 from recommendations.versions import check_integrity
@@ -92,7 +92,8 @@ def test_the_preview_shows_the_list_before_and_after_with_the_why(shop: Shop, ad
 
     after = answer.context["after"]
     assert [answer.context["before"][0].why.item_id, after[0].why.item_id] == ["sku3", "sku10"]
-    assert [after[0].why.rules[0].name, after[0].moved] == ["Campaign", "up 6"]
+    place_before = [shown.why.item_id for shown in answer.context["before"]].index("sku10")
+    assert [after[0].why.rules[0].name, after[0].moved] == ["Campaign", f"up {place_before}"]
     assert {source.source for source in after[1].why.sources} >= {"recents", "content"}
     page = answer.content.decode()
     assert "Item &lt;b&gt;10&lt;/b&gt;" in page  # product names are data, never markup
@@ -222,7 +223,8 @@ def test_strategies_by_segment_are_lines_and_a_wrong_one_is_named(shop: Shop, ad
     placement = Placement.objects.get(site=shop.site, name="home_for_you")
     change = reverse("admin:recommendations_placement_change", args=[placement.pk])
     form = {
-        "heading": "For you", "is_active": "on", "strategy": "for_you", "window": "24h", "size": "8", "repeats": "allow",
+        "heading": "For you", "is_active": "on", "strategy": "for_you", "window": "24h", "size": "8",
+        "repeats": "allow",
         "diversity": "0", "max_per_category": "0", "max_per_brand": "0", "exploration": "0", "fallback": "popular",
     }  # fmt: skip
 
@@ -233,3 +235,13 @@ def test_strategies_by_segment_are_lines_and_a_wrong_one_is_named(shop: Shop, ad
     placement.refresh_from_db()
     assert placement.segment_strategies == {"champions": "buy_again", "new": "trending"}
     assert "champions: buy_again" in admin.get(change).content.decode()
+
+
+def test_the_first_page_says_that_the_live_version_is_refused_and_why(shop: Shop, admin: Client) -> None:
+    ModelVersion.objects.create(site=shop.site, version="gone", status=ModelVersion.Status.LIVE)
+    forget_models()
+
+    page = admin.get(reverse("admin:index"), {"site": shop.site.slug}).content.decode()
+
+    assert "refused" in page
+    assert "lists are popular and similar items:" in page
