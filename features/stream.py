@@ -132,7 +132,7 @@ class StreamWorker:
         # A worker that is behind takes larger batches: fixed costs are shared, and nobody waits for this one anyway.
         most = self._batch_records * (CATCH_UP if self._is_behind else 1)
         polled = self._reader.poll(0.0 if self._in_flight else timeout_s, most)
-        self._is_behind = sum(map(len, polled.values())) >= most
+        self._is_behind = sum(map(len, polled.values())) >= self._batch_records
         try:
             past = self._returning.answers()
             flights = [
