@@ -7,6 +7,7 @@ that works off a full log; every event goes to one of many users, so that a batc
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import subprocess
@@ -62,6 +63,7 @@ def run(*, quick: bool) -> dict[str, float]:
             "Recovery", COLUMNS, kills, caption="s: from starting a process after the last kill to its first write."
         )
         figures |= _memory(redis.url, users=5_000 if quick else 100_000)
+        figures |= _many_users(redis.url, users=50_000 if quick else 1_000_000)
         figures |= _reads(redis.url, rounds=300 if quick else 2_000)
     return figures
 
@@ -120,6 +122,45 @@ def _memory(redis_url: str, *, users: int) -> dict[str, float]:
         caption="20 events a user within ten minutes: the session and profile keys, their names and expiry included.",
     )
     return {"bytes_per_user": measured, "bytes_per_item": items / ITEMS, "keys_without_ttl": without_ttl}
+
+
+def _many_users(redis_url: str, *, users: int) -> dict[str, float]:
+    """Return bytes a user of all that Redis holds once ``users`` came by, with five events each; without the log."""
+    step = 50_000
+    with running(log_url("redis", redis_url, ""), redis_url) as bench:
+        bench.client.flushdb()
+        empty = bench.client.info("memory")["used_memory"]
+        bench.start()
+        for number in range(0, users, step):
+            made = make_records(step * 5, users=1, per_record=5, salt=number // step)
+            records = [_of_user(record, number + n) for n, record in enumerate(made)]
+            fill(bench.log, records)
+            bench.wait_for(number + step, timeout_s=300)
+            for stream in bench.client.scan_iter("rs:*:log:*", count=1_000, _type="stream"):
+                bench.client.xtrim(stream, maxlen=0, approximate=False)
+        bench.stop()
+        taken = bench.client.info("memory")["used_memory"] - empty
+        pipe = bench.client.pipeline(transaction=False)
+        for key in itertools.islice(bench.client.scan_iter("rs:*:profile:*", count=1_000), 20_000):
+            pipe.strlen(key)
+            pipe.strlen(key.replace(b":profile:", b":session:"))
+        largest = max(pipe.execute())
+        bench.client.flushdb()
+    print_table(
+        "Memory of everything",
+        ("users", "MB", "bytes a user", "largest state, bytes"),
+        [(users, taken / 1e6, taken / users, largest)],
+        caption="used_memory of Redis less that of an empty one; item counts and the allocator's losses included.",
+    )
+    return {"bytes_per_user_of_all": taken / users, "largest_state_bytes": largest}
+
+
+def _of_user(record: tuple[bytes, bytes], number: int) -> tuple[bytes, bytes]:
+    key, value = record
+    name = b"anonymous-%016d" % number
+    return key.replace(b"anonymous-%016d" % 0, name), value.replace(b"anonymous-%016d" % 0, name).replace(
+        b'"session_id":"' + b"0" * 12, b'"session_id":"' + name[-12:]
+    )
 
 
 def _keys_without_ttl(bench: Bench) -> int:
