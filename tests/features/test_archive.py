@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,23 @@ def test_every_event_is_archived_once(worlds: Worlds, tmp_path: Path) -> None:
     assert frame_of(folder)["event_id"].n_unique() == 2_000
     assert frame_of(folder).select("event_id", "row").is_duplicated().sum() == 0
     assert all("site=shop/date=20" in path for path in folder.files())
+
+
+def test_a_folder_that_is_no_disk_holds_the_same(worlds: Worlds) -> None:
+    """An object store shows a file once it is whole and renames nothing; fsspec's own memory stands in for one."""
+    world, folder = worlds("redis"), ArchiveFolder(f"memory://archive-{uuid.uuid4().hex}")
+    world.fill(traffic(1_000))
+    world.drain()
+
+    archive_all(world, folder, flush_every=1)
+    before = len(folder.files())
+    compact(folder, older_than_s=0.0)
+
+    assert 0 < len(folder.files()) < before
+    empty = worlds("memory")
+    store = OnlineStore(empty.client, log_name=world.log_name, session_ttl_s=900, profile_ttl_s=9_000)
+    assert Replayer(store, partitions=4, lateness_ms=LATENESS_MS).from_archive(folder, sites=["shop"]) == 1_000
+    assert list(differences(world.client, empty.client, partitions=4, lateness_ms=LATENESS_MS)) == []
 
 
 def test_bots_move_no_feature_and_stand_marked_in_the_archive(worlds: Worlds, tmp_path: Path) -> None:
