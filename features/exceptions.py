@@ -44,7 +44,7 @@ class PartitionsDiffer(FeatureError):
         super().__init__(
             f"the topic {topic!r} has {found} partitions, EVENT_LOG_URL says {configured}: set partitions={found} in "
             "EVENT_LOG_URL of every process. A topic that holds events must not be cut anew: users would move between "
-            "its partitions. Name a new one, and follow \"More partitions\" in docs/features.md"
+            'its partitions. Name a new one, and follow "More partitions" in docs/features.md'
         )
 
 
