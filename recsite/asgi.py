@@ -17,7 +17,7 @@ assert settings.SECRET_KEY  # Django reads it at first use; a web process withou
 from recommendations import routing, service  # noqa: E402  (Django must be set up before its models are imported)
 from recsite.health import health  # noqa: E402
 from recsite.lifespan import Lifespan  # noqa: E402
-from tracking import collect  # noqa: E402
+from tracking import service as collecting  # noqa: E402
 
 
 async def refuse_websocket(scope: Any, receive: Any, send: Any) -> None:
@@ -27,7 +27,7 @@ async def refuse_websocket(scope: Any, receive: Any, send: Any) -> None:
 
 # Django's types know views alone; Channels' URLRouter routes ASGI callables with the same patterns.
 http_routes: list[Any] = [
-    path("v1/events", collect.collect_application),  # type: ignore[arg-type]
+    path("v1/events", collecting.collect_application),  # type: ignore[arg-type]
     *routing.http_routes,
     path("livez", health.livez),  # type: ignore[arg-type]
     path("readyz", health.readyz),  # type: ignore[arg-type]
@@ -36,7 +36,7 @@ http_routes: list[Any] = [
 websocket_routes: list[Any] = [*routing.websocket_routes, re_path(r"", refuse_websocket)]  # type: ignore[arg-type]
 
 health.add_check("recommendations", lambda: None if service.is_ready() else "is still loading")
-lifespan = Lifespan([(collect.startup, collect.shutdown), (service.startup, service.shutdown)])
+lifespan = Lifespan([(collecting.startup, collecting.shutdown), (service.startup, service.shutdown)])
 router = ProtocolTypeRouter(
     {"http": URLRouter(http_routes), "websocket": URLRouter(websocket_routes), "lifespan": lifespan}
 )

@@ -6,36 +6,30 @@ to the log: one record a user. What the log does not acknowledge in time goes to
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
-from django.conf import settings
-from django.db import connection
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracking import snapshots
-from tracking.dead_letter import DeadLetterOutbox, DeadLetterRecord, from_rejected
-from tracking.durable import DurableWriter, Outcome
-from tracking.edge import RETRY_AFTER_S, HotPath, Refusal, Reply, Request, set_cookie
+from tracking.dead_letter import DeadLetterRecord, from_rejected
+from tracking.durable import Outcome
+from tracking.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cookie
 from tracking.events import KNOWN_EVENTS, MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, CustomEvent, RawEnvelope, log_key
 from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
 from tracking.idempotency import Idempotency
 from tracking.identity import ANONYMOUS_COOKIE, is_bot, resolve
 from tracking.live_events import LiveEvents
-from tracking.log import RecordTooLarge, open_log
+from tracking.log import RecordTooLarge
 from tracking.metrics import EVENTS_COLLECTED, EVENTS_REJECTED
 from tracking.parked import REASON, letter_of, read_future
 from tracking.parsing import ParsedEnvelope, Rejected, parse_events, read_envelope
 from tracking.quotas import Quotas
 from tracking.records import Built, build_records, encode_records
 from tracking.sites import KeyInfo
-from tracking.sites import keys as key_snapshot
-from tracking.spool import Spool
 
 log = logging.getLogger(__name__)
 
@@ -261,81 +255,3 @@ def _named(event: Rejected) -> RejectedEvent:
     return RejectedEvent(
         index=event.index, event_id=event.event_id, error=event.error, message=event.message, field=event.field
     )
-
-
-class _Service:
-    """The collector of this process, with all it needs; started by ASGI's lifespan, else by the first request."""
-
-    def __init__(self) -> None:
-        self._collector: Collector | None = None
-        self._writer: DurableWriter | None = None
-        self._letters: DeadLetterOutbox | None = None
-        self._idempotency: Idempotency | None = None
-        self._quotas = Quotas()
-        self._live = LiveEvents()
-        self._starting: asyncio.Lock | None = None
-
-    async def start(self) -> Collector:
-        self._starting = self._starting or asyncio.Lock()
-        async with self._starting:
-            if self._collector is None:
-                snapshots.start()
-                if not key_snapshot.is_loaded:
-                    await asyncio.to_thread(_load_keys)
-                events = open_log(settings.EVENT_LOG_URL)
-                writer = DurableWriter(
-                    events.writer(),
-                    Spool(settings.SPOOL_DIR, max_bytes=settings.SPOOL_MAX_MB * 1024 * 1024),
-                    wait_s=settings.EVENT_LOG_TIMEOUT_MS / 1000,
-                )
-                await writer.start()
-                self._quotas.start(settings.REDIS_URL)
-                self._live.start(settings.REDIS_URL)
-                self._writer = writer
-                self._idempotency = Idempotency(settings.REDIS_URL, timeout_s=settings.REDIS_TIMEOUT_MS / 1000)
-                self._letters = DeadLetterOutbox(events)
-                await self._letters.start()
-                self._collector = Collector(
-                    writer,
-                    quotas=self._quotas,
-                    live=self._live,
-                    letters=self._letters,
-                    idempotency=self._idempotency,
-                )
-            return self._collector
-
-    async def stop(self) -> None:
-        writer, self._writer, self._collector, self._starting = self._writer, None, None, None
-        if writer is not None:
-            await writer.close()
-        if self._letters is not None:
-            await self._letters.close()
-        if self._idempotency is not None:
-            await self._idempotency.close()
-        await asyncio.to_thread(self._live.stop)
-        await asyncio.to_thread(self._quotas.stop)
-
-    async def collect(self, request: Request) -> Reply:
-        collector = self._collector or await self.start()
-        return await collector.collect(request)
-
-
-def _load_keys() -> None:
-    key_snapshot.refresh()
-    connection.close()  # of a thread that needs it this once
-
-
-_service: Final = _Service()
-
-#: ASGI application of ``POST /v1/events``.
-collect_application: Final = HotPath(_service.collect, name="collect")
-
-
-async def startup() -> None:
-    """Load the keys, open the spool and begin to connect to the log; returns also when those are away."""
-    await _service.start()
-
-
-async def shutdown() -> None:
-    """Bring to the log what it takes; what it does not stays in the spool for the next start."""
-    await _service.stop()

@@ -13,17 +13,17 @@ import django
 django.setup()
 
 from recsite.lifespan import Lifespan  # noqa: E402
-from tracking import collect  # noqa: E402
+from tracking import service as collecting  # noqa: E402
 
 
 async def startup() -> None:
     """Start as a web process does, which leaves what it loaded out of the garbage collector's rounds."""
-    await collect.startup()
+    await collecting.startup()
     gc.collect()
     gc.freeze()
 
 
-_lifespan = Lifespan([(startup, collect.shutdown)])
+_lifespan = Lifespan([(startup, collecting.shutdown)])
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -31,4 +31,4 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(scope, receive, send)
     else:
-        await collect.collect_application(scope, receive, send)
+        await collecting.collect_application(scope, receive, send)
