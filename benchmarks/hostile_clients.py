@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
+import os
 import socket
 import time
 import uuid
@@ -76,6 +78,34 @@ async def floods(port: int, key: str) -> Counter[int]:
     hello = json.dumps({"type": "hello", "key": key})
     each = [(hello, *('{"type": "ping"}',) * 50), (hello, "x" * 5_000), (hello, "x" * 100_000), ()]
     return Counter(await asyncio.gather(*(code_of(*messages) for messages in each * 5)))
+
+
+async def frames(port: int, frame: bytes, *, for_s: float = 5.0, at_once: int = 2_000) -> int:
+    """Send one frame over and over, as fast as it goes; return the code with which the socket was closed, or 0."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    key = base64.b64encode(os.urandom(16)).decode()
+    writer.write(
+        b"GET /v1/live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %b\r\n\r\n" % key.encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    answered = asyncio.create_task(reader.read(1 << 20))
+    until = time.monotonic() + for_s
+    heard = b""
+    with contextlib.suppress(OSError):
+        while time.monotonic() < until:
+            writer.write(frame * at_once)
+            await writer.drain()
+            if answered.done():
+                heard = (heard + answered.result())[-64:]
+                if not answered.result():
+                    break
+                answered = asyncio.create_task(reader.read(1 << 20))
+            await asyncio.sleep(0)
+    answered.cancel()
+    writer.close()
+    place = heard.rfind(b"\x88")  # the frame that closes: its code comes after the length
+    return int.from_bytes(heard[place + 2 : place + 4]) if place >= 0 else 0
 
 
 async def reads_nothing(port: int, key: str, *, sockets: int) -> list[socket.socket]:

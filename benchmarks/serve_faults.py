@@ -31,7 +31,10 @@ from benchmarks.serving_lab import Lab
 
 N_ITEMS: Final = 5_000
 ELEVEN_MINUTES_S: Final = 660
-FENCES: Final = ("--http", "tracking.uvicorn_http:TimedProtocol", "--ws-max-size", "16384")
+FENCES: Final = (
+    *("--http", "tracking.uvicorn_http:TimedProtocol"),
+    *("--ws", "recsite.uvicorn_ws:BoundedSocket", "--ws-max-size", "16384"),
+)
 """What processes are started with in an installation (``recsite/supervisor/installation.py``)."""
 TOKEN_SECRET: Final = "t" * 48
 
@@ -260,6 +263,10 @@ async def _hostile(shop: Shop) -> None:
     async def floods() -> str:
         return said(Counter({str(name): n for name, n in (await hostile_clients.floods(shop.port, shop.key)).items()}))
 
+    async def pings() -> str:
+        codes = await asyncio.gather(*(hostile_clients.frames(shop.port, b"\x89\x80\0\0\0\0") for _ in range(5)))
+        return f"5 sockets, closed with {', '.join(map(str, sorted(set(codes))))}"
+
     async def slow_readers() -> str:
         pages = await hostile_clients.reads_nothing(shop.port, shop.key, sockets=50)
         return f"{len(pages)} sockets that read nothing"
@@ -267,6 +274,7 @@ async def _hostile(shop: Shop) -> None:
     await shop.row("bodies of 50 MB", oversize)
     await shop.row("slow-loris", loris, seconds=max(shop.seconds, 7.0))
     await shop.row("WebSocket floods", floods, seconds=max(shop.seconds, 7.0))
+    await shop.row("floods of pings", pings)
     await shop.row("slow readers", slow_readers)
 
 

@@ -126,6 +126,7 @@ class Installation:
                     "--timeout-graceful-shutdown",
                     "20",
                 ),
+                *("--ws", "recsite.uvicorn_ws:BoundedSocket"),
                 *("--timeout-keep-alive", "75", "--ws-max-size", "16384", "--backlog", "2048"),
             ],
             "tasks": [

@@ -68,6 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             [
                 *(sys.executable, "-m", "uvicorn", "recsite.asgi:application", "--host", "127.0.0.1"),
                 *("--port", str(port), "--no-access-log", "--log-level", "warning"),
+                *("--ws", "recsite.uvicorn_ws:BoundedSocket", "--ws-max-size", "16384"),
             ],
             cwd=ROOT,
             env=running.environment,
