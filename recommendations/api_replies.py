@@ -9,8 +9,7 @@ from ninja import Router, Schema
 
 from recommendations import explanations, live_models
 from recommendations.api_parts import RecIdText, document, site_of
-from recommendations.lists import signer
-from recommendations.rec_ids import InvalidRecId
+from recommendations.rec_ids import InvalidRecId, signer
 from tracking.edge import Refusal
 from tracking.sites import find_key
 

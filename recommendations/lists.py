@@ -1,4 +1,4 @@
-"""From checked requests to finished lists, off the event loop, and to the JSON of a reply; HTTP and live share it."""
+"""From what is asked to finished lists, kept while they hold, and to the JSON of a reply; HTTP and live share it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ import time
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 import msgspec
 from django.conf import settings
 
 from features.user_features import NOBODY_VERSION
-from recommendations import filters
-from recommendations.asks import Ask, KeyedCondition, PlacementSpec
+from recommendations.asks import Ask, PlacementSpec
 from recommendations.cache import ListCache
 from recommendations.candidates import NOBODY, FallbackReason, Recommendation, Shopper
 from recommendations.deadline import Deadline
-from recommendations.exceptions import InvalidQuery
 from recommendations.explain import Explanation, Trace
 from recommendations.explanations import keep_explanation
 from recommendations.metrics import FALLBACKS, LISTS, STAGE_SECONDS
-from recommendations.payloads import ALL_FIELDS, ListProblem, ListReply, PlacementRequest
+from recommendations.payloads import ALL_FIELDS, ListReply
 from recommendations.pipeline import recommend
-from recommendations.rec_ids import RecIdSigner, digest_of
+from recommendations.rec_ids import digest_of, signer
 from recommendations.serving_site import SiteState
-from recommendations.shelf import Shelf, is_known_name
+from recommendations.shelf import Shelf
 from recommendations.shoppers import Reading
 from tracking.sites import SiteInfo
 
@@ -44,10 +41,6 @@ _PASSING: Final = frozenset({FallbackReason.DEADLINE, FallbackReason.MODEL_FAILE
 
 _UNKNOWN: Final = frozenset({"", NOBODY_VERSION})
 """Versions of a shopper of whom no state is kept, or none could be read."""
-
-
-class UnknownPlacement(InvalidQuery):
-    """The site has no active placement of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,93 +93,6 @@ class _Workers:
 
 _workers: Final = _Workers()
 _cache: Final[ListCache[tuple[MadeList, ...]]] = ListCache()
-
-
-@lru_cache(maxsize=4)
-def _signer(secret: str) -> RecIdSigner:
-    return RecIdSigner(secret)
-
-
-def signer() -> RecIdSigner:
-    """Return what signs the ids of replies in this installation."""
-    return _signer(settings.SECRET_KEY)
-
-
-def asks_of(
-    requested: Sequence[PlacementRequest],
-    state: SiteState,
-    *,
-    cart: tuple[str, ...] = (),
-    skips_unknown: bool = False,
-) -> list[Ask]:
-    """Return what a request asks, each placement with what the site's merchandisers set up.
-
-    Raises
-    ------
-    UnknownPlacement, InvalidQuery
-        With the path of the field in the request.
-    """
-    asks = []
-    by_name = state.placements.by_name
-    for index, wanted in enumerate(requested):
-        spec = by_name.get(wanted.placement)
-        if spec is None:
-            if skips_unknown:
-                continue
-            raise unknown_placement(wanted.placement, field=f"placements[{index}].placement")
-        asks.append(
-            Ask(
-                placement=spec,
-                limit=min(wanted.limit or spec.size, 100),
-                context_items=wanted.context_items,
-                cart=cart,
-                exclude=wanted.exclude,
-                condition=condition_of(wanted.filter, field=f"placements[{index}].filter"),
-            )
-        )
-    return asks
-
-
-def check_any_known(requested: Sequence[PlacementRequest], state: SiteState) -> None:
-    """Raise ``UnknownPlacement`` when the site has none of these; one misspelt name must not blank a whole page."""
-    if requested and all(each.placement not in state.placements.by_name for each in requested):
-        raise unknown_placement(requested[0].placement, field="placements[0].placement")
-
-
-def unknown_placement(name: str, *, field: str) -> UnknownPlacement:
-    """Return the error of a placement that the site does not have."""
-    return UnknownPlacement(
-        field=field, reason=f"{name!r} is not an active placement of this site; make it in the admin"
-    )
-
-
-def problem_of(wanted: PlacementRequest) -> ListProblem:
-    """Return what stands in a reply for a placement that the site does not have."""
-    error = unknown_placement(wanted.placement, field="placement")
-    return ListProblem(placement=wanted.placement, error="unknown_placement", message=error.reason)
-
-
-def condition_of(text: str | None, *, field: str) -> KeyedCondition | None:
-    """Return a request's condition; raises ``InvalidQuery``, also for attributes that are not for visitors."""
-    if not text or text.isspace():
-        return None
-    try:
-        condition = _parsed(text)
-    except InvalidQuery as error:
-        raise InvalidQuery(field=field, reason=error.reason) from error
-    return KeyedCondition(key=f"filter:{text}", condition=condition)
-
-
-@lru_cache(maxsize=2_048)
-def _parsed(text: str) -> filters.Condition:
-    condition = filters.parse(text)
-    for name in filters.names_of(condition):
-        if not is_known_name(name, public=True):
-            raise InvalidQuery(
-                field="filter",
-                reason=f"speaks of {name!r}, which items do not have; attributes of your own are attributes.{name}",
-            )
-    return condition
 
 
 async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tuple[MadeList, ...]:

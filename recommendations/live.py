@@ -21,8 +21,8 @@ from typing import Any, Final
 import jwt
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from recommendations.asking import UnknownPlacement
 from recommendations.exceptions import InvalidQuery
-from recommendations.lists import UnknownPlacement
 from recommendations.live_hub import LiveHub, hub
 from recommendations.live_page import ShownLists
 from recommendations.metrics import LIVE_CLOSED, LIVE_UPDATES

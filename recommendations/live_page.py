@@ -7,11 +7,12 @@ from typing import Final
 
 from django.conf import settings
 
+from recommendations.asking import asks_of, check_any_known, problem_of
 from recommendations.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
-from recommendations.lists import Page, asks_of, check_any_known, item_ids_of, make_lists, problem_of, reply_of, signer
+from recommendations.lists import Page, item_ids_of, make_lists, reply_of
 from recommendations.payloads import ListProblem, LiveUpdate, Subscribe
-from recommendations.rec_ids import InvalidRecId, digest_of
+from recommendations.rec_ids import InvalidRecId, digest_of, signer
 from recommendations.serving_site import SiteServing, state_of
 from recommendations.shoppers import read_shopper
 from tracking.identity import Identity

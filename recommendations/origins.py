@@ -8,7 +8,7 @@ from typing import Final
 from django.conf import settings
 
 from features.attribution import ReplyOrigin
-from recommendations.rec_ids import InvalidRecId, RecIdSigner
+from recommendations.rec_ids import InvalidRecId, signer
 
 MAX_REMEMBERED: Final = 20_000
 """An id comes back with each impression, click and purchase of its list; checking a signature takes 10 µs."""
@@ -22,12 +22,7 @@ def read_origin(site: str, rec_id: str) -> ReplyOrigin | None:
 @lru_cache(maxsize=MAX_REMEMBERED)
 def _read(secret: str, site: str, rec_id: str) -> ReplyOrigin | None:
     try:
-        said = _signer(secret).read(rec_id, site=site)
+        said = signer().read(rec_id, site=site)
     except InvalidRecId:
         return None
     return ReplyOrigin(said.placement, said.variant, said.model_version, ",".join(map(str, said.rule_ids)))
-
-
-@lru_cache(maxsize=4)
-def _signer(secret: str) -> RecIdSigner:
-    return RecIdSigner(secret)

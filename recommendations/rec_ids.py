@@ -9,9 +9,11 @@ import hmac
 import secrets
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
+from django.conf import settings
 
 from recommendations.exceptions import RecommendationError
 
@@ -104,3 +106,13 @@ class RecIdSigner:
         mac = self._mac.copy()
         mac.update(body)
         return mac.digest()[:_MAC_BYTES]
+
+
+def signer() -> RecIdSigner:
+    """Return what signs and checks the ids of this installation."""
+    return _signer(settings.SECRET_KEY)
+
+
+@lru_cache(maxsize=4)
+def _signer(secret: str) -> RecIdSigner:
+    return RecIdSigner(secret)

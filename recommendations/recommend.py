@@ -10,6 +10,14 @@ from typing import Final, TypeVar
 
 from django.conf import settings
 
+from recommendations.asking import (
+    UnknownPlacement,
+    asks_of,
+    check_any_known,
+    condition_of,
+    problem_of,
+    unknown_placement,
+)
 from recommendations.asks import Ask
 from recommendations.candidates import NOBODY
 from recommendations.deadline import Deadline
@@ -17,14 +25,8 @@ from recommendations.exceptions import InvalidQuery
 from recommendations.lists import (
     RANK_PLACEMENT,
     Page,
-    UnknownPlacement,
-    asks_of,
-    check_any_known,
-    condition_of,
     make_lists,
-    problem_of,
     reply_of,
-    unknown_placement,
 )
 from recommendations.payloads import (
     ALL_FIELDS,

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from features.placement_stats import PlacementStats, read_placement_stats
-from recommendations.lists import signer
 from recommendations.origins import read_origin
-from recommendations.rec_ids import RecIdSigner
+from recommendations.rec_ids import RecIdSigner, signer
 from tests.features.conftest import World
 from tests.features.making import NOW_MS, event, record, wire
 from tracking.log.memory import MemoryLog

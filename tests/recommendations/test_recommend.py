@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recommendations import lists
-from recommendations.lists import signer
+from recommendations.rec_ids import signer
 from recommendations.recommend import public_application, rank_application, recommend_application
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.tracking.asgi_client import Answered, call

@@ -104,8 +104,9 @@ async def test_a_version_that_is_compared_with_itself_agrees(two: tuple[Shop, Mo
 
 
 async def a_page(shop: Shop, state: Any) -> Any:
+    from recommendations.asking import asks_of
     from recommendations.candidates import NOBODY
-    from recommendations.lists import Page, asks_of
+    from recommendations.lists import Page
     from recommendations.payloads import PlacementRequest
     from recommendations.shoppers import Reading
     from tracking.sites import find_key
