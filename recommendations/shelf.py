@@ -18,7 +18,8 @@ from features.catalogue import CatalogueSnapshot, ItemCard
 from recommendations import filters
 from recommendations.candidates import NO_ROWS, FloatArray, Mask, RowArray
 from recommendations.diversity import Likeness
-from recommendations.filters import Column, Condition, KeyColumn, NumberColumn, TagColumn, TextColumn
+from recommendations.filter_masks import Column, KeyColumn, NumberColumn, TagColumn, TextColumn, mask_of
+from recommendations.filters import Condition
 
 MAX_MASKS_BYTES: Final = 64 * 1024 * 1024
 MAX_ORDER: Final = 2_000
@@ -153,7 +154,7 @@ class Shelf:
         """Return which rows match; ``key`` names the condition in the cache."""
         known = self._masks.get(key)
         if known is None:
-            known = filters.mask_of(condition, self)
+            known = mask_of(condition, self)
             known.setflags(write=False)
             while len(self._masks) >= self._max_masks:
                 dropped = next(iter(self._masks), "")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from recommendations import filters
 from recommendations.exceptions import InvalidQuery
+from recommendations.filter_masks import mask_of
 from recommendations.filters import AllOf, AnyOf, Comparison, Condition, Not
 from tests.recommendations.worlds import shelf
 
@@ -23,7 +24,7 @@ SHOP = shelf(
 
 
 def matching(text: str) -> list[int]:
-    return np.flatnonzero(filters.mask_of(filters.parse(text), SHOP)).tolist()
+    return np.flatnonzero(mask_of(filters.parse(text), SHOP)).tolist()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_what_is_not_in_the_language_is_refused_with_the_place(text: str, reason
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(InvalidQuery):
-        mask = filters.mask_of(filters.parse(text), SHOP)
+        mask = mask_of(filters.parse(text), SHOP)
         assert mask.shape == (4,)
 
 
@@ -113,7 +114,7 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
 @given(conditions, conditions)
 def test_and_or_and_not_follow_the_laws_of_logic(one: Condition, other: Condition) -> None:
     def mask(condition: Condition) -> np.ndarray:
-        return filters.mask_of(condition, SHOP)
+        return mask_of(condition, SHOP)
 
     assert (mask(Not(Not(one))) == mask(one)).all()
     assert (mask(Not(AllOf((one, other)))) == mask(AnyOf((Not(one), Not(other))))).all()
