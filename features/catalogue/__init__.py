@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from features.catalogue.snapshot import NO_ID, CatalogueSnapshot, ItemCard, ItemRow
+from features.catalogue.items import NO_ID, ItemCard, ItemRow
+from features.catalogue.snapshot import CatalogueSnapshot
 from tracking.snapshots import Snapshot, announce
 
 __all__ = [

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from features.catalogue.snapshot import CatalogueSnapshot, ItemRow
+from features.catalogue.items import ItemRow
+from features.catalogue.snapshot import CatalogueSnapshot
 from features.models import Item
 
 OVERLAP: Final = timedelta(seconds=60)

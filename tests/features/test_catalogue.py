@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.catalogue import catalogue_of, forget_catalogues, loading, watch_catalogue
+from features.catalogue.items import NO_ID, ItemRow
 from features.catalogue.loading import OVERLAP, CatalogueLoader
-from features.catalogue.snapshot import NO_ID, CatalogueSnapshot, ItemRow
+from features.catalogue.snapshot import CatalogueSnapshot
 from features.feeds import upsert_items
 from features.models import Item
 from tracking import snapshots
