@@ -21,7 +21,7 @@ from benchmarks.report import machine, print_table
 from recommendations.graphs.builder import HIDDEN
 from recommendations.graphs.fold_in import Target, build_fold_in
 from recommendations.inference.batching import BUCKETS, BatchedScorer, DenseRequest
-from recommendations.inference.model_set import scorer_of
+from recommendations.inference.loading import scorer_of
 from recommendations.inference.queries import RetrievalQuery, prefix_of
 from recommendations.inference.runtime import check_runtime, gpu_is_present, load_session, operators_by_provider
 from recommendations.training.fitted import AlsFactors

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from recommendations.exceptions import ModelUnavailable, RefusalReason, VersionRefused
 from recommendations.inference import ModelSet
-from recommendations.inference.model_set import Providers
+from recommendations.inference.loading import Providers
 from recommendations.metrics import MODEL_LOAD_FAILURES, MODEL_LOADED, MODEL_ON_GPU
 from recommendations.models import ModelVersion
 from recommendations.ranking import COLUMNS

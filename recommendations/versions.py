@@ -17,7 +17,8 @@ import msgspec
 
 from recommendations.exceptions import RefusalReason, VersionRefused
 from recommendations.inference.golden_check import Verdict
-from recommendations.inference.model_set import ModelSet, Providers
+from recommendations.inference.loading import Providers
+from recommendations.inference.model_set import ModelSet
 from recommendations.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest
 
 MAX_VERSION_BYTES = 8 * 1024**3

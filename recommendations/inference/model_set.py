@@ -7,16 +7,15 @@ import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from recommendations import manifest as names
 from recommendations.exceptions import InvalidQuery, ModelUnavailable
-from recommendations.inference.batching import BatchedScorer
 from recommendations.inference.huge_pages import use_huge_pages
+from recommendations.inference.loading import Providers, load_array, load_item_ids, load_sources, provider_for
 from recommendations.inference.queries import (
     EMPTY_RESULT,
     HIDDEN,
@@ -30,15 +29,12 @@ from recommendations.inference.queries import (
 from recommendations.inference.runtime import (
     GraphSession,
     Provider,
-    announce_once,
     as_float32,
-    gpu_is_present,
     load_session,
 )
-from recommendations.inference.sources import FoldInSource, Question, Source, SparseSource
+from recommendations.inference.sources import Question, Source
 from recommendations.manifest import Manifest, read_manifest
 
-Providers = Literal["auto", "cpu", "cuda"]
 _BIASES_KEPT = 16
 _WORTH_HUGE_PAGES_BYTES = 32 * 1024 * 1024  # smaller tables live in the caches
 _NOTHING = np.zeros(1, np.int64)  # exclusions, padded: item 0 is always hidden
@@ -116,11 +112,11 @@ class ModelSet:
             A file is missing or no valid graph, or "cuda" was asked for and does not work.
         """
         manifest = read_manifest(folder)
-        provider = _provider_for(providers)
-        sources = _load_sources(folder, manifest, provider)
+        provider = provider_for(providers)
+        sources = load_sources(folder, manifest, provider)
         ranker = load_session(folder / manifest.ranker.graph) if manifest.ranker else None
         arrays = {
-            name: _load_array(folder / name, n_items=manifest.n_items)
+            name: load_array(folder / name, n_items=manifest.n_items)
             for name in manifest.files
             if name.endswith(".npy")
         }
@@ -131,7 +127,7 @@ class ModelSet:
             )
         model_set = cls(
             manifest=manifest,
-            item_ids=_load_item_ids(folder / names.ITEM_IDS_NAME, manifest.n_items),
+            item_ids=load_item_ids(folder / names.ITEM_IDS_NAME, manifest.n_items),
             sources=sources,
             ranker=ranker,
             arrays=arrays,
@@ -265,83 +261,3 @@ class ModelSet:
         filled = np.full(self._n_rows, HIDDEN, np.float32)
         filled[1 : len(bias)] = bias[1:]
         return filled
-
-
-def _provider_for(providers: Providers) -> Provider:
-    """Return what to try, and say once why the GPU is left alone."""
-    if providers == "cpu":
-        return "cpu"
-    if not gpu_is_present():
-        if providers == "cuda":
-            raise ModelUnavailable("providers='cuda', but no NVIDIA device is visible; use 'auto' or 'cpu'")
-        announce_once("provider", "inference.provider provider=cpu reason=no_gpu")
-        return "cpu"
-    return "cuda"
-
-
-def _load_sources(folder: Path, manifest: Manifest, provider: Provider) -> list[Source]:
-    sources: list[Source] = []
-    tables: dict[str, list[tuple[int, str]]] = {}
-    for name, entry in manifest.sources.items():
-        if entry.kind == "neighbours":
-            tables.setdefault(entry.graph, []).append((entry.row, name))
-        elif entry.kind == "session_knn":
-            sources.append(SparseSource((name,), load_session(folder / entry.graph), last_n=entry.last_n))
-        elif entry.kind == "fold_in":
-            scorer = None
-            if provider == "cuda" and entry.cuda_graph is not None:
-                scorer = _device_scorer(folder / entry.cuda_graph, entry.last_n)
-            session = load_session(folder / entry.graph)
-            sources.append(FoldInSource(name, session, last_n=entry.last_n, scorer=scorer))
-        else:
-            raise ModelUnavailable(f"source {name!r} is of the unknown kind {entry.kind!r}; this release is too old")
-    for graph, rows in tables.items():
-        if [row for row, _ in sorted(rows)] != list(range(len(rows))):
-            raise ModelUnavailable(f"the sources of {graph} do not name each of its rows once; export again")
-        ordered = tuple(name for _, name in sorted(rows))
-        last_n = max(manifest.sources[name].last_n for name in ordered)
-        sources.append(SparseSource(ordered, load_session(folder / graph), last_n=last_n))
-    return sources
-
-
-def _device_scorer(path: Path, last_n: int) -> BatchedScorer | None:
-    """Return a warm scorer on the GPU; None, said once, where CUDA does not work in spite of the GPU."""
-    try:
-        session = load_session(path, provider="cuda")
-        if session.provider == "cuda":
-            scorer = scorer_of(session, last_n)
-            scorer.warm_up()
-            announce_once("provider", "inference.provider provider=cuda")
-            return scorer
-        reason = "this process has no CUDA session; install CUDA 13, cuBLAS and cuDNN"
-    except ModelUnavailable as error:
-        reason = str(error)
-    announce_once("provider", "inference.provider provider=cpu reason=cuda_failed detail=%r", reason)
-    return None
-
-
-def scorer_of(session: GraphSession, last_n: int) -> BatchedScorer:
-    """Return the batched scorer of a loaded CUDA graph, in the shapes that the graph has."""
-    n_rows, n_answers = int(session.input_shapes["item_bias"][0]), int(session.output_shapes["top_index"][1])
-    return BatchedScorer(session, length=last_n, n_rows=n_rows, n_answers=n_answers)
-
-
-def _load_array(path: Path, *, n_items: int) -> NDArray[Any]:
-    """Map an array into memory: processes of one machine share its pages."""
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
-    if len(array) != n_items:
-        raise ModelUnavailable(f"{path} has {len(array)} rows, the manifest says {n_items}")
-    return array
-
-
-def _load_item_ids(path: Path, n_items: int) -> list[str]:
-    try:
-        item_ids = msgspec.json.decode(path.read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError) as error:
-        raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
-    if len(item_ids) != n_items:
-        raise ModelUnavailable(f"{path} holds {len(item_ids)} item ids, the manifest says {n_items}")
-    return item_ids

@@ -13,9 +13,9 @@ import pytest
 from recommendations.exceptions import ModelUnavailable
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target, build_fold_in
-from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, model_set, runtime
+from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, loading, runtime
 from recommendations.inference.batching import BUCKETS, BatchedScorer, DenseRequest
-from recommendations.inference.model_set import scorer_of
+from recommendations.inference.loading import scorer_of
 from recommendations.inference.queries import prefix_of
 from recommendations.inference.runtime import load_session
 from recommendations.inference.sources import FoldInSource, Question
@@ -196,7 +196,7 @@ def test_a_version_that_was_swapped_out_leaves_no_thread(folder: Path) -> None:
 def test_without_a_gpu_auto_takes_the_cpu_and_says_so_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(model_set, "gpu_is_present", lambda: False)
+    monkeypatch.setattr(loading, "gpu_is_present", lambda: False)
     monkeypatch.setattr(runtime, "_announced", set())
     caplog.set_level("INFO", logger="recommendations.inference.runtime")
     assert ModelSet.load(folder).provider == "cpu"
@@ -205,7 +205,7 @@ def test_without_a_gpu_auto_takes_the_cpu_and_says_so_once(
 
 
 def test_cuda_asked_for_by_name_and_missing_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_set, "gpu_is_present", lambda: False)
+    monkeypatch.setattr(loading, "gpu_is_present", lambda: False)
     with pytest.raises(ModelUnavailable, match="no NVIDIA device is visible"):
         ModelSet.load(folder, providers="cuda")
 
@@ -215,7 +215,7 @@ def test_a_gpu_whose_cuda_does_not_load_leaves_the_cpu_and_a_hint(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A device file without the libraries: the session says it has no CUDA, whatever the package claims."""
-    monkeypatch.setattr(model_set, "gpu_is_present", lambda: True)
+    monkeypatch.setattr(loading, "gpu_is_present", lambda: True)
     monkeypatch.setattr(runtime, "_announced", set())
     caplog.set_level("INFO", logger="recommendations.inference.runtime")
     loaded = ModelSet.load(folder)
