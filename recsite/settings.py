@@ -198,6 +198,7 @@ CELERY_TIMEZONE = "UTC"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True
+FORMAT_MODULE_PATH = ["recsite.formats"]
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.string("RECSITE_STATIC_ROOT", str(DATA_DIR / "static")))

@@ -37,7 +37,8 @@ class UploadForm(forms.Form):
         label="This is the whole catalogue",
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text="Items that are not in the file are deactivated.",
+        help_text="Items that are not in the file leave every list until a feed brings them back. Off: a file with some "
+        "of the items.",
     )
 
     def clean_file(self) -> Any:
@@ -55,6 +56,11 @@ class UploadForm(forms.Form):
 class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Addresses that are fetched again and again."""
 
+    empty_state = (
+        "No feed yet",
+        "Add the address of the shop's product feed, and it is fetched again and again; or upload a file once with the "
+        "button above.",
+    )
     list_display = ("name", "site", "shows_host", "every_minutes", "shows_last_run", "due_at", "is_active")
     list_filter = ("site", "is_active")
     list_select_related = ("site",)
@@ -121,15 +127,23 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     )  # fmt: skip
     list_filter = ("site", "status")
     list_select_related = ("site",)
-    fields = (
-        ("source", "site", "feed"), ("status", "started_at", "finished_at"), "error",
-        ("created_items", "updated_items", "unchanged_items"), ("deactivated_items", "rejected_rows"),
-    )  # fmt: skip
+    empty_state = (
+        "No feed was loaded yet",
+        "Upload a file under Feeds, or add an address there that is fetched on a schedule; each load reports here.",
+    )
     readonly_fields = (
         "source", "site", "feed", "status", "started_at", "finished_at", "error", "created_items", "updated_items",
         "unchanged_items", "deactivated_items", "rejected_rows",
     )  # fmt: skip
     change_form_after_template = "admin/features/bad_rows.html"
+
+    def get_fields(self, request: HttpRequest, obj: FeedRun | None = None) -> Any:
+        """Leave out what has nothing to say."""
+        error: list[Any] = ["error"] if obj is not None and obj.error else []
+        return [
+            ("source", "site"), ("status", "finished_at"), *error,
+            ("created_items", "updated_items"), ("unchanged_items", "deactivated_items"), "rejected_rows",
+        ]  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: runs come from loads."""

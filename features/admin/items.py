@@ -161,6 +161,11 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """The catalogue of all sites."""
 
     form = ItemForm
+    empty_state = (
+        "No items yet",
+        "Load the shop's catalogue with the button above: CSV, JSON lines or a Google Merchant feed; or send it with "
+        "PUT /v1/items.",
+    )
     list_display = ("shows_item", "brand", "category", "shows_price", "shows_state", "stock", "updated_at")
     list_filter = (
         ("site", AutocompleteSelectFilter),
@@ -238,7 +243,7 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         queryset.filter(stock__lte=0).update(stock=None, updated_at=timezone.now())
         self._set(request, queryset, availability=Item.Availability.IN_STOCK)
 
-    @action(description="Never recommend")
+    @action(description="Never recommend", attrs={"data-confirm": "Shall the chosen items leave every list?"})
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
         """Hide items from every list."""
         self._set(request, queryset, is_active=False)
