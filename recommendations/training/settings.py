@@ -108,7 +108,7 @@ class TrainingSettings:
     ranker: RankerParameters = RankerParameters()
     factors: int = 128
     als_iterations: int = 10
-    trees: int = 150
+    trees: int = 100
     num_threads: int = 2
     seed: int = 0
 
