@@ -165,7 +165,11 @@ class KafkaReader(LogReader):
             consumer.subscribe([self._address.topic], listener=_Listener(self))
             # Who leads the group deals out what it knows: joining before the topic is known would deal out nothing,
             # to everybody, until the next re-balance.
-            consumer.partitions_for_topic(self._address.topic)
+            try:
+                consumer.partitions_for_topic(self._address.topic)
+            except BaseException:
+                consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+                raise
         return consumer
 
     def _finish_joining(self) -> None:
