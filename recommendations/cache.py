@@ -15,6 +15,8 @@ from recommendations.deadline import monotonic_ms
 from recommendations.metrics import PERSONAL_CACHE
 
 T = TypeVar("T")
+_HITS: Final = PERSONAL_CACHE.labels("hit")
+_MISSES: Final = PERSONAL_CACHE.labels("miss")
 
 MAX_ENTRIES: Final = 20_000
 MAX_AGE_MS: Final = 30_000.0
@@ -41,9 +43,9 @@ class ListCache(Generic[T]):
         """Return what is kept under ``key``, unless it is too old."""
         entry = self._entries.get(key)
         if entry is None or entry[0] < self._clock():
-            PERSONAL_CACHE.labels("miss").inc()
+            _MISSES.inc()
             return None
-        PERSONAL_CACHE.labels("hit").inc()
+        _HITS.inc()
         return entry[1]
 
     def put(self, key: Hashable, value: T) -> None:

@@ -31,6 +31,7 @@ from tracking.sites import SiteInfo
 
 logger = logging.getLogger(__name__)
 
+_PIPELINE_SECONDS: Final = STAGE_SECONDS.labels("pipeline")
 RANK_PLACEMENT: Final = PlacementSpec(name="rank", strategy="rerank", size=100, fallback="empty")
 """Stands in where ``POST /v1/rank`` names no placement of the site."""
 
@@ -194,7 +195,7 @@ def make_lists_now(
                 explanation=trace.explanation if trace is not None else None,
             )
         )
-    STAGE_SECONDS.labels("pipeline").observe(time.perf_counter() - started)
+    _PIPELINE_SECONDS.observe(time.perf_counter() - started)
     return tuple(made)
 
 

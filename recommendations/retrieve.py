@@ -116,14 +116,14 @@ def reasons_of(rows: Sequence[int], found: Found, filled: Filled, pins: Sequence
         hits = places_in(np.asarray(rows, np.int32), listed_rows)[1].nonzero()[0]
         lengths = [len(each.rows) for each in lists]
         ends = np.cumsum(lengths)
-        owners = np.searchsorted(ends, hits, side="right")
-        ranks = hits - (ends - lengths)[owners] + 1
+        owners = ends.searchsorted(hits, side="right")
+        ranks = hits - (ends - lengths).take(owners) + 1
         weights = np.array([found.weights.get(each.name, 0.0) for each in lists], np.float64)
-        gains = weights[owners] / (found.fusion_k + ranks)
-        best: dict[int, float] = {}
-        for row, owner, gain in zip(listed_rows[hits].tolist(), owners.tolist(), gains.tolist(), strict=True):
-            if gain >= best.get(row, 0.0):
-                best[row], said[row] = gain, lists[owner].name
+        gains = weights.take(owners) / (found.fusion_k + ranks)
+        order = gains.argsort(kind="stable")  # what speaks most is told last; of two, the later source
+        names = [each.name for each in lists]
+        for row, owner in zip(listed_rows.take(hits).take(order).tolist(), owners.take(order).tolist(), strict=True):
+            said[row] = names[owner]
     said.update(filled.reasons)
     said.update((pin.row, "pinned") for pin in pins)
     return tuple(said.get(row, "") for row in rows)

@@ -19,6 +19,7 @@ from tracking.identity import Identity
 
 logger = logging.getLogger(__name__)
 
+_FEATURES_SECONDS: Final = STAGE_SECONDS.labels("features")
 SEEN_KINDS: Final = frozenset({"view", "select", "cart", "purchase"})
 """What counts as a step of the session; a wish for later is no step."""
 
@@ -49,7 +50,7 @@ async def read_shopper(site: str, identity: Identity, *, deadline: Deadline) -> 
     except (StoreUnavailable, UnknownState) as error:
         logger.debug("shoppers.unread site=%s error=%r", site, error)
         return Reading(shopper=_unread(identity), problem=FallbackReason.STORE_UNAVAILABLE)
-    STAGE_SECONDS.labels("features").observe(time.perf_counter() - started)
+    _FEATURES_SECONDS.observe(time.perf_counter() - started)
     return Reading(shopper=shopper_of(identity, found))
 
 
