@@ -36,4 +36,8 @@ def build_ranker(ranker: Ranker) -> onnx.ModelProto:
         zipmap=False,
     )
     model.ir_version = IR_VERSION
+    # The converter writes them in the order of a set: the same trees would be another file in one of six processes.
+    operators = sorted(model.opset_import, key=lambda each: each.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(operators)
     return model
