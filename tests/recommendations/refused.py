@@ -253,7 +253,8 @@ def said(refusal: VersionRefused, folder: Path) -> str:
     text = str(refusal).replace(str(folder), "v1").replace("|", "\\|")
     text = re.sub(r"\b[0-9a-f]{12}…", "…", text)
     text = re.sub(r"\d[\d,]{3,}", "N", text)
-    return re.sub(r"(\[ONNXRuntimeError\]|120 s:|Error parsing message|invalid character).*", r"\1 …", text, flags=re.DOTALL)
+    theirs = r"(\[ONNXRuntimeError\]|120 s:|Error parsing message|invalid character).*"
+    return re.sub(theirs, r"\1 …", text, flags=re.DOTALL)
 
 
 def row(what: str, refusal: VersionRefused, folder: Path) -> str:
