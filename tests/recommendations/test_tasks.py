@@ -246,6 +246,31 @@ class TestOneTraining:
         assert run.model_version is not None
         assert [run.status, run.model_version.status, run.error] == ["done", "refused", bad["reason"]]
 
+    def test_a_training_that_was_stopped_is_gone_on_with_and_leaves_nothing(
+        self, with_archive: Shop, settings: Any
+    ) -> None:
+        work, ready, steps = Path(settings.DATA_DIR) / "training" / with_archive.site.slug, [], []
+
+        def told(step: str, done: int, total: int) -> None:
+            steps.append(step)
+            if step == "list held-out" and not ready:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            registry.train_site(with_archive.site, settings=QUICK, progress=told)
+        left = [path.name for path in work.iterdir()]
+        steps.clear()
+
+        version = registry.train_site(
+            with_archive.site, settings=QUICK, progress=told, on_taken_over=lambda work: ready.extend(work.ready)
+        )
+
+        assert len(left) == 1
+        assert ready == ["fit", "learnt", "log"]
+        assert version.status == "live"
+        assert not {"read the archive", "fit for validation", "train ranker", "fit"} & set(steps)
+        assert not list(work.iterdir())
+
     def test_what_the_policy_wants_learnt_is_what_training_learns(
         self, unlocked: Shop, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
