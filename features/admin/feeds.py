@@ -37,8 +37,8 @@ class UploadForm(forms.Form):
         label="This is the whole catalogue",
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text="Items that are not in the file leave every list until a feed brings them back. Off: a file with some "
-        "of the items.",
+        help_text="Items that are not in the file leave every list until a feed brings them back. Off: a file with "
+        "some of the items.",
     )
 
     def clean_file(self) -> Any:
