@@ -23,11 +23,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from benchmarks.report import print_table
 from recommendations.ranking import CANDIDATES_PER_SOURCE
 from recommendations.training.batch import score_als
-from recommendations.training.dataset import SessionLog, log_from_sessions
+from recommendations.training.dataset import SessionLog
 from recommendations.training.fit_fusion import CHOICES, CONSTANTS, ROUNDS
 from recommendations.training.fit_sources import FittedSources, list_sources
 from recommendations.training.fitted import FittedModelSet
 from recommendations.training.learning import FUSED_SOURCES, RANKER_SOURCES
+from recommendations.training.log_building import log_from_sessions
 from recommendations.training.metrics import measure
 from recommendations.training.readers import read_online_retail, read_retailrocket_events, read_sessions_jsonl
 from recommendations.training.settings import TrainingSettings

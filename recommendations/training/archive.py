@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.archive import ArchiveFolder
-from recommendations.training.dataset import KINDS, PIECE, InvalidDataset, SessionLog, log_from_columns
+from recommendations.training.dataset import KINDS, InvalidDataset, SessionLog
 from recommendations.training.label_weights import Impressions
+from recommendations.training.log_building import PIECE, log_from_columns
 from recommendations.training.settings import Progress, no_progress
 
 ARCHIVE_KINDS = {"view_item": "view", "add_to_wishlist": "view", "add_to_cart": "cart", "purchase": "purchase"}

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from recommendations.training.dataset import InvalidDataset, SessionLog, log_from_frame, log_from_sessions
+from recommendations.training.dataset import InvalidDataset, SessionLog
+from recommendations.training.log_building import log_from_frame, log_from_sessions
 
 RETAILROCKET_KINDS = {"view": "view", "addtocart": "cart", "transaction": "purchase"}
 ONLINE_RETAIL_ITEM = r"^\d{5}[A-Za-z]{0,2}$"  # POST, M, DOT, BANK CHARGES … are services, not items

@@ -19,7 +19,7 @@ from recommendations.live_models import promote, version_path, watch_models
 from recommendations.models import ModelVersion, TrainingPolicy
 from recommendations.recommend import recommend_application
 from recommendations.serving_site import load_site
-from recommendations.training.dataset import log_from_sessions
+from recommendations.training.log_building import log_from_sessions
 from recommendations.training.settings import TrainingSettings
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.tracking.asgi_client import call

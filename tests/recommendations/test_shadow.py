@@ -21,7 +21,7 @@ from recommendations.live_models import promote, roll_back, stand_down, start_ca
 from recommendations.models import ModelVersion
 from recommendations.recommend import recommend_application
 from recommendations.shadow import MAX_WAITING, ShadowRunner, compare
-from recommendations.training.dataset import log_from_sessions
+from recommendations.training.log_building import log_from_sessions
 from tests.recommendations.conftest import Shop
 from tests.recommendations.test_registry import QUICK
 from tests.tracking.asgi_client import Answered, call

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.training.dataset import SessionLog, log_from_sessions, popularity_vocabulary
+from recommendations.training.dataset import SessionLog, popularity_vocabulary
+from recommendations.training.log_building import log_from_sessions
 
 AISLES, ITEMS_PER_AISLE = 8, 6
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.training import batch, dataset, fit_neighbours, fit_walk, sparse_rows
-from recommendations.training.dataset import Kind, log_from_columns
+from recommendations.training import batch, fit_neighbours, fit_walk, log_building, sparse_rows
+from recommendations.training.dataset import Kind
 from recommendations.training.fit_sessions import fit_sessions
+from recommendations.training.log_building import log_from_columns
 from recommendations.training.sparse_rows import row_blocks
 from recommendations.training.split import points_at_every_position
 
@@ -46,7 +47,7 @@ def test_rows_are_cut_into_runs_that_cost_no_more_than_they_may():
 
 
 def test_rows_in_any_order_become_sessions_in_the_order_of_their_ends(monkeypatch):
-    monkeypatch.setattr(dataset, "PIECE", 2)
+    monkeypatch.setattr(log_building, "PIECE", 2)
     columns = {
         "items": np.array([1, 2, 3, 4, 5], np.int32),
         "kinds": np.array([0, 0, 2, 0, 1], np.uint8),

@@ -3,13 +3,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from recommendations.training.dataset import (
-    InvalidDataset,
-    Kind,
-    log_from_frame,
-    log_from_sessions,
-    popularity_vocabulary,
-)
+from recommendations.training.dataset import InvalidDataset, Kind, popularity_vocabulary
+from recommendations.training.log_building import log_from_frame, log_from_sessions
 
 
 def sessions_of(log):

@@ -10,8 +10,9 @@ import pytest
 
 from recommendations.item_counts import WEIGHTS
 from recommendations.ranking_facts import SHOPPER_COLUMNS
-from recommendations.training.dataset import Kind, log_from_frame, log_from_sessions
+from recommendations.training.dataset import Kind
 from recommendations.training.history import DAY_MS, DEMAND_WEIGHTS, Known, LogDemand, Orders
+from recommendations.training.log_building import log_from_frame, log_from_sessions
 from recommendations.training.split import points_at_every_position
 
 

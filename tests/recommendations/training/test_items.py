@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from recommendations.ranking_facts import FACTS, NO_PRICE
-from recommendations.training.dataset import log_from_frame
 from recommendations.training.items import ItemFacts, facts_of, profits_of
+from recommendations.training.log_building import log_from_frame
 
 LOG = log_from_frame(
     pl.DataFrame(

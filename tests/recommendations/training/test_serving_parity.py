@@ -22,11 +22,11 @@ from recommendations.ranking_one import one_ranking_input
 from recommendations.retrieval import model as served
 from recommendations.retrieval.model import RANKED_SOURCES, ModelLink
 from recommendations.shelf import Shelf
-from recommendations.training.dataset import log_from_frame
 from recommendations.training.fit_sources import fit_sources, list_sources
 from recommendations.training.history import DAY_MS, Known, LogDemand, Orders
 from recommendations.training.items import ItemFacts
 from recommendations.training.learning import RANKER_SOURCES
+from recommendations.training.log_building import log_from_frame
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.split import points_at_every_position
 from recommendations.training.train import train_model_set

@@ -13,7 +13,7 @@ from recommendations.training.batch import (
     score_recents,
     score_sessions,
 )
-from recommendations.training.dataset import Kind, log_from_sessions, popularity_vocabulary
+from recommendations.training.dataset import Kind, popularity_vocabulary
 from recommendations.training.fit_als import fit_als, unit_vectors
 from recommendations.training.fit_neighbours import (
     fit_baskets,
@@ -25,6 +25,7 @@ from recommendations.training.fit_neighbours import (
 )
 from recommendations.training.fit_sessions import fit_sessions
 from recommendations.training.fitted import Neighbours, Popularity
+from recommendations.training.log_building import log_from_sessions
 
 SCORERS = {
     "tfidf": lambda log: lambda p, k: score_neighbours(fit_tfidf(log), p, k=k),

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from recommendations.training.dataset import InvalidDataset, log_from_sessions
+from recommendations.training.dataset import InvalidDataset
+from recommendations.training.log_building import log_from_sessions
 from recommendations.training.split import points_at_every_position, split_by_time
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from recommendations.ranking import COLUMNS
-from recommendations.training.dataset import InvalidDataset, log_from_sessions
+from recommendations.training.dataset import InvalidDataset
 from recommendations.training.evaluate import evaluate, points_from_ids
+from recommendations.training.log_building import log_from_sessions
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.split import points_at_every_position
 from recommendations.training.train import train_model_set

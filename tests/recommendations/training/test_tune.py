@@ -5,7 +5,7 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from recommendations.training.dataset import log_from_sessions
+from recommendations.training.log_building import log_from_sessions
 from recommendations.training.settings import RankerParameters, TrainingSettings
 from recommendations.training.train import train_model_set
 from tests.recommendations.training.conftest import aisle_sessions

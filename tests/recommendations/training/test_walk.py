@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from recommendations.training import fit_walk as module
-from recommendations.training.dataset import log_from_sessions
 from recommendations.training.fit_walk import fit_walk
+from recommendations.training.log_building import log_from_sessions
 
 
 def test_an_item_two_sessions_away_is_reached_and_a_strange_one_is_not():
