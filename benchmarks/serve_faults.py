@@ -265,7 +265,7 @@ async def _hostile(shop: Shop) -> None:
 
     async def pings() -> str:
         codes = await asyncio.gather(*(hostile_clients.frames(shop.port, b"\x89\x80\0\0\0\0") for _ in range(5)))
-        return f"5 sockets, closed with {', '.join(map(str, sorted(set(codes))))}"
+        return said(Counter(str(code) if code else "reset" for code in codes))
 
     async def slow_readers() -> str:
         pages = await hostile_clients.reads_nothing(shop.port, shop.key, sockets=50)
