@@ -67,7 +67,7 @@ def test_sums_and_order_are_those_of_sorting_by_two_keys(seed):
     order = np.lexsort((unique, -sums))
     assert best.rows.tolist() == unique[order].tolist()
     assert best.scores.tolist() == sums[order].tolist()
-    assert best.rows.dtype == np.int32 and best.scores.dtype == np.float32
+    assert [best.rows.dtype, best.scores.dtype] == [np.int32, np.float32]
 
 
 def test_scores_below_one_and_far_above_are_in_order():
