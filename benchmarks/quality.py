@@ -44,13 +44,13 @@ SHOWN = {
     "cover": "coverage@20",
     "repeat": "repeat_share@20",
 }
-QUICK_SESSIONS = 25_000
+QUICK_SESSIONS = 20_000
 FULL = TrainingSettings(refit=False)
 BASKETS = TrainingSettings(refit=False, max_queries=8_000, max_points=8_000, tuning_queries=1_500)  # long invoices
 
 
 def run(*, quick: bool) -> dict[str, float]:
-    """Train and measure; ``quick`` takes the newest 25,000 sessions and small models, so its figures are rougher."""
+    """Train and measure; ``quick`` takes the newest 20,000 sessions and small models, so its figures are rougher."""
     sessions = DATA / "retailrocket" / "sessions.jsonl.gz"
     if not sessions.is_file():
         print(f"{sessions} is not here: shoppers are made up instead, and the figures compare with nothing")
