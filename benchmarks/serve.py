@@ -4,8 +4,8 @@ The load is open: requests arrive at a fixed rate. A list is kept until its shop
 loads: *acting*, each request asks for a shopper whose list is not kept; *mixed*, each shopper asks five times between
 two acts; *reading*, nobody did anything since. ``requests_per_s`` of each is the highest rate tried at which nine of
 ten answers took less than 10 ms and all but one in a hundred were made as they should be, not cut short by the budget.
-The floor is a plain ASGI callable with one Redis read, on the same cores, in the same run and at the same rate; ratios
-are of CPU time, which other programs on the machine disturb less than the clock.
+The floor is a plain ASGI callable with one Redis read, on the same cores, in the same run; ratios are of CPU time,
+which other programs disturb less than the clock, at 500 requests/s or the highest rate below with fewer cut short.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ N_ITEMS = 100_000
 RATES = (100, 200, 300, 400, 500, 600, 700, 800, 1_000, 1_200)
 COMPARED_AT = 500
 P90_LIMIT_MS = 10.0
+MOST_SHORT = 0.01
 PATH = "/v1/recommendations"
 ASKS_BETWEEN_ACTS = 5
 READERS = 61
@@ -168,10 +169,10 @@ def _served(made: Lab, cores: list[int], key: str, *, n_shoppers: int, for_s: fl
         best: Measured | None = None
         for rate in RATES[1::3] if quick else RATES:
             found = measure(choose, rate, for_s)
-            if rate == COMPARED_AT:
-                figures[f"{prefix}cpu_ms_per_request"] = found.cpu_ms
+            if rate <= COMPARED_AT and found.short < MOST_SHORT:
+                figures[f"{prefix}cpu_ms_per_request"] = found.cpu_ms  # a list that was cut short costs less
             rows.append(_row(load, found))
-            if found.p90_ms < P90_LIMIT_MS and found.short < 0.01 and not found.answers.failed:
+            if found.p90_ms < P90_LIMIT_MS and found.short < MOST_SHORT and not found.answers.failed:
                 best = found
             if found.answers.failed or (found.p90_ms > 20 * P90_LIMIT_MS and rate > COMPARED_AT):
                 break
@@ -238,7 +239,7 @@ def _print_waterfall(port: int) -> None:
         "Where the time goes",
         ["stage", "mean ms", "times"],
         rows,
-        caption="The pipeline holds retrieval and ranking; features is the read of Redis.",
+        caption="The pipeline holds retrieval and ranking; features waits for Redis and for the lists made meanwhile.",
     )
 
 
