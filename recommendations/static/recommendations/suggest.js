@@ -127,6 +127,9 @@ function attach(area) {
   }
 
   search.addEventListener('input', () => {
+    asked += 1; // what is on its way answers an older text
+    entries = [];
+    close(); // or Enter would take what the older text had offered
     clearTimeout(timer);
     timer = setTimeout(find, WAIT_MS);
   });
