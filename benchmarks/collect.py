@@ -82,10 +82,10 @@ def run(*, quick: bool) -> dict[str, float]:
                     runs[name, n_events] = busy, calm
     print_table(
         "Collect: events through one web process, durable when answered",
-        ["log", "batch", "events/s", "per CPU s", "plain=1", "spool", "p50 ms", "p99 ms", "spool"],
+        ["log", "batch", "a second", "a CPU s", "of plain", "spool", "p50 ms", "p99 ms", "spool"],
         [
             [
-                name, n_events, busy.requests_per_s * n_events, n_events / busy.cpu_s_per_request,
+                name, n_events, round(busy.requests_per_s * n_events), round(n_events / busy.cpu_s_per_request),
                 runs["plain", n_events][0].cpu_s_per_request / busy.cpu_s_per_request, _percent(busy.spooled_share),
                 calm.p50_ms, calm.p99_ms, _percent(calm.spooled_share),
             ]
