@@ -58,10 +58,11 @@ def run(*, quick: bool) -> dict[str, float]:
             caption=f"{os.cpu_count()} cores, which Redis, the broker and the benchmark share with the workers.",
         )
         kills: list[tuple[object, ...]] = []
-        figures |= killed(log_url("redis", redis.url, ""), redis.url, *((10_000, 1) if quick else (50_000, 5)), kills)
+        figures |= killed(log_url("redis", redis.url, ""), redis.url, *((10_000, 1) if quick else (100_000, 20)), kills)
         print_table(
             "Recovery", COLUMNS, kills, caption="s: from starting a process after the last kill to its first write."
         )
+        figures |= {"lost": figures["killed_lost"], "doubled": figures["killed_doubled"]}
         figures |= _memory(redis.url, users=5_000 if quick else 100_000)
         figures |= _many_users(redis.url, users=50_000 if quick else 1_000_000)
         figures |= _reads(redis.url, rounds=300 if quick else 2_000)
