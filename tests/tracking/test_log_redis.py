@@ -16,7 +16,8 @@ from tracking import redis_client
 from tracking.log import LogUnavailable, open_log, partition_for
 from tracking.log.base import Position
 from tracking.log.redis_reader import RedisStreamsReader
-from tracking.log.redis_streams import RedisStreamsLog, sequence
+from tracking.log.redis_streams import RedisStreamsLog
+from tracking.log.redis_topic import sequence
 
 pytestmark = pytest.mark.redis
 KEY = b"one user"

@@ -22,7 +22,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import IllegalStateError, KafkaError
 
 from tracking.log.base import LogReader, OnAssigned, OnRevoked, Position, Record, only_known
-from tracking.log.kafka import KafkaAddress, common_options, to_record, unavailable
+from tracking.log.kafka_client import KafkaAddress, common_options, to_record, unavailable
 
 log = logging.getLogger(__name__)
 

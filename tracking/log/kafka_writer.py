@@ -20,7 +20,7 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLarg
 
 from tracking.log.base import MAX_RECORD_BYTES, LogUnavailable, RecordTooLarge, partition_for
 from tracking.log.handover import HandoverWriter, Pending
-from tracking.log.kafka import BOOTSTRAP_TIMEOUT_MS, KafkaAddress, common_options, unavailable
+from tracking.log.kafka_client import BOOTSTRAP_TIMEOUT_MS, KafkaAddress, common_options, unavailable
 
 log = logging.getLogger(__name__)
 

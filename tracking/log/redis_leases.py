@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import redis
 
-from tracking.log.redis_streams import RedisAddress
+from tracking.log.redis_topic import RedisAddress
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import redis
 from tracking import redis_client
 from tracking.log.base import BEGINNING, LogReader, OnAssigned, OnRevoked, Position, Record, only_known
 from tracking.log.redis_leases import Leases
-from tracking.log.redis_streams import (
+from tracking.log.redis_topic import (
     RedisAddress,
     agree_on_partitions,
     last_position,

@@ -1,21 +1,11 @@
-"""The event log on Redis Streams: one stream a partition, keys of a partition on one Cluster slot.
-
-Record ids are ``<number>-<milliseconds>``: the numbers of a partition go up by one, so that lag and gaps are
-exact; the second half is the time of the append. A new stream starts at the clock's microseconds, so that ids
-still grow when a server lost its data, and no stored position ever hides new records.
-
-Redis keeps what was applied until ``trim`` is called; a stream that reaches ``max_records`` refuses appends
-(``when_full=refuse``: producers spool) or forgets its oldest records (``when_full=trim``), applied or not.
-"""
+"""The event log on Redis Streams: one stream a partition (``redis_topic``), writers, readers and trimming."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
-from urllib.parse import SplitResult, urlencode
+from dataclasses import replace
+from typing import Any
 
 import redis
 
@@ -23,80 +13,24 @@ from tracking import redis_client
 from tracking.log.base import (
     BEGINNING,
     EventLog,
-    InvalidLogUrl,
     LogReader,
-    LogUnavailable,
     LogWriter,
     OnAssigned,
     OnRevoked,
     Position,
     Record,
 )
-from tracking.log.urls import DEFAULT_TOPIC, MAX_PARTITIONS, Options
-
-log = logging.getLogger(__name__)
-
-PASSED_ON: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "db")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedisAddress:
-    """Where the streams are and what they keep."""
-
-    redis_url: str = field(repr=False)
-    topic: str
-    partitions: int
-    keep_records: int
-    max_records: int
-    when_full: str
-
-    @property
-    def is_cluster(self) -> bool:
-        """Whether no command may touch two partitions."""
-        return redis_client.is_cluster(self.redis_url)
-
-    def stream(self, partition: int) -> str:
-        """Return the key of a partition's records."""
-        return f"rs:{{p{partition}}}:log:{self.topic}"
-
-    def lease(self, partition: int, group: str) -> str:
-        """Return the key that says which member of ``group`` reads a partition."""
-        return f"rs:{{p{partition}}}:lease:{self.topic}:{group}"
-
-    def members(self, group: str) -> str:
-        """Return the key of the living members of ``group``."""
-        return f"rs:{{members}}:{self.topic}:{group}"
-
-    @property
-    def partition_count(self) -> str:
-        """The key that holds the number of partitions the topic was made with."""
-        return f"rs:{{log}}:partitions:{self.topic}"
-
-
-def read_redis_url(parts: SplitResult, *, partitions: int) -> RedisAddress:
-    """Return the address in ``redis[s][+cluster]://[user:password@]host:port/db?options``.
-
-    Options: ``stream`` (name of the topic), ``partitions``, ``keep_records`` (kept after they were applied, each
-    partition), ``max_records`` (cap of each partition), ``when_full`` (refuse, trim), and redis-py's ``db`` and
-    ``ssl_…``.
-    """
-    options = Options(parts)
-    found = {
-        "topic": options.topic("stream", DEFAULT_TOPIC),
-        "partitions": options.integer("partitions", partitions, minimum=1, maximum=MAX_PARTITIONS),
-        "keep_records": options.integer("keep_records", 10_000, minimum=1, maximum=1_000_000_000),
-        "max_records": options.integer("max_records", 500_000, minimum=1, maximum=1_000_000_000),
-        "when_full": options.choice("when_full", "refuse", among=("refuse", "trim")),
-    }
-    passed_on = {name: value for name in PASSED_ON if (value := options.text(name, ""))}
-    options.refuse_the_rest()
-    # urlunsplit would drop the empty host of unix:///path.
-    redis_url = f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{urlencode(passed_on)}" if passed_on else "")
-    try:
-        redis_client.check_url(redis_url)
-    except redis_client.InvalidRedisUrl as error:
-        raise InvalidLogUrl(f"event log URL {options.safe_url!r}: {error}") from error
-    return RedisAddress(redis_url=redis_url, **found)  # type: ignore[arg-type]  # the dict mixes str and int
+from tracking.log.redis_reader import RedisStreamsReader
+from tracking.log.redis_topic import (
+    RedisAddress,
+    agree_on_partitions,
+    last_position,
+    sequence,
+    to_record,
+    unavailable,
+    unread,
+)
+from tracking.log.redis_writer import RedisStreamsWriter
 
 
 class RedisStreamsLog(EventLog):
@@ -112,14 +46,10 @@ class RedisStreamsLog(EventLog):
 
     def writer(self) -> LogWriter:
         """Return a writer."""
-        from tracking.log.redis_writer import RedisStreamsWriter
-
         return RedisStreamsWriter(self.address)
 
     def reader(self, group: str, *, on_assigned: OnAssigned, on_revoked: OnRevoked) -> LogReader:
         """Return a reader that shares the partitions with its group by short leases."""
-        from tracking.log.redis_reader import RedisStreamsReader
-
         return RedisStreamsReader(self.address, group, on_assigned, on_revoked)
 
     def ensure_topic(self, *, timeout_s: float = 10.0) -> int:
@@ -177,51 +107,3 @@ class RedisStreamsLog(EventLog):
                 yield client
             finally:
                 client.close()
-
-
-def agree_on_partitions(client: redis.Redis, address: RedisAddress) -> int:
-    """Return the number of partitions that all writers and readers of the topic use: the first one set."""
-    key = address.partition_count
-    if client.set(key, address.partitions, nx=True):
-        return address.partitions
-    found = int(client.get(key) or address.partitions)
-    if found != address.partitions:
-        log.warning(
-            "log.partitions_differ topic=%s url=%s redis=%s: the number in Redis counts",
-            address.topic, address.partitions, found,
-        )  # fmt: skip
-    return found
-
-
-def last_position(client: redis.Redis, address: RedisAddress, partition: int) -> Position:
-    """Return the id of the newest record, or the beginning when there is none."""
-    newest: Any = client.xrevrange(address.stream(partition), count=1)
-    return newest[0][0].decode() if newest else BEGINNING
-
-
-def unread(client: redis.Redis, address: RedisAddress, partition: int, position: Position) -> int:
-    """Return how many records of a partition come after ``position``."""
-    newest = sequence(last_position(client, address, partition))
-    # The numbers jump when a server lost its data; what is there bounds what is unread.
-    return max(0, min(int(client.xlen(address.stream(partition))), newest - sequence(position)))
-
-
-def to_record(partition: int, entry: tuple[bytes, Mapping[bytes, bytes]]) -> Record:
-    """Return a stream's entry as a record; its position is its own id."""
-    position = entry[0].decode()
-    fields = entry[1]
-    return Record(partition, position, fields[b"k"], fields[b"v"], int(position.partition("-")[2]))
-
-
-def sequence(position: Position) -> int:
-    """Return the number of the record in its partition; 0 before the first."""
-    return int(position.partition("-")[0] or "0")
-
-
-@contextmanager
-def unavailable() -> Iterator[None]:
-    """Turn what redis-py raises into ``LogUnavailable``."""
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise LogUnavailable(f"Redis: {error or type(error).__name__}") from error

@@ -10,7 +10,7 @@ import redis
 from tracking import redis_client
 from tracking.log.base import LogUnavailable, partition_for
 from tracking.log.handover import HandoverWriter, Pending
-from tracking.log.redis_streams import RedisAddress, agree_on_partitions, unavailable
+from tracking.log.redis_topic import RedisAddress, agree_on_partitions, unavailable
 
 TIMEOUT_S: Final = 1.0
 """A Redis that answers later is treated as away; a caller has spooled its record long before."""
