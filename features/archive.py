@@ -75,14 +75,50 @@ class ArchiveFolder:
         if self._is_local:
             self.fs.mv(target, path)
 
+    def begin_draft(self, draft: str) -> None:
+        """Make an empty file that stands for one to come; whoever deletes it withdraws what is being made."""
+        self.fs.touch(draft, truncate=True)
+
+    def publish_draft(self, draft: str, path: str, table: Any) -> None:
+        """Write an Arrow table as the file ``path``, unless its draft was deleted meanwhile.
+
+        On a disk, a file renamed is there or its draft was gone: nothing lies between. An object store renames nothing,
+        so the draft is looked for before and after; a process that dies just between may leave a withdrawn file.
+
+        Raises
+        ------
+        FileNotFoundError
+            The draft was deleted; nothing is left of the file.
+        """
+        if self._is_local:
+            with open(draft, "r+b") as file:  # not "wb", which would make a deleted one again
+                pq.write_table(table, file, compression="zstd")
+            self.fs.mv(draft, path)
+            return
+        self._check_draft(draft)
+        self.write_table(path, table)
+        try:
+            self._check_draft(draft)
+        except FileNotFoundError:
+            self.delete([path])
+            raise
+        self.delete([draft])
+
+    def _check_draft(self, draft: str) -> None:
+        self.fs.invalidate_cache()
+        if not self.fs.exists(draft):
+            raise FileNotFoundError(draft)
+
     def files(self, *, site: str = "*", date: str = "*", name: str = "*.parquet") -> list[str]:
-        """Return the paths of files, sorted."""
+        """Return the paths of files, sorted; as they are now, where a file system remembers its listings."""
+        self.fs.invalidate_cache()
         return sorted(self.fs.glob(posixpath.join(self.root, f"site={site}", f"date={date}", name)))
 
     def delete(self, paths: list[str]) -> None:
-        """Delete files."""
+        """Delete files; one that somebody else has deleted is no error."""
         for path in paths:
-            self.fs.rm_file(path)
+            with contextlib.suppress(FileNotFoundError):
+                self.fs.rm_file(path)
 
 
 class ArchiveWorker:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 import posixpath
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
@@ -18,8 +20,13 @@ import pyarrow.parquet as pq
 from features.archive import ArchiveFolder
 from features.archive_rows import COLUMNS, SCHEMA
 
+log = logging.getLogger(__name__)
+
 MIN_FILES: Final = 4
 MAX_JOINED_BYTES: Final = 256 * 1024 * 1024
+DRAFTS: Final = ".joining-*.part"
+LEFTOVER_S: Final = 3_600.0
+"""A draft that old is what a crash left; deleting one that is not only makes the next run join again."""
 INTERACTIONS: Final = ("view_item", "select_item", "add_to_cart", "add_to_wishlist", "purchase")
 
 
@@ -43,29 +50,23 @@ def compact(folder: ArchiveFolder, *, older_than_s: float, min_files: int = MIN_
 
     The joined file is named by what went in, and written before those are deleted: after a crash some rows are there
     twice, which readers drop, and the next run joins again. Memory: one day of one site, up to 256 MiB of files.
+
+    An erasure beside it wins: a draft stands in the folder before anything is read, and an erasure that has rewritten
+    a file deletes the drafts and looks again. So a joined file either is there to be looked into, or never comes.
     """
+    folder.delete([path for path in folder.files(name=DRAFTS) if _age_s(folder, path) >= LEFTOVER_S])
     by_folder: dict[str, list[str]] = defaultdict(list)
     for path in folder.files():
         by_folder[posixpath.dirname(path)].append(path)
     joined = 0
     for where, paths in by_folder.items():
-        settled = [path for path in paths if _age_s(folder, path) >= older_than_s]
-        if len(settled) < min_files:
-            continue
-        chosen: list[str] = []
-        size = 0
-        for path in settled:
-            size += int(folder.fs.size(path) or 0)
-            if size > MAX_JOINED_BYTES:
-                break
-            chosen.append(path)
-        if len(chosen) < 2:
-            continue
-        table = without_resends(pa.concat_tables([read_table(folder, path) for path in chosen]))
-        digest = hashlib.sha256("\n".join(posixpath.basename(path) for path in chosen).encode()).hexdigest()[:16]
-        folder.write_table(posixpath.join(where, f"joined-{digest}.parquet"), table)
-        folder.delete(chosen)
-        joined += len(chosen)
+        try:
+            chosen = _files_to_join(folder, paths, older_than_s=older_than_s, min_files=min_files)
+            if len(chosen) >= 2:
+                _join(folder, where, chosen)
+                joined += len(chosen)
+        except FileNotFoundError as error:
+            log.info("archive.join_withdrawn folder=%s missing=%s: the next run tries again", where, error)
     return joined
 
 
@@ -81,23 +82,14 @@ def erase_users(
     folder: ArchiveFolder, *, site: str, user_ids: Sequence[str], anonymous_ids: Sequence[str]
 ) -> dict[str, int]:
     """Rewrite every file that names one of the ids without those rows; return files and rows that changed."""
-    files = rows = 0
     users = pa.array(list(user_ids), pa.string())
     anonymous = pa.array(list(anonymous_ids), pa.string())
-    for path in folder.files(site=site):
-        ids = read_table(folder, path, columns=("user_id", "anonymous_id"))
-        named = pc.or_(pc.is_in(ids["user_id"], value_set=users), pc.is_in(ids["anonymous_id"], value_set=anonymous))
-        hits = int(pc.sum(pc.cast(named, pa.int64())).as_py() or 0)
-        if not hits:
-            continue
-        kept = read_table(folder, path).filter(pc.invert(named))
-        if kept.num_rows:
-            folder.write_table(path, kept)
-        else:
-            folder.delete([path])
-        files += 1
-        rows += hits
-    return {"files": files, "rows": rows}
+    changed = {"files": 0, "rows": 0}
+    for date in sorted({_date_in(path) for path in folder.files(site=site)}):
+        while not _erase_from_day(folder, site=site, date=date, users=users, anonymous=anonymous, changed=changed):
+            # Whoever joins files may have read them before: their draft goes, or what they made is found now.
+            folder.delete(folder.files(site=site, date=date, name=DRAFTS))
+    return changed
 
 
 def iter_days(folder: ArchiveFolder, *, site: str) -> Iterator[tuple[str, pa.Table]]:
@@ -165,6 +157,60 @@ def read_interactions(
             "occurred_at_ms", "item_list_id", "rec_id", "position",
         )
     )  # fmt: skip
+
+
+def _files_to_join(folder: ArchiveFolder, paths: Sequence[str], *, older_than_s: float, min_files: int) -> list[str]:
+    settled = [path for path in paths if _age_s(folder, path) >= older_than_s]
+    if len(settled) < min_files:
+        return []
+    chosen: list[str] = []
+    size = 0
+    for path in settled:
+        size += int(folder.fs.size(path) or 0)
+        if size > MAX_JOINED_BYTES:
+            break
+        chosen.append(path)
+    return chosen
+
+
+def _join(folder: ArchiveFolder, where: str, paths: list[str]) -> None:
+    digest = hashlib.sha256("\n".join(posixpath.basename(path) for path in paths).encode()).hexdigest()[:16]
+    draft = posixpath.join(where, f".joining-{digest}-{uuid.uuid4().hex}.part")
+    folder.begin_draft(draft)
+    try:
+        table = without_resends(pa.concat_tables([read_table(folder, path) for path in paths]))
+        folder.publish_draft(draft, posixpath.join(where, f"joined-{digest}.parquet"), table)
+    finally:
+        folder.delete([draft])
+    folder.delete(paths)
+
+
+def _erase_from_day(
+    folder: ArchiveFolder, *, site: str, date: str, users: pa.Array, anonymous: pa.Array, changed: dict[str, int]
+) -> bool:
+    """Rewrite the files of a day that name one of the ids; return whether there was none, and no file went away."""
+    is_clean = True
+    for path in folder.files(site=site, date=date):
+        try:
+            ids = read_table(folder, path, columns=("user_id", "anonymous_id"))
+            named = pc.or_(
+                pc.is_in(ids["user_id"], value_set=users), pc.is_in(ids["anonymous_id"], value_set=anonymous)
+            )
+            hits = int(pc.sum(pc.cast(named, pa.int64())).as_py() or 0)
+            if not hits:
+                continue
+            is_clean = False
+            kept = read_table(folder, path).filter(pc.invert(named))
+        except FileNotFoundError:  # joined meanwhile
+            is_clean = False
+            continue
+        if kept.num_rows:
+            folder.write_table(path, kept)
+        else:
+            folder.delete([path])
+        changed["files"] += 1
+        changed["rows"] += hits
+    return is_clean
 
 
 def _date_in(path: str) -> str:
