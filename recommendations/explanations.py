@@ -24,7 +24,7 @@ from tracking.redis_client import UNAVAILABLE, connect
 
 if TYPE_CHECKING:
     from recommendations.candidates import Shopper
-    from recommendations.lists import MadeList
+    from recommendations.made_lists import MadeList
     from recommendations.shelf import Shelf
 
 logger = logging.getLogger(__name__)

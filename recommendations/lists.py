@@ -8,6 +8,7 @@ import time
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,16 +17,16 @@ from django.conf import settings
 from features.user_features import NOBODY_VERSION
 from recommendations.asks import Ask, PlacementSpec
 from recommendations.cache import ListCache
-from recommendations.candidates import NOBODY, FallbackReason, Recommendation, Shopper
+from recommendations.candidates import NOBODY, FallbackReason, Shopper
 from recommendations.deadline import Deadline
-from recommendations.explain import Explanation, Trace
+from recommendations.explain import Trace
 from recommendations.explanations import keep_explanation
+from recommendations.made_lists import MadeList, cards_of
 from recommendations.metrics import FALLBACKS, LISTS, STAGE_SECONDS
-from recommendations.payloads import ALL_FIELDS, ListReply
+from recommendations.payloads import ListReply
 from recommendations.pipeline import recommend
 from recommendations.rec_ids import digest_of, signer
 from recommendations.serving_site import SiteState
-from recommendations.shelf import Shelf
 from recommendations.shoppers import Reading
 from tracking.sites import SiteInfo
 
@@ -56,25 +57,6 @@ class Page:
     explain: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeList:
-    """A list and what it was made from.
-
-    Attributes
-    ----------
-    cards : bytes
-        The items as the usual reply says them, a JSON array.
-    digest : int
-        Of the items' ids, for the reply's id.
-    """
-
-    ask: Ask
-    recommendation: Recommendation
-    cards: bytes
-    digest: int
-    explanation: Explanation | None = None
-
-
 @dataclass(slots=True)
 class _Workers:
     """The one bridge from asyncio to the pipeline's arithmetic; ONNX Runtime releases the GIL while it computes."""
@@ -94,6 +76,8 @@ class _Workers:
 
 _workers: Final = _Workers()
 _cache: Final[ListCache[tuple[MadeList, ...]]] = ListCache()
+_late: Final[dict[Hashable, asyncio.Future[tuple[MadeList, ...]]]] = {}
+"""What a thread still works on: who asks again waits for that, and does not begin anew."""
 
 
 async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tuple[MadeList, ...]:
@@ -104,7 +88,7 @@ async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tup
     """
     shopper = reading.shopper
     if page.explain:
-        return await _on_worker(page, shopper, reading.problem, deadline)
+        return await _on_worker(page, shopper, reading.problem, deadline, key=None)
     key: Hashable = (
         page.site.slug,
         page.state.serving.number,
@@ -115,7 +99,7 @@ async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tup
         tuple(_ask_key(ask) for ask in page.asks),
     )
     return await _cache.get_or_make(
-        key, lambda: _on_worker(page, shopper, reading.problem, deadline), is_worth_keeping=_is_good
+        key, lambda: _on_worker(page, shopper, reading.problem, deadline, key=key), is_worth_keeping=_is_good
     )
 
 
@@ -148,7 +132,7 @@ def _ask_key(ask: Ask) -> Hashable:
 
 
 async def _on_worker(
-    page: Page, shopper: Shopper, problem: FallbackReason | None, deadline: Deadline
+    page: Page, shopper: Shopper, problem: FallbackReason | None, deadline: Deadline, *, key: Hashable
 ) -> tuple[MadeList, ...]:
     """Make the lists, on a worker thread where there are several; when that takes too long, make them without a model.
 
@@ -161,15 +145,28 @@ async def _on_worker(
         except Exception:  # the edge of a request: a shop's page never breaks because of us
             logger.exception("lists.failed site=%s", page.site.slug)
             return make_lists_now(page, NOBODY, FallbackReason.MODEL_FAILED, Deadline.after(0.0))
-    work = asyncio.get_running_loop().run_in_executor(_workers.get(), make_lists_now, page, shopper, problem, deadline)
+    work = _late.get(key)
+    if work is None:
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(_workers.get(), make_lists_now, page, shopper, problem, deadline)
+        if key is not None:
+            _late[key] = work
+            work.add_done_callback(partial(_keep_late, key))
     try:
         async with asyncio.timeout(deadline.left_s):
-            return await work
+            return await asyncio.shield(work)
     except TimeoutError:
         return make_lists_now(page, shopper, problem, Deadline.after(0.0))
     except Exception:  # the edge of a request: a shop's page never breaks because of us
         logger.exception("lists.failed site=%s", page.site.slug)
         return make_lists_now(page, NOBODY, FallbackReason.MODEL_FAILED, Deadline.after(0.0))
+
+
+def _keep_late(key: Hashable, work: asyncio.Future[tuple[MadeList, ...]]) -> None:
+    """Keep what a thread made, also when nobody could wait for it any more."""
+    _late.pop(key, None)
+    if not work.cancelled() and work.exception() is None and _is_good(work.result()):
+        _cache.put(key, work.result())
 
 
 def make_lists_now(
@@ -234,29 +231,6 @@ def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> Lis
     )
 
 
-def item_ids_of(made: MadeList, shelf: Shelf) -> tuple[str, ...]:
-    """Return the ids of a list's items, in order."""
-    return tuple(shelf.item_id(row) for row in made.recommendation.rows)
-
-
-def cards_of(result: Recommendation, shelf: Shelf, *, fields: tuple[str, ...] | None, locale: str | None) -> bytes:
-    """Return the items of a list as a JSON array.
-
-    The usual reply joins cards that are encoded once a catalogue; only a choice of fields, or a title in another
-    language, is put together anew.
-    """
-    titles = shelf.catalogue.titles if locale else None
-    parts = []
-    for row, reason in zip(result.rows, result.reasons, strict=True):
-        if fields is None and not (titles and row in titles):
-            parts.append(b'%b,"reason":"%b"}' % (shelf.card(row)[:-1], reason.encode()))
-            continue
-        card = msgspec.to_builtins(shelf.card_in(row, locale=locale))
-        card["reason"] = reason
-        parts.append(msgspec.json.encode({name: card[name] for name in fields or ALL_FIELDS}))
-    return b"[" + b",".join(parts) + b"]"
-
-
 def stop_workers() -> None:
     """End the worker threads; the next list starts them again."""
     _workers.stop()
@@ -265,3 +239,4 @@ def stop_workers() -> None:
 def forget_lists() -> None:
     """Drop everything that was kept; for tests."""
     _cache.clear()
+    _late.clear()

@@ -10,7 +10,8 @@ from django.conf import settings
 from recommendations.asking import asks_of, check_any_known, problem_of
 from recommendations.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
-from recommendations.lists import Page, item_ids_of, make_lists, reply_of
+from recommendations.lists import Page, make_lists, reply_of
+from recommendations.made_lists import item_ids_of
 from recommendations.payloads import ListProblem, LiveUpdate, Subscribe
 from recommendations.rec_ids import InvalidRecId, digest_of, signer
 from recommendations.serving_site import SiteServing, state_of

@@ -11,8 +11,9 @@ from recommendations.asks import Ask, PlacementSpec
 from recommendations.candidates import Shopper
 from recommendations.deadline import Deadline
 from recommendations.inference import ModelSet
-from recommendations.pipeline import Serving, recommend
+from recommendations.pipeline import recommend
 from recommendations.retrieval.model import ModelLink
+from recommendations.serving import Serving
 from recommendations.shelf import Shelf
 
 PLACEMENT: Final = PlacementSpec(name="evaluation", strategy="for_you", size=20)

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
-from recommendations import diversity, exploration, fallbacks, retrieve, rules, scoring, strategies
+from recommendations import diversity, exploration, fallbacks, reasons, retrieve, rules, scoring, strategies
 from recommendations.allowed import Allowed, hidden_rows
 from recommendations.asks import Ask
 from recommendations.candidates import FallbackReason, Recommendation, Shopper
 from recommendations.deadline import Deadline
 from recommendations.explain import Trace
-from recommendations.retrieval.model import ModelLink
-from recommendations.shelf import Shelf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
-    """What a site serves from at one moment: catalogue, model version (where there is one) and time."""
-
-    shelf: Shelf
-    model: ModelLink | None
-    now_ms: int
-    variant: str = "live"
+from recommendations.serving import Serving
 
 
 def recommend(
@@ -74,7 +62,7 @@ def recommend(
     rows = rules.with_pins(filled.rows, pins, size=ask.limit)
     stage, reason = fallbacks.stage_of(strategy, about, filled, pins=pins, found=found, shopper_problem=shopper_problem)
     # explain
-    reasons = retrieve.reasons_of(rows, found, filled, pins)
+    said = reasons.of(rows, found, filled, pins)
     version = serving.model.version if serving.model else ""
     if trace is not None:
         trace.record(
@@ -92,12 +80,12 @@ def recommend(
             active=active,
             allowed=allowed,
             rows=rows,
-            reasons=reasons,
+            reasons=said,
             model_version=version,
         )
     return Recommendation(
         rows=tuple(rows),
-        reasons=reasons,
+        reasons=said,
         stage=stage,
         fallback_reason=reason,
         model_version=version,

@@ -25,6 +25,7 @@ from recommendations.live_models import promote, registered_sha256, version_path
 from recommendations.manifest import read_manifest
 from recommendations.models import ModelVersion, TrainingPolicy
 from recommendations.offline import PipelinePredictor
+from recommendations.ranking import COLUMNS
 from recommendations.training.archive import read_archive, read_impressions
 from recommendations.training.dataset import SessionLog
 from recommendations.training.evaluate import PredictIds
@@ -200,7 +201,7 @@ def live_rival(site: Site) -> LiveRival | None:
 
     def opened() -> PredictIds | None:
         try:
-            loaded = load_version(path, providers="cpu", check_answers=False)
+            loaded = load_version(path, providers="cpu", expected_columns=COLUMNS, check_answers=False)
         except (VersionRefused, ModelUnavailable) as error:
             logger.warning("registry.live_unreadable site=%s version=%s error=%s", site.slug, live.version, error)
             return None

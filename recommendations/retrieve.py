@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -13,17 +13,11 @@ from recommendations.asks import Ask
 from recommendations.candidates import FallbackReason, RowArray, Shopper, SourceList
 from recommendations.deadline import Deadline
 from recommendations.exceptions import ModelUnavailable
-from recommendations.places import places_in
 from recommendations.retrieval.base import PER_SOURCE, Question, listed
-from recommendations.retrieval.model import RANKED_SOURCES
+from recommendations.retrieval.model import RANKED_SOURCES, ModelLink
 from recommendations.retrieval.registry import SOURCES
+from recommendations.serving import Serving
 from recommendations.strategies import Strategy, Subject
-
-if TYPE_CHECKING:
-    from recommendations.fallbacks import Filled
-    from recommendations.pipeline import Serving
-    from recommendations.retrieval.model import ModelLink
-    from recommendations.rules import Pin
 
 logger = logging.getLogger(__name__)
 
@@ -105,28 +99,6 @@ def candidates(
         unlearned=_unlearned(model, strategy, about) if given is None else {},
         problem=problem,
     )
-
-
-def reasons_of(rows: Sequence[int], found: Found, filled: Filled, pins: Sequence[Pin]) -> tuple[str, ...]:
-    """Return for each row what brought it into the list: the source that gave it most, or who put it there."""
-    lists = [each for each in found.lists if len(each.rows)]
-    said: dict[int, str] = {}
-    if lists and rows:
-        listed_rows = np.concatenate([each.rows for each in lists])
-        hits = places_in(np.asarray(rows, np.int32), listed_rows)[1].nonzero()[0]
-        lengths = [len(each.rows) for each in lists]
-        ends = np.cumsum(lengths)
-        owners = ends.searchsorted(hits, side="right")
-        ranks = hits - (ends - lengths).take(owners) + 1
-        weights = np.array([found.weights.get(each.name, 0.0) for each in lists], np.float64)
-        gains = weights.take(owners) / (found.fusion_k + ranks)
-        order = gains.argsort(kind="stable")  # what speaks most is told last; of two, the later source
-        names = [each.name for each in lists]
-        for row, owner in zip(listed_rows.take(hits).take(order).tolist(), owners.take(order).tolist(), strict=True):
-            said[row] = names[owner]
-    said.update(filled.reasons)
-    said.update((pin.row, "pinned") for pin in pins)
-    return tuple(said.get(row, "") for row in rows)
 
 
 def _weights(ask: Ask, serving: Serving, strategy: Strategy) -> dict[str, float]:

@@ -17,9 +17,9 @@ from recommendations import item_counts
 from recommendations.candidates import FloatArray
 from recommendations.live_models import LiveModels, ServedModel, watch_models
 from recommendations.metrics import SHELF_SECONDS
-from recommendations.pipeline import Serving
 from recommendations.placements import Placements, watch_placements
 from recommendations.retrieval.model import ModelLink
+from recommendations.serving import Serving
 from recommendations.shelf import Shelf
 from tracking.snapshots import Snapshot
 

@@ -26,7 +26,8 @@ from recommendations.candidates import Recommendation, Shopper
 from recommendations.deadline import Deadline
 from recommendations.lists import Page
 from recommendations.metrics import SHADOW_LISTS
-from recommendations.pipeline import Serving, recommend
+from recommendations.pipeline import recommend
+from recommendations.serving import Serving
 from recommendations.shoppers import Reading
 from tracking.redis_client import UNAVAILABLE, connect
 

@@ -10,7 +10,8 @@ import pytest
 from recommendations.asks import Ask, PlacementSpec
 from recommendations.candidates import Shopper
 from recommendations.deadline import Deadline
-from recommendations.pipeline import Serving, recommend
+from recommendations.pipeline import recommend
+from recommendations.serving import Serving
 from recommendations.shelf import Shelf
 from tests.recommendations.worlds import DAY_US, NOW_MS, ids, served, shelf
 

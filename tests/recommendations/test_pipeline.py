@@ -133,7 +133,8 @@ def test_a_segment_may_have_a_strategy_of_its_own() -> None:
 def test_the_store_being_away_is_said_and_the_page_still_counts() -> None:
     from recommendations.asks import Ask
     from recommendations.deadline import Deadline
-    from recommendations.pipeline import Serving, recommend
+    from recommendations.pipeline import recommend
+    from recommendations.serving import Serving
 
     result = recommend(
         Ask(placement=PlacementSpec(name="p"), limit=3, context_items=("sku3",)),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from recommendations import lists
+from recommendations.candidates import FallbackReason
 from recommendations.rec_ids import signer
 from recommendations.recommend import public_application, rank_application, recommend_application
 from tests.recommendations.conftest import ANONYMOUS, Shop
@@ -185,6 +189,32 @@ async def test_all_who_did_nothing_yet_share_one_list_and_nobody_who_did(
     assert made == [f"a:{strangers[0]}", f"a:{ANONYMOUS}"]
     assert len({answer["rec_id"] for answer in answers}) == 21, "each reply has an id of its own"
     assert len({tuple(item["item_id"] for item in answer["items"]) for answer in answers[:20]}) == 1
+
+
+async def test_what_came_too_late_is_made_once_and_kept(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = lists.make_lists_now
+    on_threads = 0
+
+    def slow(*arguments: Any) -> Any:
+        nonlocal on_threads
+        if threading.current_thread().name.startswith("pipeline"):
+            on_threads += 1
+            time.sleep(0.15)
+            return real(*arguments)
+        made = real(*arguments)  # what is answered when the budget is spent, as it is with a model
+        late = replace(made[0].recommendation, fallback_reason=FallbackReason.DEADLINE)
+        return (replace(made[0], recommendation=late),)
+
+    monkeypatch.setattr(lists, "make_lists_now", slow)
+    body = {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "budget_ms": 20}
+
+    hurried = [(await ask(stocked, body)).json["results"][0] for _ in range(3)]
+    await asyncio.sleep(0.3)
+    at_leisure = (await ask(stocked, body)).json["results"][0]
+
+    assert [each["fallback_reason"] for each in hurried] == ["deadline"] * 3
+    assert at_leisure["fallback_reason"] != "deadline"
+    assert on_threads == 1
 
 
 @pytest.mark.parametrize(

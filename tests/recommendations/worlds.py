@@ -10,7 +10,8 @@ from features.catalogue import CatalogueSnapshot, ItemRow
 from recommendations.asks import Ask, PlacementSpec
 from recommendations.candidates import Recommendation, Shopper
 from recommendations.deadline import Deadline
-from recommendations.pipeline import Serving, recommend
+from recommendations.pipeline import recommend
+from recommendations.serving import Serving
 from recommendations.shelf import Shelf
 
 NOW_MS = 1_800_000_000_000
