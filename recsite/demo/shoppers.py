@@ -87,7 +87,7 @@ class _Visit:
 
     def say(self, kind: type[BaseEvent], params: Struct) -> None:
         """Send an event of this moment."""
-        event_id = _event_id(self.chance, self.now_ms)
+        event_id = event_id_at(self.chance, self.now_ms)
         event = kind(event_id=event_id, occurred_at_ms=self.now_ms, session_id=self.session_id, params=params)  # type: ignore[call-arg]  # each kind has params
         self.events.append(event)
 
@@ -189,7 +189,7 @@ def _visit_times(shopper: Shopper, end: datetime, chance: Random) -> list[dateti
 
 def _visit(shopper: Shopper, market: Market, start: datetime, chance: Random) -> _Visit:
     visit = _Visit(shopper, f"s{chance.getrandbits(60):015x}", int(start.timestamp() * 1_000), chance)
-    category = _aim(shopper, start, chance)
+    category = aim_of(shopper, start, chance)
     if chance.random() < 0.6:
         visit.say(PageView, PageParams(page_title="Home", page_type="home"))
         visit.wait(12)
@@ -198,7 +198,7 @@ def _visit(shopper: Shopper, market: Market, start: datetime, chance: Random) ->
         if chance.random() < 0.55:
             category = BY_SLUG[chance.choice(category.goes_with)]
         else:
-            category = _aim(shopper, start, chance)
+            category = aim_of(shopper, start, chance)
     if visit.cart:
         _leave_with_cart(visit)
     return visit
@@ -212,14 +212,14 @@ def _look_around(visit: _Visit, market: Market, category: Category, start: datet
         visit.wait(8)
     count = min(9, 1 + int(chance.expovariate(1 / 2.4)))
     for product in market.draw(visit.shopper, category, start, chance, k=count):
-        visit.say(ViewItem, _params(product))
+        visit.say(ViewItem, told_params(product))
         visit.wait(25)
         if product.availability == "in_stock" and chance.random() < 0.12 * min(
-            2.0, _suits_purse(visit.shopper, product) * 1.6
+            2.0, suits_purse(visit.shopper, product) * 1.6
         ):
             quantity = chance.choice((1, 1, 1, 2)) if product.paid_minor < 5_000 else 1
             visit.cart[product.item_id] = (product, quantity)
-            visit.say(AddToCart, _params(product, quantity))
+            visit.say(AddToCart, told_params(product, quantity))
             visit.wait(6)
             if chance.random() < 0.4:
                 _take_along(visit, market, product, start)
@@ -229,11 +229,11 @@ def _take_along(visit: _Visit, market: Market, product: Product, start: datetime
     """Put something into the cart that goes with ``product``: this is what "bought together" has to find."""
     partner = BY_SLUG[product.category.goes_with[0 if visit.chance.random() < 0.6 else -1]]
     for other in market.draw(visit.shopper, partner, start, visit.chance, k=1):
-        visit.say(ViewItem, _params(other))
+        visit.say(ViewItem, told_params(other))
         visit.wait(15)
         if other.availability == "in_stock" and visit.chance.random() < 0.7:
             visit.cart[other.item_id] = (other, 1)
-            visit.say(AddToCart, _params(other))
+            visit.say(AddToCart, told_params(other))
             visit.wait(6)
 
 
@@ -241,9 +241,9 @@ def _leave_with_cart(visit: _Visit) -> None:
     chance = visit.chance
     if len(visit.cart) > 1 and chance.random() < 0.15:
         product, quantity = visit.cart.pop(next(iter(visit.cart)))
-        visit.say(RemoveFromCart, _params(product, quantity))
+        visit.say(RemoveFromCart, told_params(product, quantity))
         visit.wait(5)
-    items = tuple(_item(product, quantity) for product, quantity in visit.cart.values())
+    items = tuple(told_item(product, quantity) for product, quantity in visit.cart.values())
     value = round(sum(product.paid_minor * quantity for product, quantity in visit.cart.values()) / 100, 2)
     cart = CartParams(items=items, currency=CURRENCY, value=value)
     visit.say(ViewCart, cart)
@@ -264,7 +264,7 @@ def _leave_with_cart(visit: _Visit) -> None:
         visit.say(Refund, back)
 
 
-def _aim(shopper: Shopper, now: datetime, chance: Random) -> Category:
+def aim_of(shopper: Shopper, now: datetime, chance: Random) -> Category:
     """Return what the shopper came for; gardens and tents draw at weekends."""
     weekend = now.weekday() >= 5
     weights = [
@@ -280,16 +280,17 @@ def _aim(shopper: Shopper, now: datetime, chance: Random) -> Category:
 def _liking(shopper: Shopper, product: Product, now: datetime) -> float:
     fresh = 2.5 if now - product.first_seen_at < timedelta(days=10) else 1.0
     sale = 1.0 if product.sale_price_minor is None else 1.35
-    return product.appeal * shopper.brands[product.brand] * _suits_purse(shopper, product) * fresh * sale
+    return product.appeal * shopper.brands[product.brand] * suits_purse(shopper, product) * fresh * sale
 
 
-def _suits_purse(shopper: Shopper, product: Product) -> float:
+def suits_purse(shopper: Shopper, product: Product) -> float:
     """Return 1 where the price level is the shopper's own, less the further it is from it."""
     level = product.paid_minor / 100 / product.category.price
     return math.exp(-2.2 * math.log(level / shopper.price_level) ** 2)
 
 
-def _item(product: Product, quantity: int = 1) -> EventItem:
+def told_item(product: Product, quantity: int = 1) -> EventItem:
+    """Return a product as events name it."""
     return EventItem(
         item_id=product.item_id,
         item_name=product.title,
@@ -301,12 +302,13 @@ def _item(product: Product, quantity: int = 1) -> EventItem:
     )
 
 
-def _params(product: Product, quantity: int = 1) -> ItemsParams:
+def told_params(product: Product, quantity: int = 1) -> ItemsParams:
+    """Return what an event about one product says."""
     value = round(product.paid_minor * quantity / 100, 2)
-    return ItemsParams(items=(_item(product, quantity),), currency=CURRENCY, value=value)
+    return ItemsParams(items=(told_item(product, quantity),), currency=CURRENCY, value=value)
 
 
-def _event_id(chance: Random, at_ms: int) -> str:
+def event_id_at(chance: Random, at_ms: int) -> str:
     """Return a UUIDv7 of the simulated moment."""
     bits = at_ms << 80 | 7 << 76 | chance.getrandbits(12) << 64 | 2 << 62 | chance.getrandbits(62)
     return str(uuid.UUID(int=bits))

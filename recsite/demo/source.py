@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,15 @@ class DemoSource:
         """Yield one unit an event."""
         for each in record(self.products, end=self._end, seed=self._seed, site=self._site):
             yield Unit((each,))
+
+
+def end_of_history(data: Path) -> datetime:
+    """Return the moment at which the simulated history ends: fixed at the first run, so that later runs agree."""
+    path = data / "imports" / "demo_end"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(datetime.now(UTC).replace(microsecond=0).isoformat())
+    return datetime.fromisoformat(path.read_text().strip())
 
 
 def item_row(product: Product) -> dict[str, Any]:

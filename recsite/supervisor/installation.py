@@ -44,6 +44,11 @@ class Installation:
         return self.data / "local.env"
 
     @property
+    def demo_ready(self) -> Path:
+        """Return the file that says that the demo has a trained model; `demo_data` removes it when that is refused."""
+        return self.data / "demo_ready"
+
+    @property
     def logs(self) -> Path:
         """Return the folder of the processes' logs."""
         return self.data / "logs"
@@ -94,6 +99,15 @@ class Installation:
     def manage(self, *arguments: str) -> list[str]:
         """Return the command line of a management command."""
         return [sys.executable, str(self.project / "manage.py"), *arguments]
+
+    def shoppers(self, environment: Mapping[str, str], address: str) -> Supervised:
+        """Return the simulated shoppers of the demo, who walk through the shop at ``address``."""
+        return Supervised(
+            name="shoppers",
+            command=self.manage("demo_shoppers", "--url", address),
+            environment=environment,
+            log_path=self.logs / "shoppers.log",
+        )
 
     def processes(self, environment: Mapping[str, str]) -> list[Supervised]:
         """Return web, stream worker, task worker and beat, in the order of their start."""

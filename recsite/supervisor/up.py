@@ -18,6 +18,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from recsite.supervisor import embedded_redis
+from recsite.supervisor.database import DatabaseOutdated, check_tables
 from recsite.supervisor.installation import Installation
 from recsite.supervisor.ports import is_free
 from recsite.supervisor.processes import Supervised
@@ -47,6 +48,8 @@ class Up:
         Its format; guessed from the file when None.
     started_s : float
         ``time.time()`` of the person's command, for the time that is printed.
+    has_shoppers : bool
+        Whether simulated shoppers walk through the demo shop; never through a real log's.
     """
 
     def __init__(
@@ -57,12 +60,14 @@ class Up:
         data_format: str | None,
         console: Console,
         started_s: float,
+        has_shoppers: bool = True,
     ) -> None:
         self.installation = installation
         self.data = data
         self.data_format = data_format
         self.console = console
         self.started_s = started_s
+        self.has_shoppers = has_shoppers
         self.running: list[Supervised] = []
         self.environment: dict[str, str] = {}
         self._stop = False
@@ -90,6 +95,10 @@ class Up:
         place = self.installation
         if not is_free(place.port, place.host):
             raise StartFailed(f"port {place.port} is in use; choose another one: PORT={place.port + 1} make demo")
+        try:
+            check_tables()
+        except DatabaseOutdated as error:
+            raise StartFailed(str(error)) from error
         place.data.mkdir(parents=True, exist_ok=True)
         place.make_folders()
         chosen = self._chosen_settings()
@@ -100,21 +109,23 @@ class Up:
         self.environment = place.environment(chosen)
         place.write_env_file(chosen)
         self._manage("Database", "migrate", "--no-input", "--verbosity", "0")
-        first = not (place.data / "demo_ready").exists()
         stream, *others = place.processes(self.environment)
         if place.demo:
             self._manage("Demo shop", "demo_data", *self._data_arguments())
+        trains = place.demo and not place.demo_ready.exists()
         with self._step("Stream worker, web, tasks, beat"):
             for process in (stream, *others):
                 self._start(process)
-        if place.demo and first:
+        if trains:
             self._wait("Features of all events", self._caught_up, CATCH_UP_TIMEOUT_S)
             self._manage("Segments", "segments", "--site", "default")
             self._manage("Training", "train", "--site", "default", "--promote", "--quick")
         self._wait("Web", self._ready, READY_TIMEOUT_S)
         if place.demo:
-            (place.data / "demo_ready").touch()
+            place.demo_ready.touch()
         self._print_addresses()
+        if place.demo and self.data is None and self.has_shoppers:
+            self._start(place.shoppers(self.environment, self._address))
 
     def _chosen_settings(self) -> dict[str, str]:
         names = ("REDIS_URL", "EVENT_LOG_URL", "DATABASE_URL")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
 from features.feeds import upsert_items
+from recommendations.exceptions import ModelUnavailable
 from recsite.demo import setup
-from recsite.demo.source import DemoSource
+from recsite.demo.source import DemoSource, end_of_history
+from recsite.demo.trained import give_up_refused
 from recsite.importing.checkpoint import Checkpoint
 from recsite.importing.loading import Importer, ImportFailed
 from recsite.importing.progress import progress_bar
@@ -48,13 +49,28 @@ class Command(BaseCommand):
             setup.give_pages(site)
         else:
             self._simulate(site, console)
+        self._look_at_model(site, console)
         console.print(
             f"  shop key {key}" + (f" · admin / {password}" if password else ""), style="dim", highlight=False
         )
 
+    def _look_at_model(self, site: Site, console: Console) -> None:
+        try:
+            refused = give_up_refused(site)
+        except ModelUnavailable as error:
+            console.print(f"  the model cannot run here: {error}", style="red", markup=False)
+            return
+        if refused is not None:
+            (Path(settings.DATA_DIR) / "demo_ready").unlink(missing_ok=True)
+            console.print(
+                f"  this release refuses the trained model, so it is trained again: {refused}",
+                markup=False,
+                style="red",
+            )
+
     def _simulate(self, site: Site, console: Console) -> None:
         folder = Path(settings.DATA_DIR) / "imports"
-        source = DemoSource(end=_end_of_history(folder / "demo_end"), site=site.slug)
+        source = DemoSource(end=end_of_history(Path(settings.DATA_DIR)), site=site.slug)
         checkpoint = Checkpoint(folder / f"{site.slug}-demo.json", "demo")
         importer = Importer(
             source,
@@ -75,11 +91,3 @@ class Command(BaseCommand):
         except ImportFailed as error:
             raise CommandError(str(error)) from error
         console.print(f"  {progress.events:,} events appended, {progress.refused} refused")
-
-
-def _end_of_history(path: Path) -> datetime:
-    """Return the moment at which the simulated history ends: fixed at the first run, so that later runs agree."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(datetime.now(UTC).replace(microsecond=0).isoformat())
-    return datetime.fromisoformat(path.read_text().strip())

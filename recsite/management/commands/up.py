@@ -30,6 +30,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--data", type=Path, help="with --demo: a real log to load in place of simulated shoppers")
         parser.add_argument("--format", help="format of --data: retailrocket, online_retail, jsonl or ga4")
+        parser.add_argument(
+            "--no-shoppers", action="store_true", help="with --demo: nobody but you walks through the shop"
+        )
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
         parser.add_argument("--web-workers", type=int, default=2, help="web processes (default: 2)")
@@ -57,6 +60,7 @@ class Command(BaseCommand):
             data_format=options["format"],
             console=Console(),
             started_s=options["started_at"] or time.time(),
+            has_shoppers=not options["no_shoppers"],
         )
         try:
             up.run()
