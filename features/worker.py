@@ -23,7 +23,8 @@ from features.archive import ArchiveFolder, ArchiveWorker
 from features.exceptions import PartitionsDiffer
 from features.notify import announce_changed
 from features.stream import StreamWorker
-from tracking.log import LogUnavailable, open_log
+from features.topic import check_topic
+from tracking.log import LogUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -55,23 +56,6 @@ def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
 def make_archive_worker() -> ArchiveWorker:
     """Return a worker that writes what is in ``EVENT_LOG_URL`` to ``RECSITE_ARCHIVE_URL``."""
     return ArchiveWorker(connections.event_log(), connections.store(), ArchiveFolder(settings.ARCHIVE_URL))
-
-
-def check_topic() -> None:
-    """Make the topic where it is missing, and refuse one that is cut otherwise than ``EVENT_LOG_URL`` says.
-
-    Raises
-    ------
-    PartitionsDiffer
-        A user's state stands under the number of its partition; readers that count otherwise would not find it.
-    LogUnavailable
-        The log is away.
-    """
-    events = open_log(settings.EVENT_LOG_URL)  # not the shared one: asking changes what it says
-    configured = events.partitions
-    found = events.ensure_topic()
-    if found != configured:
-        raise PartitionsDiffer(events.topic, found=found, configured=configured)
 
 
 class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types

@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 django_application = get_asgi_application()
 assert settings.SECRET_KEY  # Django reads it at first use; a web process without it must not start
 
+from features.topic import TopicCheck  # noqa: E402
 from recommendations import routing, service  # noqa: E402  (Django must be set up before its models are imported)
 from recsite.health import health  # noqa: E402
 from recsite.lifespan import Lifespan  # noqa: E402
@@ -35,8 +36,16 @@ http_routes: list[Any] = [
 ]
 websocket_routes: list[Any] = [*routing.websocket_routes, re_path(r"", refuse_websocket)]  # type: ignore[arg-type]
 
+topic_check = TopicCheck()
+health.add_check("event_log", topic_check.problem)
 health.add_check("recommendations", lambda: None if service.is_ready() else "is still loading")
-lifespan = Lifespan([(collecting.startup, collecting.shutdown), (service.startup, service.shutdown)])
+lifespan = Lifespan(
+    [
+        (collecting.startup, collecting.shutdown),
+        (topic_check.start, topic_check.stop),
+        (service.startup, service.shutdown),
+    ]
+)
 router = ProtocolTypeRouter(
     {"http": URLRouter(http_routes), "websocket": URLRouter(websocket_routes), "lifespan": lifespan}
 )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import json
 import os
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +27,7 @@ from features.exceptions import PartitionsDiffer
 from features.progress import Progress, decode, encode
 from features.store import StoredBatch
 from features.stream import StreamWorker
-from features.worker import check_topic
+from features.topic import TopicCheck, check_topic
 from tests.features.conftest import ROOT, World
 from tests.features.making import LATENESS_MS, MINUTE_MS, NOW_MS, event, record, wire
 from tests.features.test_archive import frame_of
@@ -30,6 +35,7 @@ from tests.features.test_faults import clean_run
 from tests.features.traffic import traffic
 from tests.services.process import free_port
 from tests.services.redis_server import RedisServer
+from tests.tracking.web_process import Web
 from tracking.log import Record, open_log
 
 pytestmark = pytest.mark.redis
@@ -131,6 +137,82 @@ def test_a_topic_that_was_cut_anew_is_refused_each_time(worlds: Worlds, settings
         assert connections.partitions() == 8, "what readers count with must not change on the way"
     finally:
         connections.drop_clients()
+
+
+async def answer_of(check: TopicCheck) -> str | None:
+    """Return what a check says once the log has answered."""
+    for _ in range(1_000):
+        if check.is_answered:
+            return check.problem()
+        await asyncio.sleep(0.01)
+    raise AssertionError("the log has not answered within 10 s")
+
+
+@pytest.mark.parametrize(("configured", "refused"), [(8, True), (4, False), (2, True)])
+def test_a_web_process_that_counts_otherwise_is_not_ready(
+    worlds: Worlds, settings: Any, configured: int, refused: bool
+) -> None:
+    world = worlds("redis", partitions=4)
+    world.log.ensure_topic()
+    settings.EVENT_LOG_URL = world.log_url.replace("partitions=4", f"partitions={configured}")
+
+    async def asked() -> str | None:
+        check = TopicCheck()
+        await check.start()
+        try:
+            return await answer_of(check)
+        finally:
+            await check.stop()
+
+    problem = asyncio.run(asked())
+
+    assert (problem is not None) == refused
+    assert problem is None or f"has 4 partitions, EVENT_LOG_URL says {configured}: set partitions=4" in problem
+
+
+def test_a_web_process_starts_without_the_log_and_asks_it_later(settings: Any) -> None:
+    async def asked(server: RedisServer) -> str | None:
+        check = TopicCheck(ask_again_s=0.05)
+        await check.start()
+        try:
+            await asyncio.sleep(0.2)
+            assert not check.is_answered
+            assert check.problem() is None, "an outage of the log must not take the web tier down"
+            server.start()
+            return await answer_of(check)
+        finally:
+            await check.stop()
+
+    with RedisServer() as server:
+        open_log(f"{server.url}?stream=later&partitions=4").ensure_topic()
+        server.stop()
+        settings.EVENT_LOG_URL = f"{server.url}?stream=later&partitions=8"
+
+        problem = asyncio.run(asked(server))
+
+    assert problem is not None
+    assert "has 4 partitions, EVENT_LOG_URL says 8" in problem
+
+
+@pytest.mark.slow
+def test_readyz_of_a_web_process_says_how_the_log_is_cut(worlds: Worlds, tmp_path: Path) -> None:
+    world = worlds("redis", partitions=4)
+    world.log.ensure_topic()
+    wrong = world.log_url.replace("partitions=4", "partitions=8")
+    web = Web(tmp_path, redis_url=world.redis_url, log_url=wrong, application="recsite.asgi:application").prepare()
+    web.start()
+    try:
+        give_up_at = time.monotonic() + 30
+        reasons: dict[str, str] = {}
+        while "event_log" not in reasons and time.monotonic() < give_up_at:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{web.port}/readyz", timeout=5):
+                    time.sleep(0.1)
+            except urllib.error.HTTPError as error:
+                reasons = json.loads(error.read())["reasons"]
+        assert "has 4 partitions, EVENT_LOG_URL says 8: set partitions=4" in reasons["event_log"]
+    finally:
+        web.stop()
 
 
 @pytest.mark.slow
