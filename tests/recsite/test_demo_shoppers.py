@@ -1,0 +1,289 @@
+"""Simulated shoppers: their visits, the crowd of them, and the way from a visit to the report of what lists earn."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from features.placement_stats import read_placement_stats
+from recommendations.earnings import Earnings, total
+from recsite.demo.catalogue import SEED, Product, make_products
+from recsite.demo.setup import PLACEMENTS
+from recsite.demo.shoppers import Market, Shopper, make_shoppers
+from recsite.demo.storefront import HttpStorefront, NotServed
+from recsite.demo.visits import (
+    CART_LISTS,
+    EAGER_S,
+    HOME_LISTS,
+    MAX_INSIDE,
+    PRODUCT_LISTS,
+    Crowd,
+    ShownList,
+    click_chance,
+    pace_s,
+    visits,
+)
+from recsite.supervisor.ports import free_port
+from tests.end_to_end.conftest import ROOT, eventually, start_installation, stop_installation
+from tests.services.redis_server import RedisServer
+from tracking.events import AddToCart, BaseEvent, Purchase, SelectItem, ViewItemList
+from tracking.parsing import parse_event
+from tracking.redis_client import connect
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def products() -> dict[str, Product]:
+    return {product.item_id: product for product in make_products(end=NOW)}
+
+
+@pytest.fixture(scope="module")
+def shoppers() -> list[Shopper]:
+    return make_shoppers(seed=SEED)
+
+
+class Shelves:
+    """A storefront in memory, whose lists hold what suits the first item of the context, or anything."""
+
+    def __init__(self, products: dict[str, Product]) -> None:
+        self.products = products
+        self.market = Market(list(products.values()))
+        self.chance = Random(3)
+        self.shown: dict[str, ShownList] = {}
+        self.told: list[tuple[Shopper, BaseEvent]] = []
+
+    def lists(
+        self, shopper: Shopper, placements: Sequence[str], *, context: Sequence[str] = (), cart: Sequence[str] = ()
+    ) -> list[ShownList]:
+        found = []
+        for placement in placements:
+            near = self.products[(context or cart or [self.chance.choice(list(self.products))])[0]]
+            items = self.market.draw(shopper, near.category, NOW, self.chance, k=8)
+            rec_id = f"r1.{len(self.shown)}"
+            self.shown[rec_id] = ShownList(placement, rec_id, tuple(item.item_id for item in items))
+            found.append(self.shown[rec_id])
+        return found
+
+    def tell(self, shopper: Shopper, events: Sequence[BaseEvent]) -> None:
+        self.told += [(shopper, event) for event in events]
+
+
+@pytest.fixture(scope="module")
+def told(products: dict[str, Product], shoppers: list[Shopper]) -> Shelves:
+    """Give what 600 visits told."""
+    shop = Shelves(products)
+    coming = visits(shoppers, shop=shop, market=shop.market, products=products, chance=Random(1))
+    for _ in range(600):
+        for pause_s in next(coming):
+            assert 0.5 < pause_s < 60
+    return shop
+
+
+def test_every_event_holds_to_the_contract(told: Shelves) -> None:
+    ids = [event.event_id for _, event in told.told]
+    assert len(set(ids)) == len(ids)
+    for _, event in told.told[::7]:
+        parse_event(msgspec.json.encode(event))
+
+
+def test_what_is_seen_and_clicked_stood_in_that_list_at_that_place(told: Shelves) -> None:
+    in_lists = [event for _, event in told.told if isinstance(event, ViewItemList | SelectItem)]
+    assert len(in_lists) > 1_000
+    for event in in_lists:
+        shown = told.shown[event.params.rec_id or ""]
+        assert event.params.item_list_id == shown.placement
+        assert all(shown.item_ids[item.index or 0] == item.item_id for item in event.params.items)
+
+
+def test_a_few_of_a_hundred_items_seen_are_clicked_and_a_few_visits_end_in_an_order(told: Shelves) -> None:
+    kinds = Counter(type(event).__name__ for _, event in told.told)
+    seen = sum(len(event.params.items) for _, event in told.told if isinstance(event, ViewItemList))
+
+    assert 0.01 < kinds["SelectItem"] / seen < 0.08
+    assert 0.02 < kinds["Purchase"] / 600 < 0.2
+
+
+def test_only_what_was_put_into_the_cart_is_bought(told: Shelves) -> None:
+    carts: dict[str, set[str]] = {}
+    bought = 0
+    for _, event in told.told:
+        if isinstance(event, AddToCart):
+            carts.setdefault(event.session_id or "", set()).add(event.params.items[0].item_id)
+        if isinstance(event, Purchase):
+            bought += 1
+            assert {item.item_id for item in event.params.items} <= carts[event.session_id or ""]
+    assert bought > 10
+
+
+def test_clicks_follow_taste_and_place(products: dict[str, Product], shoppers: list[Shopper]) -> None:
+    shopper = shoppers[0]
+    chances = [click_chance(shopper, product, place=0) for product in products.values()]
+    assert max(chances) > 10 * min(chances)
+    some = products["FF01001"]
+    assert click_chance(shopper, some, place=0) > click_chance(shopper, some, place=7)
+
+
+def test_they_ask_for_placements_that_the_demo_has() -> None:
+    assert {*HOME_LISTS, *PRODUCT_LISTS, *CART_LISTS} <= {name for name, *_ in PLACEMENTS}
+
+
+def test_the_crowd_is_bounded_and_later_slow() -> None:
+    def endless() -> Iterator[float]:
+        while True:
+            yield 1_000_000.0
+
+    crowd = Crowd((endless() for _ in iter(int, 1)), started_s=0.0)
+    now_s, came_at_s = 0.0, []
+    for _ in range(MAX_INSIDE + 20):
+        before = crowd.n_inside
+        wait_s = crowd.step(now_s)
+        if crowd.n_inside > before:
+            came_at_s.append(now_s)
+        now_s += wait_s
+
+    assert crowd.n_inside == MAX_INSIDE
+    assert came_at_s[:3] == [0.0, 1.5, 3.0]
+    assert pace_s(EAGER_S + 1) > 3 * pace_s(0)
+
+
+def test_a_visit_that_fails_leaves_the_others_alone() -> None:
+    went_on = []
+
+    def steady(name: int) -> Iterator[float]:
+        while True:
+            went_on.append(name)
+            yield 1.0
+
+    def broken() -> Iterator[float]:
+        yield 0.5
+        raise NotServed("away")
+
+    crowd = Crowd(iter([steady(1), broken(), steady(3)]), started_s=0.0, pace=lambda elapsed_s: 1.0)
+    crowd.step(0.0)
+    crowd.step(1.0)
+    with pytest.raises(NotServed):
+        crowd.step(1.5)
+    crowd.step(2.0)
+    assert crowd.n_inside == 2
+    assert set(went_on) == {1, 3}
+
+
+class _Answers(BaseHTTPRequestHandler):
+    status, answer = 200, b"{}"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "said"),
+    [
+        (429, b'{"error": "quota_exceeded"}', "429 .*quota_exceeded"),
+        (200, b"<html>", "is not what the API says"),
+        (202, b'{"accepted": 0, "rejected": [{"error": "unknown_event"}]}', "unknown_event"),
+    ],
+)
+def test_a_shop_that_refuses_is_named_with_its_answer(
+    status: int, answer: bytes, said: str, shoppers: list[Shopper]
+) -> None:
+    handler = type("Answers", (_Answers,), {"status": status, "answer": answer})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        shop = HttpStorefront(f"http://127.0.0.1:{server.server_port}", site="s", key="pk_x", token_secret="t" * 40)
+        try:
+            with pytest.raises(NotServed, match=said):
+                shop.tell(shoppers[0], [])
+        finally:
+            shop.close()
+            server.shutdown()
+            thread.join(5)
+
+
+def test_a_shop_that_is_away_is_no_crash(shoppers: list[Shopper]) -> None:
+    shop = HttpStorefront(f"http://127.0.0.1:{free_port()}", site="s", key="pk_x", token_secret="t" * 40)
+    with pytest.raises(NotServed, match="ConnectionRefusedError"):
+        shop.lists(shoppers[0], HOME_LISTS)
+
+
+@pytest.mark.redis
+@pytest.mark.slow
+def test_what_they_do_reaches_the_report_and_they_outlive_the_web_process(tmp_path: Path) -> None:
+    with RedisServer() as server:
+        running = start_installation(
+            tmp_path, redis_url=server.url, log_url=server.url + "?partitions=2", database_url=None
+        )
+        running.environment["RECSITE_DEMO"] = "1"
+        running.manage("shell", "-v", "0", "-c", _SHOP)
+        walkers = subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), "demo_shoppers", "--url", running.address],
+            env=running.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            with closing(connect(server.url, timeout_s=5)) as client:
+
+                def earned() -> Earnings:
+                    day = int(time.time()) // 86_400
+                    rows = read_placement_stats(client, "default", day=day, partitions=2)
+                    assert {row.placement for row in rows} <= {name for name, *_ in PLACEMENTS}
+                    assert all(row.variant for row in rows), "every rec_id was signed here"
+                    return total(rows)
+
+                eventually(lambda: earned().impressions >= 50, 60, "impressions")
+                web = running.processes["web"]
+                web.ask_to_stop()
+                assert web.wait_stopped(25)
+                time.sleep(3)
+                before = earned()
+                web.start()
+                eventually(lambda: earned().impressions > before.impressions + 20, 90, "them to come back")
+                eventually(lambda: earned().clicks > 0, 60, "a click")
+            walkers.send_signal(signal.SIGTERM)
+            said, _ = walkers.communicate(timeout=10)
+            assert walkers.returncode == 0, said
+            assert "Traceback" not in said
+            assert said.count("not_served") <= 3, "an outage is told once, not with every try"
+        finally:
+            if walkers.poll() is None:
+                os.kill(walkers.pid, signal.SIGKILL)
+                walkers.wait(10)
+            stop_installation(running)
+
+
+_SHOP = """
+
+from pathlib import Path
+from django.conf import settings
+from features.feeds import upsert_items
+from recsite.demo import setup
+from recsite.demo.source import DemoSource, end_of_history
+site, _ = setup.ensure_site()
+setup.ensure_placements(site)
+upsert_items(site, DemoSource(end=end_of_history(Path(settings.DATA_DIR)), site=site.slug).items())
+"""
