@@ -33,7 +33,8 @@ sed -e "s|@PORT@|$port|g" -e "s|@CONTROLLER_PORT@|${3:-$((port + 1))}|g" -e "s|@
 java="java -Xms128m -Xmx${KAFKA_HEAP:-512m} -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 java="$java -Dlog4j2.configurationFile=$here/log4j2.properties"
 [ -f "$data/log/meta.properties" ] ||
-    $java -cp "$jars/*" kafka.tools.StorageTool format --cluster-id "$(
+    # One word with its option: an id may begin with a dash, which would read as an option of its own.
+    $java -cp "$jars/*" kafka.tools.StorageTool format --cluster-id="$(
         head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =
     )" --config "$config" >&2
 exec $java -cp "$jars/*" kafka.Kafka "$config"
