@@ -64,6 +64,7 @@ class ExplanationKeeper:
     def __init__(self) -> None:
         self._waiting: deque[tuple[str, str, Receipt]] = deque(maxlen=int(BURST) * 2)
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._tokens = BURST
         self._refilled_at = time.monotonic()
@@ -89,7 +90,11 @@ class ExplanationKeeper:
                     self._thread.start()
 
     def flush(self) -> int:
-        """Write what waits, and return how many were written; raises what Redis raises."""
+        """Write what waits, after what is being written now, and return how many; raises what Redis raises."""
+        with self._writing:
+            return self._write()
+
+    def _write(self) -> int:
         batches: dict[str, dict[str, bytes]] = {}
         while self._waiting:
             site, rec_id, receipt = self._waiting.popleft()

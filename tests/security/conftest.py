@@ -46,7 +46,9 @@ class Tenant:
 
 
 @pytest.fixture
-def tenants(shop: Shop, settings: Any, tmp_path: Any) -> list[Tenant]:
+def tenants(shop: Shop, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> list[Tenant]:
+    # One of its own: other tests may have used up what one process keeps.
+    monkeypatch.setattr(explanations, "keeper", explanations.ExplanationKeeper())
     settings.ARCHIVE_URL = str(tmp_path / "archive")
     settings.ALLOWED_HOSTS = ["testserver"]
     made = []
