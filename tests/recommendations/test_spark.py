@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +76,12 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     once_anonymous = f"anonymous-{walks[0][0]}-0"
     write_sessions(url, SITE, [(START_MS + DAY_MS, ["x1", "x2"])], anonymous_id=once_anonymous, user_id="jo")
     monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # a short life, on few cores
+    interrupted = signal.getsignal(signal.SIGINT)
     with spark_session("local[2]", memory_mb=1024, partitions=2) as spark:
         log = read_log(spark, url, site=SITE)
         plain = read_archive(url, site=SITE)
         yield World(spark=spark, url=url, log=log, plain=plain)
+    assert signal.getsignal(signal.SIGINT) is interrupted, "Spark's handler of Ctrl-C outlived it"
     monkeypatch.undo()
 
 

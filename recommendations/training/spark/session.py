@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -64,6 +67,7 @@ def spark_session(master: str, *, memory_mb: int = 4_096, partitions: int = 0) -
         builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
     if partitions:
         builder = builder.config("spark.sql.shuffle.partitions", str(partitions))
+    interrupted = signal.getsignal(signal.SIGINT)
     try:
         spark = builder.getOrCreate()
     except (PySparkException, OSError) as error:
@@ -71,7 +75,11 @@ def spark_session(master: str, *, memory_mb: int = 4_096, partitions: int = 0) -
     except Exception as error:  # py4j hands every failure of the JVM over as a class of its own
         raise SparkUnavailable(f"Spark at {master!r} did not start: {str(error)[:500]}") from error
     spark.sparkContext.setLogLevel("ERROR")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     try:
         yield spark
     finally:
         spark.stop()
+        # Its handler of Ctrl-C cancels Spark's jobs, and fails where Spark has ended.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupted)
