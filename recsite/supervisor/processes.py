@@ -73,6 +73,7 @@ class Supervised:
         status = self._process.poll()
         if status is None:
             return None
+        self._kill_group()  # a child that lives on would hold the port that the next start needs
         self._process = None
         quick = now_s - self._started_s < STABLE_AFTER_S
         self.restarts = self.restarts + 1 if quick else 0

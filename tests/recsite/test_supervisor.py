@@ -59,6 +59,34 @@ def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
     assert process.wait_stopped(5)
 
 
+def test_children_of_a_process_that_died_do_not_hold_the_port_of_the_next(tmp_path: Path) -> None:
+    port = free_port()
+    serve = (
+        "import socket,subprocess,sys,time; s=socket.socket(); "
+        "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); "
+        f"s.bind(('127.0.0.1', {port})); s.listen(); s.set_inheritable(True); "
+        "subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)'], close_fds=False); "
+        "print('listens', flush=True); time.sleep(60)"
+    )
+    process = supervised(tmp_path, serve)
+    process.start()
+    try:
+        wait_for(lambda: process.last_lines().count("listens") == 1)
+        first = process.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+
+        def listens_again() -> bool:
+            process.watch()
+            return process.last_lines().count("listens") == 2
+
+        wait_for(listens_again)
+        assert "Address already in use" not in process.last_lines(40)
+    finally:
+        process.ask_to_stop()
+        process.wait_stopped(5)
+
+
 def test_stopping_ends_the_children_too(tmp_path: Path) -> None:
     child = "import subprocess,sys,time; p=subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']); "
     process = supervised(tmp_path, child + "print(p.pid, flush=True); time.sleep(60)")
