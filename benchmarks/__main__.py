@@ -28,6 +28,24 @@ BENCHMARKS = {
     "sdk": "bytes of the scripts and delivery on navigation",
 }
 
+REQUIRED = {
+    "model": ("overlap_at_20", "time_ratio_to_implicit_100k", "time_ratio_to_faiss_100k", "floor_ratio_1m"),
+    "serve": ("requests_per_s", "p50_ms", "p90_ms", "p99_ms", "cpu_ms_per_request", "ratio_to_plain_asgi"),
+    "collect": ("events_per_cpu_s_kafka", "events_per_cpu_s_redis", "p99_ms", "ratio_to_plain_asgi"),
+    "stream": (
+        "events_per_s_kafka",
+        "events_per_s_redis",
+        "lost",
+        "doubled",
+        "bytes_per_user",
+        "read_ratio_to_feast",
+    ),
+    "live": ("p50_ms", "p99_ms"),
+    "quality": ("rr_hr20", "rr_mrr20", "rr_new_hr20", "rr_coverage"),
+    "sdk": ("tracker_gzip_bytes", "widget_gzip_bytes", "both_gzip_bytes", "delivered_on_navigation"),
+}
+"""Figures by which versions of Recsite are compared: their names stay, and a run without one of them has failed."""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
@@ -45,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the named benchmarks in order; 0 when all of them gave figures, 2 for a name that we do not have."""
+    """Run the named benchmarks in order; 0 when each gave all its figures, 2 for a name that we do not have."""
     options = parser().parse_args(arguments)
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
@@ -69,8 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with options.json.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         Console().print(f"[dim]{line}[/dim]", soft_wrap=True, highlight=False)
+        if missing := [key for key in REQUIRED.get(name, ()) if key not in figures]:
+            print(
+                f"{name}: the run gave no {', '.join(missing)}: nothing can be compared by it. Either data or a peer "
+                f"that it needs is not here (see above), or benchmarks/{name}.py calls a figure by another name",
+                file=sys.stderr,
+            )
+            failed.append(name)
     if failed:
-        print(f"no figures from: {', '.join(failed)}", file=sys.stderr)
+        print(f"no figures, or not all, from: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 
 from benchmarks.report import print_table
-from benchmarks.stream_faults import COLUMNS, killed, log_url
-from benchmarks.stream_load import ITEMS, SITE, Bench, fill, make_records, running
+from benchmarks.stream_faults import COLUMNS, killed
+from benchmarks.stream_load import ITEMS, SITE, Bench, fill, log_url, make_records, running
 
 FEAST = "feast[redis]==0.67.0"
 FEAST_TIMEOUT_S = 600

@@ -11,26 +11,22 @@ from __future__ import annotations
 import os
 import random
 import time
-import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 
 from benchmarks.report import print_table
 from benchmarks.stream_flow import coming_and_going, hot_user
-from benchmarks.stream_load import Bench, Records, fill, hash_of, make_records, running
+from benchmarks.stream_judge import Judge, Row
+from benchmarks.stream_load import fill, log_url, make_records, running
 
 if TYPE_CHECKING:
-    from features.audit import StateHash
     from tests.services.kafka_server import KafkaServer
     from tests.services.redis_server import RedisServer
 
-PARTITIONS = 4
 KAFKA_SESSION_MS = 1_500
 AWAY_S = 30.0
 COLUMNS = ("fault", "log", "events", "re-sent", "lost, double", "as clean, one less differs", "s")
-Row = tuple[object, ...]
 
 
 def run(*, quick: bool) -> dict[str, float]:
@@ -70,64 +66,9 @@ def run(*, quick: bool) -> dict[str, float]:
     return figures
 
 
-def log_url(backend: str, redis_url: str, bootstrap: str) -> str:
-    """Return the URL of a new log."""
-    topic = f"bench-{uuid.uuid4().hex}"
-    if backend == "kafka":
-        return f"kafka://{bootstrap}/{topic}?partitions={PARTITIONS}"
-    return f"{redis_url}?stream={topic}&partitions={PARTITIONS}&max_records=10000000"
-
-
 def session_ms(url: str) -> int:
     """Return for how long the group waits for a killed worker: Kafka's default of 6 s would only make runs longer."""
     return KAFKA_SESSION_MS if url.startswith("kafka") else 0
-
-
-@dataclass
-class Judge:
-    """Compares what a worker left behind with a clean run over the same records."""
-
-    redis_url: str
-    events: int = 0
-    applied: int = 0
-    resent: int = 0
-    is_as_clean: bool = False
-    sees_one_less: bool = False
-
-    def judge(self, bench: Bench, records: Records, events: int) -> None:
-        """Look at the bench's states; ``events`` are those of ``records`` without re-sends."""
-        ledger, found = bench.ledger(), hash_of(bench)
-        self.events, self.applied, self.resent = events, ledger.get("applied", 0), ledger.get("duplicate", 0)
-        self.is_as_clean = found == clean_hash(records, self.redis_url)
-        self.sees_one_less = found != clean_hash(records[:-1], self.redis_url)
-
-    def cells(self, seconds: float) -> Row:
-        """Return the cells of ``COLUMNS`` from the events on."""
-        lost, doubled = max(0, self.events - self.applied), max(0, self.applied - self.events)
-        words = ["yes" if is_so else "NO" for is_so in (self.is_as_clean, self.sees_one_less)]
-        return (self.events, self.resent, f"{lost}, {doubled}", ", ".join(words), seconds)
-
-    def figures(self, name: str) -> dict[str, float]:
-        """Return the verdict as figures."""
-        return {
-            f"{name}_lost": max(0, self.events - self.applied),
-            f"{name}_doubled": max(0, self.applied - self.events),
-            f"{name}_is_as_clean": self.is_as_clean,
-            f"{name}_sees_one_less": self.sees_one_less,
-        }
-
-
-def clean_hash(records: Records, redis_url: str) -> StateHash:
-    """Return the hash of the states after a run over the records that nothing disturbs, in a database of its own."""
-    url = f"{redis_url.rpartition('/')[0]}/9"
-    with running(log_url("redis", url, ""), url) as bench:
-        bench.client.flushdb()
-        fill(bench.log, records)
-        bench.start()
-        bench.wait_for(len(records))
-        found = hash_of(bench)
-        bench.client.flushdb()
-    return found
 
 
 def killed(url: str, redis_url: str, events: int, kills: int, rows: list[Row]) -> dict[str, float]:

@@ -7,14 +7,11 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from benchmarks.report import print_table
+from benchmarks.stream_judge import Judge
 from benchmarks.stream_load import SITE, Bench, Records, make_records, running
 from tracking.log import partition_for
-
-if TYPE_CHECKING:
-    from benchmarks.stream_faults import Judge
 
 RATE = 1_000
 PERIOD_S = 10.0

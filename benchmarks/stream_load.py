@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,9 +25,18 @@ from tracking.redis_client import connect
 ROOT = Path(__file__).resolve().parent.parent
 ITEMS = 20_000
 SITE = "bench"
+PARTITIONS = 4
 Records = list[tuple[bytes, bytes]]
 LATENESS_MS = 900_000
 _ENCODE = msgspec.json.Encoder().encode
+
+
+def log_url(backend: str, redis_url: str, bootstrap: str) -> str:
+    """Return the URL of a new log."""
+    topic = f"bench-{uuid.uuid4().hex}"
+    if backend == "kafka":
+        return f"kafka://{bootstrap}/{topic}?partitions={PARTITIONS}"
+    return f"{redis_url}?stream={topic}&partitions={PARTITIONS}&max_records=10000000"
 
 
 def make_records(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,19 @@ import pytest
 
 from benchmarks import __main__ as runner
 from benchmarks.report import figures_line, machine
+
+COMPARED = {
+    "model": {"overlap_at_20", "time_ratio_to_implicit_100k", "time_ratio_to_faiss_100k", "floor_ratio_1m"},
+    "serve": {"requests_per_s", "p50_ms", "p90_ms", "p99_ms", "cpu_ms_per_request", "ratio_to_plain_asgi"},
+    "collect": {"events_per_cpu_s_kafka", "events_per_cpu_s_redis", "p99_ms", "ratio_to_plain_asgi"},
+    "stream": {
+        *("events_per_s_kafka", "events_per_s_redis", "lost", "doubled", "bytes_per_user", "read_ratio_to_feast"),
+    },
+    "live": {"p50_ms", "p99_ms"},
+    "quality": {"rr_hr20", "rr_mrr20", "rr_new_hr20", "rr_coverage"},
+    "sdk": {"tracker_gzip_bytes", "widget_gzip_bytes", "both_gzip_bytes", "delivered_on_navigation"},
+}
+"""What others compare versions by; written down here a second time, so that no name is changed in passing."""
 
 
 def put(monkeypatch: pytest.MonkeyPatch, name: str, figures: dict[str, float]) -> list[bool]:
@@ -34,14 +48,31 @@ def test_an_unknown_name_is_answered_with_the_names_there_are(capsys: pytest.Cap
 
 
 def test_figures_go_to_the_file_one_object_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked = put(monkeypatch, "model", {"overlap_at_20": 1.0, "time_ratio": 0.123456789})
+    asked = put(monkeypatch, "model", {**dict.fromkeys(COMPARED["model"], 1.0), "time_ratio": 0.123456789})
     target = tmp_path / "figures.jsonl"
     assert runner.main(["model", "model", "--quick", "--json", str(target)]) == 0
     assert asked == [True, True]
     lines = [json.loads(line) for line in target.read_text().splitlines()]
     assert [line["benchmark"] for line in lines] == ["model", "model"]
-    assert lines[0]["figures"] == {"overlap_at_20": 1.0, "time_ratio": 0.123457}
+    assert lines[0]["figures"]["overlap_at_20"] == 1.0
+    assert lines[0]["figures"]["time_ratio"] == 0.123457
     assert lines[0]["machine"]["cores"] >= 1
+
+
+@pytest.mark.parametrize(("name", "key"), [(name, key) for name, keys in COMPARED.items() for key in sorted(keys)])
+def test_a_run_without_a_figure_that_versions_are_compared_by_has_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, key: str
+) -> None:
+    whole = dict.fromkeys(COMPARED[name], 1.0)
+    target = tmp_path / "figures.jsonl"
+    put(monkeypatch, name, whole)
+    assert runner.main([name, "--json", str(target)]) == 0
+    put(monkeypatch, name, {other: value for other, value in whole.items() if other != key})
+
+    assert runner.main([name, "--json", str(target)]) == 1
+
+    assert f"{name}: the run gave no {key}: nothing can be compared by it" in capsys.readouterr().err
+    assert len(target.read_text().splitlines()) == 2, "what a long run did measure is kept"
 
 
 def test_a_benchmark_that_is_not_there_is_named_and_the_others_run(
@@ -71,3 +102,10 @@ def test_a_figure_that_is_no_number_is_an_error() -> None:
 
 def test_the_machine_is_described_without_its_name() -> None:
     assert platform.node() not in json.dumps(machine())
+
+
+def test_what_the_sdk_benchmark_reads_from_its_environment_is_documented() -> None:
+    root = Path(__file__).resolve().parents[2]
+    read = set(re.findall(r"process\.env\.([A-Z_]+)", (root / "sdk/bench/run.mjs").read_text())) - {"NODE_ENV"}
+
+    assert read == {name for name in read if f"`{name}`" in (root / "docs/sdk.md").read_text()} != set()
