@@ -89,11 +89,12 @@ def test_a_store_that_takes_no_writes_only_delays(
     clean = clean_run(worlds, records)
     world = worlds("memory", redis_url=own_server(RedisServer).url)
     world.batch_records = 50
-    world.fill(records)
+    world.fill(records[:1_000])
     worker = world.worker()
     with running(worker):
         world.wait_for(lambda: worker.status.records > 300)
         breaks(world)
+        world.fill(records[1_000:])
         world.wait_for(lambda: worker.status.is_paused)
         assert world.records_applied() < len(records), "all was done before; the test shows nothing"
         mends(world)
