@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from features.catalogue import CatalogueSnapshot, ItemRow
+from features.catalogue import CatalogueSnapshot, ItemRow, with_changes
 from recommendations.asks import Ask, PlacementSpec
 from recommendations.candidates import Shopper
 from recommendations.deadline import Deadline
@@ -58,4 +58,4 @@ def _catalogue_of(item_ids: Sequence[str]) -> CatalogueSnapshot:
         for index, item_id in enumerate(item_ids)
         if index
     ]  # fmt: skip
-    return CatalogueSnapshot.empty("evaluation").with_changes(rows)
+    return with_changes(CatalogueSnapshot.empty("evaluation"), rows)

@@ -9,20 +9,33 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import redis
 
 from tracking.redis_client import connect
-
-if TYPE_CHECKING:
-    from tracking.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
 
 CHANNEL: Final = "rs:announce"
 PING_EVERY_S: Final = 5.0
 RECONNECT_S: Final = (0.1, 0.25, 0.5, 1.0)
+
+
+class Refreshed(Protocol):
+    """What is loaded again when its topic is announced, and at least every ``refresh_s``."""
+
+    topic: str
+    lane: str
+    refresh_s: float
+    due_at: float
+    """Monotonic seconds; read and written under the registry's lock."""
+
+    def refresh(self) -> bool:
+        """Load, and return whether it went well."""
+
+    def renew_lock(self) -> None:
+        """Forget the parent's lock in a forked child."""
 
 
 class Lane(threading.Thread):
@@ -97,7 +110,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._snapshots: list[Snapshot[Any]] = []
+        self._snapshots: list[Refreshed] = []
         self._callbacks: dict[str, list[Callable[[str], None]]] = defaultdict(list)
         self._lanes: dict[str, Lane] = {}
         self._listener: Listener | None = None
@@ -109,14 +122,14 @@ class Registry:
         """Whether announcements are heard in this process."""
         return self._listener is not None
 
-    def add(self, snapshot: Snapshot[Any]) -> None:
+    def add(self, snapshot: Refreshed) -> None:
         """Load ``snapshot`` from now on."""
         with self._changed:
             self._snapshots.append(snapshot)
             self._start_lanes()
             self._changed.notify_all()
 
-    def remove(self, snapshot: Snapshot[Any]) -> None:
+    def remove(self, snapshot: Refreshed) -> None:
         """Load it no more."""
         with self._changed:
             self._snapshots = [other for other in self._snapshots if other is not snapshot]
@@ -159,7 +172,7 @@ class Registry:
             if thread is not threading.current_thread():
                 thread.join(max(deadline - time.monotonic(), 0.0))
 
-    def wait_for_due(self, lane: Lane) -> Snapshot[Any] | None:
+    def wait_for_due(self, lane: Lane) -> Refreshed | None:
         """Return the next snapshot of the lane that is due, waiting for it; ``None`` when the lane shall end."""
         with self._changed:
             while not lane.is_stopping:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from features.catalogue.draft import with_changes
 from features.catalogue.items import NO_ID, ItemCard, ItemRow
 from features.catalogue.snapshot import CatalogueSnapshot
 from tracking.snapshots import Snapshot, announce
@@ -19,6 +20,7 @@ __all__ = [
     "catalogue_topic",
     "forget_catalogues",
     "watch_catalogue",
+    "with_changes",
 ]
 
 REFRESH_S: Final = 5.0

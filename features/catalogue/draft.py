@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,8 @@ from features.catalogue.items import (
     is_recommendable,
     paid_minor,
 )
+from features.catalogue.snapshot import ARRAYS, CatalogueSnapshot
 from features.money import to_major
-
-if TYPE_CHECKING:
-    from features.catalogue.snapshot import CatalogueSnapshot
 
 T = TypeVar("T")
 
@@ -30,21 +28,16 @@ _COMPACT_ABOVE: Final = 0.25  # share of emptied rows from which on the rows are
 _MOST_PIECES: Final = 2_000_000_000
 _NO_TAGS: Final[frozenset[str]] = frozenset()
 
-#: The arrays: their dtype, and what an emptied row holds.
-ARRAYS: Final[dict[str, tuple[type[np.generic], float]]] = {
-    "price": (np.float32, np.nan),
-    "margin": (np.float32, np.nan),
-    "is_recommendable": (np.bool_, False),
-    "is_on_sale": (np.bool_, False),
-    "brand": (np.int32, 0),
-    "category": (np.int32, 0),
-    "category_levels": (np.int32, 0),
-    "group": (np.int32, 0),
-    "stock": (np.int32, NO_ID),
-    "first_seen_ms": (np.int64, 0),
-    "pk": (np.int64, NO_ID),
-    "updated_us": (np.int64, 0),
-}
+
+def with_changes(
+    snapshot: CatalogueSnapshot, changed: Iterable[ItemRow], deleted_pks: Collection[int] = ()
+) -> CatalogueSnapshot:
+    """Return the next snapshot; costs a copy of the arrays, and work for what changed only."""
+    draft = Draft(snapshot)
+    draft.remove(deleted_pks)
+    for item in changed:
+        draft.put(item)
+    return draft.finished()
 
 
 class Draft:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from features.catalogue.draft import with_changes
 from features.catalogue.items import ItemRow
 from features.catalogue.snapshot import CatalogueSnapshot
 from features.models import Item
@@ -52,7 +53,7 @@ class CatalogueLoader:
         looks_at = datetime.now(UTC)
         if old.version == 0:
             self._checked_at = time.monotonic()
-            self._snapshot = old.with_changes(self._all_rows())
+            self._snapshot = with_changes(old, self._all_rows())
             self._looked_at = looks_at
             return self._snapshot
         changed = self._changed_pks()
@@ -63,7 +64,7 @@ class CatalogueLoader:
             known = set(old.pk.tolist()) - {-1}
             deleted = known - set(self._items.values_list("pk", flat=True))
         if rows or deleted:
-            self._snapshot = old.with_changes(rows, deleted)
+            self._snapshot = with_changes(old, rows, deleted)
         self._looked_at = looks_at  # only now: a look that failed is taken again
         return self._snapshot
 

@@ -6,21 +6,19 @@ emptied, new items are added at the end), so what others computed for rows stays
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from features.catalogue.draft import ARRAYS, Draft
 from features.catalogue.items import (
     MAX_DEPTH,
     NO_ID,
     PATH_SEPARATOR,
     ItemCard,
-    ItemRow,
     Vocabulary,
     split_path,
     title_in,
@@ -30,6 +28,23 @@ IntArray = npt.NDArray[np.int32]
 LongArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+
+
+#: The arrays: their dtype, and what an emptied row holds.
+ARRAYS: Final[dict[str, tuple[type[np.generic], float]]] = {
+    "price": (np.float32, np.nan),
+    "margin": (np.float32, np.nan),
+    "is_recommendable": (np.bool_, False),
+    "is_on_sale": (np.bool_, False),
+    "brand": (np.int32, 0),
+    "category": (np.int32, 0),
+    "category_levels": (np.int32, 0),
+    "group": (np.int32, 0),
+    "stock": (np.int32, NO_ID),
+    "first_seen_ms": (np.int64, 0),
+    "pk": (np.int64, NO_ID),
+    "updated_us": (np.int64, 0),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +157,3 @@ class CatalogueSnapshot:
         """Return the item's other attributes; empty when it has none."""
         row = self._row_of.get(item_id)
         return {} if row is None else self.attributes.get(row, {})
-
-    def with_changes(self, changed: Iterable[ItemRow], deleted_pks: Collection[int] = ()) -> CatalogueSnapshot:
-        """Return the next snapshot; costs a copy of the arrays, and work for what changed only."""
-        draft = Draft(self)
-        draft.remove(deleted_pks)
-        for item in changed:
-            draft.put(item)
-        return draft.finished()

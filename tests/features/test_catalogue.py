@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.catalogue import catalogue_of, forget_catalogues, loading, watch_catalogue
+from features.catalogue.draft import with_changes
 from features.catalogue.items import NO_ID, ItemRow
 from features.catalogue.loading import OVERLAP, CatalogueLoader
 from features.catalogue.snapshot import CatalogueSnapshot
@@ -34,7 +35,7 @@ def row(number: int, **changes: Any) -> ItemRow:
 
 
 def snapshot(*rows: ItemRow) -> CatalogueSnapshot:
-    return CatalogueSnapshot.empty("shop").with_changes(rows)
+    return with_changes(CatalogueSnapshot.empty("shop"), rows)
 
 
 def test_category_holds_what_lies_below_it_and_nothing_beside() -> None:
@@ -111,9 +112,9 @@ def test_title_is_given_in_the_language_asked_for() -> None:
 
 def test_rows_keep_their_number_while_the_layout_does() -> None:
     before = snapshot(row(1), row(2), row(3), row(4), row(5))
-    changed = before.with_changes([row(2, stock=0)])
-    grown = changed.with_changes([row(6)])
-    shrunk = grown.with_changes([], deleted_pks={1})
+    changed = with_changes(before, [row(2, stock=0)])
+    grown = with_changes(changed, [row(6)])
+    shrunk = with_changes(grown, [], deleted_pks={1})
 
     assert changed.layout == before.layout
     assert changed.row("i2") == before.row("i2")
@@ -145,11 +146,11 @@ def test_many_small_changes_end_where_one_large_one_does(day: list[tuple[int, st
     wanted: dict[int, ItemRow] = {}
     for number, what in day:
         if what == "delete":
-            step_by_step = step_by_step.with_changes([], deleted_pks={number})
+            step_by_step = with_changes(step_by_step, [], deleted_pks={number})
             wanted.pop(number, None)
         else:
             wanted[number] = row(number, stock=0 if what == "sell out" else 3, tags=[what])
-            step_by_step = step_by_step.with_changes([wanted[number]])
+            step_by_step = with_changes(step_by_step, [wanted[number]])
     at_once = snapshot(*wanted.values())
 
     assert len(step_by_step) == len(at_once) == len(wanted)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from features.catalogue import CatalogueSnapshot, ItemRow
+from features.catalogue import CatalogueSnapshot, ItemRow, with_changes
 from recommendations.asks import Ask, PlacementSpec
 from recommendations.candidates import Recommendation, Shopper
 from recommendations.deadline import Deadline
@@ -35,7 +35,7 @@ def catalogue(*items: ItemRow | dict[str, Any], n: int = 0) -> CatalogueSnapshot
     rows = [
         item if isinstance(item, ItemRow) else item_row(number, **item) for number, item in enumerate(items or [{}] * n)
     ]
-    return CatalogueSnapshot.empty("shop").with_changes(rows)
+    return with_changes(CatalogueSnapshot.empty("shop"), rows)
 
 
 def shelf(*items: ItemRow | dict[str, Any], n: int = 0, popular: dict[str, float] | None = None) -> Shelf:
