@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.tracking.web_process import ROOT, Web
 from tracking.client import Client, InvalidEvent, QueueFull
 from tracking.client import sender as sender_module
 from tracking.client.client import new_event_id
+from tracking.client.queue import Queue
 from tracking.log import open_log
 from tracking.parsing import Rejected, parse_record
 
@@ -225,6 +227,20 @@ def test_processes_of_one_shop_share_a_queue_and_a_killed_one_loses_nothing(make
     assert set(server.ids) == {one for ids in said for one in ids}
     for ids in said:  # in order, whoever sent them
         assert [one for one in dict.fromkeys(server.ids) if one in ids] == ids
+
+
+def test_processes_that_start_together_all_get_their_queue(tmp_path) -> None:
+    together = threading.Barrier(8)
+
+    def begin(number: int) -> list[int]:
+        together.wait(10)
+        queue = Queue(tmp_path / f"{number // 8}.db", max_events=100)
+        queue.put(b"{}", user_id="u", anonymous_id=None)
+        return [one.id for one in queue.peek(most=100)]
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(begin, range(8 * 40)))  # each has a connection of its own, as processes have
+    assert [max(len(ids) for ids in seen[start : start + 8]) for start in range(0, len(seen), 8)] == [8] * 40
 
 
 def test_it_works_on_in_a_forked_child(make, server: Scripted) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -51,10 +53,7 @@ class Queue:
         self._max_events = max_events
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._connect()) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute(_SCHEMA)
-            connection.commit()
+        self._make()
 
     def put(self, event: bytes, *, user_id: str | None, anonymous_id: str | None) -> None:
         """Add an event and return once it is on the disk; raises ``QueueFull``."""
@@ -84,6 +83,23 @@ class Queue:
     def __len__(self) -> int:
         with closing(self._connect()) as connection:
             return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
+
+    def _make(self) -> None:
+        """Make the file ready, however many processes do so at once."""
+        give_up_at = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                with closing(self._connect()) as connection:
+                    connection.execute("PRAGMA journal_mode=WAL")
+                    connection.execute(_SCHEMA)
+                    connection.commit()
+                return
+            except sqlite3.OperationalError as error:
+                # Of two that turn the log on, SQLite refuses one at once, without its time-out: both waiting for
+                # the other would wait for ever.
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                    raise
+            time.sleep(random.uniform(0.005, 0.05))
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S)
