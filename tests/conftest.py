@@ -5,11 +5,24 @@ from __future__ import annotations
 import os
 import tempfile
 
+import pytest
 from django.conf import settings
 
 os.environ.setdefault("RECSITE_SECRET_KEY", "only-for-tests-" + "x" * 50)
-os.environ.setdefault("RECSITE_DATA_DIR", tempfile.mkdtemp(prefix="recsite-tests-"))
+if "PYTEST_XDIST_WORKER" in os.environ or "RECSITE_DATA_DIR" not in os.environ:  # each process has its own
+    os.environ["RECSITE_DATA_DIR"] = tempfile.mkdtemp(prefix="recsite-tests-")
 # pytest-django reads the settings before this file runs; the variables above are for the processes that tests start.
 settings.SECRET_KEY = os.environ["RECSITE_SECRET_KEY"]
 
-pytest_plugins = ["tests.services.fixtures"]
+pytest_plugins = ["tests.services.fixtures", "tests.services.left_out"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes (``-n 2 --dist loadgroup``), keep together what shares costly fixtures.
+
+    A file's tests run in one process; those of a whole installation go by its event log, whatever their file.
+    """
+    for item in items:
+        shared = getattr(item, "callspec", None)
+        installation = shared.params.get("installation") if shared is not None else None
+        item.add_marker(pytest.mark.xdist_group(f"installation-{installation}" if installation else str(item.path)))

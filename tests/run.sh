@@ -96,5 +96,6 @@ sdk() {
     (cd sdk && npm ci --no-audit --no-fund --silent && npm run --silent check && npm test --silent)
 }
 if has node && has npm && has chromium; then stage "SDK in Chromium" sdk; fi
-stage "Tests" python -m pytest -q --durations=15
+# Most tests wait for servers and pages, so two processes take half the time; each starts servers of its own.
+stage "Tests" python -m pytest -q --durations=15 -n 2 --dist loadgroup
 finish

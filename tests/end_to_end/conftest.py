@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,8 +176,8 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         log_url, database_url = redis_server.url + "?partitions=2", None
         if request.param == "kafka":
             bootstrap = request.getfixturevalue("kafka_bootstrap")
-            log_url = f"kafka://{bootstrap}/recsite.e2e.{os.getpid()}?partitions=2"
-            database_url = request.getfixturevalue("postgres_url")
+            log_url = f"kafka://{bootstrap}/recsite.e2e.{uuid.uuid4().hex}?partitions=2"
+            database_url = request.getfixturevalue("postgres_server").new_database()
         running = start_installation(data, redis_url=redis_server.url, log_url=log_url, database_url=database_url)
         try:
             yield running

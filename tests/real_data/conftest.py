@@ -14,31 +14,26 @@ import pytest
 
 from tests.real_data.place import ROOT, Place
 from tests.services.fixtures import leave_out
+from tests.services.left_out import note
 from tests.services.process import Missing
 
 DATA = ROOT.parent / "shared" / "data"
 collect_ignore = [] if os.environ.get("REAL_DATA") == "all" else ["test_served_list.py"]
-ABSENT = pytest.StashKey[set[str]]()
 
 
 def data_file(config: pytest.Config, name: str) -> Path:
     """Return a file of the real data, or skip the test; also under ``REQUIRE_ALL``, as it cannot be installed."""
     path = DATA / name
     if not path.is_file():
-        config.stash.setdefault(ABSENT, set()).add(name)
+        note(config, f"real data {name}", f"put it into {DATA}; see docs/real-data.md")
         pytest.skip(f"{name} is not in {DATA}")
     return path
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Name the data that was not there, so that a green run never hides it."""
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """Name what takes too long for each run, so that a green one never hides it."""
     for name in collect_ignore:
-        terminalreporter.write_line(
-            f"left out: tests/real_data/{name} takes minutes; REAL_DATA=all runs it", yellow=True
-        )
-    absent: set[str] = config.stash.get(ABSENT, set[str]())
-    for name in sorted(absent):
-        terminalreporter.write_line(f"left out: no real data {name} in {DATA}; see docs/real-data.md", yellow=True)
+        note(config, f"tests/real_data/{name}", "takes minutes; REAL_DATA=all runs it")
 
 
 @pytest.fixture(scope="session")

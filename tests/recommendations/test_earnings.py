@@ -84,6 +84,20 @@ def test_the_report_shows_each_placement_and_the_total(counted: Shop, admin_clie
 
 
 @pytest.mark.redis
+def test_the_chart_begins_with_a_figure_that_is_not_zero(counted: Shop, admin_client: Client) -> None:
+    assert open_report(counted, admin_client).context["metric"] == "revenue"
+
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    key = keys.placement_day(0, counted.site.slug, TODAY)
+    client.hset(key, mapping=dict.fromkeys(client.hkeys(key), msgspec.msgpack.encode([2, 40, 4, 0, 0, 0, 0])))
+    client.close()
+
+    assert open_report(counted, admin_client).context["metric"] == "clicks"
+    asked = open_report(counted, admin_client, show="orders").context
+    assert (asked["metric"], asked["bars"][-1].height) == ("orders", 0.0)
+
+
+@pytest.mark.redis
 def test_the_report_names_rules_and_variants(counted: Shop, admin_client: Client) -> None:
     by_rule = open_report(counted, admin_client, by="rule").context["rows"]
     by_variant = open_report(counted, admin_client, by="variant", placement="home_new").context["rows"]

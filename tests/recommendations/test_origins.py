@@ -78,6 +78,7 @@ def test_what_a_reply_earned_is_counted_by_what_its_id_says(world: World) -> Non
         "r1.AAAA",
         "anything",
     ],
+    ids=["another secret", "another site", "cut short", "no id"],
 )
 def test_a_forged_id_counts_only_for_the_list_that_the_page_names(world: World, forged: str) -> None:
     world.fill(journey(forged, name="one"))

@@ -12,11 +12,10 @@ from contextlib import ExitStack
 import pytest
 
 from tests.services.kafka_server import KafkaServer
+from tests.services.left_out import note, noted
 from tests.services.postgres_server import PostgresServer
 from tests.services.process import Missing, Server
 from tests.services.redis_server import RedisClusterServer, RedisServer
-
-MISSING = pytest.StashKey[dict[str, str]]()
 
 
 def require_all() -> bool:
@@ -26,7 +25,7 @@ def require_all() -> bool:
 
 def leave_out(config: pytest.Config, missing: Missing) -> None:
     """Skip the running test because a part is missing, or fail it under ``REQUIRE_ALL=1``."""
-    config.stash.setdefault(MISSING, {})[missing.part] = missing.remedy
+    note(config, missing.part, missing.remedy)
     if require_all():
         pytest.fail(f"{missing} (REQUIRE_ALL=1)", pytrace=False)
     pytest.skip(str(missing))
@@ -34,10 +33,10 @@ def leave_out(config: pytest.Config, missing: Missing) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Name what this machine lacks, so that a green run never hides it."""
-    missing = config.stash.get(MISSING, {})
+    missing = noted(config)
     if missing:
-        terminalreporter.section("missing parts" if require_all() else "left out: missing parts", red=True)
-        for part, remedy in sorted(missing.items()):
+        terminalreporter.section("left out", yellow=True)
+        for part, remedy in missing.items():
             terminalreporter.write_line(f"{part}: {remedy}")
 
 
@@ -83,7 +82,7 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres_server: PostgresServer) -> str:
-    """Return the URL of an empty database of the shared PostgreSQL, as its superuser."""
+    """Return the URL of an empty database of the shared PostgreSQL, as its superuser; no test writes to it."""
     return postgres_server.url
 
 

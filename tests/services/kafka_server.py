@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -52,10 +53,14 @@ class KafkaServer(Server):
 
 
 def _fetch_jars() -> None:
+    target = LAUNCHER.parent / "target"
+    target.mkdir(exist_ok=True)
     try:
-        fetched = subprocess.run(
-            [LAUNCHER, "fetch"], capture_output=True, text=True, check=False, timeout=FETCH_TIMEOUT_S
-        )
+        with (target / "fetching").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run side by side fetch once
+            fetched = subprocess.run(
+                [LAUNCHER, "fetch"], capture_output=True, text=True, check=False, timeout=FETCH_TIMEOUT_S
+            )
     except subprocess.TimeoutExpired:
         raise Missing("Kafka", f"its jars could not be downloaded within {FETCH_TIMEOUT_S} s") from None
     if fetched.returncode:

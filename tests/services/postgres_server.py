@@ -8,6 +8,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import uuid
 from pathlib import Path
 
 from tests.services.process import Missing, Server
@@ -32,6 +33,15 @@ class PostgresServer(Server):
     def url(self) -> str:
         """The URL of an empty database, as superuser ``recsite``."""
         return f"postgres://recsite@127.0.0.1:{self.port}/postgres"
+
+    def new_database(self) -> str:
+        """Make an empty database and return its URL."""
+        import psycopg
+
+        name = f"t{uuid.uuid4().hex}"
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return f"postgres://recsite@127.0.0.1:{self.port}/{name}"
 
     def user(self) -> int | None:
         """Return the user to run as."""

@@ -12,22 +12,24 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_without_redis(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_without_redis(tmp_path: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "test_needs_redis.py").write_text("def test_it(redis_url): pass\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     kept = {name: value for name, value in os.environ.items() if name != "REQUIRE_ALL"}
+    names = ("tests.services.fixtures", "tests.services.left_out", "no:django", "no:asyncio", "no:cacheprovider")
+    plugins = [part for name in names for part in ("-p", name)]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "tests.services.fixtures", "-p", "no:django", "-p", "no:asyncio",
-         "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", *plugins, *options, str(tmp_path)],
         cwd=ROOT, env=kept | {"PATH": "/nowhere"} | environment, capture_output=True, text=True, check=False,
         timeout=60,
     )  # fmt: skip
 
 
-def test_a_missing_part_is_left_out_and_named(tmp_path):
-    ended = run_without_redis(tmp_path)
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "several"])
+def test_a_missing_part_is_left_out_and_named(tmp_path, options):
+    ended = run_without_redis(tmp_path, *options)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "left out: missing parts" in ended.stdout
+    assert "= left out =" in ended.stdout
     assert "Redis: apt install redis-server" in ended.stdout
     assert "1 skipped" in ended.stdout
 

@@ -120,7 +120,7 @@ async def test_a_gzip_bomb_is_refused_before_it_is_unpacked(monkeypatch) -> None
     assert sizes == [65_537]
 
 
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"cut short" * 100)[:-12]])
+@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"cut short" * 100)[:-12]], ids=["not gzip", "cut short"])
 async def test_broken_gzip_is_a_400(body: bytes) -> None:
     answer = await call(path(), body, headers={"content-encoding": "gzip", **WITH_KEY})
     assert (answer.status, answer.json["error"]) == (400, "invalid_gzip")
