@@ -86,7 +86,7 @@ class Bar:
 
 
 def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """Show what the lists of one site earned."""
+    """Show what the lists of one site earned; the chart begins with the first figure that is not zero."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     sites = list(Site.objects.filter(is_active=True))
@@ -96,8 +96,8 @@ def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         names = list(Placement.objects.filter(site=site).order_by("name").values_list("name", flat=True))
         form = ReportForm(request.GET, names=names)
         by, metric = request.GET.get("by", ""), request.GET.get("show", "")
-        by, metric = by if by in BY else "placement", metric if metric in METRICS else "revenue"
-        context |= {"form": form, "by": by, "metric": metric}
+        by, metric = by if by in BY else "placement", metric if metric in METRICS else ""
+        context |= {"form": form, "by": by}
         if form.is_valid():
             try:
                 figures = _figures(site, form.cleaned_data, by=by, metric=metric, names=names)
@@ -107,7 +107,7 @@ def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
                 if request.GET.get("format") == "csv":
                     return _csv(site, form.cleaned_data, by, figures["rows"])
                 context |= figures
-            context |= _links(site, form.cleaned_data, by=by, metric=metric)
+            context |= _links(site, form.cleaned_data, by=by, metric=context.get("metric", metric))
     return screen(model_admin, request, "admin/recommendations/report.html", title="What the lists earn", **context)
 
 
@@ -138,10 +138,14 @@ def _figures(site: Site, chosen: dict[str, Any], *, by: str, metric: str, names:
         rows = [row for row in rows if row.placement == chosen["placement"]]
         names = [chosen["placement"]]
     days = daily(rows, first=first, last=last)
+    whole = total(rows)
+    # A young shop has clicks before it has revenue: a chart without bars says nothing.
+    metric = metric or next((name for name in METRICS if getattr(whole, name)), "revenue")
     drawn = bars(days, metric)
     return {
+        "metric": metric,
         "rows": _named(site, by, grouped(rows, by, names=names if by == "placement" else ())),
-        "total": total(rows),
+        "total": whole,
         "bars": drawn,
         "most": max(bar.value for bar in drawn),
         "is_empty": not rows,
