@@ -24,6 +24,9 @@ from tracking.sites import keys as key_snapshot
 
 logger = logging.getLogger(__name__)
 
+COLLECT_AFTER: Final = (20_000, 20, 100)
+"""A list makes a few thousand objects, and none of them in cycles."""
+
 quotas: Final = Quotas()
 _been_ready: Final = threading.Event()
 
@@ -36,6 +39,7 @@ async def startup() -> None:
     # What was loaded lives as long as the process: the collector need not walk over 100,000 items again and again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 async def shutdown() -> None:
