@@ -6,15 +6,18 @@ import json
 import math
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 __all__ = ["Console", "figures_line", "machine", "print_table"]
 
+FILE_WIDTH: Final = 140
 _LIBRARIES = ("onnxruntime-gpu", "numpy", "implicit", "Django", "redis", "kafka-python")
 
 
@@ -48,7 +51,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(column, justify="right" if is_number else "left")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console().print(table)
+    # In a file there is no edge to cut columns at.
+    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
 
 
 def _cell(value: object) -> str:
