@@ -37,6 +37,16 @@ class Answers:
         return len(self.latencies_ms) / self.elapsed_s if self.elapsed_s else 0.0
 
 
+def together(parts: Sequence[Answers]) -> Answers:
+    """Return the answers of loads that ran side by side."""
+    return Answers(
+        due=sum(part.due for part in parts),
+        latencies_ms=[value for part in parts for value in part.latencies_ms],
+        failed=sum(part.failed for part in parts),
+        elapsed_s=max(part.elapsed_s for part in parts),
+    )
+
+
 class _Connection(asyncio.Protocol):
     """One keep-alive connection with at most one request under way."""
 

@@ -1,9 +1,10 @@
 """Personal recommendations over HTTP: the whole pipeline with rules and ranker, 100,000 items, two cores.
 
-The load is open: requests arrive at a fixed rate. A list is kept until its shopper does something, so there are three
+The load is open: requests arrive at a fixed rate. A list is kept until its shopper does something, so there are four
 loads: *acting*, each request asks for a shopper whose list is not kept; *mixed*, each shopper asks five times between
-two acts; *reading*, nobody did anything since. ``requests_per_s`` of each is the highest rate tried at which nine of
-ten answers took less than 10 ms and all but one in a hundred were made as they should be, not cut short by the budget.
+two acts; *sticky*, the same behind a proxy that sends each shopper to one process; *reading*, nobody did anything
+since. ``requests_per_s`` of each is the highest rate tried at which nine of ten answers took less than 10 ms and all
+but one in a hundred were made as they should be, not cut short by the budget.
 The floor is a plain ASGI callable with one Redis read, on the same cores, in the same run; ratios are of CPU time,
 which other programs disturb less than the clock, at 500 requests/s or the highest rate below with fewer cut short.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.http_load import Answers, fixed_rate, post
+from benchmarks.http_load import Answers, fixed_rate, post, together
 from benchmarks.report import print_table
 from benchmarks.serving_lab import Lab, cpu_s, lab
 from benchmarks.shoppers import shopper
@@ -36,6 +37,9 @@ ASKS_BETWEEN_ACTS = 5
 READERS = 61
 ACTIVE = 199  # neither divides by the connections of the load, so that every shopper meets both processes
 """Shoppers who browse at the same time: as many requests lie between two of one shopper."""
+
+PREFIXES = {"acting": "", "mixed": "mixed_", "sticky": "sticky_", "reading": "reading_"}
+"""What the figures of each load begin with."""
 
 COLUMNS = ("load", "asked", "answered", "p50", "p90", "p99", "p99.9", "CPU", "made", "short", "failed")
 
@@ -67,16 +71,21 @@ class Measured:
 class Shoppers:
     """Hands out shoppers; each load goes on where the one before it ended, so that nobody's list is kept already."""
 
-    def __init__(self, n_shoppers: int) -> None:
+    def __init__(self, n_shoppers: int, *, first: int = 0, step: int = 1) -> None:
         self._n_shoppers = n_shoppers
-        self._next = READERS
+        self._next = first
+        self._step = step
         self._window: list[int] = []
         self._asked = 0
 
     def acting(self) -> int:
         """Return somebody who was not asked for yet."""
-        self._next += 1
+        self._next += self._step
         return READERS + self._next % (self._n_shoppers - READERS)
+
+    def parted(self, parts: int) -> list[Shoppers]:
+        """Return as many shares of those who were not asked for yet."""
+        return [Shoppers(self._n_shoppers, first=self._next + part, step=parts) for part in range(parts)]
 
     def mixed(self) -> int:
         """Return one of ``ACTIVE`` shoppers in turn; a fifth of them act, and are others, in each round."""
@@ -111,7 +120,7 @@ def run(*, quick: bool) -> dict[str, float]:
         ratios = {
             # Requests a second that the same cores could do, one against the other.
             f"{load}ratio_to_plain_asgi": floor_cpu_ms / figures[f"{load}cpu_ms_per_request"]
-            for load in ("", "mixed_", "reading_")
+            for load in PREFIXES.values()
         }
         return {**figures, **ratios, "plain_asgi_cpu_ms": floor_cpu_ms, "plain_asgi_p90_ms": floor_p90}
 
@@ -144,14 +153,19 @@ def _served(made: Lab, cores: list[int], key: str, *, n_shoppers: int, for_s: fl
     ports, processes = _start(made, "recsite.asgi:application", cores, path="/readyz")
     shoppers = Shoppers(n_shoppers)
 
-    def measure(choose: Callable[[], int], rate: float, seconds: float) -> Measured:
-        def ask(number: int) -> bytes:
-            who = shopper(choose())
-            wanted = [{"placement": "home_for_you", "limit": 12}]
-            return post(PATH, msgspec.json.encode({"key": key, "anonymous_id": who, "placements": wanted}))
+    def request_of(choose: Callable[[], int]) -> Callable[[int], bytes]:
+        wanted = [{"placement": "home_for_you", "limit": 12}]
+        return lambda number: post(
+            PATH, msgspec.json.encode({"key": key, "anonymous_id": shopper(choose()), "placements": wanted})
+        )
+
+    def measure(crowds: Sequence[tuple[list[int], Callable[[], int]]], rate: float, seconds: float) -> Measured:
+        async def ask() -> list[Answers]:
+            share = {"per_second": rate / len(crowds), "for_s": seconds}
+            return await asyncio.gather(*(fixed_rate(to, request_of(choose), **share) for to, choose in crowds))
 
         before, counted_before = _cpu_s(processes), _counted(ports[0])
-        answers = asyncio.run(fixed_rate(ports, ask, per_second=rate, for_s=seconds))
+        answers = together(asyncio.run(ask()))
         n_answers = max(len(answers.latencies_ms), 1)
         cpu_ms = (_cpu_s(processes) - before) * 1000 / n_answers
         kept, made, short = (after - then for after, then in zip(_counted(ports[0]), counted_before, strict=True))
@@ -159,16 +173,19 @@ def _served(made: Lab, cores: list[int], key: str, *, n_shoppers: int, for_s: fl
             rate=rate, answers=answers, cpu_ms=cpu_ms, made=made / max(kept + made, 1), short=short / n_answers
         )
 
-    measure(shoppers.acting, 100, 2.0)  # both processes' masks and pages
+    measure([(ports, shoppers.acting)], 100, 2.0)  # both processes' masks and pages
     rows: list[list[object]] = []
     figures: dict[str, float] = {}
-    for load, prefix in (("acting", ""), ("mixed", "mixed_"), ("reading", "reading_")):
-        choose = getattr(shoppers, load)
+    for load, prefix in PREFIXES.items():
+        if load == "sticky":
+            crowds = [([port], each.mixed) for port, each in zip(ports, shoppers.parted(len(ports)), strict=True)]
+        else:
+            crowds = [(ports, getattr(shoppers, load))]
         if load == "reading":
-            measure(choose, 200, 5.0)  # every list is kept by both processes
+            measure(crowds, 200, 5.0)  # every list is kept by both processes
         best: Measured | None = None
         for rate in RATES[1::3] if quick else RATES:
-            found = measure(choose, rate, for_s)
+            found = measure(crowds, rate, for_s)
             if rate <= COMPARED_AT and found.short < MOST_SHORT:
                 figures[f"{prefix}cpu_ms_per_request"] = found.cpu_ms  # a list that was cut short costs less
             rows.append(_row(load, found))
