@@ -9,7 +9,8 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,8 +41,10 @@ class Nginx:
     port: int
     upstream: Upstream
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def get(
+        self, path: str, method: str = "GET", *, source: str = "127.0.0.1", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10, source_address=(source, 0))
         try:
             connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             response = connection.getresponse()
@@ -50,8 +53,9 @@ class Nginx:
             connection.close()
 
 
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
+@contextmanager
+def serving() -> Iterator[Upstream]:
+    """Serve what stands behind nginx."""
     state = Upstream(port=free_port())
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,6 +84,12 @@ def upstream() -> Iterator[Upstream]:
     yield state
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with serving() as state:
+        yield state
 
 
 def run_nginx(folder: Path, files: dict[str, dict[str, str]], *, port: int) -> Iterator[None]:
@@ -125,11 +135,16 @@ def run_nginx(folder: Path, files: dict[str, dict[str, str]], *, port: int) -> I
 
 @pytest.fixture
 def nginx(tmp_path: Path, upstream: Upstream) -> Iterator[Nginx]:
+    yield from nginx_before(tmp_path, upstream, [upstream.port])
+
+
+def nginx_before(folder: Path, upstream: Upstream, ports: Sequence[int]) -> Iterator[Nginx]:
+    """Run nginx before web processes on these ports, as it finds them under the name ``web``."""
     port = free_port()
     changes = {
-        "server web:8000;": f"server 127.0.0.1:{upstream.port};",
+        "server web:8000;": "".join(f"server 127.0.0.1:{each};" for each in ports),
         "listen 8080;": f"listen 127.0.0.1:{port};",
-        "/var/cache/nginx/recsite": str(tmp_path / "cache"),
+        "/var/cache/nginx/recsite": str(folder / "cache"),
     }
-    for _ in run_nginx(tmp_path, {"recsite.conf": changes}, port=port):
+    for _ in run_nginx(folder, {"recsite.conf": changes}, port=port):
         yield Nginx(port, upstream)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import Nginx
+from recsite.supervisor.ports import free_port
+from tests.deploy.conftest import Nginx, Upstream, nginx_before, serving
 
 pytestmark = pytest.mark.nginx
+PERSONAL = "/v1/recommendations"
 LIST = "/v1/recommendations/home_trending?key=pk_x"
 
 
@@ -113,3 +115,25 @@ def test_logs_hold_no_address_no_query_and_no_user(nginx: Nginx, tmp_path: Path)
     assert "/v1/users/- 200" in text
     for personal in ("127.0.0.1", "key=", "pk_x", "sk_secret", "anna"):
         assert personal not in text
+
+
+SHOPPERS = [f"127.0.0.{number}" for number in range(2, 42)]
+
+
+def test_a_shopper_s_lists_are_kept_by_one_process(tmp_path: Path, upstream: Upstream) -> None:
+    with serving() as second:
+        for nginx in nginx_before(tmp_path, upstream, [upstream.port, second.port]):
+            at_first = {}
+            for source in SHOPPERS:
+                before = upstream.calls[PERSONAL]
+                for _ in range(3):
+                    assert nginx.get(PERSONAL, "POST", source=source)[0] == 200
+                at_first[source] = upstream.calls[PERSONAL] - before
+
+    assert set(at_first.values()) == {0, 3}, "some went to and fro, or one process had all"
+    assert second.calls[PERSONAL] == 3 * list(at_first.values()).count(0)
+
+
+def test_a_shopper_whose_process_is_away_is_answered_by_another(tmp_path: Path, upstream: Upstream) -> None:
+    for nginx in nginx_before(tmp_path, upstream, [upstream.port, free_port()]):
+        assert {nginx.get(PERSONAL, "POST", source=source)[0] for source in SHOPPERS} == {200}

@@ -16,7 +16,7 @@ def run_without_redis(tmp_path: Path, *options: str, **environment: str) -> subp
     (tmp_path / "test_needs_redis.py").write_text("def test_it(redis_url): pass\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     kept = {name: value for name, value in os.environ.items() if name != "REQUIRE_ALL"}
-    names = ("tests.services.fixtures", "tests.services.left_out", "no:django", "no:asyncio", "no:cacheprovider")
+    names = ("tests.services.left_out", "tests.services.fixtures", "no:django", "no:asyncio", "no:cacheprovider")
     plugins = [part for name in names for part in ("-p", name)]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *options, str(tmp_path)],
