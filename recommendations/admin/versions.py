@@ -17,6 +17,7 @@ from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.models import ModelVersion
 from recommendations.shadow import forget_report, read_report
 from tracking.admin.decorators import action, display
+from tracking.admin.screens import NothingToSave
 
 MAX_PLOT_BYTES = 2_000_000
 CANARY_PERCENT = 10
@@ -34,7 +35,7 @@ SHOWN_METRICS = (
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Versions of all sites; made by training, never by hand."""
 
     empty_state = (
@@ -75,17 +76,6 @@ class ModelVersionAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
         "contents",
     )
     actions_submit_line = ("promote_version", "canary_version", "shadow_version", "stand_down", "roll_back_site")
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Show no button to save: there is nothing to type."""
-        hidden = {"show_save": False, "show_save_and_continue": False, "show_save_and_add_another": False}
-        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **hidden})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: ``manage.py train`` makes versions."""

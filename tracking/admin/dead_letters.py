@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tracking.admin.decorators import display
-from tracking.admin.screens import get_or_404, screen
+from tracking.admin.screens import NothingToSave, get_or_404, screen
 from tracking.dead_letter import MAX_RAW_BYTES
 from tracking.dead_letter_rows import discard, resend
 from tracking.exceptions import LogUnavailable
@@ -47,7 +47,7 @@ class RawForm(forms.Form):
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """The letters of all sites, newest first."""
 
     list_display = ("reason", "field", "short_detail", "site", "origin", "shows_status", "occurred_at")
@@ -85,20 +85,6 @@ class DeadLetterAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no type
             .order_by("-count")[:12]
         )
         response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "counts": list(rows)})
-        return response
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """Show the letter without buttons that save: nothing on this page can be edited."""
-        hidden = {"show_save": False, "show_save_and_continue": False}
-        response: HttpResponse = super().changeform_view(
-            request, object_id, form_url, {**(extra_context or {}), **hidden}
-        )
         return response
 
     @display(description="detail")

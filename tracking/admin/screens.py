@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 
@@ -28,3 +28,21 @@ def get_or_404(model_admin: ModelAdmin[Any], request: HttpRequest, object_id: in
     if not is_allowed(request, found):
         raise PermissionDenied
     return found
+
+
+class NothingToSave:
+    """For an admin whose page of one object has nothing to type: it shows no button to save."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Return the page without those buttons."""
+        hidden = dict.fromkeys(("show_save", "show_save_and_continue", "show_save_and_add_another"), False)
+        page: HttpResponse = super().changeform_view(  # type: ignore[misc]  # a mixin of ModelAdmin
+            request, object_id, form_url, {**(extra_context or {}), **hidden}
+        )
+        return page
