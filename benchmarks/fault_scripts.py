@@ -6,10 +6,10 @@ from typing import Final
 
 BROKEN_VERSION: Final = """
 import shutil
-from recommendations.live_models import models_topic, version_path
+from recommendations.state.models import models_topic, version_path
 from recommendations.models import ModelVersion
 from tracking.models import Site
-from tracking.snapshots import announce
+from tracking.snapshots.snapshot import announce
 site = Site.objects.order_by("pk").first()
 good = ModelVersion.objects.get(site=site, version="benchmark")
 name = "broken-{kind}"
@@ -28,16 +28,16 @@ ModelVersion.objects.create(site=site, version=name, status=ModelVersion.Status.
 announce(models_topic(site.slug))
 """
 NO_VERSION: Final = """
-from recommendations.live_models import models_topic
+from recommendations.state.models import models_topic
 from recommendations.models import ModelVersion
-from tracking.snapshots import announce
+from tracking.snapshots.snapshot import announce
 ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).update(status=ModelVersion.Status.RETIRED)
 announce(models_topic("default"))
 """
 GOOD_VERSION: Final = """
-from recommendations.live_models import models_topic
+from recommendations.state.models import models_topic
 from recommendations.models import ModelVersion
-from tracking.snapshots import announce
+from tracking.snapshots.snapshot import announce
 ModelVersion.objects.exclude(version="benchmark").delete()
 ModelVersion.objects.filter(version="benchmark").update(status=ModelVersion.Status.LIVE)
 announce(models_topic("default"))
@@ -46,7 +46,7 @@ KEYS: Final = """
 import json
 from recommendations.models import Placement
 from tracking.models import Site
-from tracking.sites import create_key
+from tracking.access.sites import create_key
 site = Site.objects.order_by("pk").first()
 site.token_secret = "{secret}"
 site.save()

@@ -40,7 +40,7 @@ RULE_WITHIN_S = 120.0
 
 RULE = """
 from recommendations.models import Rule
-from recommendations.placements import publish
+from recommendations.state.placements import publish
 from tracking.models import Site
 site = Site.objects.first()
 rule = Rule.objects.create(site=site, name="All pages", action="pin", position=1, items=["sku{number}"])

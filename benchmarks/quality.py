@@ -21,18 +21,18 @@ import numpy as np
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmarks.report import print_table
-from recommendations.ranking import CANDIDATES_PER_SOURCE
-from recommendations.training.batch import score_als
-from recommendations.training.dataset import SessionLog
-from recommendations.training.fit_fusion import CHOICES, CONSTANTS, ROUNDS
-from recommendations.training.fit_sources import FittedSources, list_sources
+from recommendations.ranking.batch import CANDIDATES_PER_SOURCE
+from recommendations.training.data.building import log_from_sessions
+from recommendations.training.data.dataset import SessionLog
+from recommendations.training.data.readers import read_online_retail, read_retailrocket_events, read_sessions_jsonl
+from recommendations.training.data.split import TestPoints, points_at_every_position, split_by_time
+from recommendations.training.evaluation.metrics import measure
+from recommendations.training.fit.batch import score_als
+from recommendations.training.fit.fusion import CHOICES, CONSTANTS, ROUNDS
+from recommendations.training.fit.sources import FittedSources, list_sources
 from recommendations.training.fitted import FittedModelSet
 from recommendations.training.learning import FUSED_SOURCES, RANKER_SOURCES
-from recommendations.training.log_building import log_from_sessions
-from recommendations.training.metrics import measure
-from recommendations.training.readers import read_online_retail, read_retailrocket_events, read_sessions_jsonl
 from recommendations.training.settings import TrainingSettings
-from recommendations.training.split import TestPoints, points_at_every_position, split_by_time
 from recommendations.training.train import train_model_set
 
 DATA = Path(os.environ.get("RECSITE_BENCHMARK_DATA", Path(__file__).parents[2] / "shared" / "data"))

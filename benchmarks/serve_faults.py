@@ -32,8 +32,8 @@ from benchmarks.serving_lab import Lab
 N_ITEMS: Final = 5_000
 ELEVEN_MINUTES_S: Final = 660
 FENCES: Final = (
-    *("--http", "tracking.uvicorn_http:TimedProtocol"),
-    *("--ws", "recsite.uvicorn_ws:BoundedSocket", "--ws-max-size", "16384"),
+    *("--http", "recsite.server.uvicorn_http:TimedProtocol"),
+    *("--ws", "recsite.server.uvicorn_ws:BoundedSocket", "--ws-max-size", "16384"),
 )
 """What processes are started with in an installation (``recsite/supervisor/installation.py``)."""
 TOKEN_SECRET: Final = "t" * 48

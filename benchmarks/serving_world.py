@@ -24,15 +24,17 @@ from django.utils import timezone  # noqa: E402
 
 from benchmarks import model_data  # noqa: E402
 from benchmarks.shoppers import shopper  # noqa: E402
-from features import connections, keys, states  # noqa: E402
+from features import keys  # noqa: E402
 from features.models import Item  # noqa: E402
+from features.state import states  # noqa: E402
+from features.store import connections  # noqa: E402
 from recommendations.graphs.export import export_model_set  # noqa: E402
 from recommendations.graphs.fold_in import Target  # noqa: E402
-from recommendations.live_models import version_path  # noqa: E402
 from recommendations.models import ModelVersion, Placement, Rule  # noqa: E402
-from recommendations.placements import ensure_default_placements, publish  # noqa: E402
-from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS, RankingTables  # noqa: E402
-from recommendations.ranking_facts import NO_PRICE  # noqa: E402
+from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS, RankingTables  # noqa: E402
+from recommendations.ranking.item_features import NO_PRICE  # noqa: E402
+from recommendations.state.models import version_path  # noqa: E402
+from recommendations.state.placements import ensure_default_placements, publish  # noqa: E402
 from recommendations.training.fitted import (  # noqa: E402
     DataRange,
     FittedModelSet,
@@ -41,9 +43,9 @@ from recommendations.training.fitted import (  # noqa: E402
     Popularity,
     Ranker,
 )
-from recommendations.versions import check_integrity  # noqa: E402
+from recommendations.versions.folder import check_integrity  # noqa: E402
+from tracking.access.sites import ensure_default_site  # noqa: E402
 from tracking.models import Site  # noqa: E402
-from tracking.sites import ensure_default_site  # noqa: E402
 
 VERSION = "benchmark"
 TREES = 100

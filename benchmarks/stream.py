@@ -192,9 +192,9 @@ def _reads(redis_url: str, *, rounds: int) -> dict[str, float]:
 
 
 async def _our_reads(redis_url: str, rounds: int) -> dict[str, float]:
-    from features.connections import name_of
-    from features.item_stats import ItemStatsMerger, load_item_stats
-    from features.serving import OnlineReader
+    from features.store.connections import name_of
+    from features.store.item_stats import ItemStatsMerger, load_item_stats
+    from features.store.reader import OnlineReader
 
     with running(log_url("redis", redis_url, ""), redis_url) as bench:
         bench.client.flushdb()

@@ -101,7 +101,7 @@ def hot_user(url: str, redis_url: str, *, seconds: int) -> dict[str, float]:
 
 
 async def _latencies(bench: Bench, redis_url: str, *, share: float, seconds: int) -> list[float]:
-    from features.notify import listen_changed
+    from features.stream.notify import listen_changed
 
     sent: dict[str, float] = {}
     taken: list[float] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks.stream_load import Bench, Records, fill, hash_of, log_url, running
 
 if TYPE_CHECKING:
-    from features.audit import StateHash
+    from features.store.scan import StateHash
 
 Row = tuple[object, ...]
 

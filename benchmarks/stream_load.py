@@ -17,8 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from features.audit import StateHash, read_progress, state_hash
-from features.connections import name_of
+from features.store.connections import name_of
+from features.store.scan import StateHash, read_progress, state_hash
 from tracking.log import EventLog, open_log
 from tracking.redis_client import connect
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.archive import ArchiveFolder, date_of
-from features.archive_rows import DAY_MS, SCHEMA
-from recommendations.training import fit_neighbours
-from recommendations.training.archive import read_archive
+from features.archive.rows import DAY_MS, SCHEMA
+from features.archive.writer import ArchiveFolder, date_of
+from recommendations.training.data.archive import read_archive
+from recommendations.training.fit import neighbours
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
 
@@ -103,7 +103,7 @@ class Watch:
 
 def measured(folder: Path, *, queries: int, factors: int, until: str) -> float:
     """Read and train; return the peak in GB."""
-    fit_neighbours.VECTOR_PAIRS = VECTOR_PAIRS
+    neighbours.VECTOR_PAIRS = VECTOR_PAIRS
     settings = TrainingSettings(
         factors=factors, als_iterations=1, max_queries=queries, max_points=500, tuning_queries=200, trees=5,
         num_threads=1, max_interactions=10**9,

@@ -11,20 +11,23 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from features import connections, keys, profiles, rfm
-from features.archive import ArchiveFolder
-from features.archive_upkeep import compact, drop_old
-from features.erasure import erased_check
+from features import keys
+from features.archive.maintenance import compact, drop_old
+from features.archive.writer import ArchiveFolder
 from features.exceptions import StoreUnavailable
-from features.item_stats import ItemStatsMerger
 from features.models import RfmSnapshot, SegmentThreshold
-from features.rfm import SegmentRule
-from features.segments import SegmentRun, compute_segments
-from tracking import dead_letter_rows
+from features.privacy.erasure import erased_check
+from features.segments import rfm
+from features.segments.rfm import SegmentRule
+from features.segments.scoring import SegmentRun, compute_segments
+from features.store import connections
+from features.store.item_stats import ItemStatsMerger
+from features.stream import profiles
+from tracking.dead_letters import rows as dead_letter_rows
 from tracking.log import LogUnavailable
 from tracking.models import Site
 from tracking.redis_client import UNAVAILABLE
-from tracking.snapshots import announce
+from tracking.snapshots.snapshot import announce
 
 log = logging.getLogger(__name__)
 

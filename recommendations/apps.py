@@ -9,8 +9,8 @@ class RecommendationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and the signals, and tell the features who reads the ids of replies."""
-        from features.attribution import use_rec_id_reader
+        from features.state.attribution import use_rec_id_reader
         from recommendations import checks, signals  # noqa: F401  (register on import)
-        from recommendations.origins import read_origin
+        from recommendations.serving.origins import read_origin
 
         use_rec_id_reader(read_origin)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from recommendations.live import LiveConsumer
-from recommendations.recommend import public_application, rank_application, recommend_application
+from recommendations.http.recommend import public_application, rank_application, recommend_application
+from recommendations.live.consumer import LiveConsumer
 
 http_routes: list[URLPattern] = [
     path("v1/recommendations", recommend_application),  # type: ignore[arg-type]  # ASGI, for Channels' URLRouter

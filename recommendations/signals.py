@@ -7,10 +7,10 @@ from typing import Any
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
-from recommendations.live_models import models_topic
 from recommendations.models import ModelVersion, Placement, Rule
-from recommendations.placements import announce_placements
-from tracking.snapshots import announce
+from recommendations.state.models import models_topic
+from recommendations.state.placements import announce_placements
+from tracking.snapshots.snapshot import announce
 
 
 @receiver([post_save, post_delete], sender=Placement)

@@ -8,10 +8,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from features.exceptions import StoreUnavailable
-from recommendations import training_runs
-from recommendations.health import check_site
 from recommendations.models import TrainingRun
-from recommendations.training_lock import AlreadyTraining, is_training
+from recommendations.monitoring.model_health import check_site
+from recommendations.release import runs
+from recommendations.release.lock import AlreadyTraining, is_training
 from tracking.models import Site
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def train_due_sites() -> None:
     except StoreUnavailable as error:
         log.warning("tasks.training_delayed error=%s", error)
         return
-    for site in training_runs.due_sites(timezone.now())[:1]:
+    for site in runs.due_sites(timezone.now())[:1]:
         train_site.apply_async((site.slug,), expires=EXPIRES_S)  # what did not begin by then is asked for again
 
 
@@ -43,10 +43,10 @@ def train_site(slug: str, trigger: str = TrainingRun.Trigger.SCHEDULE) -> None:
     if site is None:
         log.warning("tasks.training_of_unknown_site site=%s", slug)
         return
-    if trigger == TrainingRun.Trigger.SCHEDULE and site not in training_runs.due_sites(timezone.now()):
+    if trigger == TrainingRun.Trigger.SCHEDULE and site not in runs.due_sites(timezone.now()):
         return
     try:
-        training_runs.train_in_process(site, trigger=TrainingRun.Trigger(trigger))
+        runs.train_in_process(site, trigger=TrainingRun.Trigger(trigger))
     except (AlreadyTraining, StoreUnavailable) as error:
         log.warning("tasks.training_delayed site=%s error=%s", slug, error)
 

@@ -14,11 +14,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 django_application = get_asgi_application()
 assert settings.SECRET_KEY  # Django reads it at first use; a web process without it must not start
 
-from features.topic import TopicCheck  # noqa: E402
-from recommendations import routing, service  # noqa: E402  (Django must be set up before its models are imported)
-from recsite.health import health  # noqa: E402
-from recsite.lifespan import Lifespan  # noqa: E402
-from tracking import service as collecting  # noqa: E402
+from features.stream.topic import TopicCheck  # noqa: E402
+from recommendations import lifecycle, routing  # noqa: E402  (Django must be set up before its models are imported)
+from recsite.server.health import health  # noqa: E402
+from recsite.server.lifespan import Lifespan  # noqa: E402
+from tracking.collect import service as collecting  # noqa: E402
 
 
 async def refuse_websocket(scope: Any, receive: Any, send: Any) -> None:
@@ -38,12 +38,12 @@ websocket_routes: list[Any] = [*routing.websocket_routes, re_path(r"", refuse_we
 
 topic_check = TopicCheck()
 health.add_check("event_log", topic_check.problem)
-health.add_check("recommendations", lambda: None if service.is_ready() else "is still loading")
+health.add_check("recommendations", lambda: None if lifecycle.is_ready() else "is still loading")
 lifespan = Lifespan(
     [
         (collecting.startup, collecting.shutdown),
         (topic_check.start, topic_check.stop),
-        (service.startup, service.shutdown),
+        (lifecycle.startup, lifecycle.shutdown),
     ]
 )
 router = ProtocolTypeRouter(

@@ -13,8 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 if not apps.models_ready:  # `celery -A recsite` begins here, and the stream step reaches models
     django.setup()
 
-from features.worker import StreamStep
-from recsite import worker_metrics  # noqa: F401  (connects its signal)
+from features.stream.worker import StreamStep
+from recsite.server import worker_metrics  # noqa: F401  (connects its signal)
 
 app = Celery("recsite")
 app.set_default()  # "current" is for one thread only, and requests run in others

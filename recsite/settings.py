@@ -11,11 +11,11 @@ from typing import Any
 
 from django.urls import reverse_lazy
 
-from recsite.csp import STRICT
+from recsite.backoffice.navigation import UNFOLD  # noqa: F401  (a setting)
 from recsite.databases import databases
 from recsite.env import Env, read_env_file
-from recsite.logs import logging_config
-from recsite.navigation import UNFOLD  # noqa: F401  (a setting)
+from recsite.server.csp import STRICT
+from recsite.server.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -77,15 +77,15 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "recsite.middleware.PageLanguage",
+    "recsite.server.middleware.PageLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
-    "recsite.middleware.SecondFactor",
+    "recsite.server.middleware.SecondFactor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "recsite.csp.PolicyMiddleware",
+    "recsite.server.csp.PolicyMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -198,7 +198,7 @@ CELERY_TIMEZONE = "UTC"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True
-FORMAT_MODULE_PATH = ["recsite.formats"]
+FORMAT_MODULE_PATH = ["recsite.backoffice.formats"]
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.string("RECSITE_STATIC_ROOT", str(DATA_DIR / "static")))
@@ -225,7 +225,9 @@ AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "recsite.middleware.client_address"  # X-Forwarded-For as far as RECSITE_TRUSTED_PROXIES says
+AXES_CLIENT_IP_CALLABLE = (
+    "recsite.server.middleware.client_address"  # X-Forwarded-For as far as RECSITE_TRUSTED_PROXIES says
+)
 # Staff need an authenticator app beside their password; they set it up at their next login.
 REQUIRE_SECOND_FACTOR = env.boolean("RECSITE_REQUIRE_SECOND_FACTOR", False)
 OTP_TOTP_ISSUER = "Recsite"
@@ -239,9 +241,9 @@ OAUTH2_PROVIDER: dict[str, Any] = {
         "users": "Export and erase users",
     },
     "ACCESS_TOKEN_EXPIRE_SECONDS": 900,
-    "ACCESS_TOKEN_GENERATOR": "tracking.tokens.generate",
-    "SCOPES_BACKEND_CLASS": "tracking.oauth.SiteScopes",
-    "OAUTH2_VALIDATOR_CLASS": "tracking.oauth.ClientCredentialsOnly",
+    "ACCESS_TOKEN_GENERATOR": "tracking.access.tokens.generate",
+    "SCOPES_BACKEND_CLASS": "tracking.http.oauth.SiteScopes",
+    "OAUTH2_VALIDATOR_CLASS": "tracking.http.oauth.ClientCredentialsOnly",
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
     # RFC 9700 as far as the library knows it: tokens kept as digests only, nothing that is discouraged.
     **{
@@ -267,9 +269,9 @@ OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"
 PROXY_SECRET = env.secret("RECSITE_PROXY_SECRET")
 
 # --- Browser security -----------------------------------------------------------------------------------------
-# What each page may load and run; relaxed where recsite/csp.py says why.
+# What each page may load and run; relaxed where recsite/server/csp.py says why.
 CONTENT_SECURITY_POLICY = {"EXCLUDE_URL_PREFIXES": ("/metrics",), "DIRECTIVES": STRICT}
-CORS_ALLOWED_ORIGINS: list[str] = []  # the hot paths answer CORS by each site's own origins (tracking/edge.py)
+CORS_ALLOWED_ORIGINS: list[str] = []  # the hot paths answer CORS by each site's own origins (tracking/http/edge.py)
 CORS_URLS_REGEX = r"^/v1/.*$"
 
 # --- Metrics and logs -----------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from recsite.metrics import metrics_view
-from recsite.second_factor import second_factor
+from recsite.backoffice.second_factor import second_factor
+from recsite.server.metrics import metrics_view
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/second-factor/", second_factor, name="second-factor"),

@@ -1,4 +1,4 @@
-// Generated from tracking/events.py by `python manage.py schema`; do not edit.
+// Generated from tracking/contract/events.py by `python manage.py schema`; do not edit.
 export declare const SCHEMA_VERSION: "1.0";
 /** Items were put into the cart. */
 export interface AddToCart {

@@ -9,4 +9,5 @@ class TrackingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks, and announce changes of sites and keys from every process that makes them."""
-        from tracking import checks, sites  # noqa: F401  (each registers on import)
+        from tracking import checks  # noqa: F401  (registers on import)
+        from tracking.access import sites  # noqa: F401  (each registers on import)

@@ -11,13 +11,13 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
-from tracking.events import SCHEMA_VERSION, Context, CustomEvent, Event, EventRecord, Identify, log_key
+from tracking.access.identity import Identity, resolve, verify_token
+from tracking.access.sites import KeyInfo
+from tracking.contract.events import SCHEMA_VERSION, Context, CustomEvent, Event, EventRecord, Identify, log_key
+from tracking.contract.parsing import ParsedEnvelope, ParsedGroup, encode_record
 from tracking.exceptions import InvalidEvent
-from tracking.identity import Identity, resolve, verify_token
 from tracking.log.base import MAX_RECORD_BYTES
 from tracking.metrics import CLAMPED_TIMES
-from tracking.parsing import ParsedEnvelope, ParsedGroup, encode_record
-from tracking.sites import KeyInfo
 
 DAY_MS: Final = 86_400_000
 MAX_BROWSER_AGE_MS: Final = 7 * DAY_MS

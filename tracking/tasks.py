@@ -7,7 +7,8 @@ from typing import Final
 
 from celery import shared_task
 
-from tracking import dead_letter_rows, oauth
+from tracking.dead_letters import rows
+from tracking.http import oauth
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ KEEP_DAYS: Final = 90
 @shared_task(name="tracking.forget_dead_letters")  # type: ignore[untyped-decorator]  # celery ships no types
 def forget_dead_letters() -> None:
     """Delete letters older than ``KEEP_DAYS``; every day."""
-    log.info("tasks.dead_letters_forgotten letters=%s", dead_letter_rows.forget_old(days=KEEP_DAYS))
+    log.info("tasks.dead_letters_forgotten letters=%s", rows.forget_old(days=KEEP_DAYS))
 
 
 @shared_task(name="tracking.forget_expired_tokens")  # type: ignore[untyped-decorator]

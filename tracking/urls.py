@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from tracking import oauth, views
+from tracking.http import oauth
+from tracking.sdk import views
 
 app_name = "tracking"
 

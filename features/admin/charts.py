@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from features import rfm
 from features.models import RfmSnapshot
+from features.segments import rfm
 
 WIDTH: Final = 900
 HEIGHT: Final = 260

@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from features import rfm
 from features.admin import charts
 from features.models import RfmSnapshot, SegmentThreshold
+from features.segments import rfm
 from tracking.admin.screens import screen
 from tracking.models import Site
 

@@ -8,7 +8,7 @@ from typing import Final
 from features.catalogue.draft import with_changes
 from features.catalogue.items import NO_ID, ItemCard, ItemRow
 from features.catalogue.snapshot import CatalogueSnapshot
-from tracking.snapshots import Snapshot, announce
+from tracking.snapshots.snapshot import Snapshot, announce
 
 __all__ = [
     "NO_ID",

@@ -16,10 +16,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.preview import preview
 from recommendations.admin.report import report
-from recommendations.live_models import watch_models
 from recommendations.models import Placement
-from recommendations.retrieval.registry import SOURCES
-from recommendations.strategies import STRATEGIES
+from recommendations.pipeline.strategies import STRATEGIES
+from recommendations.retrieval.sources import SOURCES
+from recommendations.state.models import watch_models
 from tracking.admin.decorators import action, display
 
 

@@ -19,20 +19,20 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from features.catalogue import ItemCard
 from features.models import StoredProfile
-from recommendations import placements
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.wording import FILTERED, effect_words, source_words
-from recommendations.asks import Ask, PlacementSpec
-from recommendations.candidates import NOBODY, FallbackReason, Shopper
-from recommendations.deadline import Deadline
-from recommendations.explain import Explanation, ItemWhy, Trace
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import NOBODY, FallbackReason, Shopper
 from recommendations.models import Placement, Rule
-from recommendations.pipeline import recommend
-from recommendations.rules import compile_rule
-from recommendations.serving_site import SiteServing, watch_site
-from recommendations.shoppers import close_reader, read_shopper
+from recommendations.pipeline.explain import Explanation, ItemWhy, Trace
+from recommendations.pipeline.pipeline import recommend
+from recommendations.pipeline.query import Ask, PlacementSpec
+from recommendations.pipeline.rules import compile_rule
+from recommendations.serving.user import close_reader, read_shopper
+from recommendations.state import placements
+from recommendations.state.site import SiteServing, watch_site
+from tracking.access.identity import Identity
 from tracking.admin.screens import get_or_404, screen
-from tracking.identity import Identity
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin

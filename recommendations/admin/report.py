@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from features import connections
 from features.exceptions import StoreUnavailable
-from features.placement_stats import PlacementStats
-from recommendations.earnings import KEPT_DAYS, Earnings, daily, grouped, read_days, total
+from features.store import connections
+from features.store.placement_stats import PlacementStats
 from recommendations.models import Placement, Rule
+from recommendations.monitoring.performance import KEPT_DAYS, Earnings, daily, grouped, read_days, total
 from tracking.admin.screens import screen
 from tracking.models import Site
 from tracking.redis_client import connect

@@ -7,8 +7,8 @@ from typing import Any, Final
 from django import forms
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from features import rfm
 from features.models import SegmentThreshold
+from features.segments import rfm
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.models import Placement, Rule
 from tracking.models import Site

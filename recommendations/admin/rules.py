@@ -14,13 +14,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from recommendations import placements
 from recommendations.admin.rule_form import RuleForm
 from recommendations.admin.suggest import suggest
 from recommendations.admin.wording import rule_words, state_words
 from recommendations.models import Placement, Rule
-from recommendations.rules import compile_rule
-from recommendations.serving_site import watch_site
+from recommendations.pipeline.rules import compile_rule
+from recommendations.state import placements
+from recommendations.state.site import watch_site
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404
 

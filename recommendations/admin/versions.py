@@ -12,10 +12,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from recommendations import live_models
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.models import ModelVersion
-from recommendations.shadow import forget_report, read_report
+from recommendations.serving.shadow import forget_report, read_report
+from recommendations.state import models
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import NothingToSave
 
@@ -189,7 +189,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     @display(description="Plots")
     def plots(self, version: ModelVersion) -> SafeString:
         """Return the plots of the version's folder."""
-        folder = live_models.version_path(version.site.slug, version.version) / "plots"
+        folder = models.version_path(version.site.slug, version.version) / "plots"
         files = [file for file in sorted(folder.glob("*.png")) if file.stat().st_size <= MAX_PLOT_BYTES][:12]
         return format_html_join(
             "",
@@ -218,9 +218,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     )
     def promote_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """Promote the version."""
-        self._tried(
-            request, version, lambda: live_models.promote(version), f"{version} answers everybody within seconds."
-        )
+        self._tried(request, version, lambda: models.promote(version), f"{version} answers everybody within seconds.")
 
     @action(description=f"Let it answer {CANARY_PERCENT} %")
     def canary_version(self, request: HttpRequest, version: ModelVersion) -> None:
@@ -228,7 +226,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         self._tried(
             request,
             version,
-            lambda: live_models.start_canary(version, percent=CANARY_PERCENT),
+            lambda: models.start_canary(version, percent=CANARY_PERCENT),
             f"{version} answers {CANARY_PERCENT} % of the shoppers within seconds.",
         )
 
@@ -238,14 +236,14 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
 
         def begin() -> None:
             forget_report(version.site.slug, version.version)
-            live_models.start_shadow(version)
+            models.start_shadow(version)
 
         self._tried(request, version, begin, f"{version} is asked beside the live version; nobody sees its lists.")
 
     @action(description="Stand down")
     def stand_down(self, request: HttpRequest, version: ModelVersion) -> None:
         """End a canary or a shadow."""
-        self._tried(request, version, lambda: live_models.stand_down(version), f"{version} is a candidate again.")
+        self._tried(request, version, lambda: models.stand_down(version), f"{version} is a candidate again.")
 
     @action(
         description="Roll back to the one before",
@@ -253,7 +251,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     )
     def roll_back_site(self, request: HttpRequest, version: ModelVersion) -> None:
         """Let the version that was live before answer again."""
-        self._tried(request, version, lambda: live_models.roll_back(version.site_id), "Rolled back.")
+        self._tried(request, version, lambda: models.roll_back(version.site_id), "Rolled back.")
 
     def _tried(self, request: HttpRequest, version: ModelVersion, change: Callable[[], object], done: str) -> None:
         try:

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from recommendations.explain import RuleEffect
-from recommendations.rules import RuleSpec
+from recommendations.pipeline.explain import RuleEffect
+from recommendations.pipeline.rules import RuleSpec
 
 SOURCES: Final = {
     "sessions": "shoppers with a similar visit went on to it",

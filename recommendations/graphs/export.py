@@ -17,14 +17,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from recommendations import manifest as names
-from recommendations.exceptions import ExportFailed
-from recommendations.graphs.fold_in import Target, build_fold_in
-from recommendations.graphs.golden import golden_arrays
-from recommendations.graphs.neighbours import build_neighbours, groups_of
-from recommendations.graphs.ranker import build_ranker
-from recommendations.graphs.session_knn import build_session_knn
-from recommendations.manifest import (
+from recommendations.core import manifest as names
+from recommendations.core.manifest import (
     ALS_SOURCE,
     SESSION_SOURCE,
     DataRangeEntry,
@@ -35,6 +29,12 @@ from recommendations.manifest import (
     SourceEntry,
     write_manifest,
 )
+from recommendations.exceptions import ExportFailed
+from recommendations.graphs.fold_in import Target, build_fold_in
+from recommendations.graphs.golden import golden_arrays
+from recommendations.graphs.neighbours import build_neighbours, groups_of
+from recommendations.graphs.ranker import build_ranker
+from recommendations.graphs.session_knn import build_session_knn
 from recommendations.training.fitted import FittedModelSet, Ranker
 
 RANKER_GRAPH = "ranker.onnx"

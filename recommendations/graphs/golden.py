@@ -8,8 +8,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.core.manifest import ALS_SOURCE, SESSION_SOURCE
 from recommendations.graphs.reference import Scores, als_answers, neighbour_scores, session_scores
-from recommendations.manifest import ALS_SOURCE, SESSION_SOURCE
 from recommendations.training.fitted import FittedModelSet, SessionIndex
 
 QUESTIONS = 12

@@ -16,11 +16,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.core.manifest import GOLDEN_NAME, read_manifest
 from recommendations.exceptions import ModelUnavailable, RecommendationError, RefusalReason, VersionRefused
 from recommendations.inference.graph_check import check_graph
 from recommendations.inference.model_set import ModelSet
 from recommendations.inference.queries import MAX_K, RetrievalQuery
-from recommendations.manifest import GOLDEN_NAME, read_manifest
 
 LEAST_AGREEMENT = 0.97
 """Share of golden scores that must agree. Not 1: float32 may break ties between past sessions differently."""

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.core.manifest import Manifest
 from recommendations.exceptions import ModelUnavailable
 from recommendations.inference.batching import BatchedScorer
 from recommendations.inference.runtime import (
@@ -19,7 +20,6 @@ from recommendations.inference.runtime import (
     load_session,
 )
 from recommendations.inference.sources import FoldInSource, Source, SparseSource
-from recommendations.manifest import Manifest
 
 Providers = Literal["auto", "cpu", "cuda"]
 

@@ -12,7 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations import manifest as names
+from recommendations.core import manifest as names
+from recommendations.core.manifest import Manifest, read_manifest
 from recommendations.exceptions import InvalidQuery, ModelUnavailable
 from recommendations.inference.huge_pages import use_huge_pages
 from recommendations.inference.loading import Providers, load_array, load_item_ids, load_sources, provider_for
@@ -33,7 +34,6 @@ from recommendations.inference.runtime import (
     load_session,
 )
 from recommendations.inference.sources import Question, Source
-from recommendations.manifest import Manifest, read_manifest
 
 _BIASES_KEPT = 16
 _WORTH_HUGE_PAGES_BYTES = 32 * 1024 * 1024  # smaller tables live in the caches

@@ -8,15 +8,15 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
-from recommendations import filters
 from recommendations.exceptions import InvalidQuery
+from recommendations.filters import language
 from tracking.models import Site
 
 
 def validate_condition(text: str) -> None:
-    """Refuse a condition on items that is not in the language of ``recommendations.filters``."""
+    """Refuse a condition on items that is not in the language of ``recommendations.filters.language``."""
     try:
-        filters.parse(text)
+        language.parse(text)
     except InvalidQuery as error:
         raise ValidationError("The condition %(reason)s.", params={"reason": error.reason}) from error
 
@@ -81,7 +81,7 @@ class Placement(models.Model):
     sources = _words("Candidate sources to use; empty: those that suit the strategy.")
     condition = models.CharField(
         "only items that match",
-        max_length=filters.MAX_LENGTH,
+        max_length=language.MAX_LENGTH,
         blank=True,
         validators=[validate_condition],
         help_text='Such as price < 50 and category under "Shoes". Empty: every item.',
@@ -176,7 +176,7 @@ class Rule(models.Model):
     stock_to = models.IntegerField(null=True, blank=True)
     condition = models.CharField(
         "and items that match",
-        max_length=filters.MAX_LENGTH,
+        max_length=language.MAX_LENGTH,
         blank=True,
         validators=[validate_condition],
         help_text="A condition in the filter language, for what the fields above cannot say.",
@@ -185,7 +185,7 @@ class Rule(models.Model):
     shoppers = models.CharField(max_length=16, choices=Shoppers.choices, default=Shoppers.ALL)
     context_condition = models.CharField(
         "only on pages of items that match",
-        max_length=filters.MAX_LENGTH,
+        max_length=language.MAX_LENGTH,
         blank=True,
         validators=[validate_condition],
         help_text='The item whose page it is, such as category under "Cameras". Empty: any page.',

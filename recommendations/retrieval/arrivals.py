@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.candidates import NO_ROWS, SourceList
+from recommendations.core.types import NO_ROWS, SourceList
 from recommendations.retrieval.base import Question, listed
 
 FRESH_DAYS: Final = 30.0

@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from recommendations.candidates import NO_ROWS, FloatArray, RowArray, Shopper, SourceList
-from recommendations.shelf import Shelf
+from recommendations.core.types import NO_ROWS, FloatArray, RowArray, Shopper, SourceList
+from recommendations.items.index import Shelf
 
 PER_SOURCE: Final = 100
 """How many items a source may propose."""

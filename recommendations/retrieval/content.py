@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.candidates import NO_ROWS, NO_SCORES, SourceList, summed_by_row
+from recommendations.core.types import NO_ROWS, NO_SCORES, SourceList, summed_by_row
 from recommendations.retrieval.base import Question
 
 LOOKED_AT: Final = 300

@@ -10,14 +10,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from features.user_features import UserFeatures
-from recommendations.candidates import FloatArray, RowArray, SourceList
+from features.state.user_features import UserFeatures
+from recommendations.core.types import FloatArray, RowArray, SourceList
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
+from recommendations.items.index import Shelf
 from recommendations.metrics import STAGE_SECONDS
-from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables
-from recommendations.ranking_facts import FACTS, Demand, Shoppers
-from recommendations.ranking_one import Listing, one_ranking_input
-from recommendations.shelf import Shelf
+from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables
+from recommendations.ranking.item_features import FACTS, Demand, Shoppers
+from recommendations.ranking.online import Listing, one_ranking_input
 
 _RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
 _RANKING_SECONDS: Final = STAGE_SECONDS.labels("ranking")

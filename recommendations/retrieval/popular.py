@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recommendations.candidates import SourceList
+from recommendations.core.types import SourceList
 from recommendations.retrieval.base import Question, listed
 
 

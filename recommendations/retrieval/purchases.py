@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from recommendations.candidates import SourceList
+from recommendations.core.types import SourceList
 from recommendations.retrieval.base import Question, listed
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from recommendations.fusion import FloatArray, FusionWeights, IndexArray
-from recommendations.ranking import RankingTables
+from recommendations.ranking.batch import RankingTables
+from recommendations.ranking.rrf import FloatArray, FusionWeights, IndexArray
 
 __all__ = [
     "PADDING_INDEX",
@@ -139,7 +139,7 @@ class Ranker:
     booster_text : str
         What ``lightgbm.Booster.model_to_string`` gave.
     columns : tuple of str
-        ``recommendations.ranking.COLUMNS`` as they were then; a serving process refuses others.
+        ``recommendations.ranking.batch.COLUMNS`` as they were then; a serving process refuses others.
     tables : RankingTables
         What the features need at request time; stored with the version, memory-mapped when served.
     """

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from recommendations.fusion import FloatArray, FusionWeights
-from recommendations.ranking import CANDIDATES_PER_SOURCE, COLUMNS
-from recommendations.training.dataset import SessionLog
-from recommendations.training.fit_fusion import START, fit_fusion
-from recommendations.training.fit_ranker import train_booster, training_rows
-from recommendations.training.fit_sources import Fit, list_sources
-from recommendations.training.history import DAY_MS, Known, Orders
-from recommendations.training.items import ItemFacts, profits_of
-from recommendations.training.label_weights import label_weights
+from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS
+from recommendations.ranking.rrf import FloatArray, FusionWeights
+from recommendations.training.data.dataset import SessionLog
+from recommendations.training.data.history import DAY_MS, Known, Orders
+from recommendations.training.data.items import ItemFacts, profits_of
+from recommendations.training.data.label_weights import label_weights
+from recommendations.training.data.split import TestPoints, points_at_every_position, spread
+from recommendations.training.fit.fusion import START, fit_fusion
+from recommendations.training.fit.ranker import train_booster, training_rows
+from recommendations.training.fit.sources import Fit, list_sources
+from recommendations.training.fit.tune import tuned_parameters
 from recommendations.training.settings import Progress, RankerParameters, TrainingSettings
-from recommendations.training.split import TestPoints, points_at_every_position, spread
-from recommendations.training.tune import tuned_parameters
 
 RANKER_SOURCES = tuple(CANDIDATES_PER_SOURCE)
 DEFAULT_FUSION = FusionWeights(weights=START, k=3.0)

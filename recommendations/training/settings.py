@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recommendations.training.dataset import InvalidDataset
+from recommendations.training.data.dataset import InvalidDataset
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a step, what is done of it and how much there is."""

@@ -10,18 +10,18 @@ import lightgbm
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recommendations.fusion import FusionWeights
-from recommendations.training.dataset import InvalidDataset, SessionLog, popularity_vocabulary
-from recommendations.training.fit_ranker import as_ranker
-from recommendations.training.fit_sources import FIT_CLASSES, Fit, fit_sources
+from recommendations.ranking.rrf import FusionWeights
+from recommendations.training.data.dataset import InvalidDataset, SessionLog, popularity_vocabulary
+from recommendations.training.data.items import ItemFacts
+from recommendations.training.data.label_weights import Impressions, examination, parameters_of
+from recommendations.training.data.split import split_after, split_by_time
+from recommendations.training.evaluation.measuring import Measured, OpenRival, measured_on
+from recommendations.training.evaluation.metrics import Metrics
+from recommendations.training.fit.ranker import as_ranker
+from recommendations.training.fit.sources import FIT_CLASSES, Fit, fit_sources
 from recommendations.training.fitted import FittedModelSet
-from recommendations.training.items import ItemFacts
-from recommendations.training.label_weights import Impressions, examination, parameters_of
 from recommendations.training.learning import Beside, Learnt, learn
-from recommendations.training.measuring import Measured, OpenRival, measured_on
-from recommendations.training.metrics import Metrics
 from recommendations.training.settings import Progress, RankerParameters, TrainingSettings, no_progress
-from recommendations.training.split import split_after, split_by_time
 from recommendations.training.stages import Stages
 
 MIN_SESSIONS = 20

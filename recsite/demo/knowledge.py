@@ -13,12 +13,12 @@ from django.views.decorators.http import require_safe
 
 from features.exceptions import FeatureError
 from features.models import Item
-from features.serving import OnlineReader
-from features.user_features import Recent, UserFeatures
-from recsite.demo.personas import Persona, current_persona
+from features.state.user_features import Recent, UserFeatures
+from features.store.reader import OnlineReader
 from recsite.demo.shop import shop_page, the_site
+from recsite.demo.simulation.personas import Persona, current_persona
 from recsite.demo.views import shop_view
-from tracking.identity import ANONYMOUS_COOKIE, well_formed_anonymous_id
+from tracking.access.identity import ANONYMOUS_COOKIE, well_formed_anonymous_id
 from tracking.models import Site
 
 READ_TIMEOUT_S: Final = 1.0

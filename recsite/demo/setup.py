@@ -15,8 +15,8 @@ from django.utils import timezone
 from features.catalogue import announce_catalogue
 from features.models import Item
 from recommendations.models import Placement
+from tracking.access.sites import ensure_default_site
 from tracking.models import Site
-from tracking.sites import ensure_default_site
 
 SHOP_NAME: Final = "Fjord & Fern"
 ADMIN_NAME: Final = "admin"

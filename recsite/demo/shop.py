@@ -11,10 +11,10 @@ from django.shortcuts import render
 from features.models import Item
 from recsite.demo.assortment import BY_PATH, DEPARTMENTS
 from recsite.demo.cart import Cart
-from recsite.demo.personas import current_persona, personas
-from tracking.identity import sign_token
+from recsite.demo.simulation.personas import current_persona, personas
+from tracking.access.identity import sign_token
+from tracking.access.sites import ensure_default_site
 from tracking.models import Site
-from tracking.sites import ensure_default_site
 
 PAGE_SIZE: Final = 24
 SORTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recsite.demo.catalogue import CURRENCY, SEED, Product, make_products
-from recsite.demo.shoppers import record
+from recsite.demo.simulation.shoppers import record
 from recsite.importing.base import Unit
 
 

@@ -8,10 +8,10 @@ from django.conf import settings
 
 from recommendations.exceptions import VersionRefused
 from recommendations.inference.loading import Providers
-from recommendations.live_models import registered_sha256, version_path
 from recommendations.models import ModelVersion
-from recommendations.ranking import COLUMNS
-from recommendations.versions import load_version
+from recommendations.ranking.batch import COLUMNS
+from recommendations.state.models import registered_sha256, version_path
+from recommendations.versions.folder import load_version
 from tracking.models import Site
 
 

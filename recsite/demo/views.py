@@ -24,10 +24,10 @@ from features.money import to_major
 from recsite.demo.assortment import BY_PATH
 from recsite.demo.cart import Cart, event_item, paid_minor
 from recsite.demo.finding import best_first, matching
-from recsite.demo.personas import current_persona, personas, remember_persona
 from recsite.demo.pictures import COLOURS, lettered_picture, picture
 from recsite.demo.shop import PAGE_SIZE, SORTS, departments, offered, shop_page, the_site
-from tracking.identity import ANONYMOUS_COOKIE
+from recsite.demo.simulation.personas import current_persona, personas, remember_persona
+from tracking.access.identity import ANONYMOUS_COOKIE
 
 ORDER_COOKIE: Final = "shop_order"
 MAX_TERM: Final = 100

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from tracking.events import EventRecord
+from tracking.contract.events import EventRecord
 
 
 class Refusal(NamedTuple):

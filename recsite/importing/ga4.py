@@ -22,9 +22,9 @@ import msgspec
 from recsite.importing.base import Refusal, Unit, stable_event_id
 from recsite.importing.json_lines import SortedLines
 from recsite.importing.own_lines import describe
-from tracking.events import MAX_ITEMS, SCHEMA_VERSION, CustomEvent, EventItem, EventRecord
+from tracking.contract.events import MAX_ITEMS, SCHEMA_VERSION, CustomEvent, EventItem, EventRecord
+from tracking.contract.parsing import parse_event
 from tracking.exceptions import InvalidEvent
-from tracking.parsing import parse_event
 
 #: Names of theirs and ours; others are left out.
 EVENTS: Final = {

@@ -11,10 +11,10 @@ from typing import Final, ParamSpec, TypeVar
 
 from recsite.importing.base import Refusal, Source, Unit
 from recsite.importing.checkpoint import Checkpoint, Progress
-from tracking.events import EventRecord, log_key
+from tracking.contract.events import EventRecord, log_key
+from tracking.contract.parsing import encode_record, parse_record
 from tracking.exceptions import InvalidEvent
 from tracking.log import EventLog, LogUnavailable, LogWriter, RecordTooLarge
-from tracking.parsing import encode_record, parse_record
 
 BATCH = 2_000
 """Units between two checkpoints; each costs a question for the log's end, over Kafka 0.12 s."""

@@ -29,7 +29,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from recsite.importing.base import InvalidSource, Refusal, Unit, stable_event_id
-from tracking.events import (
+from tracking.contract.events import (
     MAX_ITEMS,
     SCHEMA_VERSION,
     Event,

@@ -11,7 +11,7 @@ import msgspec
 
 from recsite.importing.base import Refusal, Unit, iso_time
 from recsite.importing.json_lines import SortedLines
-from tracking.events import (
+from tracking.contract.events import (
     MAX_EVENTS_SERVER,
     BaseEvent,
     CustomEvent,
@@ -19,8 +19,8 @@ from tracking.events import (
     EventItem,
     EventRecord,
 )  # fmt: skip
+from tracking.contract.parsing import ParsedGroup, parse_envelope, parse_record
 from tracking.exceptions import InvalidEvent
-from tracking.parsing import ParsedGroup, parse_envelope, parse_record
 
 
 class _Timed(msgspec.Struct):

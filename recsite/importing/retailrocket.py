@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from recsite.importing.base import InvalidSource, Refusal, Unit, iso_time, stable_event_id
-from tracking.events import (
+from tracking.contract.events import (
     MAX_ITEMS,
     SCHEMA_VERSION,
     AddToCart,

@@ -134,13 +134,13 @@ class Installation:
                 *("--host", self.host, "--port", str(self.port), "--workers", str(self.web_workers)),
                 *(
                     "--http",
-                    "tracking.uvicorn_http:TimedProtocol",
+                    "recsite.server.uvicorn_http:TimedProtocol",
                     "--no-access-log",
                     "--no-server-header",
                     "--timeout-graceful-shutdown",
                     "20",
                 ),
-                *("--ws", "recsite.uvicorn_ws:BoundedSocket"),
+                *("--ws", "recsite.server.uvicorn_ws:BoundedSocket"),
                 *("--timeout-keep-alive", "75", "--ws-max-size", "16384", "--backlog", "2048"),
             ],
             "tasks": [

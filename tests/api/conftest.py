@@ -18,8 +18,8 @@ from tests.services.redis_server import RedisServer
 
 NO_QUOTAS = """
 from tracking.models import Site
-from tracking.snapshots import announce
-from recommendations.placements import ensure_default_placements
+from tracking.snapshots.snapshot import announce
+from recommendations.state.placements import ensure_default_placements
 site = Site.objects.get(slug="default")
 site.events_per_minute = site.requests_per_minute = site.address_requests_per_minute = 0
 site.save()
@@ -68,7 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             [
                 *(sys.executable, "-m", "uvicorn", "recsite.asgi:application", "--host", "127.0.0.1"),
                 *("--port", str(port), "--no-access-log", "--log-level", "warning"),
-                *("--ws", "recsite.uvicorn_ws:BoundedSocket", "--ws-max-size", "16384"),
+                *("--ws", "recsite.server.uvicorn_ws:BoundedSocket", "--ws-max-size", "16384"),
             ],
             cwd=ROOT,
             env=running.environment,

@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from recommendations.api import api
 from recommendations.client import ApiError, NoAnswer, PlacementRequest, Recsite
 from recommendations.client.shapes import ANSWERS, OPERATIONS
-from recommendations.openapi import ITEM_FIELDS
+from recommendations.http.openapi import ITEM_FIELDS
+from recommendations.http.rest import api
 from tests.api.conftest import Place
 from tests.end_to_end.conftest import ROOT
 from tests.services.fixtures import leave_out

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from recommendations.api import api
+from recommendations.http.rest import api
 from tests.api.conftest import Place
 from tests.end_to_end.conftest import ROOT
 from tests.services.fixtures import leave_out

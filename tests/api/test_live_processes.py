@@ -23,7 +23,7 @@ HOME = {"placement": "home_new", "limit": 8}
 PUBLISH = """
 import time
 from recommendations.models import Rule
-from recommendations.placements import publish
+from recommendations.state.placements import publish
 from tracking.models import Site
 site = Site.objects.get(slug="default")
 rule = Rule.objects.create(site=site, name="Not this one", action="exclude", items=["{item}"])

@@ -16,7 +16,7 @@ import pytest_asyncio
 import websockets
 
 from tests.api.conftest import Place
-from tracking.identity import sign_token
+from tracking.access.identity import sign_token
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 

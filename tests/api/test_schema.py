@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from recommendations.api import api
+from recommendations.http.rest import api
 from tests.api.conftest import Place
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]

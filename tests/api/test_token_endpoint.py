@@ -11,8 +11,8 @@ import urllib.request
 import pytest
 
 from tests.api.conftest import Place
-from tracking.oauth import TOKEN_REQUESTS_PER_MINUTE
-from tracking.quotas import SYNC_S, WINDOW_S
+from tracking.http.oauth import TOKEN_REQUESTS_PER_MINUTE
+from tracking.http.quotas import SYNC_S, WINDOW_S
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 

@@ -25,10 +25,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from recsite.supervisor.ports import free_port
 from tests.deploy.conftest import run_nginx
 from tests.tracking.conftest import OTHER, PUBLISHABLE, a_site
-from tracking import sites
-from tracking.certificates import read_certificate
-from tracking.edge import HotPath, Reply, Request
-from tracking.sites import KeyInfo, Keys, digest_of
+from tracking.access import sites
+from tracking.access.certificates import read_certificate
+from tracking.access.sites import KeyInfo, Keys, digest_of
+from tracking.http.edge import HotPath, Reply, Request
 
 pytestmark = pytest.mark.nginx
 SECRET = "p" * 40

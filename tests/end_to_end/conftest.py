@@ -36,7 +36,7 @@ import json
 from features.models import Item
 from recommendations.models import Placement
 from tracking.models import Site
-from tracking.sites import create_key
+from tracking.access.sites import create_key
 site, _ = Site.objects.get_or_create(slug="default", defaults={"name": "Two worlds"})
 Item.objects.bulk_create([
     Item(site=site, item_id=f"{world}{number:02d}", title=f"{world.title()} {number}", category=world.title(),

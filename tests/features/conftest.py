@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from features import connections
-from features.audit import StateHash, read_progress, state_hash
-from features.store import OnlineStore
-from features.stream import StreamWorker
+from features.store import connections
+from features.store.online import OnlineStore
+from features.store.scan import StateHash, read_progress, state_hash
+from features.stream.loop import StreamWorker
 from tests.features.making import LATENESS_MS
 from tracking.log import EventLog, open_log
 from tracking.log.memory import MemoryLog

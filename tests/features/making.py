@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from features.apply import Arrival, apply_events
-from features.handlers import Effects
-from features.states import ProfileState, SessionState, decode_profile, decode_session
-from tracking.events import EventRecord
-from tracking.parsing import encode_record, parse_record
+from features.state.apply import Arrival, apply_events
+from features.state.handlers import Effects
+from features.state.states import ProfileState, SessionState, decode_profile, decode_session
+from tracking.contract.events import EventRecord
+from tracking.contract.parsing import encode_record, parse_record
 
 NOW_MS = 1_800_000_000_000
 MINUTE_MS = 60_000

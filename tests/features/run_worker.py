@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 
-from features.worker import make_stream_worker
+from features.stream.worker import make_stream_worker
 from tracking.log import kafka_reader, redis_leases
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from features.attribution import METRICS as PLACEMENT_METRICS
 from features.definitions import FEATURE_VIEWS, ITEM, PLACEMENT, PROFILE, SESSION, FeatureView
-from features.item_stats import METRICS as ITEM_METRICS
-from features.states import ProfileState, SessionState
+from features.state.attribution import METRICS as PLACEMENT_METRICS
+from features.state.states import ProfileState, SessionState
+from features.store.item_stats import METRICS as ITEM_METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/features.md").read_text(encoding="utf-8")

@@ -16,14 +16,17 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from features import connections, erasure, keys, profiles, tasks
-from features.archive import ArchiveFolder
-from features.item_stats import load_item_stats
+from features import keys, tasks
+from features.archive.writer import ArchiveFolder
 from features.models import Erasure, RfmSnapshot, SegmentThreshold, StoredProfile
-from features.states import decode_profile
+from features.privacy import erasure
+from features.state.states import decode_profile
+from features.store import connections
+from features.store.item_stats import load_item_stats
+from features.stream import profiles
+from tests.features.archive.test_writer import archive_all, frame_of
 from tests.features.conftest import World
 from tests.features.making import event, record, wire
-from tests.features.test_archive import archive_all, frame_of
 from tests.features.traffic import traffic
 from tracking.models import Site
 
@@ -194,7 +197,7 @@ def _one_more_each(world: World) -> dict[int, str]:
 
 
 def test_parked_records_are_sent_again_after_an_upgrade(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tracking import parsing
+    from tracking.contract import parsing
 
     key, value = wire(record(event("view_item", items=["from-the-future"])))
     future, later = value.replace(b'"1.0"', b'"2.0"'), value.replace(b'"1.0"', b'"3.0"')

@@ -20,17 +20,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from features import connections
-from features.archive import ArchiveFolder, ArchiveWorker
-from features.batch import apply_batch, parse_batch
+from features.archive.writer import ArchiveFolder, ArchiveWorker
 from features.exceptions import PartitionsDiffer
-from features.progress import Progress, decode, encode
-from features.store import StoredBatch
-from features.stream import StreamWorker
-from features.topic import TopicCheck, check_topic
+from features.state.batch import apply_batch, parse_batch
+from features.state.progress import Progress, decode, encode
+from features.store import connections
+from features.store.online import StoredBatch
+from features.stream.loop import StreamWorker
+from features.stream.topic import TopicCheck, check_topic
+from tests.features.archive.test_writer import frame_of
 from tests.features.conftest import ROOT, World
 from tests.features.making import LATENESS_MS, MINUTE_MS, NOW_MS, event, record, wire
-from tests.features.test_archive import frame_of
 from tests.features.test_faults import clean_run
 from tests.features.traffic import traffic
 from tests.services.process import free_port

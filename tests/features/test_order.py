@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import attribution, windows
-from features.batch import apply_batch, parse_batch
-from features.progress import Progress, encode
-from features.states import canonical, decode_profile, decode_session
-from features.store import StoredBatch
+from features.state import attribution, windows
+from features.state.batch import apply_batch, parse_batch
+from features.state.progress import Progress, encode
+from features.state.states import canonical, decode_profile, decode_session
+from features.store.online import StoredBatch
 from tests.features.making import LATENESS_MS, MINUTE_MS, NOW_MS, SITE, chunked, event, record, wire
 from tracking.log import Record
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from features import states
+from features.archive.replay import Replayer, empty_states
 from features.exceptions import UnknownState
 from features.metrics import STATES_REBUILT
-from features.replay import Replayer, empty_states
-from features.states import ProfileState, decode_profile
+from features.state import states
+from features.state.states import ProfileState, decode_profile
 from tests.features.conftest import World
 from tests.features.making import LATENESS_MS, applied, event
 from tests.features.traffic import traffic

@@ -15,9 +15,10 @@ from typing import Any, Self
 
 import redis
 
-from features import connections, keys
-from features.audit import StoredState, read_progress, scan_states
-from features.states import ProfileState, decode_profile
+from features import keys
+from features.state.states import ProfileState, decode_profile
+from features.store import connections
+from features.store.scan import StoredState, read_progress, scan_states
 from recsite.importing.formats import open_source
 from recsite.importing.loading import BATCH
 from recsite.supervisor.installation import Installation

@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features import keys, rfm
-from features.rfm import Buyers
-from features.segments import compute_segments
-from features.user_features import Segment
+from features import keys
+from features.segments import rfm
+from features.segments.rfm import Buyers
+from features.segments.scoring import compute_segments
+from features.state.user_features import Segment
 from recsite.importing.online_retail import SERVICES
 from tests.real_data.place import PARTITIONS, Imported, Place
 

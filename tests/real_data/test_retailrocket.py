@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features.states import encode
+from features.state.states import encode
 from tests.real_data.place import Imported, Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.redis]

@@ -35,7 +35,7 @@ Event = tuple[str, str]  # kind and item id
 SETUP = """
 from recommendations.models import Placement
 from tracking.models import Site
-from tracking.sites import create_key
+from tracking.access.sites import create_key
 site = Site.objects.get(slug="default")
 Placement.objects.update_or_create(site=site, name="home_for_you", defaults={"strategy": "for_you", "size": 20})
 print(create_key(site, "sk", "real data")[1])

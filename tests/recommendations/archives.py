@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from features.archive import ArchiveFolder
-from features.archive_rows import COLUMNS, Row, rows_of
+from features.archive.rows import COLUMNS, Row, rows_of
+from features.archive.writer import ArchiveFolder
 from tests.features.making import event, record
 
 HOUR_MS = 3_600_000

@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
-from features import connections, keys, states
+from features import keys
 from features.catalogue import forget_catalogues, watch_catalogue
 from features.models import Item
-from recommendations import item_counts, lists, live_models, placements, serving_site
-from recommendations.placements import ensure_default_placements
-from tracking import sites
+from features.state import states
+from features.store import connections
+from recommendations.serving import service
+from recommendations.state import item_counts, models, placements
+from recommendations.state import site as serving_site
+from recommendations.state.placements import ensure_default_placements
+from tracking.access import sites
 from tracking.models import Site
 from tracking.redis_client import connect
 
@@ -41,7 +45,7 @@ class Shop:
         """Load everything anew, as announcements would make it."""
         sites.keys.reload()
         serving_site.watch_site(self.site.slug)
-        live_models.watch_models(self.site.slug).reload()
+        models.watch_models(self.site.slug).reload()
         item_counts.watch_item_counts(self.site.slug).reload()
         watch_catalogue(self.site.slug).reload()
         return serving_site.load_site(self.site.slug)
@@ -70,10 +74,10 @@ class Shop:
 def _forget() -> None:
     forget_catalogues()
     placements.forget_placements()
-    live_models.forget_models()
+    models.forget_models()
     item_counts.forget_item_counts()
     serving_site.forget_sites()
-    lists.forget_lists()
+    service.forget_lists()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 
-from recommendations.ranking import RankingTables
+from recommendations.ranking.batch import RankingTables
 from recommendations.training.fitted import (
     AlsFactors,
     DataRange,

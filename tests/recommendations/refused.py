@@ -19,10 +19,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from recommendations.core.manifest import MANIFEST_NAME
 from recommendations.exceptions import VersionRefused
 from recommendations.graphs.export import export_model_set, sha256_of
-from recommendations.manifest import MANIFEST_NAME
-from recommendations.versions import check_integrity, load_version
+from recommendations.versions.folder import check_integrity, load_version
 from tests.recommendations import model_worlds
 
 Damage = Callable[[Path], dict[str, Any] | None]

@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
-from recommendations.live_models import forget_models, version_path
 from recommendations.models import ModelVersion, Placement, Rule
-from recommendations.placements import load_placements
-from recommendations.versions import check_integrity
+from recommendations.state.models import forget_models, version_path
+from recommendations.state.placements import load_placements
+from recommendations.versions.folder import check_integrity
 from tests.recommendations.conftest import Shop
 from tests.recommendations.model_worlds import fitted_model_set
 from tracking.models import Site

@@ -12,26 +12,28 @@ import pytest
 from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
-from features import connections, keys, states
+from features import keys
 from features.catalogue import watch_catalogue
-from recommendations import lists
+from features.state import states
+from features.store import connections
 from recommendations.exceptions import ModelUnavailable
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
-from recommendations.live_models import version_path, watch_models
+from recommendations.http.recommend import recommend_application
 from recommendations.models import ModelVersion
-from recommendations.placements import watch_placements
-from recommendations.recommend import recommend_application
 from recommendations.retrieval.model import ModelLink
-from recommendations.shoppers import close_reader
-from recommendations.versions import check_integrity
+from recommendations.serving import service
+from recommendations.serving.user import close_reader
+from recommendations.state.models import version_path, watch_models
+from recommendations.state.placements import watch_placements
+from recommendations.versions.folder import check_integrity
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.recommendations.model_worlds import fitted_model_set
 from tests.services.process import Server
 from tests.services.redis_server import RedisServer
 from tests.tracking.asgi_client import Answered, call
-from tracking import sites
-from tracking.events import UserKey
+from tracking.access import sites
+from tracking.contract.events import UserKey
 from tracking.redis_client import connect
 
 pytestmark = pytest.mark.redis
@@ -119,7 +121,7 @@ async def test_a_session_that_runs_out_leaves_the_long_term_profile(stocked: Sho
 async def test_a_pipeline_that_breaks_still_answers_popular_items(
     stocked: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = lists.make_lists_now
+    real = service.make_lists_now
     calls: list[int] = []
 
     def breaks_once(*arguments: Any) -> Any:
@@ -128,7 +130,7 @@ async def test_a_pipeline_that_breaks_still_answers_popular_items(
             raise ZeroDivisionError("a mistake of ours")
         return real(*arguments)
 
-    monkeypatch.setattr(lists, "make_lists_now", breaks_once)
+    monkeypatch.setattr(service, "make_lists_now", breaks_once)
 
     answer = await ask(stocked)
 
@@ -154,7 +156,7 @@ async def test_a_model_that_fails_while_running_leaves_content_and_says_so(
 
     await asyncio.to_thread(install)
     good = (await ask(stocked)).json["results"][0]
-    lists.forget_lists()
+    service.forget_lists()
     monkeypatch.setattr(ModelLink, "ask", fail)
     bad = (await ask(stocked)).json["results"][0]
 

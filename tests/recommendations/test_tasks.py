@@ -17,14 +17,18 @@ from typing import Any
 
 import pytest
 
-from features import connections, keys
+from features import keys
 from features.exceptions import StoreUnavailable
-from recommendations import gate, registry, tasks, training_lock, training_process, training_runs
-from recommendations.live_models import version_path
+from features.store import connections
+from recommendations import tasks
 from recommendations.models import ModelVersion, TrainingPolicy, TrainingRun
+from recommendations.release import gate, lock, train
+from recommendations.release import runs as training_runs
+from recommendations.release import worker as training_process
+from recommendations.release.lock import AlreadyTraining, is_training
+from recommendations.release.runs import is_due, train_in_process
+from recommendations.state.models import version_path
 from recommendations.training.settings import TrainingSettings, interactions_within
-from recommendations.training_lock import AlreadyTraining, is_training
-from recommendations.training_runs import is_due, train_in_process
 from tests.recommendations.archives import (
     DAY_MS,
     aisle_items,
@@ -100,7 +104,7 @@ class TestTheWatcher:
     def test_the_lock_lives_as_long_as_the_training_and_no_longer(
         self, unlocked: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(training_lock, "LOCK_TTL_S", 2.0)
+        monkeypatch.setattr(lock, "LOCK_TTL_S", 2.0)
         left_ms: list[int] = []
         stop = threading.Event()
 
@@ -213,7 +217,7 @@ def with_archive(unlocked: Shop, settings: Any, tmp_path: Any, monkeypatch: pyte
     now_ms = int(time.time() * 1000)
     walks = aisle_walks(500, from_ms=now_ms - 7 * DAY_MS, until_ms=now_ms, seed=1)
     write_sessions(settings.ARCHIVE_URL, unlocked.site.slug, walks)
-    monkeypatch.setattr(registry, "settings_of", lambda policy: QUICK)
+    monkeypatch.setattr(train, "settings_of", lambda policy: QUICK)
     return unlocked
 
 
@@ -257,11 +261,11 @@ class TestOneTraining:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            registry.train_site(with_archive.site, settings=QUICK, progress=told)
+            train.train_site(with_archive.site, settings=QUICK, progress=told)
         left = [path.name for path in work.iterdir()]
         steps.clear()
 
-        version = registry.train_site(
+        version = train.train_site(
             with_archive.site, settings=QUICK, progress=told, on_taken_over=lambda work: ready.extend(work.ready)
         )
 
@@ -285,7 +289,7 @@ class TestOneTraining:
         quick = {
             name: getattr(QUICK, name) for name in ("factors", "als_iterations", "max_queries", "trees", "num_threads")
         }
-        monkeypatch.setattr(registry, "TrainingSettings", partial(TrainingSettings, **quick, min_queries=20))
+        monkeypatch.setattr(train, "TrainingSettings", partial(TrainingSettings, **quick, min_queries=20))
         TrainingPolicy.objects.create(site=unlocked.site, position_clip=10, margin_weight=0.5, tune_minutes=0.02)
         steps: list[str] = []
         run = TrainingRun.objects.create(site=unlocked.site)
@@ -366,7 +370,7 @@ def test_the_policy_refuses_what_training_would_refuse(
     assert said in refused
     assert taken.status_code == 302
     policy.refresh_from_db()
-    found = registry.settings_of(policy)
+    found = train.settings_of(policy)
     assert [found.position_clip, found.margin_weight, found.tune_minutes] == [10, 0.25, 0]
 
 

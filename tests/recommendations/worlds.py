@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from features.catalogue import CatalogueSnapshot, ItemRow, with_changes
-from recommendations.asks import Ask, PlacementSpec
-from recommendations.candidates import Recommendation, Shopper
-from recommendations.deadline import Deadline
-from recommendations.pipeline import recommend
-from recommendations.serving import Serving
-from recommendations.shelf import Shelf
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import Recommendation, Shopper
+from recommendations.items.index import Shelf
+from recommendations.pipeline.context import Serving
+from recommendations.pipeline.pipeline import recommend
+from recommendations.pipeline.query import Ask, PlacementSpec
 
 NOW_MS = 1_800_000_000_000
 DAY_US = 86_400_000_000

@@ -20,13 +20,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from features.placement_stats import read_placement_stats
-from recommendations.earnings import Earnings, total
+from features.store.placement_stats import read_placement_stats
+from recommendations.monitoring.performance import Earnings, total
 from recsite.demo.catalogue import SEED, Product, make_products
 from recsite.demo.setup import PLACEMENTS
-from recsite.demo.shoppers import Market, Shopper, make_shoppers
-from recsite.demo.storefront import HttpStorefront, NotServed
-from recsite.demo.visits import (
+from recsite.demo.simulation.shoppers import Market, Shopper, make_shoppers
+from recsite.demo.simulation.storefront import HttpStorefront, NotServed
+from recsite.demo.simulation.visits import (
     CART_LISTS,
     EAGER_S,
     HOME_LISTS,
@@ -41,8 +41,8 @@ from recsite.demo.visits import (
 from recsite.supervisor.ports import free_port
 from tests.end_to_end.conftest import ROOT, eventually, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
-from tracking.events import AddToCart, BaseEvent, Purchase, SelectItem, ViewItemList
-from tracking.parsing import parse_event
+from tracking.contract.events import AddToCart, BaseEvent, Purchase, SelectItem, ViewItemList
+from tracking.contract.parsing import parse_event
 from tracking.redis_client import connect
 
 NOW = datetime.now(UTC)

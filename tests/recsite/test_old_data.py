@@ -15,14 +15,14 @@ from django.core.management import call_command
 
 from recommendations.exceptions import RefusalReason, VersionRefused
 from recommendations.graphs.export import export_model_set
-from recommendations.live_models import version_path
 from recommendations.models import ModelVersion
-from recommendations.versions import check_integrity
+from recommendations.state.models import version_path
+from recommendations.versions.folder import check_integrity
 from recsite.demo.setup import ensure_site
 from recsite.demo.trained import give_up_refused
 from recsite.supervisor.ports import free_port
 from tests.recommendations import model_worlds
-from tests.recsite.test_up import ROOT, start_up
+from tests.recsite.supervisor.test_up import ROOT, start_up
 
 START_FAILED_S = 60
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from recommendations import explanations
+from recommendations.http.recommend import recommend_application
 from recommendations.models import Placement
-from recommendations.recommend import recommend_application
+from recommendations.serving import explanation_log
 from tests.recommendations.conftest import ANONYMOUS, Shop, _new_shop, shop
 from tests.tracking.asgi_client import Answered, call
 
@@ -48,7 +48,7 @@ class Tenant:
 @pytest.fixture
 def tenants(shop: Shop, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> list[Tenant]:
     # One of its own: other tests may have used up what one process keeps.
-    monkeypatch.setattr(explanations, "keeper", explanations.ExplanationKeeper())
+    monkeypatch.setattr(explanation_log, "keeper", explanation_log.ExplanationKeeper())
     settings.ARCHIVE_URL = str(tmp_path / "archive")
     settings.ALLOWED_HOSTS = ["testserver"]
     made = []
@@ -67,5 +67,5 @@ def tenants(shop: Shop, settings: Any, tmp_path: Any, monkeypatch: pytest.Monkey
         body = {"placement": tenant.own_placement, "anonymous_id": ANONYMOUS, "explain": True}
         answer = asyncio.run(tenant.ask(recommend_application, body))
         tenant.rec_id = answer.json["results"][0]["rec_id"]
-    explanations.keeper.flush()
+    explanation_log.keeper.flush()
     return made

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.deploy.test_mtls import SECRET, Pair, issue
-from tracking import sites
+from tracking.access import sites
 from tracking.models import ClientCertificate, Site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]

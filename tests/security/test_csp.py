@@ -15,11 +15,11 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
-from recsite import csp
+from recsite.server import csp
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
+from tracking.access.sites import create_key
 from tracking.models import DeadLetter, Site
-from tracking.sites import create_key
 
 pytestmark = pytest.mark.filterwarnings("ignore:No directory at")
 HERE = Path(__file__).parent

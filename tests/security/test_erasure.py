@@ -16,7 +16,7 @@ import redis
 
 from tests.end_to_end.conftest import Running, eventually, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
-from tracking.identity import sign_token
+from tracking.access.identity import sign_token
 
 USER, ANONYMOUS = "customer-4711", "feedfacefeedfacefeedfacefeedface"
 TASKS = "from features import tasks; tasks.import_dead_letters(); tasks.store_profiles(); tasks.recompute_segments()"

@@ -17,25 +17,25 @@ from asgiref.testing import ApplicationCommunicator
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from features.models import Item
-from features.notify import announce_changed
-from recommendations.api import SCOPE_OF, api
-from recommendations.live import LiveConsumer
-from recommendations.live_hub import close_hub
-from recommendations.recommend import public_application, rank_application, recommend_application
-from recommendations.shoppers import close_reader
+from features.stream.notify import announce_changed
+from recommendations.http.recommend import public_application, rank_application, recommend_application
+from recommendations.http.rest import SCOPE_OF, api
+from recommendations.live.consumer import LiveConsumer
+from recommendations.live.hub import close_hub
+from recommendations.serving.user import close_reader
 from recsite.asgi import http_routes, websocket_routes
 from tests.recommendations.conftest import ANONYMOUS
 from tests.security.conftest import USER, Tenant
 from tests.tracking.asgi_client import call
 from tests.tracking.conftest import an_event
-from tracking.collect import Collector
-from tracking.edge import HotPath
-from tracking.identity import sign_token
-from tracking.live_events import LiveEvents
+from tracking.access.identity import sign_token
+from tracking.collect.endpoint import Collector
+from tracking.collect.live_events import LiveEvents
+from tracking.contract.parsing import parse_record
+from tracking.http.edge import HotPath
+from tracking.http.quotas import Quotas
 from tracking.log.memory import MemoryLog
 from tracking.models import DeadLetter
-from tracking.parsing import parse_record
-from tracking.quotas import Quotas
 from tracking.redis_client import connect
 
 pytestmark = [pytest.mark.redis, pytest.mark.filterwarnings("ignore:No directory at")]

@@ -16,10 +16,10 @@ from django.apps import apps
 from prometheus_client import REGISTRY
 from websockets.sync.client import connect
 
-from recsite.logs import HidePersonal, hide
+from recsite.server.logs import HidePersonal, hide
 from tests.end_to_end.conftest import Running, eventually, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
-from tracking.identity import sign_token
+from tracking.access.identity import sign_token
 
 USER, ANONYMOUS, MAIL = "customer-4711", "feedfacefeedfacefeedfacefeedface", "anna@shop.example"
 #: Celery logs the whole message of a task that it does not know.

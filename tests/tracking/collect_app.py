@@ -12,8 +12,8 @@ import django
 
 django.setup()
 
-from recsite.lifespan import Lifespan  # noqa: E402
-from tracking import service as collecting  # noqa: E402
+from recsite.server.lifespan import Lifespan  # noqa: E402
+from tracking.collect import service as collecting  # noqa: E402
 
 
 async def startup() -> None:

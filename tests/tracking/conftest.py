@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tracking import sites
-from tracking.collect import Collector
-from tracking.durable import DurableWriter
-from tracking.edge import HotPath
-from tracking.events import EventRecord
-from tracking.live_events import LiveEvents
+from tracking.access import sites
+from tracking.access.sites import KeyInfo, Keys, SiteInfo, digest_of
+from tracking.collect.durable import DurableWriter
+from tracking.collect.endpoint import Collector
+from tracking.collect.live_events import LiveEvents
+from tracking.collect.spool import Spool
+from tracking.contract.events import EventRecord
+from tracking.contract.parsing import parse_record
+from tracking.http.edge import HotPath
+from tracking.http.quotas import Quotas
 from tracking.log.memory import MemoryLog
-from tracking.parsing import parse_record
-from tracking.quotas import Quotas
-from tracking.sites import KeyInfo, Keys, SiteInfo, digest_of
-from tracking.spool import Spool
 
 PUBLISHABLE, SECRET, OTHER = "pk_" + "p" * 24, "sk_" + "s" * 24, "pk_" + "o" * 24
 SHOP = "https://www.shop.example"

@@ -11,10 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.tracking.conftest import an_event
-from tracking import live_events, sites
+from tracking.access import sites
+from tracking.collect import live_events
+from tracking.contract.parsing import parse_record
 from tracking.log.memory import MemoryLog
 from tracking.models import ApiKey, DeadLetter, Site
-from tracking.parsing import parse_record
 
 pytestmark = pytest.mark.django_db
 

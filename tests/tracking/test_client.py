@@ -21,8 +21,8 @@ from tracking.client import Client, InvalidEvent, QueueFull
 from tracking.client import sender as sender_module
 from tracking.client.client import new_event_id
 from tracking.client.queue import Queue
+from tracking.contract.parsing import Rejected, parse_record
 from tracking.log import open_log
-from tracking.parsing import Rejected, parse_record
 
 KEY = "sk_" + "k" * 24
 ITEM = {"items": [{"item_id": "SKU1"}]}

@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.states import decode_profile
-from features.user_features import StateBlobs, UserFeatures, merge
+from features.state.states import decode_profile
+from features.state.user_features import StateBlobs, UserFeatures, merge
 from tests.features.making import LATENESS_MS, MINUTE_MS, NOW_MS, SITE, event, record
 from tests.features.test_order import Store, run_through
-from tracking.events import EventRecord
+from tracking.contract.events import EventRecord
 
 PHONE, LAPTOP, SHARED = (f"anonymous-{name:0>10}" for name in ("phone", "laptop", "shared"))
 RECEIVED_MS = NOW_MS + 2 * LATENESS_MS

@@ -21,10 +21,10 @@ from tests.services.kafka_server import KafkaServer
 from tests.services.process import Server
 from tests.services.redis_server import RedisServer
 from tests.tracking.web_process import Web, send_forever
+from tracking.collect.spool import Spool
+from tracking.contract.parsing import parse_record
 from tracking.log import open_log
 from tracking.log.base import EventLog
-from tracking.parsing import parse_record
-from tracking.spool import Spool
 
 pytestmark = pytest.mark.slow
 N_IDS, BATCH, N_CLIENTS = 100_000, 20, 24

@@ -21,7 +21,7 @@ from tests.services.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = """
-from tracking.sites import create_key, ensure_default_site
+from tracking.access.sites import create_key, ensure_default_site
 from tracking.models import Site
 site, key = ensure_default_site()
 if {kind!r} == "sk":
@@ -74,7 +74,7 @@ class Web:
         command = [
             sys.executable, "-m", "uvicorn", self._application, "--port", str(self.port),
             "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "10",
-            "--http", "tracking.uvicorn_http:TimedProtocol",
+            "--http", "recsite.server.uvicorn_http:TimedProtocol",
         ]  # fmt: skip
         with self.out.open("ab") as out:
             self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=out, stderr=out)

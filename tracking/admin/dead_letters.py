@@ -18,8 +18,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tracking.admin.decorators import display
 from tracking.admin.screens import NothingToSave, get_or_404, screen
-from tracking.dead_letter import MAX_RAW_BYTES
-from tracking.dead_letter_rows import discard, resend
+from tracking.dead_letters.letter import MAX_RAW_BYTES
+from tracking.dead_letters.rows import discard, resend
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter
 

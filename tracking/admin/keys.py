@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
-from tracking import sites
+from tracking.access import sites
 from tracking.admin.decorators import display
 from tracking.admin.screens import get_or_404, screen
 from tracking.models import ApiKey

@@ -19,10 +19,10 @@ from oauth2_provider.models import (
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
 
-from tracking import oauth
+from tracking.access.certificates import Certificate, InvalidCertificate, read_certificate
 from tracking.admin.decorators import display
 from tracking.admin.screens import screen
-from tracking.certificates import Certificate, InvalidCertificate, read_certificate
+from tracking.http import oauth
 from tracking.models import ClientCertificate, OAuthClient
 
 # The library's own screens would make applications without a site, and ways to get tokens that we do not offer.

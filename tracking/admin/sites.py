@@ -15,12 +15,12 @@ from msgspec import to_builtins
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminURLInputWidget
 
-from tracking import live_events
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
-from tracking.embedding import NothingToEmbed, publishable_key, script_tag
+from tracking.collect import live_events
 from tracking.models import Site, new_token_secret
 from tracking.redis_client import UNAVAILABLE
+from tracking.sdk.embedding import NothingToEmbed, publishable_key, script_tag
 
 SNIPPETS: Final = {
     "track_snippet": """rec('track', 'view_item', {items: [{item_id: 'SKU1'}]});

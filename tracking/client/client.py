@@ -14,9 +14,9 @@ import msgspec
 
 from tracking.client.queue import Queue
 from tracking.client.sender import OnRejected, Sender
-from tracking.events import AnonymousIdentifier, Identifier
+from tracking.contract.events import AnonymousIdentifier, Identifier
+from tracking.contract.parsing import Rejected, parse_event
 from tracking.exceptions import InvalidEvent
-from tracking.parsing import Rejected, parse_event
 
 MAX_EVENTS: Final = 1_000_000
 TIMEOUT_S: Final = 10.0

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tracking.client.queue import Queue, Waiting
-from tracking.events import MAX_EVENTS_SERVER, MAX_SERVER_BODY_BYTES, SCHEMA_VERSION
-from tracking.parsing import Rejected
+from tracking.contract.events import MAX_EVENTS_SERVER, MAX_SERVER_BODY_BYTES, SCHEMA_VERSION
+from tracking.contract.parsing import Rejected
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django import template
 from django.utils.safestring import SafeString
 
-from tracking.embedding import script_tag
 from tracking.models import Site
+from tracking.sdk.embedding import script_tag
 
 register = template.Library()
 

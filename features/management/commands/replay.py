@@ -7,11 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from features import connections, erasure
-from features.archive import ArchiveFolder
+from features.archive.replay import Replayer, check_empty, empty_states
+from features.archive.writer import ArchiveFolder
 from features.exceptions import FeatureError
-from features.replay import Replayer, check_empty, empty_states
-from features.store import OnlineStore
+from features.privacy import erasure
+from features.store import connections
+from features.store.online import OnlineStore
 from tracking.exceptions import TrackingError
 from tracking.models import Site
 from tracking.redis_client import connect

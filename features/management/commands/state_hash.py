@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from features import connections
-from features.audit import state_hash
 from features.exceptions import FeatureError
+from features.store import connections
+from features.store.scan import state_hash
 
 
 class Command(BaseCommand):

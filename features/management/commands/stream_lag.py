@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from features.lag import read_lag
+from features.stream.lag import read_lag
 from tracking.exceptions import LogUnavailable
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from features import connections
 from features.exceptions import FeatureError
-from features.unpark import unpark
+from features.store import connections
+from features.stream.unpark import unpark
 from tracking.exceptions import LogUnavailable
 
 

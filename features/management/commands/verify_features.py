@@ -8,11 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from features import audit, connections, erasure, progress
-from features.archive import ArchiveFolder
+from features.archive.replay import Replayer, check_empty, differences
+from features.archive.writer import ArchiveFolder
 from features.exceptions import FeatureError
-from features.replay import Replayer, check_empty, differences
-from features.store import OnlineStore
+from features.privacy import erasure
+from features.state import progress
+from features.store import connections, scan
+from features.store.online import OnlineStore
 from tracking.exceptions import TrackingError
 from tracking.models import Site
 from tracking.redis_client import connect
@@ -66,7 +68,7 @@ class Command(BaseCommand):
         except (FeatureError, TrackingError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{replayer.records} records replayed, {found} differences")
-        online = audit.read_progress(connections.client(), partitions=partitions, log_name=connections.log_name())
+        online = scan.read_progress(connections.client(), partitions=partitions, log_name=connections.log_name())
         late = sum(one.ledger.get(progress.LATE, 0) for one in online.values())
         if found and late and options["source"] == "archive":
             self.stdout.write(

@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from recommendations.drift import Check, Verdict
-from recommendations.health import UNREADABLE, check_site, checks_of
+from recommendations.monitoring.drift import Check, Verdict
+from recommendations.monitoring.model_health import UNREADABLE, check_site, checks_of
 from tracking.models import Site
 
 COLOURS = {Verdict.FINE: "green", Verdict.WATCH: "yellow", Verdict.ACT: "red", Verdict.UNKNOWN: "dim"}

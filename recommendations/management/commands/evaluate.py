@@ -15,12 +15,12 @@ from recommendations.exceptions import RecommendationError
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.management.progress import StepProgress
-from recommendations.offline import PipelinePredictor
-from recommendations.training.evaluate import by_index, evaluate, points_from_ids
-from recommendations.training.readers import read_sessions_jsonl, read_test_points_jsonl
+from recommendations.release.baseline import PipelinePredictor
+from recommendations.training.data.readers import read_sessions_jsonl, read_test_points_jsonl
+from recommendations.training.evaluation.evaluate import by_index, evaluate, points_from_ids
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
-from recommendations.versions import load_version
+from recommendations.versions.folder import load_version
 
 PRINTED = ("hr@20", "mrr@20", "ndcg@10", "coverage@20", "new_hr@20")
 

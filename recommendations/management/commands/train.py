@@ -16,10 +16,10 @@ from recommendations.exceptions import ModelUnavailable, RecommendationError, Ve
 from recommendations.management.outcome import print_measured, print_outcome, site_named
 from recommendations.management.progress import StepProgress
 from recommendations.models import TrainingPolicy
-from recommendations.registry import settings_of, train_site
-from recommendations.training.readers import read_sessions_jsonl
+from recommendations.release.lock import training_lock
+from recommendations.release.train import settings_of, train_site
+from recommendations.training.data.readers import read_sessions_jsonl
 from recommendations.training.stages import WorkFolder
-from recommendations.training_lock import training_lock
 from tracking.models import Site
 
 POLICY_OPTIONS = ("tune_minutes", "margin_weight", "position_clip")

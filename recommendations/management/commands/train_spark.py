@@ -12,9 +12,9 @@ from features.exceptions import StoreUnavailable
 from recommendations.exceptions import RecommendationError
 from recommendations.management.outcome import print_measured, print_outcome, site_named
 from recommendations.management.progress import StepProgress
-from recommendations.registry_spark import train_site_on_spark
+from recommendations.release.lock import training_lock
+from recommendations.release.train_spark import train_site_on_spark
 from recommendations.training.settings import TrainingSettings
-from recommendations.training_lock import training_lock
 
 
 class Command(BaseCommand):

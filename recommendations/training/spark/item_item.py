@@ -9,8 +9,8 @@ import numpy as np
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from recommendations.training.dataset import Kind
-from recommendations.training.fit_neighbours import DECAY, KIND_WEIGHTS, LAST_N
+from recommendations.training.data.dataset import Kind
+from recommendations.training.fit.neighbours import DECAY, KIND_WEIGHTS, LAST_N
 from recommendations.training.fitted import Neighbours
 
 MAX_DISTINCT = 200

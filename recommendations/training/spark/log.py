@@ -11,9 +11,9 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from features.archive_upkeep import INTERACTIONS
-from recommendations.training.archive import ARCHIVE_KINDS
-from recommendations.training.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog
+from features.archive.maintenance import INTERACTIONS
+from recommendations.training.data.archive import ARCHIVE_KINDS
+from recommendations.training.data.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog
 from recommendations.training.fitted import DataRange
 
 _ROW_BITS = 33  # of Spark's monotonically_increasing_id: the row within its partition

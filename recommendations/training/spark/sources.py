@@ -11,15 +11,15 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from recommendations.fusion import RankedLists
-from recommendations.prefixes import Prefixes
-from recommendations.ranking import LIST_DEPTH
-from recommendations.training.batch import score_als, score_neighbours, score_popularity, score_sessions
-from recommendations.training.dataset import Kind
-from recommendations.training.fit_als import unit_vectors
-from recommendations.training.fit_neighbours import fit_vector_neighbours
-from recommendations.training.fit_sessions import fit_sessions
-from recommendations.training.fit_walk import fit_walk
+from recommendations.ranking.batch import LIST_DEPTH
+from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.rrf import RankedLists
+from recommendations.training.data.dataset import Kind
+from recommendations.training.fit.als import unit_vectors
+from recommendations.training.fit.batch import score_als, score_neighbours, score_popularity, score_sessions
+from recommendations.training.fit.neighbours import fit_vector_neighbours
+from recommendations.training.fit.sessions import fit_sessions
+from recommendations.training.fit.walk import fit_walk
 from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, SessionIndex
 from recommendations.training.settings import Progress, TrainingSettings
 from recommendations.training.spark.item_item import fit_baskets, fit_following, fit_tfidf

@@ -7,19 +7,19 @@ from dataclasses import asdict
 
 import numpy as np
 
-from recommendations.fusion import FusionWeights, IndexArray, fuse
-from recommendations.training.batch import score_recents
-from recommendations.training.dataset import InvalidDataset
-from recommendations.training.evaluate import by_index, evaluate
-from recommendations.training.fit_fusion import fit_fusion
+from recommendations.ranking.rrf import FusionWeights, IndexArray, fuse
+from recommendations.training.data.dataset import InvalidDataset
+from recommendations.training.data.split import TestPoints, points_at_every_position, spread
+from recommendations.training.evaluation.evaluate import by_index, evaluate
+from recommendations.training.evaluation.measuring import Measured, OpenRival
+from recommendations.training.evaluation.metrics import measure
+from recommendations.training.fit.batch import score_recents
+from recommendations.training.fit.fusion import fit_fusion
 from recommendations.training.fitted import FittedModelSet
 from recommendations.training.learning import DEFAULT_FUSION, FUSED_SOURCES
-from recommendations.training.measuring import Measured, OpenRival
-from recommendations.training.metrics import measure
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
 from recommendations.training.spark.log import SparkLog
 from recommendations.training.spark.sources import SparkSources, fit_sources_on_spark
-from recommendations.training.split import TestPoints, points_at_every_position, spread
 from recommendations.training.train import MIN_SESSIONS
 
 MAX_SESSIONS = 2_000_000

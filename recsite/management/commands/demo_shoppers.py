@@ -19,11 +19,11 @@ from django.db import connections
 
 from recsite.demo import setup
 from recsite.demo.catalogue import SEED, make_products
-from recsite.demo.personas import personas
-from recsite.demo.shoppers import Market, make_shoppers
+from recsite.demo.simulation.personas import personas
+from recsite.demo.simulation.shoppers import Market, make_shoppers
+from recsite.demo.simulation.storefront import HttpStorefront, NotServed
+from recsite.demo.simulation.visits import Crowd, visits
 from recsite.demo.source import end_of_history
-from recsite.demo.storefront import HttpStorefront, NotServed
-from recsite.demo.visits import Crowd, visits
 
 logger = logging.getLogger(__name__)
 

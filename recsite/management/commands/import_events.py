@@ -19,9 +19,9 @@ from recsite.importing.checkpoint import Checkpoint, InvalidCheckpoint, fingerpr
 from recsite.importing.formats import FORMATS, data_file, open_source
 from recsite.importing.loading import Importer, ImportFailed
 from recsite.importing.progress import progress_bar
+from tracking.access.sites import ensure_default_site
 from tracking.log import InvalidLogUrl, LogUnavailable, open_log
 from tracking.models import Site
-from tracking.sites import ensure_default_site
 
 HELP = """Load past events, and the items they speak of, into a site.
 

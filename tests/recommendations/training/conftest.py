@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.training.dataset import SessionLog, popularity_vocabulary
-from recommendations.training.log_building import log_from_sessions
+from recommendations.training.data.building import log_from_sessions
+from recommendations.training.data.dataset import SessionLog, popularity_vocabulary
 
 AISLES, ITEMS_PER_AISLE = 8, 6
 

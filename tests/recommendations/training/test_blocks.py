@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.training import batch, fit_neighbours, fit_walk, log_building, sparse_rows
-from recommendations.training.dataset import Kind
-from recommendations.training.fit_sessions import fit_sessions
-from recommendations.training.log_building import log_from_columns
-from recommendations.training.sparse_rows import row_blocks
-from recommendations.training.split import points_at_every_position
+from recommendations.training.data import building, sparse_rows
+from recommendations.training.data.building import log_from_columns
+from recommendations.training.data.dataset import Kind
+from recommendations.training.data.sparse_rows import row_blocks
+from recommendations.training.data.split import points_at_every_position
+from recommendations.training.fit import batch, neighbours, walk
+from recommendations.training.fit.sessions import fit_sessions
 
 
 def assert_same(one, other):
@@ -18,12 +19,12 @@ def assert_same(one, other):
     np.testing.assert_allclose(one.weights, other.weights, rtol=1e-5)
 
 
-@pytest.mark.parametrize("fit", [fit_neighbours.fit_covisitation, fit_neighbours.fit_next, fit_walk.fit_walk])
+@pytest.mark.parametrize("fit", [neighbours.fit_covisitation, neighbours.fit_next, walk.fit_walk])
 def test_tables_in_blocks_are_the_tables(fit, aisles, monkeypatch):
     whole = fit(aisles, k=10)
-    monkeypatch.setattr(fit_neighbours, "MAX_PAIRS", 500.0)
-    monkeypatch.setattr(fit_walk, "MAX_PRODUCTS", 300.0)
-    monkeypatch.setattr(fit_walk, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(neighbours, "MAX_PAIRS", 500.0)
+    monkeypatch.setattr(walk, "MAX_PRODUCTS", 300.0)
+    monkeypatch.setattr(walk, "BLOCK_ROWS", 7)
     monkeypatch.setattr(sparse_rows, "BLOCK_ROWS", 5)
 
     assert_same(whole, fit(aisles, k=10))
@@ -47,7 +48,7 @@ def test_rows_are_cut_into_runs_that_cost_no_more_than_they_may():
 
 
 def test_rows_in_any_order_become_sessions_in_the_order_of_their_ends(monkeypatch):
-    monkeypatch.setattr(log_building, "PIECE", 2)
+    monkeypatch.setattr(building, "PIECE", 2)
     columns = {
         "items": np.array([1, 2, 3, 4, 5], np.int32),
         "kinds": np.array([0, 0, 2, 0, 1], np.uint8),

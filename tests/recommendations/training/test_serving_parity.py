@@ -10,25 +10,25 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from features import states
-from features.states import ProfileState
-from features.user_features import StateBlobs, merge
+from features.state import states
+from features.state.states import ProfileState
+from features.state.user_features import StateBlobs, merge
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.inference import ModelSet
-from recommendations.ranking import COLUMNS, ranking_input
-from recommendations.ranking_facts import AFFINITY_COLUMNS, DEMAND_COLUMNS, SHOPPER_COLUMNS
-from recommendations.ranking_one import one_ranking_input
+from recommendations.items.index import Shelf
+from recommendations.ranking.batch import COLUMNS, ranking_input
+from recommendations.ranking.item_features import AFFINITY_COLUMNS, DEMAND_COLUMNS, SHOPPER_COLUMNS
+from recommendations.ranking.online import one_ranking_input
 from recommendations.retrieval import model as served
 from recommendations.retrieval.model import RANKED_SOURCES, ModelLink
-from recommendations.shelf import Shelf
-from recommendations.training.fit_sources import fit_sources, list_sources
-from recommendations.training.history import DAY_MS, Known, LogDemand, Orders
-from recommendations.training.items import ItemFacts
+from recommendations.training.data.building import log_from_frame
+from recommendations.training.data.history import DAY_MS, Known, LogDemand, Orders
+from recommendations.training.data.items import ItemFacts
+from recommendations.training.data.split import points_at_every_position
+from recommendations.training.fit.sources import fit_sources, list_sources
 from recommendations.training.learning import RANKER_SOURCES
-from recommendations.training.log_building import log_from_frame
 from recommendations.training.settings import TrainingSettings
-from recommendations.training.split import points_at_every_position
 from recommendations.training.train import train_model_set
 from tests.recommendations.worlds import catalogue, item_row
 

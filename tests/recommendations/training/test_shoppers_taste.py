@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recommendations.training.dataset import SessionLog
-from recommendations.training.items import ItemFacts
-from recommendations.training.log_building import log_from_frame
+from recommendations.training.data.building import log_from_frame
+from recommendations.training.data.dataset import SessionLog
+from recommendations.training.data.items import ItemFacts
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommendations.fusion import FusionWeights
-from recommendations.training.dataset import SessionLog
-from recommendations.training.fit_sources import FIT_CLASSES
-from recommendations.training.log_building import log_from_sessions
+from recommendations.ranking.rrf import FusionWeights
+from recommendations.training.data.building import log_from_sessions
+from recommendations.training.data.dataset import SessionLog
+from recommendations.training.fit.sources import FIT_CLASSES
 from recommendations.training.settings import RankerParameters, TrainingSettings
 from recommendations.training.stages import BEGUN_NAME, MAX_AGE_S, WorkFolder, run_key
 from recommendations.training.stored import Unreadable, load, store
@@ -31,7 +31,7 @@ import json, os, signal, sys
 from pathlib import Path
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
-from recommendations.training.log_building import log_from_sessions
+from recommendations.training.data.building import log_from_sessions
 from recommendations.training.stages import WorkFolder
 from recommendations.training.train import train_model_set
 from tests.recommendations.training.conftest import aisle_sessions

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.ranking import COLUMNS
-from recommendations.training.dataset import InvalidDataset
-from recommendations.training.evaluate import evaluate, points_from_ids
-from recommendations.training.log_building import log_from_sessions
+from recommendations.ranking.batch import COLUMNS
+from recommendations.training.data.building import log_from_sessions
+from recommendations.training.data.dataset import InvalidDataset
+from recommendations.training.data.split import points_at_every_position
+from recommendations.training.evaluation.evaluate import evaluate, points_from_ids
 from recommendations.training.settings import TrainingSettings
-from recommendations.training.split import points_at_every_position
 from recommendations.training.train import train_model_set
 from tests.recommendations.training.conftest import aisle_sessions
 

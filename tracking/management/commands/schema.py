@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracking.events import SCHEMA_MAJOR
-from tracking.schema import as_text, complaint, json_schema, typescript
+from tracking.contract.events import SCHEMA_MAJOR
+from tracking.contract.schema import as_text, complaint, json_schema, typescript
 
 
 class Command(BaseCommand):
-    help = "Write docs/schema/events-v1.json and sdk/events.d.ts from tracking/events.py."
+    help = "Write docs/schema/events-v1.json and sdk/events.d.ts from tracking/contract/events.py."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="Write nothing; fail when a file is out of date.")

@@ -1,0 +1,146 @@
+"""Pure: the states of one user and its events → the new states and what they do to items and placements.
+
+Whatever order events arrive in within the allowed lateness, and however often, the result means the same. Three
+things make it so: an event id counts once; sums are of whole numbers; and of everything that can be pushed out,
+the newest by event time stay. A property test holds it (``tests/features/test_order.py``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from features.definitions import KEEP_ALIASES, KEEP_SEEN
+from features.state import activity, merging, recents, states
+from features.state.handlers import HANDLERS, Context, Effects
+from features.state.states import ProfileState, SessionState
+from tracking.contract.events import EventRecord
+
+PRUNE_SEEN_ABOVE: Final = 32
+"""Ids older than the lateness window are dropped when there are more than that: seldom, and never too many."""
+
+
+@dataclass(slots=True, frozen=True)
+class Past:
+    """The database's answer for a user that Redis did not know; ``None`` when it does not know it either."""
+
+    blob: bytes | None
+
+
+class Arrival(NamedTuple):
+    """A record of the log and the event time before which its events are too late."""
+
+    record: EventRecord
+    oldest_ms: int
+
+
+def apply_events(
+    session_blob: bytes | None,
+    profile_blob: bytes | None,
+    arrivals: Iterable[Arrival],
+    *,
+    lateness_ms: int,
+    erased_until_ms: int = 0,
+    new_is_whole: bool = True,
+    past: Past | None = None,
+) -> tuple[bytes, bytes, Effects]:
+    """Return the new session and profile of one user and the effects of its events.
+
+    Parameters
+    ----------
+    session_blob, profile_blob : bytes or None
+        The states as stored; ``None`` when Redis holds none.
+    arrivals : iterable of Arrival
+        Records of this user, in the order of the log.
+    erased_until_ms : int
+        The user had everything up to this time erased: it counts as seen.
+    new_is_whole : bool
+        Nothing outlived a profile that Redis does not know.
+    past : Past, optional
+        What the database knows of a profile that was begun without its past.
+
+    Raises
+    ------
+    UnknownState
+        A stored state is of a version that this program cannot read.
+    """
+    session = states.decode_session(session_blob)
+    profile = states.decode_profile(profile_blob)
+    effects = Effects()
+    if profile_blob is None:
+        profile.is_whole = new_is_whole
+    if past is not None and not profile.is_whole:
+        profile = merging.merged(states.decode_profile(past.blob), profile)
+    for arrival in arrivals:
+        _apply_record(session, profile, arrival, effects, lateness_ms, erased_until_ms)
+    effects.is_whole = profile.is_whole
+    return states.encode(session), states.encode(profile), effects
+
+
+def _apply_record(
+    session: SessionState,
+    profile: ProfileState,
+    arrival: Arrival,
+    effects: Effects,
+    lateness_ms: int,
+    erased_until_ms: int,
+) -> None:
+    record = arrival.record
+    is_import = record.source == "import"
+    seen = profile.seen_import if is_import else profile.seen
+    until_s = profile.seen_import_until_s if is_import else profile.seen_until_s
+    oldest_ms = max(arrival.oldest_ms, erased_until_ms + 1)
+    lateness_s = lateness_ms // 1_000 + 1
+    context = Context(session, profile, effects, record.site, lateness_ms)
+    # Custom events move no feature, but they are counted as any other, so that the ledger balances.
+    for event in (*record.events, *record.custom):
+        at_ms = event.occurred_at_ms
+        at_s = at_ms // 1_000
+        hashed = int.from_bytes(hashlib.blake2b(event.event_id.encode(), digest_size=8).digest(), "little")
+        if hashed in seen:
+            effects.duplicate += 1
+            continue
+        if at_ms < oldest_ms or at_s <= until_s:
+            effects.late += 1
+            continue
+        seen[hashed] = at_s
+        if len(seen) > PRUNE_SEEN_ABOVE:
+            until_s = _prune_seen(seen, until_s=until_s, lateness_s=lateness_s)
+        if profile.newest_ms < at_ms:
+            profile.newest_ms = at_ms
+        if at_ms < profile.first_ms or not profile.first_ms:
+            profile.first_ms = at_ms
+        if session.newest_ms < at_ms:
+            session.newest_ms = at_ms
+        if event.session_number is not None and event.session_number > profile.session_number:
+            profile.session_number = event.session_number
+        activity.add_activity(profile.sessions, at_ms)
+        if record.user_id and record.anonymous_id:
+            recents.remember(profile.aliases, record.anonymous_id, at_ms, keep=KEEP_ALIASES)
+        effects.applied += 1
+        handle = HANDLERS.get(type(event))
+        if handle is not None:
+            handle(context, event)
+    if is_import:
+        profile.seen_import_until_s = until_s
+    else:
+        profile.seen_until_s = until_s
+
+
+def _prune_seen(seen: dict[int, int], *, until_s: int, lateness_s: int) -> int:
+    """Forget ids that are too late to come again; beyond ``KEEP_SEEN`` of them, refuse what is as old as the oldest.
+
+    That bounds a state at the price of order: of a user with more than ``KEEP_SEEN`` events in the window, an event
+    that was overtaken by so many others counts as late. Nothing is ever counted twice.
+    """
+    oldest_s = max(seen.values()) - lateness_s
+    for hashed in [hashed for hashed, at_s in seen.items() if at_s < oldest_s]:
+        del seen[hashed]
+    if len(seen) > KEEP_SEEN:
+        times = sorted(seen.values())
+        until_s = max(until_s, times[len(times) - KEEP_SEEN // 2 - 1])
+        for hashed in [hashed for hashed, at_s in seen.items() if at_s <= until_s]:
+            del seen[hashed]
+    return until_s

@@ -1,0 +1,152 @@
+"""Which placement earned what: the last click on an item within 24 h before it went into the cart or was bought.
+
+Clicks and conversions may arrive in any order. So a profile remembers its newest of both, and every new one changes
+the counts by the difference between what is credited with it and what was credited without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from features.definitions import ATTRIBUTION_WINDOW_MS, DAY_MS, KEEP_CONVERSIONS, KEEP_TOUCHES
+from features.state.states import ProfileState
+
+LISTS, IMPRESSIONS, CLICKS, CARTS, ORDERS, UNITS, REVENUE = range(7)
+METRICS: Final = ("lists", "impressions", "clicks", "carts", "orders", "units", "revenue")
+
+Touch = tuple[int, str, str]  # time, item id, label
+Conversion = tuple[int, str, str, int, int, int]  # time, item id, "c" or "p", pieces, revenue, order
+Credit = dict[tuple[str, int, int], int]  # (label, UTC day, metric) -> amount
+
+
+class PlacementEffect(NamedTuple):
+    """What one event adds to a placement's counts of a UTC day."""
+
+    label: str
+    day: int
+    metric: int
+    amount: int
+
+
+class ReplyOrigin(NamedTuple):
+    """What a ``rec_id`` says of the reply that filled a list."""
+
+    placement: str
+    variant: str
+    model_version: str
+    rules: str
+
+
+ReadRecId = Callable[[str, str], "ReplyOrigin | None"]
+
+
+def _read_nothing(site: str, rec_id: str) -> ReplyOrigin | None:
+    return None
+
+
+_reader: ReadRecId = _read_nothing
+
+
+def use_rec_id_reader(read: ReadRecId) -> None:
+    """Set what reads a ``rec_id``: ``read(site, rec_id)``, ``None`` for a forged one. Whoever signs them calls this."""
+    global _reader
+    _reader = read
+
+
+def label_of(site: str, *, item_list_id: str | None, rec_id: str | None) -> str | None:
+    """Return ``placement|variant|model version|rules`` of a list, or ``None`` when it is none of ours.
+
+    A signed ``rec_id`` is believed before the ``item_list_id`` that the page names.
+    """
+    origin = _reader(site, rec_id) if rec_id else None
+    if origin is not None:
+        return "|".join(part.replace("|", "/") for part in origin)
+    if item_list_id:
+        return f"{item_list_id.replace('|', '/')}|||"
+    return None
+
+
+def add_touch(profile: ProfileState, touch: Touch) -> list[PlacementEffect]:
+    """Note a click in a placement; return what it changes in the credit of what was bought since."""
+    touches = profile.touches
+    if touch in touches:
+        return []
+    if not profile.conversions:
+        touches.append(touch)
+        _trim_touches(touches)
+        return []
+    before = credit(touches, profile.conversions)
+    touches.append(touch)
+    changes = _difference(before, credit(touches, profile.conversions))
+    _trim_touches(touches)
+    return changes
+
+
+def add_conversions(
+    profile: ProfileState, conversions: list[Conversion], *, newest_ms: int, lateness_ms: int
+) -> list[PlacementEffect]:
+    """Note what went into the cart or was bought; return the credit of the clicks before it."""
+    known = profile.conversions
+    before = credit(profile.touches, known) if profile.touches else {}
+    known.extend(conversions)
+    changes = _difference(before, credit(profile.touches, known)) if profile.touches else []
+    # Only a click that may still arrive can change a credit, so older conversions need not be remembered.
+    oldest_ms = newest_ms - lateness_ms
+    kept = sorted(conversion for conversion in known if conversion[0] >= oldest_ms)
+    profile.conversions = kept[-KEEP_CONVERSIONS:]
+    return changes
+
+
+def credit(touches: list[Touch], conversions: list[Conversion]) -> Credit:
+    """Return what each label earned: carts, pieces and revenue of an item, and each order once."""
+    earned: Credit = {}
+    orders: set[tuple[str, int, int]] = set()
+    for at_ms, item_id, kind, pieces, revenue, order in conversions:
+        label = _last_label(touches, item_id=item_id, at_ms=at_ms)
+        if label is None:
+            continue
+        day = at_ms // DAY_MS
+        if kind == "c":
+            _add(earned, (label, day, CARTS), pieces)
+            continue
+        _add(earned, (label, day, UNITS), pieces)
+        _add(earned, (label, day, REVENUE), revenue)
+        if (label, day, order) not in orders:
+            orders.add((label, day, order))
+            _add(earned, (label, day, ORDERS), 1)
+    return earned
+
+
+def sum_effects(effects: list[PlacementEffect]) -> dict[int, dict[str, list[int]]]:
+    """Add effects up: UTC day → label → amounts in the order of ``METRICS``."""
+    days: dict[int, dict[str, list[int]]] = {}
+    for label, day, metric, amount in effects:
+        sums = days.setdefault(day, {}).setdefault(label, [0] * len(METRICS))
+        sums[metric] += amount
+    return days
+
+
+def _last_label(touches: list[Touch], *, item_id: str, at_ms: int) -> str | None:
+    best: Touch | None = None
+    for touch in touches:
+        if touch[1] == item_id and touch[0] <= at_ms <= touch[0] + ATTRIBUTION_WINDOW_MS:
+            best = touch if best is None else max(best, touch)
+    return best[2] if best else None
+
+
+def _trim_touches(touches: list[Touch]) -> None:
+    touches.sort()
+    del touches[:-KEEP_TOUCHES]
+
+
+def _add(earned: Credit, key: tuple[str, int, int], amount: int) -> None:
+    earned[key] = earned.get(key, 0) + amount
+
+
+def _difference(before: Credit, after: Credit) -> list[PlacementEffect]:
+    return [
+        PlacementEffect(label, day, metric, amount)
+        for label, day, metric in {**before, **after}
+        if (amount := after.get((label, day, metric), 0) - before.get((label, day, metric), 0))
+    ]

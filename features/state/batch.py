@@ -1,0 +1,240 @@
+"""Pure: the records of one micro-batch and the states they were read with → what to write.
+
+Nothing here touches Redis or the log; ``stream.py`` does. A record that breaks a function is left out after three
+tries, and nothing of what it had done stays.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from features import keys
+from features.exceptions import UnknownState
+from features.state import attribution, progress, watermarks, windows
+from features.state.apply import Arrival, Past, apply_events
+from features.state.handlers import Effects
+from features.state.progress import Progress
+from features.state.purchases import hash64
+from features.store.online import StoredBatch, User
+from tracking.contract.events import EventRecord
+from tracking.contract.parsing import parse_record
+from tracking.exceptions import FutureSchema, InvalidEvent
+from tracking.log import Record
+
+log = logging.getLogger(__name__)
+
+MAX_TRIES: Final = 3
+PLACEMENT_TTL_S: Final = 40 * 86_400
+_DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
+
+
+@dataclass(slots=True, frozen=True)
+class Refused:
+    """A record that cannot be applied; a parked one can be by a newer version of this program."""
+
+    record: Record
+    reason: str
+    field: str
+    detail: str
+    is_parked: bool = False
+
+
+@dataclass(slots=True)
+class ParsedBatch:
+    """The readable records in the order of the log, and by user."""
+
+    partition: int
+    records: Sequence[Record]
+    in_order: list[tuple[Record, EventRecord]] = field(default_factory=list)
+    by_user: dict[User, list[int]] = field(default_factory=dict)  # indices into in_order
+    refused: list[Refused] = field(default_factory=list)
+    past: dict[User, Past] = field(default_factory=dict)
+    newest_received_ms: int = 0
+    bot_events: int = 0  # of programs that named themselves: the archive keeps them, no feature does
+
+    def add_past(self, user: User, past: Past) -> None:
+        """Let the database's answer for a user be merged along with the batch."""
+        self.past[user] = past
+        self.by_user.setdefault(user, [])
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a batch does: new states, what is to be added to counts, and how its events were counted."""
+
+    progress: Progress
+    sessions: dict[User, bytes]
+    profiles: dict[User, bytes]
+    increments: dict[str, tuple[dict[str, list[int]], int]]
+    outcomes: dict[str, int]
+    poison: list[Refused]
+    not_whole: list[User]
+
+
+def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
+    """Read the records; what breaks the contract is set aside with its reason."""
+    batch = ParsedBatch(partition, records)
+    in_order, by_user = batch.in_order, batch.by_user
+    for record in records:
+        try:
+            parsed = parse_record(record.value)
+        except FutureSchema as error:
+            batch.refused.append(Refused(record, error.code, error.field, error.reason, is_parked=True))
+            continue
+        except InvalidEvent as error:
+            batch.refused.append(Refused(record, error.code, error.field, error.reason))
+            continue
+        if batch.newest_received_ms < parsed.received_at_ms:
+            batch.newest_received_ms = parsed.received_at_ms
+        if parsed.ctx.bot:
+            batch.bot_events += len(parsed.events) + len(parsed.custom)
+            continue
+        user = (parsed.site, parsed.user_key)
+        indices = by_user.get(user)
+        if indices is None:
+            by_user[user] = [len(in_order)]
+        else:
+            indices.append(len(in_order))
+        in_order.append((record, parsed))
+    return batch
+
+
+def apply_batch(
+    batch: ParsedBatch,
+    stored: StoredBatch,
+    *,
+    lateness_ms: int,
+    may_have_past: Callable[[str], bool] = lambda site: False,
+) -> Applied:
+    """Return what the batch does to the states it was read with.
+
+    ``may_have_past`` says of a site whether the database may know a user that Redis does not.
+
+    Raises
+    ------
+    UnknownState
+        A newer version of this program wrote a state; this one must not touch it.
+    """
+    state = progress.decode(stored.progress)
+    applied = Applied(state, {}, {}, {}, dict.fromkeys(progress.OUTCOMES, 0), [], [])
+    has_past = {site: may_have_past(site) for site in {site for site, _ in batch.by_user}}
+    arrivals = _with_lateness(batch, state, lateness_ms=lateness_ms)
+    items: dict[str, list[windows.ItemEffect]] = {}
+    placements: dict[str, list[attribution.PlacementEffect]] = {}
+    outcomes = applied.outcomes
+    for user, indices in batch.by_user.items():
+        how = {
+            "lateness_ms": lateness_ms,
+            "erased_until_ms": _erased_until_ms(stored, user) if stored.erased else 0,
+            "new_is_whole": not has_past[user[0]],
+            "past": batch.past.get(user) if batch.past else None,
+        }
+        effects = _apply_user(batch, user, indices, arrivals, stored, applied, how)
+        if effects.applied and not effects.is_whole:
+            applied.not_whole.append(user)
+        if effects.items:
+            items.setdefault(user[0], []).extend(effects.items)
+        if effects.placements:
+            placements.setdefault(user[0], []).extend(effects.placements)
+        outcomes[progress.APPLIED] += effects.applied
+        outcomes[progress.DUPLICATE] += effects.duplicate
+        outcomes[progress.LATE] += effects.late
+    outcomes[progress.BOT] += batch.bot_events
+    for refused in (*batch.refused, *applied.poison):
+        outcomes[progress.PARKED if refused.is_parked else progress.DEAD_LETTERED] += 1
+    for site, item_effects in items.items():
+        now_ms = watermarks.site_time_ms(state.watermarks, site)
+        for pane, counts in windows.pane_increments(item_effects, now_ms=now_ms).items():
+            key = keys.item_pane(batch.partition, site, pane.width_s, pane.number)
+            applied.increments[key] = (counts, windows.pane_ttl_s(pane.width_s))
+    for site, placement_effects in placements.items():
+        for day, labels in attribution.sum_effects(placement_effects).items():
+            key = keys.placement_day(batch.partition, site, day)
+            applied.increments[key] = (labels, PLACEMENT_TTL_S)
+    state.records += len(batch.records)
+    for outcome, amount in outcomes.items():
+        state.count(outcome, amount)
+    return applied
+
+
+def _with_lateness(batch: ParsedBatch, state: Progress, *, lateness_ms: int) -> list[Arrival]:
+    """Return each record with the event time before which it is late, and move the watermarks."""
+    arrivals: list[Arrival] = []
+    marks = state.watermarks
+    names: dict[tuple[str, str], str] = {}
+    for record, parsed in batch.in_order:
+        origin = (parsed.site, parsed.source)
+        name = names.get(origin)
+        if name is None:
+            name = names[origin] = watermarks.clock_name(*origin)
+        arrivals.append(Arrival(parsed, watermarks.oldest_accepted_ms(marks, name, lateness_ms=lateness_ms)))
+        newest_ms = max([event.occurred_at_ms for event in parsed.events], default=0)
+        if newest_ms > marks.get(name, 0):
+            watermarks.advance(
+                marks,
+                name,
+                newest_ms=newest_ms,
+                received_at_ms=parsed.received_at_ms,
+                appended_at_ms=record.timestamp_ms,
+            )
+    return arrivals
+
+
+def _apply_user(
+    batch: ParsedBatch,
+    user: User,
+    indices: list[int],
+    arrivals: list[Arrival],
+    stored: StoredBatch,
+    applied: Applied,
+    how: dict[str, Any],
+) -> Effects:
+    """Apply one user's records: all at once, or one by one when something in them breaks a function."""
+    session, profile = stored.sessions[user], stored.profiles[user]
+    try:
+        new_session, new_profile, effects = apply_events(
+            session, profile, [arrivals[index] for index in indices], **how
+        )
+    except UnknownState:
+        raise
+    except Exception:
+        log.exception("stream.user_failed partition=%s records=%s", batch.partition, len(indices))
+        effects = Effects()
+        for index in indices:
+            one = _apply_one(session, profile, arrivals[index], how)
+            if isinstance(one, Exception):
+                detail = f"{type(one).__name__}: {one}"[:500]
+                applied.poison.append(Refused(batch.in_order[index][0], "poison", "record", detail))
+                continue
+            session, profile, effect = one
+            effects.add(effect)
+        if session is None or profile is None:
+            return effects
+        new_session, new_profile = session, profile
+    # Only re-sends and late events: nothing has changed, and an erased user must not get a key again.
+    if effects.applied or how["past"] is not None:
+        applied.sessions[user] = new_session
+        applied.profiles[user] = new_profile
+    return effects
+
+
+def _apply_one(
+    session: bytes | None, profile: bytes | None, arrival: Arrival, how: dict[str, Any]
+) -> tuple[bytes, bytes, Effects] | Exception:
+    failure: Exception = RuntimeError("never tried")
+    for _ in range(MAX_TRIES):
+        try:
+            return apply_events(session, profile, [arrival], **how)
+        except Exception as error:
+            failure = error
+    return failure
+
+
+def _erased_until_ms(stored: StoredBatch, user: User) -> int:
+    blob = stored.erased.get(user[0])
+    return _DECODE_ERASED(blob).get(hash64(user[1]), 0) if blob else 0

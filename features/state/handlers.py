@@ -1,0 +1,207 @@
+"""Pure: what each kind of event does to the states of its user, and to items and placements.
+
+A handler changes the states it is given in place (see ``states``); whether its event counts at all was decided before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from features.definitions import (
+    DAY_MS,
+    KEEP_BOUGHT,
+    KEEP_PROFILE_RECENTS,
+    KEEP_SEARCHES,
+    KEEP_SESSION_RECENTS,
+    SEARCH_TERM_CHARS,
+)
+from features.state import attribution, cart, purchases, recents, windows
+from features.state.attribution import PlacementEffect
+from features.state.states import ProfileState, SessionState
+from features.state.windows import ItemEffect
+from tracking.contract import events as contract
+
+VIEW, SELECT, ADD_TO_CART, WISH, PURCHASE = "v", "s", "c", "w", "p"
+KINDS: Final = {VIEW: "view", SELECT: "select", ADD_TO_CART: "cart", WISH: "wishlist", PURCHASE: "purchase"}
+
+
+@dataclass(slots=True)
+class Effects:
+    """What the events of a user do beyond the user's own states, and how they were counted."""
+
+    items: list[ItemEffect] = field(default_factory=list)
+    placements: list[PlacementEffect] = field(default_factory=list)
+    applied: int = 0
+    duplicate: int = 0
+    late: int = 0
+    is_whole: bool = True
+
+    def add(self, other: Effects) -> None:
+        """Take the effects of further events in."""
+        self.items += other.items
+        self.placements += other.placements
+        self.applied += other.applied
+        self.duplicate += other.duplicate
+        self.late += other.late
+        self.is_whole = other.is_whole
+
+
+@dataclass(slots=True)
+class Context:
+    """What a handler may change: the states of one user, and the effects of the batch."""
+
+    session: SessionState
+    profile: ProfileState
+    effects: Effects
+    site: str
+    lateness_ms: int
+
+    def remember(self, kind: str, item_id: str, at_ms: int) -> None:
+        """Note an interaction with an item among the recents."""
+        name = kind + item_id
+        recents.remember(self.session.recents, name, at_ms, keep=KEEP_SESSION_RECENTS)
+        recents.remember(self.profile.recents, name, at_ms, keep=KEEP_PROFILE_RECENTS)
+
+    def touch(self, item_id: str, at_ms: int, label: str | None) -> None:
+        """Note a click in a placement, if it was in one."""
+        if label is not None:
+            self.effects.placements += attribution.add_touch(self.profile, (at_ms, item_id, label))
+
+    def convert(self, conversions: list[attribution.Conversion]) -> None:
+        """Credit the clicks before what went into the cart or was bought."""
+        self.effects.placements += attribution.add_conversions(
+            self.profile, conversions, newest_ms=self.profile.newest_ms, lateness_ms=self.lateness_ms
+        )
+
+
+def _page_view(context: Context, event: contract.PageView) -> None:
+    context.profile.page_views += 1
+
+
+def _view_item_list(context: Context, event: contract.ViewItemList) -> None:
+    context.profile.list_views += 1
+    params = event.params
+    label = attribution.label_of(context.site, item_list_id=params.item_list_id, rec_id=params.rec_id)
+    if label is not None:
+        day = event.occurred_at_ms // DAY_MS
+        context.effects.placements += [
+            PlacementEffect(label, day, attribution.LISTS, 1),
+            PlacementEffect(label, day, attribution.IMPRESSIONS, len(params.items)),
+        ]
+
+
+def _select_item(context: Context, event: contract.SelectItem) -> None:
+    at_ms = event.occurred_at_ms
+    params = event.params
+    for item in params.items:
+        context.profile.selects += 1
+        context.remember(SELECT, item.item_id, at_ms)
+        label = attribution.label_of(
+            context.site, item_list_id=params.item_list_id, rec_id=item.rec_id or params.rec_id
+        )
+        if label is not None:
+            context.effects.placements.append(PlacementEffect(label, at_ms // DAY_MS, attribution.CLICKS, 1))
+            context.touch(item.item_id, at_ms, label)
+
+
+def _view_item(context: Context, event: contract.ViewItem) -> None:
+    at_ms = event.occurred_at_ms
+    for item in event.params.items:
+        item_id = item.item_id
+        context.profile.views += 1
+        context.remember(VIEW, item_id, at_ms)
+        context.effects.items.append(ItemEffect(item_id, at_ms, windows.VIEWS, 1, 0))
+
+
+def _add_to_cart(context: Context, event: contract.AddToCart) -> None:
+    at_ms = event.occurred_at_ms
+    for item in event.params.items:
+        context.profile.carts += 1
+        context.remember(ADD_TO_CART, item.item_id, at_ms)
+        cart.put(context.profile, item.item_id, at_ms=at_ms, quantity=item.quantity)
+        context.effects.items.append(ItemEffect(item.item_id, at_ms, windows.CARTS, item.quantity, 0))
+        if item.rec_id:
+            context.touch(
+                item.item_id, at_ms, attribution.label_of(context.site, item_list_id=None, rec_id=item.rec_id)
+            )
+    context.convert([(at_ms, item.item_id, "c", item.quantity, 0, 0) for item in event.params.items])
+
+
+def _remove_from_cart(context: Context, event: contract.RemoveFromCart) -> None:
+    for item in event.params.items:
+        cart.put(context.profile, item.item_id, at_ms=event.occurred_at_ms, quantity=0)
+
+
+def _see_cart(context: Context, event: contract.ViewCart | contract.BeginCheckout) -> None:
+    at_ms = event.occurred_at_ms
+    if isinstance(event, contract.BeginCheckout):
+        context.profile.checkouts += 1
+    if event.params.items:
+        cart.clear(context.profile, at_ms=at_ms, with_that_time=False)
+        for item in event.params.items:
+            cart.put(context.profile, item.item_id, at_ms=at_ms, quantity=item.quantity)
+
+
+def _add_to_wishlist(context: Context, event: contract.AddToWishlist) -> None:
+    for item in event.params.items:
+        context.profile.wishlists += 1
+        context.remember(WISH, item.item_id, event.occurred_at_ms)
+
+
+def _purchase(context: Context, event: contract.Purchase) -> None:
+    profile, params, at_ms = context.profile, event.params, event.occurred_at_ms
+    order = purchases.hash64(params.transaction_id)
+    purchases.add_purchase(
+        profile,
+        at_ms=at_ms,
+        transaction=order,
+        units=sum(item.quantity for item in params.items),
+        revenue=purchases.value_of(params.items, params.value),
+    )
+    cart.clear(profile, at_ms=at_ms, with_that_time=True)
+    conversions: list[attribution.Conversion] = []
+    for item in params.items:
+        item_id, quantity = item.item_id, item.quantity
+        revenue = purchases.hundredths(item.price or 0.0) * quantity
+        context.remember(PURCHASE, item_id, at_ms)
+        recents.remember(profile.bought, item_id, at_ms, keep=KEEP_BOUGHT)
+        context.effects.items.append(ItemEffect(item_id, at_ms, windows.PURCHASES, quantity, revenue))
+        conversions.append((at_ms, item_id, "p", quantity, revenue, order))
+        if item.rec_id:
+            context.touch(item_id, at_ms, attribution.label_of(context.site, item_list_id=None, rec_id=item.rec_id))
+    context.convert(conversions)
+
+
+def _refund(context: Context, event: contract.Refund) -> None:
+    params = event.params
+    amount = purchases.value_of(params.items, params.value) if params.items or params.value is not None else None
+    purchases.add_refund(
+        context.profile,
+        at_ms=event.occurred_at_ms,
+        transaction=purchases.hash64(params.transaction_id),
+        amount=amount,
+    )
+
+
+def _search(context: Context, event: contract.Search) -> None:
+    context.profile.searches += 1
+    term = " ".join(event.params.search_term.lower().split())[:SEARCH_TERM_CHARS]
+    recents.remember(context.session.searches, term, event.occurred_at_ms, keep=KEEP_SEARCHES)
+
+
+HANDLERS: Final[dict[type, Callable[[Context, Any], None]]] = {
+    contract.PageView: _page_view,
+    contract.ViewItemList: _view_item_list,
+    contract.SelectItem: _select_item,
+    contract.ViewItem: _view_item,
+    contract.AddToCart: _add_to_cart,
+    contract.RemoveFromCart: _remove_from_cart,
+    contract.ViewCart: _see_cart,
+    contract.BeginCheckout: _see_cart,
+    contract.AddToWishlist: _add_to_wishlist,
+    contract.Purchase: _purchase,
+    contract.Refund: _refund,
+    contract.Search: _search,
+}

@@ -1,0 +1,208 @@
+"""The states of a user as they stand in Redis: a version byte, then MessagePack.
+
+They are builders, too: the functions that move them change them in place, between a ``decode`` and an ``encode``
+that belong to one call of ``apply.apply_events``; nobody else holds a reference. Short arrays instead of names make
+them small; fields are appended and never moved.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from features import definitions
+from features.exceptions import UnknownState
+from features.metrics import STATES_REBUILT
+from features.state import recents
+
+log = logging.getLogger(__name__)
+
+MAX_STATE_BYTES: Final = 4_096
+"""A state is never larger. Only item ids of a hundred characters get near it; then its oldest recents go first."""
+
+
+class SessionState(Struct, array_like=True, kw_only=True):
+    """The *session* feature view of one user key. ``recents`` maps kind letter and item id to an event time."""
+
+    newest_ms: int = 0
+    recents: dict[str, int] = field(default_factory=dict)
+    searches: dict[str, int] = field(default_factory=dict)
+
+
+class ProfileState(Struct, array_like=True, kw_only=True):
+    """The *profile* feature view of one user key, with what makes its counts exact."""
+
+    first_ms: int = 0
+    newest_ms: int = 0
+    # Hash of each event id of the lateness window -> epoch seconds of its event; imports have a clock of their own.
+    seen: dict[int, int] = field(default_factory=dict)
+    seen_import: dict[int, int] = field(default_factory=dict)
+    seen_until_s: int = 0  # everything up to here counts as seen: more happened in the window than can be remembered
+    seen_import_until_s: int = 0
+    page_views: int = 0
+    list_views: int = 0
+    selects: int = 0
+    views: int = 0
+    carts: int = 0
+    wishlists: int = 0
+    searches: int = 0
+    checkouts: int = 0
+    orders: int = 0
+    units: int = 0
+    revenue: int = 0
+    refunds: int = 0
+    refunded: int = 0
+    last_purchase_ms: int = 0
+    # UTC day, or minus the number of the week when older -> [orders, revenue net of refunds]
+    days: dict[int, list[int]] = field(default_factory=dict)
+    sessions: list[list[int]] = field(default_factory=list)  # [start_ms, end_ms, events], oldest first
+    session_number: int = 0
+    recents: dict[str, int] = field(default_factory=dict)
+    bought: dict[str, int] = field(default_factory=dict)
+    cart: dict[str, list[int]] = field(default_factory=dict)  # item id -> [time, quantity]; 0 is a tombstone
+    cart_cleared: int = 0  # twice the time, plus one when things of that very time went, too
+    aliases: dict[str, int] = field(default_factory=dict)
+    touches: list[tuple[int, str, str]] = field(default_factory=list)  # (time, item id, label), oldest first
+    # (time, item id, kind, pieces, revenue, hash of the order or 0), of the lateness window
+    conversions: list[tuple[int, str, str, int, int, int]] = field(default_factory=list)
+    # hash of a transaction id -> [time, revenue or -1 when only its refund came, refunded as a whole]
+    transactions: dict[int, list[int]] = field(default_factory=dict)
+    is_whole: bool = False  # whether the database was asked for what Redis had forgotten
+
+
+State = TypeVar("State", SessionState, ProfileState)
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODERS: Final[dict[type[Struct], msgspec.msgpack.Decoder[Any]]] = {
+    SessionState: msgspec.msgpack.Decoder(SessionState),
+    ProfileState: msgspec.msgpack.Decoder(ProfileState),
+}
+_VIEWS: Final[dict[type[Struct], tuple[str, int]]] = {
+    SessionState: (definitions.SESSION.name, definitions.SESSION.version),
+    ProfileState: (definitions.PROFILE.name, definitions.PROFILE.version),
+}
+_VERSIONS: Final = {kind: bytes([version]) for kind, (_, version) in _VIEWS.items()}
+_DECODE_SESSION: Final = _DECODERS[SessionState].decode
+_DECODE_PROFILE: Final = _DECODERS[ProfileState].decode
+_SESSION_VERSION: Final = definitions.SESSION.version
+_PROFILE_VERSION: Final = definitions.PROFILE.version
+
+
+def decode_session(blob: bytes | None) -> SessionState:
+    """Return the session state in ``blob``, or an empty one when there is none."""
+    if blob is None:
+        return SessionState()
+    if blob[0] != _SESSION_VERSION:
+        return _other_version(SessionState, blob)
+    try:
+        state: SessionState = _DECODE_SESSION(memoryview(blob)[1:])
+    except (msgspec.DecodeError, RecursionError):
+        return _unreadable(SessionState, blob)
+    return state
+
+
+def decode_profile(blob: bytes | None) -> ProfileState:
+    """Return the profile state in ``blob``, or an empty one when there is none."""
+    if blob is None:
+        return ProfileState()
+    if blob[0] != _PROFILE_VERSION:
+        return _other_version(ProfileState, blob)
+    try:
+        state: ProfileState = _DECODE_PROFILE(memoryview(blob)[1:])
+    except (msgspec.DecodeError, RecursionError):
+        return _unreadable(ProfileState, blob)
+    return state
+
+
+#: (view, old version) -> what makes a state of it. Without an entry, states of that version begin anew.
+MIGRATIONS: Final[dict[tuple[str, int], Callable[[bytes], Any]]] = {}
+
+
+def _other_version(kind: type[State], blob: bytes) -> State:
+    """Migrate an older version, or begin anew; refuse a newer one, which this program must not overwrite."""
+    view, version = _VIEWS[kind]
+    if blob[0] > version:
+        raise UnknownState(
+            f"a {view} state has version {blob[0]}, this program reads up to {version}: "
+            "run the newer program, or rebuild the states with `manage.py replay`"
+        )
+    migrate = MIGRATIONS.get((view, blob[0]))
+    if migrate is not None:
+        migrated: State = migrate(blob)
+        return migrated
+    STATES_REBUILT.labels(view=view).inc()
+    return kind()
+
+
+def _unreadable(kind: type[State], blob: bytes) -> State:
+    view, version = _VIEWS[kind]
+    log.error("states.unreadable view=%s version=%s bytes=%s", view, version, len(blob))
+    STATES_REBUILT.labels(view=view).inc()
+    return kind()
+
+
+def encode(state: SessionState | ProfileState) -> bytes:
+    """Return the bytes of a state, within ``MAX_STATE_BYTES``."""
+    blob = _VERSIONS[type(state)] + _ENCODER.encode(state)
+    while len(blob) > MAX_STATE_BYTES and _shed(state):
+        blob = _VERSIONS[type(state)] + _ENCODER.encode(state)
+    return blob
+
+
+def _shed(state: SessionState | ProfileState) -> bool:
+    """Drop the older half of the largest list; False when there is nothing left to drop."""
+    lists: list[dict[str, int]] = [state.recents]
+    lists.append(state.searches if isinstance(state, SessionState) else state.bought)
+    largest = max(lists, key=len)
+    if len(largest) > 1:
+        recents.trim(largest, keep=len(largest) // 2)
+        return True
+    if isinstance(state, ProfileState) and (state.touches or state.conversions):
+        state.touches.clear()
+        state.conversions.clear()
+        return True
+    return False
+
+
+def canonical(state: SessionState | ProfileState, *, lateness_ms: int) -> list[Any]:
+    """Return what a state means as plain, ordered values: equal for equal meaning, whatever its history.
+
+    Mappings are trimmed to what they promise, what has become too late to matter is left out, and so is what only
+    says how the state came to be.
+    """
+    values: list[Any] = []
+    for name in state.__struct_fields__:
+        value = getattr(state, name)
+        if name == "is_whole":
+            continue
+        keep = _KEEPS[type(state)].get(name)
+        if keep is not None:
+            value = recents.newest(value, keep=keep)
+        elif name in ("seen", "seen_import"):
+            oldest_s = max(value.values(), default=0) - lateness_ms // 1_000
+            value = sorted(hashed for hashed, at_s in value.items() if at_s >= oldest_s)
+        elif name == "conversions" and isinstance(state, ProfileState):
+            value = sorted(entry for entry in value if entry[0] >= state.newest_ms - lateness_ms)
+        elif isinstance(value, dict):
+            value = sorted(value.items())
+        elif isinstance(value, list):
+            value = sorted(value)
+        values.append(value)
+    return values
+
+
+_KEEPS: Final[dict[type[Struct], dict[str, int]]] = {
+    SessionState: {
+        "recents": definitions.KEEP_SESSION_RECENTS,
+        "searches": definitions.KEEP_SEARCHES,
+    },
+    ProfileState: {
+        "recents": definitions.KEEP_PROFILE_RECENTS,
+        "bought": definitions.KEEP_BOUGHT,
+        "aliases": definitions.KEEP_ALIASES,
+    },
+}

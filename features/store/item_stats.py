@@ -1,0 +1,218 @@
+"""How much each item of a site is in demand: the partitions' panes, merged every few seconds into one small blob.
+
+Web processes hold the blob in memory (``load_item_stats`` in a ``tracking.snapshots``), for popularity, trends
+and conversion. Windows end at the site's newest event time, so that an imported log has its trends, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import redis
+from numpy.typing import NDArray
+
+from features import keys
+from features.definitions import ITEM_WINDOWS
+from features.exceptions import StoreUnavailable
+from features.state import windows
+from features.state.windows import Counts, Pane
+from features.store.redis_pipe import borrowed, raise_errors
+from features.store.scan import site_times
+from tracking.redis_client import UNAVAILABLE
+
+WINDOWS: Final = tuple(name for name, _, _ in ITEM_WINDOWS)
+METRICS: Final = ("views", "carts", "purchases", "revenue")
+BLOB_TTL_S: Final = 8 * 86_400
+PRIOR_VIEWS: Final = 50.0
+"""An item's conversion begins at the site's mean and is half its own after that many views."""
+
+CountArray = NDArray[np.int64]
+
+
+class StatsBlob(msgspec.Struct, array_like=True, kw_only=True):
+    """The merged counts as they stand in Redis; ``counts`` is int64, shape (items, windows, metrics)."""
+
+    version: int = 1
+    made_at_ms: int
+    event_time_ms: int
+    item_ids: list[str]
+    counts: bytes
+
+
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_DECODE: Final = msgspec.msgpack.Decoder(StatsBlob).decode
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemStats:
+    """Counts of one site's items by window.
+
+    Attributes
+    ----------
+    item_ids : tuple of str
+        Items with any event in the last seven days.
+    counts : int64, shape (n_items, 4, 4)
+        Windows as in ``WINDOWS``, metrics as in ``METRICS``; revenue in hundredths of the site's currency.
+    """
+
+    site: str
+    made_at_ms: int
+    event_time_ms: int
+    item_ids: tuple[str, ...]
+    counts: CountArray
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """Row of each item."""
+        return {item_id: row for row, item_id in enumerate(self.item_ids)}
+
+    def of(self, metric: str, window: str) -> CountArray:
+        """Return one metric of one window; shape (n_items,)."""
+        return self.counts[:, WINDOWS.index(window), METRICS.index(metric)]
+
+    def count(self, item_id: str, metric: str, window: str) -> int:
+        """Return one figure of one item; 0 for an item without events."""
+        row = self.row_of.get(item_id)
+        return 0 if row is None else int(self.of(metric, window)[row])
+
+    def popular(
+        self, *, window: str = "7d", weights: tuple[float, float, float] = (1.0, 3.0, 5.0), limit: int = 1_000
+    ) -> list[str]:
+        """Return items by weighted views, carts and purchases, best first; those without any are left out."""
+        scores = self.counts[:, WINDOWS.index(window), :3] @ np.asarray(weights)
+        return self._best(scores, limit=limit)
+
+    def trending(self, *, limit: int = 1_000) -> list[str]:
+        """Return items whose views of the last hour exceed what their day leads to expect, best first.
+
+        The score is ``(n - e) / sqrt(e + 1)`` with n the views of the hour and e a 24th of those of the day.
+        """
+        recent = self.of("views", "1h").astype(np.float64)
+        expected = self.of("views", "24h") / 24.0
+        return self._best((recent - expected) / np.sqrt(expected + 1.0), limit=limit)
+
+    def conversion(self, *, window: str = "7d") -> NDArray[np.float32]:
+        """Return pieces bought by views, drawn to the site's mean where views are few; shape (n_items,)."""
+        views = self.of("views", window).astype(np.float64)
+        bought = self.of("purchases", window).astype(np.float64)
+        mean = bought.sum() / views.sum() if views.sum() else 0.0
+        smoothed: NDArray[np.float32] = ((bought + PRIOR_VIEWS * mean) / (views + PRIOR_VIEWS)).astype(np.float32)
+        return smoothed
+
+    def _best(self, scores: NDArray[np.float64], *, limit: int) -> list[str]:
+        order = np.argsort(-scores, kind="stable")[:limit]
+        return [self.item_ids[row] for row in order if scores[row] > 0]
+
+
+def empty_item_stats(site: str) -> ItemStats:
+    """Return the statistics of a site without events."""
+    return ItemStats(
+        site=site, made_at_ms=0, event_time_ms=0, item_ids=(), counts=np.zeros((0, len(WINDOWS), 4), np.int64)
+    )
+
+
+def load_item_stats(client: redis.Redis, site: str) -> ItemStats:
+    """Return the merged statistics of a site; one round trip. For background threads, not for requests.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis is away: keep what is in memory.
+    """
+    try:
+        blob: Any = client.get(keys.item_stats(site))
+    except UNAVAILABLE as error:
+        raise StoreUnavailable(f"the item statistics of {site} cannot be read: {error}") from error
+    if blob is None:
+        return empty_item_stats(site)
+    stats = _DECODE(blob)
+    counts = np.frombuffer(stats.counts, np.int64).reshape(len(stats.item_ids), len(WINDOWS), len(METRICS))
+    return ItemStats(
+        site=site,
+        made_at_ms=stats.made_at_ms,
+        event_time_ms=stats.event_time_ms,
+        item_ids=tuple(stats.item_ids),
+        counts=counts,
+    )
+
+
+class ItemStatsMerger:
+    """Adds the panes of all partitions up; keeps the sums of panes that nothing can change any more.
+
+    Memory: four windows of the site's items. One a process; not for several threads at once.
+    """
+
+    def __init__(self, client: redis.Redis, *, partitions: int, log_name: str, lateness_ms: int) -> None:
+        self._client = client
+        self._partitions = partitions
+        self._log_name = log_name
+        self._lateness_ms = lateness_ms
+        self._closed: dict[tuple[str, int], tuple[tuple[int, int], dict[str, Counts]]] = {}
+
+    def merge(self) -> dict[str, int]:
+        """Merge every site that has events and write its blob; return how many items each has.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is away.
+        """
+        times = site_times(self._client, partitions=self._partitions, log_name=self._log_name)
+        return {site: self._merge_site(site, now_ms) for site, now_ms in times.items()}
+
+    def _merge_site(self, site: str, now_ms: int) -> int:
+        totals: dict[str, list[Counts]] = {}
+        for number, width_s in enumerate(windows.WIDTHS_S):
+            for item_id, counts in self._window(site, width_s, now_ms=now_ms).items():
+                rows = totals.get(item_id)
+                if rows is None:
+                    rows = totals[item_id] = [[0, 0, 0, 0] for _ in WINDOWS]
+                rows[number] = counts
+        item_ids = sorted(totals)
+        merged: CountArray = np.array([totals[item_id] for item_id in item_ids], np.int64)
+        blob = StatsBlob(
+            made_at_ms=time.time_ns() // 1_000_000,
+            event_time_ms=now_ms,
+            item_ids=item_ids,
+            counts=merged.tobytes(),
+        )
+        key = keys.item_stats(site)
+        self._send(key, [("SET", key, _ENCODE(blob), "EX", BLOB_TTL_S)])
+        return len(item_ids)
+
+    def _window(self, site: str, width_s: int, *, now_ms: int) -> dict[str, Counts]:
+        first = windows.first_pane(width_s, now_ms=now_ms)
+        last = now_ms // (width_s * 1_000)
+        first_open = max(first, (now_ms - self._lateness_ms) // (width_s * 1_000))
+        known = self._closed.get((site, width_s))
+        if known is None or known[0] != (first, first_open):
+            closed = self._sum(site, width_s, range(first, first_open))
+            known = self._closed[(site, width_s)] = ((first, first_open), closed)
+        totals = {item_id: counts.copy() for item_id, counts in known[1].items()}
+        for item_id, counts in self._sum(site, width_s, range(first_open, last + 1)).items():
+            sums = totals.setdefault(item_id, [0, 0, 0, 0])
+            for metric in range(4):
+                sums[metric] += counts[metric]
+        return totals
+
+    def _sum(self, site: str, width_s: int, numbers: Iterable[int]) -> dict[str, Counts]:
+        panes = [Pane(width_s, number) for number in numbers]
+        found: list[dict[bytes, bytes]] = []
+        for partition in range(self._partitions):
+            names = [keys.item_pane(partition, site, pane.width_s, pane.number) for pane in panes]
+            if names:
+                answers = self._send(names[0], [("HGETALL", name) for name in names])
+                found += [dict(zip(answer[::2], answer[1::2], strict=True)) for answer in answers]
+        return windows.sum_counts(found)
+
+    def _send(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        with borrowed(self._client, key) as pipe:
+            answers = pipe.send(commands)
+            raise_errors(self._client, answers)
+        return answers

@@ -1,0 +1,70 @@
+"""What placements earned, by variant, model version and rules: the partitions' counts of a UTC day, added up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+import redis
+
+from features import keys
+from features.state.attribution import METRICS
+from features.store.redis_pipe import borrowed, raise_errors
+
+_DECODE = msgspec.msgpack.Decoder(list[int]).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementStats:
+    """Counts of one placement, variant, model version and set of rules on one UTC day.
+
+    ``carts``, ``orders``, ``units`` and ``revenue`` (hundredths) are those of items clicked in the placement within
+    24 h before; the newest click gets all the credit. ``rules`` is as the reply named them, comma-separated.
+    """
+
+    day: int
+    placement: str
+    variant: str
+    model_version: str
+    rules: str
+    lists: int
+    impressions: int
+    clicks: int
+    carts: int
+    orders: int
+    units: int
+    revenue: int
+
+
+def read_placement_stats(client: redis.Redis, site: str, *, day: int, partitions: int) -> list[PlacementStats]:
+    """Return a day's figures (days since 1970), one round trip a partition; kept for 40 days.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis is away.
+    """
+    totals: dict[str, list[int]] = {}
+    for partition in range(partitions):
+        key = keys.placement_day(partition, site, day)
+        with borrowed(client, key) as pipe:
+            answers = pipe.send([("HGETALL", key)])
+            raise_errors(client, answers)
+        for label, blob in zip(answers[0][::2], answers[0][1::2], strict=True):
+            sums = totals.setdefault(label.decode(), [0] * len(METRICS))
+            for metric, amount in enumerate(_DECODE(blob)):
+                sums[metric] += amount
+    found: list[PlacementStats] = []
+    for label, sums in sorted(totals.items()):
+        placement, variant, model_version, rules = label.split("|", 3)
+        found.append(
+            PlacementStats(
+                day=day,
+                placement=placement,
+                variant=variant,
+                model_version=model_version,
+                rules=rules,
+                **dict(zip(METRICS, sums, strict=True)),
+            )
+        )
+    return found

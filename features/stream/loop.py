@@ -1,0 +1,328 @@
+"""The loop of a stream worker: poll → parse → read states → apply → write with the next position → announce.
+
+Everything a batch changes is in one transaction that is guarded by the position it started from. So whatever ends a
+worker, and wherever, the next one goes on from the stored position and counts nothing twice and nothing not at all.
+Positions are also committed to the log, but only for lag tools.
+
+All partitions of a poll are on their way at once, and Redis works for one while the worker works for another. A worker
+that is behind even polls and parses the next records before what it sent last is settled.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from features import metrics
+from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable, UnknownState
+from features.store.counts import CountCache
+from features.store.online import OnlineStore
+from features.stream.dead_letters import DeadLetterSink
+from features.stream.in_flight import Flight
+from features.stream.restore import NoProfiles, ProfileSource, Returning
+from features.stream.status import Status
+from tracking.log import EventLog, LogUnavailable, Position
+
+log = logging.getLogger(__name__)
+
+GROUP: Final = "features"
+POLL_S: Final = 0.2
+LAG_EVERY_S: Final = 1.0
+COMMIT_EVERY_S: Final = 1.0
+BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
+
+CATCH_UP: Final = 4
+MAX_FLIGHTS: Final = 16
+"""Partitions on their way at once; each has a connection of its own."""
+
+COLLECT_AFTER: Final = (100_000, 50, 1_000)
+"""A batch makes tens of thousands of objects, and none in cycles; looking for those took a third of a worker's CPU."""
+
+Announce = Callable[[Mapping[str, Sequence[str]]], None]
+
+
+class StreamWorker:
+    """Applies the partitions of one log that are assigned to it; used from one thread.
+
+    Parameters
+    ----------
+    events : EventLog
+    store : OnlineStore
+    lateness_ms : int
+        How far behind the watermark an event may be and still count.
+    batch_records : int
+        Most records of one poll; a partition's share of them is one transaction.
+    announce : callable
+        Told whose features changed, after each write.
+    profiles : ProfileSource, optional
+        Asked for users whom Redis does not know.
+    clock : callable
+        Epoch milliseconds now; for freshness only, never for what is counted.
+    """
+
+    def __init__(
+        self,
+        events: EventLog,
+        store: OnlineStore,
+        *,
+        lateness_ms: int,
+        batch_records: int,
+        announce: Announce,
+        profiles: ProfileSource | None = None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.status = Status()
+        self._topic, self._partitions = events.topic, events.partitions
+        self._store = store
+        self._lateness_ms = lateness_ms
+        self._batch_records = batch_records
+        self._announce = announce
+        self._clock = clock
+        self._profiles = profiles or NoProfiles()
+        self._returning = Returning(self._profiles)
+        self._dead_letters = DeadLetterSink(events)
+        self._caches: dict[int, CountCache] = {}
+        self._in_flight: list[Flight] = []  # sent and not settled
+        self._uncommitted: dict[int, Position] = {}
+        self._failures = 0
+        self._is_behind = False
+        self._must_look_up = False  # where the partitions stand: what was polled or sent may be lost
+        self._next_lag_at = self._next_commit_at = 0.0
+        self._reader = events.reader(GROUP, on_assigned=self._on_assigned, on_revoked=self._on_revoked)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set, then finish the batch in hand and leave the group.
+
+        Also lets this process collect cyclic garbage less often.
+        """
+        gc.freeze()
+        gc.set_threshold(*COLLECT_AFTER)
+        self._profiles.start()
+        try:
+            while not stop.is_set():
+                try:
+                    self.step(POLL_S)
+                except (StoreUnavailable, LogUnavailable, UnknownState, PartitionsDiffer) as error:
+                    stop.wait(self._pause(error))
+                except Exception as error:
+                    metrics.STREAM_FAILURES.labels(error=type(error).__name__).inc()
+                    log.exception("stream.failed")
+                    stop.wait(self._pause(error))
+        finally:
+            self.close()
+
+    def step(self, timeout_s: float) -> int:
+        """Poll once and apply what came; return the number of records.
+
+        A worker that is behind leaves the last writes on their way; the next step or ``close`` settles them.
+
+        Raises
+        ------
+        StoreUnavailable, LogUnavailable
+            Something is away; nothing of the batch was written, and the next step starts where it stands.
+        UnknownState, PartitionsDiffer
+            A newer program wrote a state, or somebody cut the topic anew: nothing goes on until a person looks.
+        """
+        if self.status.is_paused or self._must_look_up:
+            self._resume()
+        # A worker that is behind takes larger batches: fixed costs are shared, and nobody waits for this one anyway.
+        most = self._batch_records * (CATCH_UP if self._is_behind else 1)
+        polled = self._reader.poll(0.0 if self._in_flight else timeout_s, most)
+        self._is_behind = sum(map(len, polled.values())) >= self._batch_records
+        try:
+            past = self._returning.answers()
+            flights = [
+                Flight(partition, records, past.get(partition, {}), cache=self._cache(partition))
+                for partition in {**polled, **past}
+                if (records := polled.get(partition, [])) or partition in past
+            ]
+            fenced = self._settle()
+            applied = 0
+            for start in range(0, len(flights), MAX_FLIGHTS):
+                applied += self._fly([one for one in flights[start:][:MAX_FLIGHTS] if one.partition not in fenced])
+                if start + MAX_FLIGHTS < len(flights) or not self._is_behind:
+                    self._settle()
+        except BaseException:
+            self._let_go()
+            raise
+        self._failures = 0
+        self._housekeeping()
+        return applied
+
+    def close(self) -> None:
+        """Settle what is on its way, leave the group and let go of everything."""
+        try:
+            self._settle_if_possible()
+            self._commit()
+            self._reader.close()
+        except LogUnavailable as error:
+            log.warning("stream.close_failed error=%s", error)
+        finally:
+            self._dead_letters.close()
+            self._profiles.close()
+
+    def _fly(self, flights: Sequence[Flight]) -> int:
+        """Ask for the states of all flights, then apply and send one after the other; return the number of records."""
+        flying: list[Flight] = []
+        sent = 0
+        try:
+            for flight in flights:
+                expected = self.status.positions.get(flight.partition)
+                if expected is not None:  # else it was taken away while it was being read
+                    flying.append(flight)
+                    flight.ask(self._store, expected=expected)
+            for flight in flying:
+                try:
+                    flight.depart(
+                        self._dead_letters, lateness_ms=self._lateness_ms, may_have_past=self._profiles.may_know
+                    )
+                except Fenced as error:
+                    self._is_fenced(flight, error)
+                else:
+                    self._in_flight.append(flight)
+                    sent += len(flight.parsed.records)
+        except BaseException:
+            for flight in flying:
+                flight.abandon()
+            raise
+        return sent
+
+    def _settle(self) -> set[int]:
+        """Wait until what was sent is written, and announce it; return partitions that somebody else had written for.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is away; what became of the writes is not known.
+        """
+        fenced: set[int] = set()
+        changed: dict[str, list[str]] = {}
+        while self._in_flight:
+            flight = self._in_flight[0]
+            try:
+                flight.settle()
+            except Fenced as error:
+                fenced.add(flight.partition)
+                self._is_fenced(flight, error)
+            else:
+                self._landed(flight)
+                for site, user_key in flight.changed:
+                    changed.setdefault(site, []).append(user_key)
+            del self._in_flight[0]
+        if changed:
+            self._announce(changed)
+        return fenced
+
+    def _landed(self, flight: Flight) -> None:
+        if flight.partition in self.status.positions:
+            self.status.positions[flight.partition] = self._uncommitted[flight.partition] = flight.next_position
+        self._returning.ask(flight.partition, flight.not_whole)
+        self.status.count(flight, now_ms=self._clock())
+
+    def _is_fenced(self, flight: Flight, error: Fenced) -> None:
+        """Go on where the store says, after somebody else wrote for the partition."""
+        metrics.STREAM_FENCED.inc()
+        self.status.fenced += 1
+        log.warning("stream.fenced %s", error)
+        flight.abandon()
+        if flight.partition in self.status.positions:
+            found = self._store.positions([flight.partition])[flight.partition]
+            self.status.positions[flight.partition] = found
+            self._reader.seek(flight.partition, found)
+
+    def _settle_if_possible(self) -> None:
+        try:
+            self._settle()
+        except (StoreUnavailable, LogUnavailable) as error:
+            log.warning("stream.unsettled partitions=%s error=%s", [one.partition for one in self._in_flight], error)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Forget what was sent and not settled; where the partitions stand must be looked up before going on."""
+        self._must_look_up = True
+        for flight in self._in_flight:
+            flight.abandon()
+        self._in_flight.clear()
+
+    def _cache(self, partition: int) -> CountCache:
+        return self._caches.setdefault(partition, CountCache())
+
+    def _on_assigned(self, partitions: frozenset[int]) -> Mapping[int, Position]:
+        if max(partitions) >= self._partitions:
+            raise PartitionsDiffer(self._topic, found=max(partitions) + 1, configured=self._partitions)
+        found = self._store.positions(sorted(partitions))
+        self.status.positions.update(found)
+        log.info("stream.assigned partitions=%s", sorted(partitions))
+        metrics.STREAM_PARTITIONS.set(len(self.status.positions))
+        return found
+
+    def _on_revoked(self, partitions: frozenset[int]) -> None:
+        # The next owner finds what this one wrote. Nothing is sought here: the reader is in the middle of its work.
+        for flight in [one for one in self._in_flight if one.partition in partitions]:
+            self._in_flight.remove(flight)
+            try:
+                flight.settle()
+                self._landed(flight)
+            except (Fenced, StoreUnavailable) as error:
+                log.warning("stream.revoked_unsettled partition=%s error=%s", flight.partition, error)
+                flight.abandon()
+        for partition in partitions:
+            self.status.positions.pop(partition, None)
+            self.status.lag_records.pop(partition, None)
+            self._uncommitted.pop(partition, None)
+            self._caches.pop(partition, None)
+            metrics.STREAM_LAG_RECORDS.labels(partition=str(partition)).set(0)
+        log.info("stream.revoked partitions=%s", sorted(partitions))
+        metrics.STREAM_PARTITIONS.set(len(self.status.positions))
+
+    def _pause(self, error: Exception) -> float:
+        """Stop reading until the next step; return how long to wait. Membership of the group is kept."""
+        self._settle_if_possible()
+        delay_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        self._failures += 1
+        if not self.status.is_paused:
+            self.status.is_paused = True
+            metrics.STREAM_PAUSES.labels(reason=type(error).__name__).inc()
+            log.warning("stream.paused reason=%s error=%s", type(error).__name__, error)
+            self._reader.pause()
+        try:
+            self._reader.poll(0.0, 1)
+        except (LogUnavailable, StoreUnavailable, PartitionsDiffer):
+            log.debug("stream.still_away", exc_info=True)
+        return delay_s
+
+    def _resume(self) -> None:
+        """Read on, from the positions that are stored: a write whose answer was lost may have been done."""
+        found = self._store.positions(sorted(self.status.positions))
+        for partition, position in found.items():
+            if position != self.status.positions[partition]:
+                self.status.positions[partition] = position
+                self._caches.pop(partition, None)
+            # Also where they agree: what was polled before the pause may not have been applied.
+            if partition in self._reader.assignment():
+                self._reader.seek(partition, position)
+        if self.status.is_paused:
+            self._reader.resume()
+            self.status.is_paused = False
+            log.warning("stream.resumed partitions=%s", sorted(found))
+        self._must_look_up = False
+
+    def _housekeeping(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_commit_at:
+            self._next_commit_at = now + COMMIT_EVERY_S
+            self._commit()
+        if now >= self._next_lag_at:
+            self._next_lag_at = now + LAG_EVERY_S
+            self.status.lag_records = self._reader.lag()
+            for partition, records in self.status.lag_records.items():
+                metrics.STREAM_LAG_RECORDS.labels(partition=str(partition)).set(records)
+
+    def _commit(self) -> None:
+        if self._uncommitted:
+            self._reader.commit(self._uncommitted)
+            self._uncommitted = {}

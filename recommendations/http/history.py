@@ -1,0 +1,78 @@
+"""A user's archived events a page at a time, newest first; reads no more days than the page needs."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, cast
+
+import polars as pl
+import pyarrow as pa
+from django.conf import settings
+
+from features.archive.maintenance import read_table
+from features.archive.rows import COLUMNS, DAY_MS
+from features.archive.writer import ArchiveFolder, date_of
+
+_CURSOR: Final = re.compile(r"(\d{1,16})-(\d{1,5})-(.{1,128})", re.DOTALL)
+MAX_DAY: Final = 2_900_000
+"""In the year 9909; Python's dates end soon after."""
+
+
+class Place(NamedTuple):
+    """Where an event's row stands: newest first, then by row and event, so that no two stand at the same place."""
+
+    minus_occurred_at_ms: int
+    row: int
+    event_id: str
+
+    @classmethod
+    def of(cls, event: dict[str, Any]) -> Place:
+        """Return the place of an archived row."""
+        return cls(-int(event["occurred_at_ms"]), int(event["row"]), str(event["event_id"]))
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        """Return what ``str`` made; raises ``ValueError`` for anything else."""
+        found = _CURSOR.fullmatch(text)
+        if found is None:
+            raise ValueError("is no place in a history; send the 'next' of the page before as it came")
+        return cls(-int(found[1]), int(found[2]), found[3])
+
+    def __str__(self) -> str:
+        return f"{-self.minus_occurred_at_ms}-{self.row}-{self.event_id}"
+
+
+def read_history(
+    site: str, user_keys: Sequence[str], *, after: Place | None, limit: int
+) -> tuple[list[dict[str, Any]], Place | None]:
+    """Return a page of a user's events and where the next one begins, None after the last.
+
+    Files are looked at a day at a time, from the newest day or that of ``after`` on. Memory: one file's rows.
+
+    Raises
+    ------
+    OSError
+        The archive cannot be read.
+    """
+    folder = ArchiveFolder(settings.ARCHIVE_URL)
+    by_day: dict[str, list[str]] = defaultdict(list)
+    for path in folder.files(site=site):
+        by_day[path.rpartition("/date=")[2].partition("/")[0]].append(path)
+    newest = "9999-99-99" if after is None else date_of(min(-after.minus_occurred_at_ms // DAY_MS, MAX_DAY))
+    found: list[dict[str, Any]] = []
+    for day in sorted((day for day in by_day if day <= newest), reverse=True):
+        rows = {Place.of(row): row for path in by_day[day] for row in _rows_of(folder, path, user_keys)}
+        found += [rows[place] for place in sorted(rows) if after is None or place > after]
+        if len(found) > limit:
+            return found[:limit], Place.of(found[limit - 1])
+    return found, None
+
+
+def _rows_of(folder: ArchiveFolder, path: str, user_keys: Sequence[str]) -> list[dict[str, Any]]:
+    table: pa.Table = read_table(folder, path, columns=COLUMNS)
+    user_ids = [key[2:] for key in user_keys if key.startswith("u:")]
+    anonymous_ids = [key[2:] for key in user_keys if key.startswith("a:")]
+    mine = pl.col("user_id").is_in(user_ids) | pl.col("anonymous_id").is_in(anonymous_ids)
+    return cast("pl.DataFrame", pl.from_arrow(table)).filter(mine).to_dicts()

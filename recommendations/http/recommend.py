@@ -1,0 +1,263 @@
+"""The hot endpoints: ``/v1/recommendations`` and ``/v1/rank``, ASGI beside Django; no SQL, one Redis round trip."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from django.conf import settings
+
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import NOBODY
+from recommendations.exceptions import InvalidQuery
+from recommendations.lifecycle import quotas
+from recommendations.pipeline.query import Ask
+from recommendations.serving.requests import (
+    UnknownPlacement,
+    asks_of,
+    check_any_known,
+    condition_of,
+    problem_of,
+    unknown_placement,
+)
+from recommendations.serving.schemas import (
+    ALL_FIELDS,
+    MAX_CONTEXT_ITEMS,
+    MAX_LIMIT,
+    ListProblem,
+    ListReply,
+    PlacementRequest,
+    RankRequest,
+    RecommendReply,
+    RecommendRequest,
+    encode,
+    parse_rank,
+    parse_recommend,
+)
+from recommendations.serving.service import (
+    RANK_PLACEMENT,
+    Page,
+    make_lists,
+    reply_of,
+)
+from recommendations.serving.shadow import runner as shadow
+from recommendations.serving.user import Reading, read_shopper
+from recommendations.state.site import state_of
+from tracking.access.certificates import CERTIFICATE_HEADER
+from tracking.access.identity import ANONYMOUS_COOKIE, resolve
+from tracking.access.sites import KeyInfo
+from tracking.http.edge import HotPath, Refusal, Reply, Request
+
+LIVE_URL: Final = "/v1/live"
+PUBLIC_MAX_AGE_S: Final = 60
+PUBLIC_STALE_S: Final = 600
+PUBLIC: Final = b"public, max-age=%d, s-maxage=%d, stale-while-revalidate=%d, stale-if-error=%d" % (
+    PUBLIC_MAX_AGE_S // 2, PUBLIC_MAX_AGE_S, PUBLIC_STALE_S, 10 * PUBLIC_STALE_S,
+)  # fmt: skip
+PRIVATE: Final = b"private, max-age=%d" % (PUBLIC_MAX_AGE_S // 2)
+
+T = TypeVar("T")
+
+
+async def recommend(request: Request) -> Reply:
+    """Answer ``POST /v1/recommendations``: personal lists; one Redis round trip."""
+    asked = _parsed(parse_recommend, request.body)
+    deadline = Deadline.after(float(asked.budget_ms or settings.BUDGET_MS))
+    key = request.authenticate(asked.key, scope="recommendations")
+    take_quota(request, key)
+    _check_explain(key, asked.explain)
+    try:
+        state = state_of(key.site.slug)
+        wanted = asked.asked()
+        check_any_known(wanted, state)
+        asks = asks_of(wanted, state, cart=asked.cart, skips_unknown=True)
+    except InvalidQuery as error:
+        raise _refusal(error, single=asked.placements is None) from error
+    page = Page(
+        site=key.site,
+        state=state,
+        asks=asks,
+        fields=asked.fields,
+        locale=asked.lang,
+        explain=asked.explain,
+    )
+    return await _answer(request, key, asked, page, deadline, wanted=wanted)
+
+
+async def rank(request: Request) -> Reply:
+    """Answer ``POST /v1/rank``: the given items in this shopper's order; one Redis round trip."""
+    asked = _parsed(parse_rank, request.body)
+    deadline = Deadline.after(float(asked.budget_ms or settings.BUDGET_MS))
+    key = request.authenticate(asked.key, scope="recommendations")
+    take_quota(request, key)
+    _check_explain(key, asked.explain)
+    state = state_of(key.site.slug)
+    placement = RANK_PLACEMENT
+    if asked.placement is not None:
+        found = state.placements.by_name.get(asked.placement)
+        if found is None:
+            raise _refusal(unknown_placement(asked.placement, field="placement"))
+        placement = replace(found, strategy="rerank", segment_strategies={}, sources=(), fallback="empty")
+    try:
+        condition = condition_of(asked.filter, field="filter")
+    except InvalidQuery as error:
+        raise _refusal(error) from error
+    ask = Ask(
+        placement=placement,
+        limit=asked.limit or len(asked.items),
+        context_items=asked.context_items,
+        condition=condition,
+        candidates=asked.items,
+    )
+    page = Page(site=key.site, state=state, asks=[ask], fields=asked.fields, locale=asked.lang, explain=asked.explain)
+    return await _answer(request, key, asked, page, deadline)
+
+
+async def recommend_public(request: Request) -> Reply:
+    """Answer ``GET /v1/recommendations/{placement}``: the same list for everybody, made to be cached; no Redis at all.
+
+    The ETag covers what is shown, not the reply's id: a list that did not change is a 304.
+    """
+    query = request.query
+    unknown = query.keys() - {"key", "limit", "context_items", "filter", "fields", "lang"}
+    if unknown:
+        name = min(unknown)
+        raise Refusal(400, "invalid_query", f"{name!r} is not a field of this request; remove it", field=name)
+    key = request.authenticate(scope="recommendations")
+    take_quota(request, key)
+    name = request.scope["path"].rsplit("/", 1)[-1]
+    wanted = PlacementRequest(
+        placement=name,
+        limit=_limit(query.get("limit")),
+        context_items=tuple(part for part in query.get("context_items", "").split(",") if part)[:MAX_CONTEXT_ITEMS],
+        filter=query.get("filter"),
+    )
+    try:
+        state = state_of(key.site.slug)
+        asks = asks_of([wanted], state)
+    except InvalidQuery as error:
+        raise _refusal(error, single=True) from error
+    page = Page(site=key.site, state=state, asks=asks, fields=_fields(query.get("fields")), locale=query.get("lang"))
+    made = await make_lists(page, Reading(shopper=NOBODY), deadline=Deadline.after(float(settings.BUDGET_MS)))
+    now_s = int(time.time()) // PUBLIC_MAX_AGE_S * PUBLIC_MAX_AGE_S
+    reply = reply_of(made[0], page, NOBODY, now_s=now_s)
+    etag = b'"%b"' % hashlib.sha256(bytes(reply.items) + (reply.model_version or "").encode()).hexdigest()[:24].encode()
+    headers = [
+        (b"etag", etag),
+        (b"cache-control", PUBLIC if _names_its_key(request) else PRIVATE),
+        (b"vary", b"origin"),
+    ]
+    if _has_copy(request, etag):
+        return Reply(status=304, headers=headers)
+    return Reply(encode(RecommendReply(results=[reply], live_url=LIVE_URL)), headers=headers)
+
+
+async def _answer(
+    request: Request,
+    key: KeyInfo,
+    asked: RecommendRequest | RankRequest,
+    page: Page,
+    deadline: Deadline,
+    *,
+    wanted: Sequence[PlacementRequest] = (),
+) -> Reply:
+    identity = resolve(
+        key,
+        anonymous_id=asked.anonymous_id,
+        cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
+        user_id=asked.user_id,
+        user_token=asked.user_token,
+        issue=False,
+    )
+    reading = await read_shopper(page.site.slug, identity, deadline=deadline)
+    made = await make_lists(page, reading, deadline=deadline)
+    shadow.offer(page, reading)
+    now_s = int(time.time())
+    results: list[ListReply | ListProblem] = [reply_of(each, page, reading.shopper, now_s=now_s) for each in made]
+    for index, each in enumerate(wanted):
+        if each.placement not in page.state.placements.by_name:
+            results.insert(index, problem_of(each))
+    return Reply(encode(RecommendReply(results=results, live_url=LIVE_URL, warnings=identity.warnings)))
+
+
+def _parsed(parse: Callable[[bytes], T], body: bytes) -> T:
+    try:
+        return parse(body)
+    except InvalidQuery as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: InvalidQuery, *, single: bool = False) -> Refusal:
+    """Return the answer to a wrong request; ``single`` when the fields of the one placement stand at the top."""
+    field = error.field.removeprefix("placements[0].") if single else error.field
+    if isinstance(error, UnknownPlacement):
+        return Refusal(404, "unknown_placement", error.reason, field=field)
+    return Refusal(400, "invalid_request", f"{field} {error.reason}", field=field)
+
+
+def take_quota(request: Request, key: KeyInfo) -> None:
+    """Count the request against the quotas of its key and address; raises the 429."""
+    site = key.site
+    if not key.is_secret:
+        quotas.take(
+            "requests of an address",
+            f"{site.slug}:{request.address_digest()}",
+            amount=1,
+            per_minute=site.address_requests_per_minute,
+        )
+    quotas.take("recommendation requests", f"{site.slug}:{key.id}", amount=1, per_minute=site.requests_per_minute)
+
+
+def _names_its_key(request: Request) -> bool:
+    """Return whether the address says whose list it is; caches that all share keep copies by address alone."""
+    in_headers = (b"authorization", b"x-api-key", CERTIFICATE_HEADER)
+    return "key" in request.query and not any(request.headers.get(name) for name in in_headers)
+
+
+def _has_copy(request: Request, etag: bytes) -> bool:
+    """Return whether the client's copy is the newest; who compressed it may have made its tag a weak one."""
+    kept = request.headers.get(b"if-none-match", b"")
+    return any(each.strip().removeprefix(b"W/") in (etag, b"*") for each in kept.split(b","))
+
+
+def _check_explain(key: KeyInfo, explain: bool) -> None:
+    if explain and not key.is_secret:
+        raise Refusal(
+            403,
+            "secret_key_needed",
+            "explain shows what is known of the shopper; send it from the shop's server with a secret key",
+            field="explain",
+        )
+
+
+def _limit(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MAX_LIMIT:
+        raise Refusal(
+            400, "invalid_request", f"limit={text[:20]!r} is not a whole number from 1 to {MAX_LIMIT}", field="limit"
+        )
+    return int(text)
+
+
+def _fields(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in ALL_FIELDS:
+            raise Refusal(
+                400,
+                "invalid_request",
+                f"fields names {name[:40]!r}, which is not one of {', '.join(ALL_FIELDS)}",
+                field="fields",
+            )
+    return names
+
+
+recommend_application: Final = HotPath(recommend, name="recommend", methods=("POST",))
+public_application: Final = HotPath(recommend_public, name="recommend_public", methods=("GET", "HEAD"))
+rank_application: Final = HotPath(rank, name="rank", methods=("POST",))

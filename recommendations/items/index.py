@@ -1,0 +1,291 @@
+"""One catalogue snapshot prepared for serving: columns for conditions, cached masks, orders, and encoded cards.
+
+Built in the background when the catalogue changes, and swapped; never changed afterwards except for its caches,
+which only ever gain entries that any thread would compute alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalogue import CatalogueSnapshot, ItemCard
+from recommendations.core.types import NO_ROWS, FloatArray, Mask, RowArray
+from recommendations.filters import language
+from recommendations.filters.language import Condition
+from recommendations.filters.masks import Column, KeyColumn, NumberColumn, TagColumn, TextColumn, mask_of
+from recommendations.pipeline.diversity import Likeness
+
+MAX_MASKS_BYTES: Final = 64 * 1024 * 1024
+MAX_ORDER: Final = 2_000
+"""How far lists without a shopper go; what is less popular than that is found by other sources."""
+
+LOOKED_AT_FOR_NEW: Final = 500
+"""How many of the newest items stand ready by category."""
+
+DAY_MS: Final = 86_400_000.0
+AGE: Final = "age_days"
+PRIVATE_NAMES: Final = frozenset({"margin"})
+"""Known to rules and placements, never to a request: what a shop earns is not for its visitors."""
+
+PUBLIC_NAMES: Final = (
+    "item_id", "price", "on_sale", "brand", "category", "group_id", "stock", "age_days", "availability", "tags",
+    "in_stock",
+)  # fmt: skip
+
+Window = str
+Counts = Mapping[Window, FloatArray]
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Shelf:
+    """A catalogue as the pipeline sees it.
+
+    Attributes
+    ----------
+    catalogue : CatalogueSnapshot
+    popularity : float32, shape (n_rows,)
+        Interactions of late; what popular lists are ordered by.
+    log_price : float32, shape (n_rows,)
+        Natural logarithm of what a shopper pays now.
+    popular, newest : int32
+        Recommendable rows, best first, at most ``MAX_ORDER``.
+    by_category : int32
+        Recommendable rows category by category, most popular first; ``in_category`` says where each stands.
+    brand_by_category, log_price_by_category : int32, float32
+        Of those rows, side by side: reading them one after the other is what makes like items quick to find.
+    likeness : Likeness
+        What diversity compares.
+    """
+
+    def __init__(
+        self,
+        catalogue: CatalogueSnapshot,
+        *,
+        popularity: FloatArray | None = None,
+        counts: Counts | None = None,
+        now_ms: float | None = None,
+    ) -> None:
+        n_rows = catalogue.n_rows
+        self.catalogue = catalogue
+        self.n_rows = n_rows
+        self.popularity: FloatArray = np.zeros(n_rows, np.float32) if popularity is None else popularity
+        self.counts: Counts = counts or {}
+        self.likeness = Likeness(group=catalogue.group, category=catalogue.category, brand=catalogue.brand)
+        # An item without a price is far from every price there is, and near to others without one.
+        priced = np.where(catalogue.price > 0, catalogue.price, np.float32(1e-6))
+        self.log_price: FloatArray = np.log(priced).astype(np.float32)
+        self._now_ms = time.time() * 1000.0 if now_ms is None else now_ms
+        self._columns: dict[str, Column | None] = {}
+        self._masks: dict[str, Mask] = {}
+        self._max_masks = max(8, MAX_MASKS_BYTES // max(n_rows, 1))
+        self._conditions: dict[str, Condition] = {}
+        self._cards: dict[int, bytes] = {}
+        self._popular_in: dict[str, RowArray] = {}
+        recommendable = np.flatnonzero(catalogue.is_recommendable).astype(np.int32)
+        newest_first = recommendable[np.argsort(-catalogue.first_seen_ms[recommendable], kind="stable")]
+        # Ties of popularity go to the newer item, so that a site without any event yet shows its news.
+        by_popularity = newest_first[np.argsort(-self.popularity[newest_first], kind="stable")]
+        self._by_popularity: RowArray = by_popularity
+        self.popular: RowArray = by_popularity[:MAX_ORDER]
+        self.newest: RowArray = newest_first[:MAX_ORDER]
+        self.by_category, self._category_starts = _by_category(catalogue.category, by_popularity)
+        self.brand_by_category: RowArray = catalogue.brand[self.by_category]
+        self.log_price_by_category: FloatArray = self.log_price[self.by_category]
+        self._newest_places = _places_of(catalogue.category[self.newest[:LOOKED_AT_FOR_NEW]])
+
+    # --- rows ---------------------------------------------------------------------------------------------
+
+    def rows(self, item_ids: Iterable[str]) -> RowArray:
+        """Return the rows of the items that the catalogue has, in the order given, each once."""
+        row_of = self.catalogue.row
+        found = (row_of(item_id) for item_id in item_ids)
+        return np.fromiter(dict.fromkeys(row for row in found if row is not None), np.int32)
+
+    def sequence(self, item_ids: Iterable[str]) -> list[int]:
+        """Return the rows of the items that the catalogue has, in the order given, repeats kept."""
+        row_of = self.catalogue.row
+        return [row for item_id in item_ids if (row := row_of(item_id)) is not None]
+
+    def item_id(self, row: int) -> str:
+        """Return the id of the item of a row."""
+        return self.catalogue.item_ids[row] or ""
+
+    def in_category(self, category: int) -> slice:
+        """Return where recommendable rows of a category (not of those below it) stand in ``by_category``."""
+        if not 0 < category < len(self._category_starts) - 1:
+            return slice(0, 0)
+        return slice(int(self._category_starts[category]), int(self._category_starts[category + 1]))
+
+    def newest_places(self, category: int) -> RowArray:
+        """Return where items of a category stand among the newest, the newest first."""
+        return self._newest_places.get(category, NO_ROWS)
+
+    def trending(self, window: Window) -> tuple[RowArray, FloatArray]:
+        """Return recommendable rows by their count in a window, and the counts; empty where nothing was counted."""
+        counts = self.counts.get(window)
+        if counts is None:
+            return self.popular[:0], self.popularity[:0]
+        shown = self._by_popularity
+        values = counts[shown]
+        order = np.argsort(-values, kind="stable")[:MAX_ORDER]
+        order = order[values[order] > 0]
+        return shown[order], values[order]
+
+    def popular_within(self, key: str, mask: Mask) -> RowArray:
+        """Return the most popular recommendable rows of a mask; cached under the mask's key."""
+        known = self._popular_in.get(key)
+        if known is None:
+            known = self._by_popularity[mask[self._by_popularity]][:MAX_ORDER]
+            if len(self._popular_in) > 512:
+                self._popular_in.clear()
+            self._popular_in[key] = known
+        return known
+
+    # --- conditions ---------------------------------------------------------------------------------------
+
+    def mask(self, key: str, condition: Condition) -> Mask:
+        """Return which rows match; ``key`` names the condition in the cache."""
+        known = self._masks.get(key)
+        if known is None:
+            known = mask_of(condition, self)
+            known.setflags(write=False)
+            while len(self._masks) >= self._max_masks:
+                dropped = next(iter(self._masks), "")
+                self._masks.pop(dropped, None)
+                self._conditions.pop(dropped, None)
+            self._conditions[key] = condition
+            self._masks[key] = known
+        return known
+
+    def warm_from(self, other: Shelf) -> None:
+        """Compute the masks that another shelf was asked for, so that no request has to.
+
+        Where only counts differ, columns, masks and cards are taken over, but for what goes by the clock.
+        """
+        if other.catalogue is self.catalogue:
+            self._cards = other._cards
+            self._columns = {name: column for name, column in other._columns.copy().items() if name != AGE}
+            for key, condition in list(other._conditions.items()):
+                known = other._masks.get(key)
+                if known is not None and AGE not in language.names_of(condition):
+                    self._conditions[key], self._masks[key] = condition, known
+        for key, condition in list(other._conditions.items()):
+            self.mask(key, condition)
+
+    def column(self, name: str) -> Column | None:
+        """Return an attribute of all items; ``None`` when no item has it."""
+        if name not in self._columns:
+            self._columns[name] = self._make_column(name)
+        return self._columns[name]
+
+    def _make_column(self, name: str) -> Column | None:
+        catalogue = self.catalogue
+        if name.startswith("attributes."):
+            return _attribute_column(catalogue.attributes, name.removeprefix("attributes."), self.n_rows)
+        makers: dict[str, Callable[[], Column]] = {
+            "item_id": lambda: KeyColumn(row_of=catalogue.row),
+            "price": lambda: NumberColumn(values=catalogue.price),
+            "margin": lambda: NumberColumn(values=catalogue.margin),
+            "stock": lambda: NumberColumn(values=np.where(catalogue.stock < 0, np.nan, catalogue.stock)),
+            AGE: lambda: NumberColumn(values=(self._now_ms - catalogue.first_seen_ms) / DAY_MS),
+            "on_sale": lambda: _flags(catalogue.is_on_sale),
+            "in_stock": lambda: _flags(catalogue.is_recommendable),
+            "brand": lambda: TextColumn(codes=catalogue.brand, labels=tuple(catalogue.brands.names)),
+            "category": lambda: TextColumn(
+                codes=catalogue.category, labels=tuple(catalogue.categories.names), is_path=True
+            ),
+            "group_id": lambda: TextColumn(codes=catalogue.group, labels=tuple(catalogue.groups.names)),
+            "availability": lambda: _texts([card.availability if card else "" for card in catalogue.cards]),
+            "tags": lambda: _tags(catalogue.tags),
+        }
+        make = makers.get(name)
+        return make() if make else None
+
+    # --- cards --------------------------------------------------------------------------------------------
+
+    def card(self, row: int) -> bytes:
+        """Return what a reply says of an item, as JSON."""
+        known = self._cards.get(row)
+        if known is None:
+            known = self._cards[row] = _ENCODER.encode(self.catalogue.cards[row])
+        return known
+
+    def card_in(self, row: int, *, locale: str | None) -> ItemCard | None:
+        """Return the card itself, with the title in ``locale`` where there is one."""
+        return self.catalogue.card(self.item_id(row), locale=locale)
+
+
+def is_known_name(name: str, *, public: bool) -> bool:
+    """Return whether conditions may speak of ``name``."""
+    return (
+        name in PUBLIC_NAMES
+        or (name.startswith("attributes.") and len(name) > len("attributes."))
+        or (not public and name in PRIVATE_NAMES)
+    )
+
+
+def _by_category(categories: RowArray, rows: RowArray) -> tuple[RowArray, NDArray[np.int64]]:
+    codes = categories[rows]
+    order = np.argsort(codes, kind="stable")
+    n_codes = int(categories.max(initial=-1)) + 1
+    starts = np.searchsorted(codes[order], np.arange(n_codes + 1))
+    return rows[order], starts
+
+
+def _places_of(codes: RowArray) -> dict[int, RowArray]:
+    places: dict[int, list[int]] = {}
+    for place, code in enumerate(codes.tolist()):
+        places.setdefault(code, []).append(place)
+    return {code: np.asarray(found, np.int32) for code, found in places.items()}
+
+
+def _texts(values: list[str]) -> TextColumn:
+    number_of: dict[str, int] = {}
+    codes = np.fromiter((number_of.setdefault(value, len(number_of)) for value in values), np.int32, len(values))
+    return TextColumn(codes=codes, labels=tuple(number_of))
+
+
+def _flags(mask: Mask) -> TextColumn:
+    return TextColumn(codes=mask.astype(np.int32), labels=("false", "true"))
+
+
+def _tags(tags: tuple[frozenset[str], ...]) -> TagColumn:
+    rows: dict[str, list[int]] = {}
+    for row, words in enumerate(tags):
+        for word in words:
+            rows.setdefault(word.casefold(), []).append(row)
+    return TagColumn(rows={word: np.asarray(found, np.int32) for word, found in rows.items()})
+
+
+def _attribute_column(attributes: Mapping[int, Mapping[str, Any]], name: str, n_rows: int) -> Column | None:
+    """Return numbers where every item that has the attribute gives a number, several texts, or one."""
+    found = {row: values[name] for row, values in attributes.items() if values.get(name) is not None}
+    if not found:
+        return None
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in found.values()):
+        numbers = np.full(n_rows, np.nan)
+        numbers[list(found)] = list(found.values())
+        return NumberColumn(values=numbers)
+    if any(isinstance(value, list) for value in found.values()):
+        tags: dict[str, list[int]] = {}
+        for row, value in found.items():
+            for word in value if isinstance(value, list) else [value]:
+                tags.setdefault(_word(word).casefold(), []).append(row)
+        return TagColumn(rows={word: np.asarray(rows, np.int32) for word, rows in tags.items()})
+    texts = [""] * n_rows
+    for row, value in found.items():
+        texts[row] = _word(value)
+    return _texts(texts)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,96 @@
+"""What an open page shows, and which of its lists differ from that by now."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from django.conf import settings
+
+from recommendations.core.deadline import Deadline
+from recommendations.exceptions import InvalidQuery
+from recommendations.serving.rec_ids import InvalidRecId, digest_of, signer
+from recommendations.serving.requests import asks_of, check_any_known, problem_of
+from recommendations.serving.response import item_ids_of
+from recommendations.serving.schemas import ListProblem, LiveUpdate, Subscribe
+from recommendations.serving.service import Page, make_lists, reply_of
+from recommendations.serving.user import read_shopper
+from recommendations.state.site import SiteServing, state_of
+from tracking.access.identity import Identity
+from tracking.access.sites import SiteInfo
+
+_NOTHING: Final = Subscribe()
+
+
+class ShownLists:
+    """The lists of one open page: which it wants, and what stands there now."""
+
+    __slots__ = ("_digests", "_shown", "_version", "_wanted", "names")
+
+    def __init__(self) -> None:
+        self.names: frozenset[str] = frozenset()
+        self._wanted = _NOTHING
+        self._shown: dict[str, tuple[str, ...]] = {}  # placement -> item ids on the page
+        self._digests: dict[str, int] = {}  # placement -> digest of what the page said it shows
+        self._version = 0
+
+    def subscribe(self, wanted: Subscribe, *, site: str) -> dict[int, ListProblem]:
+        """Take what the page wants and says it shows; return, by place in the request, placements that are unknown.
+
+        Those are left out, and sent as soon as they are made in the admin.
+
+        Raises
+        ------
+        UnknownPlacement, InvalidQuery
+            No placement is known, or a field is wrong; the page keeps what it had.
+        """
+        state = state_of(site)
+        check_any_known(wanted.placements, state)
+        asks_of(wanted.placements, state, cart=wanted.cart, skips_unknown=True)
+        names = frozenset(each.placement for each in wanted.placements)
+        if len(names) < len(wanted.placements):
+            raise InvalidQuery(field="placements", reason="names a placement twice; an update could not say which")
+        self._wanted, self.names = wanted, names
+        self._shown = {name: items for name, items in self._shown.items() if name in names}
+        self._digests = {}
+        for name, rec_id in wanted.seen.items():
+            try:
+                said = signer().read(rec_id, site=site)
+            except InvalidRecId:
+                continue  # an old secret, or another installation: the list is sent anew
+            if said.placement == name:
+                self._digests[name] = said.digest
+                self._shown.pop(name, None)
+        known = state.placements.by_name
+        return {index: problem_of(each) for index, each in enumerate(wanted.placements) if each.placement not in known}
+
+    def shows_any_gone(self, serving: SiteServing) -> bool:
+        """Return whether an item on the page can no longer be had."""
+        recommendable = serving.shelf.catalogue.recommendable
+        return any(not recommendable(item_id) for shown in self._shown.values() for item_id in shown)
+
+    async def news(self, site: SiteInfo, identity: Identity, *, locale: str | None) -> LiveUpdate | None:
+        """Return the lists that differ from what the page shows, or None; from now on the page shows them."""
+        deadline = Deadline.after(float(settings.BUDGET_MS))
+        state = state_of(site.slug)
+        asks = asks_of(self._wanted.placements, state, cart=self._wanted.cart, skips_unknown=True)
+        page = Page(site=site, state=state, asks=asks, locale=locale)
+        reading = await read_shopper(site.slug, identity, deadline=deadline)
+        made = await make_lists(page, reading, deadline=deadline)
+        shelf = state.serving.shelf
+        now_s = int(time.time())
+        results = []
+        for each in made:
+            name, items = each.ask.placement.name, item_ids_of(each, shelf)
+            if name in self._shown:
+                is_same = self._shown[name] == items
+            else:
+                is_same = name in self._digests and self._digests[name] == digest_of(items)
+            self._shown[name] = items
+            if not is_same:
+                results.append(reply_of(each, page, reading.shopper, now_s=now_s))
+        self._digests = {}
+        if not results:
+            return None
+        self._version += 1
+        return LiveUpdate(results=results, version=self._version)

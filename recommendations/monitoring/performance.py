@@ -1,0 +1,109 @@
+"""What lists earned over a span of days: by placement, variant, model version or rule, and day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import redis
+
+from features.store.placement_stats import PlacementStats, read_placement_stats
+
+KEPT_DAYS: Final = 40
+"""Days whose figures Redis keeps."""
+GROUPS: Final = ("placement", "variant", "model_version", "rule")
+
+
+@dataclass(slots=True, kw_only=True)
+class Earnings:
+    """Figures of one group, or of one day; ``revenue_hundredths`` as the log has it."""
+
+    name: str
+    lists: int = 0
+    impressions: int = 0
+    clicks: int = 0
+    carts: int = 0
+    orders: int = 0
+    revenue_hundredths: int = 0
+
+    def add(self, row: PlacementStats) -> None:
+        """Add what one placement, variant, version and set of rules earned on one day."""
+        self.lists += row.lists
+        self.impressions += row.impressions
+        self.clicks += row.clicks
+        self.carts += row.carts
+        self.orders += row.orders
+        self.revenue_hundredths += row.revenue
+
+    @property
+    def click_rate(self) -> float | None:
+        """Clicks by items seen, in per cent; ``None`` when nothing was seen."""
+        return 100 * self.clicks / self.impressions if self.impressions else None
+
+    @property
+    def revenue(self) -> float:
+        """Revenue in whole units of the site's currency."""
+        return self.revenue_hundredths / 100
+
+    @property
+    def revenue_per_thousand(self) -> float | None:
+        """Revenue of a thousand items seen, which compares placements of different traffic."""
+        return 1_000 * self.revenue / self.impressions if self.impressions else None
+
+
+def read_days(client: redis.Redis, site: str, *, first: int, last: int, partitions: int) -> list[PlacementStats]:
+    """Return the rows of the UTC days ``first`` to ``last``, days since 1970; one round trip a day and partition.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis is away.
+    """
+    first = max(first, last - KEPT_DAYS + 1)
+    return [
+        row
+        for day in range(first, last + 1)
+        for row in read_placement_stats(client, site, day=day, partitions=partitions)
+    ]
+
+
+def grouped(rows: Iterable[PlacementStats], by: str, *, names: Iterable[str] = ()) -> list[Earnings]:
+    """Return the earnings of each group, the best first; ``names`` are listed even if they earned nothing.
+
+    A list that several rules touched counts for each of them, so the groups of ``rule`` may exceed the total.
+    """
+    keys_of = _KEYS[by]
+    found = {name: Earnings(name=name) for name in names}
+    for row in rows:
+        for name in keys_of(row):
+            found.setdefault(name, Earnings(name=name)).add(row)
+    return sorted(found.values(), key=lambda one: (-one.revenue_hundredths, -one.clicks, -one.impressions, one.name))
+
+
+def total(rows: Iterable[PlacementStats]) -> Earnings:
+    """Return everything added up."""
+    whole = Earnings(name="")
+    for row in rows:
+        whole.add(row)
+    return whole
+
+
+def daily(rows: Iterable[PlacementStats], *, first: int, last: int) -> dict[int, Earnings]:
+    """Return the earnings of each day of the span, oldest first, days without any among them."""
+    days = {day: Earnings(name=str(day)) for day in range(first, last + 1)}
+    for row in rows:
+        days[row.day].add(row)
+    return days
+
+
+def _rules(row: PlacementStats) -> list[str]:
+    return [number for number in row.rules.split(",") if number] or [""]
+
+
+_KEYS: Final[Mapping[str, Callable[[PlacementStats], list[str]]]] = {
+    "placement": lambda row: [row.placement],
+    "variant": lambda row: [row.variant],
+    "model_version": lambda row: [row.model_version],
+    "rule": _rules,
+}

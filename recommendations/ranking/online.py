@@ -1,0 +1,193 @@
+"""The ranker's features for one request: the numbers of ``ranking.ranking_input`` in a quarter of its time.
+
+``ranking_input`` works on (query, item) pairs of thousands of queries, which is what training wants; for one query its
+searches and temporary columns cost more than the trees. A test holds the two to the same vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.core.row_index import places_in
+from recommendations.ranking.batch import (
+    CANDIDATES_PER_SOURCE,
+    COLUMNS,
+    ITEM_COLUMNS,
+    LIST_DEPTH,
+    NEWEST_COLUMNS,
+    NOT_LISTED_RANK,
+    PAIR_COLUMNS,
+    SMALLEST,
+    VECTOR_DECAY,
+    RankingTables,
+)
+from recommendations.ranking.item_features import (
+    AFFINITY_COLUMNS,
+    AFFINITY_DECAY,
+    NO_PRICE,
+    NO_RATIO,
+    SHOPPER_COLUMNS,
+    Demand,
+    Shoppers,
+    demand_columns,
+)
+from recommendations.ranking.rrf import FloatArray, IndexArray
+from recommendations.ranking.session import CANDIDATE_COLUMNS, HABIT_COLUMNS, NOT_SEEN, one_session
+
+LongArray = NDArray[np.int64]
+Listing = tuple[LongArray, FloatArray]
+"""Item indices, best first, none of them 0 and none twice, and their scores."""
+
+_COLUMN: Final = {name: column for column, name in enumerate(COLUMNS)}
+_SOURCES: Final = tuple(CANDIDATES_PER_SOURCE)
+_DEPTHS: Final = tuple(CANDIDATES_PER_SOURCE.values())
+_LISTED: Final = ("rank", "score", "share", "mass")
+_LONGEST: Final = 200
+_RANKS: Final = np.arange(1, LIST_DEPTH + 1, dtype=np.float32)
+_AGES: Final = np.arange(_LONGEST - 1, -1, -1, dtype=np.float32)
+_VECTOR_WEIGHTS: Final = np.power(VECTOR_DECAY, _AGES, dtype=np.float32)
+_AFFINITY_WEIGHTS: Final = np.power(AFFINITY_DECAY, _AGES, dtype=np.float32)
+
+
+def _columns_of(names: tuple[str, ...]) -> slice:
+    """Return where columns stand that follow each other."""
+    first = _COLUMN[names[0]]
+    assert [_COLUMN[name] for name in names] == list(range(first, first + len(names)))
+    return slice(first, first + len(names))
+
+
+_SOURCE_COLUMNS: Final = _columns_of(tuple(f"{source}_{value}" for source in _SOURCES for value in _LISTED))
+_CANDIDATE_COLUMNS: Final = _columns_of(CANDIDATE_COLUMNS)
+_HABIT_COLUMNS: Final = _columns_of(HABIT_COLUMNS)
+_PAIR_COLUMNS: Final = _columns_of(PAIR_COLUMNS)
+_ITEM_COLUMNS: Final = _columns_of(ITEM_COLUMNS)
+_NEWEST_COLUMNS: Final = _columns_of(NEWEST_COLUMNS)
+_AFFINITY_COLUMNS: Final = _columns_of(AFFINITY_COLUMNS)
+_SHOPPER_COLUMNS: Final = _columns_of(SHOPPER_COLUMNS)
+_NEWEST_OF: Final = [ITEM_COLUMNS.index(name.removeprefix("newest_")) for name in NEWEST_COLUMNS]
+_NOBODY: Final = Shoppers.nobody(1)
+_YES: Final = np.ones(1, np.bool_)
+_WITHIN: Final = np.arange(len(_LISTED))[:, None]
+
+_UNKNOWN: Final[FloatArray] = np.zeros(len(COLUMNS), np.float32)
+"""A candidate that no source lists and no session holds."""
+_UNKNOWN[[_COLUMN[f"{source}_rank"] for source in _SOURCES]] = NOT_LISTED_RANK
+_UNKNOWN[_CANDIDATE_COLUMNS] = NOT_SEEN
+
+
+def one_ranking_input(
+    lists: Mapping[str, Listing],
+    prefix: IndexArray,
+    tables: RankingTables,
+    *,
+    shopper: Shoppers | None = None,
+    demand: Demand | None = None,
+) -> tuple[IndexArray, FloatArray]:
+    """Return the candidates of one query, by rising index, and their features.
+
+    Parameters
+    ----------
+    lists : mapping of source to its listing
+        As in ``ranking_input``: sources that the ranker does not know are ignored, missing ones name nothing.
+    prefix : int32, shape (n,)
+        Item indices, newest last, none of them 0; at least one, at most 200.
+    shopper : Shoppers, optional
+        Of one.
+
+    Returns
+    -------
+    items : int32, shape (n_candidates,)
+    features : float32, shape (n_candidates, len(COLUMNS))
+    """
+    listed = [(number, *lists[name]) for number, name in enumerate(_SOURCES) if name in lists and len(lists[name][0])]
+    proposed = [items[: _DEPTHS[number]] for number, items, _ in listed]
+    candidates = np.concatenate([prefix, *proposed], dtype=np.int32)
+    candidates.sort()
+    candidates = candidates[np.concatenate([_YES, candidates[1:] != candidates[:-1]])]
+    known = _NOBODY if shopper is None else shopper
+
+    # What is the same for all candidates is written once, and the rest over it.
+    habits, seen, of_seen = one_session(prefix)
+    same = _UNKNOWN.copy()
+    same[_HABIT_COLUMNS] = habits
+    same[_NEWEST_COLUMNS] = tables.item_columns[prefix[-1], _NEWEST_OF]
+    same[_SHOPPER_COLUMNS] = known.columns[0]
+    features = np.empty((len(candidates), len(COLUMNS)), np.float32)
+    features[:] = same
+
+    if listed:
+        _write_sources(features, candidates, listed)
+    features[places_in(candidates, seen)[0], _CANDIDATE_COLUMNS] = of_seen
+    _write_pairs(features[:, _PAIR_COLUMNS], candidates, prefix, tables)
+    features[:, _ITEM_COLUMNS] = tables.item_columns.take(candidates, axis=0)
+    _write_affinity(features[:, _AFFINITY_COLUMNS], candidates, prefix, tables, known.log_order_value[0])
+    for name, values in demand_columns(candidates, candidates, demand).items():
+        features[:, _COLUMN[name]] = values
+    return candidates, features
+
+
+def _write_sources(
+    features: FloatArray, candidates: IndexArray, listed: Sequence[tuple[int, LongArray, FloatArray]]
+) -> None:
+    """Fill the columns of the sources; ``listed`` holds each source's number, items and scores."""
+    lengths = [min(len(items), LIST_DEPTH) for _, items, _ in listed]
+    ends = np.cumsum(lengths, dtype=np.int64)
+    lists = np.arange(len(listed)).repeat(lengths)
+    items = np.concatenate([items[:LIST_DEPTH] for _, items, _ in listed], dtype=np.int32)
+    scores = np.concatenate([scores[:LIST_DEPTH] for _, _, scores in listed])
+    starts = ends - lengths
+    # A score is compared with the best of its list and with the sum of its list.
+    measures = np.maximum(np.stack([scores[starts], np.add.reduceat(scores, starts)]), SMALLEST)
+    places, is_candidate = places_in(candidates, items)
+    hit = is_candidate.nonzero()[0]
+    places, lists, scores = places.take(hit), lists.take(hit), scores.take(hit)
+    values = np.empty((len(_LISTED), len(hit)), np.float32)
+    values[0] = np.concatenate([_RANKS[:length] for length in lengths]).take(hit)
+    values[1] = scores
+    np.divide(scores, measures.take(lists, axis=1), out=values[2:])
+    # A source's columns follow each other; of a flat array one index is enough.
+    first = np.array([_SOURCE_COLUMNS.start + number * len(_LISTED) for number, _, _ in listed]).take(lists)
+    first += places * np.int64(features.shape[1])
+    features.reshape(-1)[first + _WITHIN] = values
+    features[:, _COLUMN["source_count"]] = np.bincount(places, minlength=len(candidates))
+
+
+def _write_pairs(columns: FloatArray, candidates: IndexArray, prefix: IndexArray, tables: RankingTables) -> None:
+    """Fill ``PAIR_COLUMNS``, shape (n_candidates, 4)."""
+    for column, age in enumerate((1, 2)):
+        if len(prefix) > age:
+            origin = prefix[-1 - age]
+            found = tables.next_indices[origin]
+            places, is_candidate = places_in(candidates, found)
+            columns[places[is_candidate], column] = tables.next_weights[origin][is_candidate]
+    vectors = tables.item_vectors
+    of_session = vectors[prefix]
+    pair = np.empty((2, vectors.shape[1]), np.float32)
+    pair[0] = of_session[-1]
+    np.matmul(_VECTOR_WEIGHTS[_LONGEST - len(prefix) :], of_session, out=pair[1])
+    pair[1] /= max(float(np.sqrt(pair[1] @ pair[1])), 1e-9)
+    columns[:, 2:] = (pair @ vectors.take(candidates, axis=0).T).T
+
+
+def _write_affinity(
+    columns: FloatArray, candidates: IndexArray, prefix: IndexArray, tables: RankingTables, log_order_value: np.float32
+) -> None:
+    """Fill ``AFFINITY_COLUMNS``, shape (n_candidates, 6); see ``ranking_facts.affinity_columns``."""
+    seen, chosen = tables.item_facts.take(prefix, axis=0).T, tables.item_facts.take(candidates, axis=0).T.copy()
+    weights = _AFFINITY_WEIGHTS[_LONGEST - len(prefix) :]
+    price = chosen[0]
+    columns[:, 0] = price
+    priced = weights * (seen[0] > NO_PRICE)
+    total = priced.sum()
+    level = priced @ seen[0] / total if total > 0 else NO_PRICE
+    has_price = price > NO_PRICE
+    for column, against in ((1, level), (2, log_order_value)):
+        columns[:, column] = np.where(has_price, price - against, NO_RATIO) if against > NO_PRICE else NO_RATIO
+    kinds, codes = seen[1:], chosen[1:]  # (3, n_seen) and (3, n_candidates)
+    known = np.maximum((kinds > 0).astype(np.float32) @ weights, np.float32(1e-9))
+    same = weights @ (kinds[:, :, None] == codes[:, None]).astype(np.float32)
+    columns[:, 3:] = (same / known[:, None] * (codes > 0)).T

@@ -1,0 +1,61 @@
+"""The serving pipeline without a shop around it: for evaluation, and for the live version's part in the gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from features.catalogue import CatalogueSnapshot, ItemRow, with_changes
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import Shopper
+from recommendations.inference import ModelSet
+from recommendations.items.index import Shelf
+from recommendations.pipeline.context import Serving
+from recommendations.pipeline.pipeline import recommend
+from recommendations.pipeline.query import Ask, PlacementSpec
+from recommendations.retrieval.model import ModelLink
+
+PLACEMENT: Final = PlacementSpec(name="evaluation", strategy="for_you", size=20)
+_UNHURRIED_MS: Final = 60_000.0
+
+
+class PipelinePredictor:
+    """Answers as ``home_for_you`` of a shop without rules would: from item ids seen to item ids listed.
+
+    The catalogue is made of the model's items, all in stock and without attributes.
+    """
+
+    def __init__(self, model: ModelSet, *, version: str = "evaluation", size: int = 20) -> None:
+        catalogue = _catalogue_of(model.item_ids)
+        bare = Shelf(catalogue)
+        link = ModelLink(model, bare, version=version)
+        shelf = Shelf(catalogue, popularity=link.popularity_of_rows())
+        self._serving = Serving(shelf=shelf, model=link, now_ms=int(time.time() * 1000))
+        self._size = size
+
+    def __call__(self, prefix: Sequence[str]) -> list[str]:
+        """Return what is listed after a shopper looked at ``prefix``, oldest first."""
+        newest_first = tuple(reversed(prefix))
+        made = recommend(
+            Ask(placement=PLACEMENT, limit=self._size),
+            Shopper(key="a:evaluation", recents=tuple(dict.fromkeys(newest_first)), session=newest_first),
+            self._serving,
+            deadline=Deadline.after(_UNHURRIED_MS),
+        )
+        return [self._serving.shelf.item_id(row) for row in made.rows]
+
+
+def _catalogue_of(item_ids: Sequence[str]) -> CatalogueSnapshot:
+    long_ago_us = 1_000_000
+    rows = [
+        ItemRow(
+            pk=index, item_id=item_id, title="", titles={}, brand="", category="", url="", image_url="",
+            price_minor=None, sale_price_minor=None, cost_minor=None, currency="", availability="in_stock",
+            stock=None, group_id="", tags=(), attributes={}, is_active=True, first_seen_us=long_ago_us,
+            updated_us=long_ago_us,
+        )
+        for index, item_id in enumerate(item_ids)
+        if index
+    ]  # fmt: skip
+    return with_changes(CatalogueSnapshot.empty("evaluation"), rows)

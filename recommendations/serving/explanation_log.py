@@ -1,0 +1,166 @@
+"""What was shown and why, kept for 24 hours under the reply's id: for everybody as long as it is little, else a sample.
+
+Nothing here names the shopper. Written in the background, a batch a second; when the store is slow or away, or there
+is more than the limit, explanations are dropped and counted, never waited for.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from django.conf import settings
+
+from features import keys
+from recommendations.metrics import EXPLANATIONS_DROPPED
+from recommendations.pipeline.explain import Explanation
+from recommendations.serving.rec_ids import RecId
+from tracking.redis_client import UNAVAILABLE, connect
+
+if TYPE_CHECKING:
+    from recommendations.core.types import Shopper
+    from recommendations.items.index import Shelf
+    from recommendations.serving.response import MadeList
+
+logger = logging.getLogger(__name__)
+
+MAX_AN_HOUR: Final = 5_000
+"""Of one site, over all processes; some 5 MB with explanations, 120,000 replies a day."""
+
+TTL_S: Final = 25 * 3600
+PER_SECOND: Final = 5.0
+BURST: Final = 200.0
+FLUSH_EVERY_S: Final = 1.0
+HOUR_S: Final = 3600
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one reply showed."""
+
+    placement: str
+    made_at_s: int
+    items: list[tuple[str, str]]
+    stage: str
+    fallback_reason: str | None
+    model_version: str | None
+    variant: str
+    rule_ids: tuple[int, ...]
+    feature_age_ms: int | None
+    explanation: Explanation | None = None
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Receipt)
+
+
+class ExplanationKeeper:
+    """A bounded queue in front of Redis, emptied by one background thread."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[str, str, Receipt]] = deque(maxlen=int(BURST) * 2)
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._tokens = BURST
+        self._refilled_at = time.monotonic()
+        self._wake = threading.Event()
+
+    def has_room(self) -> bool:
+        """Return whether another explanation may be kept now; takes its place."""
+        now = time.monotonic()
+        self._tokens = min(BURST, self._tokens + (now - self._refilled_at) * PER_SECOND)
+        self._refilled_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def put(self, site: str, rec_id: str, receipt: Receipt) -> None:
+        """Keep a receipt; returns at once."""
+        self._waiting.append((site, rec_id, receipt))
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="explanations", daemon=True)
+                    self._thread.start()
+
+    def flush(self) -> int:
+        """Write what waits, after what is being written now, and return how many; raises what Redis raises."""
+        with self._writing:
+            return self._write()
+
+    def _write(self) -> int:
+        batches: dict[str, dict[str, bytes]] = {}
+        while self._waiting:
+            site, rec_id, receipt = self._waiting.popleft()
+            key = keys.explanations(site, receipt.made_at_s // HOUR_S)
+            batches.setdefault(key, {})[rec_id] = _ENCODER.encode(receipt)
+        written = 0
+        client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
+        try:
+            for key, fields in batches.items():
+                held = int(client.hlen(key))
+                kept: Mapping[Any, Any] = dict(list(fields.items())[: max(0, MAX_AN_HOUR - held)])
+                EXPLANATIONS_DROPPED.inc(len(fields) - len(kept))
+                if kept:
+                    pipe = client.pipeline(transaction=False)
+                    pipe.hset(key, mapping=dict(kept))
+                    pipe.expire(key, TTL_S)
+                    pipe.execute()
+                written += len(kept)
+        finally:
+            client.close()
+        return written
+
+    def _run(self) -> None:
+        while not self._wake.wait(FLUSH_EVERY_S):
+            waiting = len(self._waiting)
+            if not waiting:
+                continue
+            try:
+                self.flush()
+            except UNAVAILABLE as error:
+                EXPLANATIONS_DROPPED.inc(waiting)
+                logger.warning("explanations.store_unavailable error=%r", error)
+
+
+keeper: Final = ExplanationKeeper()
+
+
+def keep_explanation(site: str, rec_id: str, made: MadeList, shelf: Shelf, shopper: Shopper, *, now_s: int) -> None:
+    """Keep what a reply showed, as far as there is room."""
+    if not keeper.has_room():
+        EXPLANATIONS_DROPPED.inc()
+        return
+    result = made.recommendation
+    keeper.put(
+        site,
+        rec_id,
+        Receipt(
+            placement=made.ask.placement.name,
+            made_at_s=now_s,
+            items=[(shelf.item_id(row), reason) for row, reason in zip(result.rows, result.reasons, strict=True)],
+            stage=result.stage.value,
+            fallback_reason=result.fallback_reason.value if result.fallback_reason is not None else None,
+            model_version=result.model_version or None,
+            variant=result.variant,
+            rule_ids=result.rule_ids,
+            feature_age_ms=shopper.feature_age_ms,
+            explanation=made.explanation,
+        ),
+    )
+
+
+def find_explanation(rec_id: str, said: RecId) -> Receipt | None:
+    """Return what the reply of a checked id showed; None when it was not kept, or longer than 24 hours ago."""
+    client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
+    try:
+        blob: Any = client.hget(keys.explanations(said.site, said.made_at_s // HOUR_S), rec_id)
+    finally:
+        client.close()
+    return None if blob is None else _DECODER.decode(blob)

@@ -1,0 +1,94 @@
+"""From a checked request to what the pipeline is asked: placements looked up, conditions parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from recommendations.exceptions import InvalidQuery
+from recommendations.filters import language
+from recommendations.items.index import is_known_name
+from recommendations.pipeline.query import Ask, KeyedCondition
+from recommendations.serving.schemas import ListProblem, PlacementRequest
+from recommendations.state.site import SiteState
+
+
+class UnknownPlacement(InvalidQuery):
+    """The site has no active placement of that name."""
+
+
+def asks_of(
+    requested: Sequence[PlacementRequest],
+    state: SiteState,
+    *,
+    cart: tuple[str, ...] = (),
+    skips_unknown: bool = False,
+) -> list[Ask]:
+    """Return what a request asks, each placement with what the site's merchandisers set up.
+
+    Raises
+    ------
+    UnknownPlacement, InvalidQuery
+        With the path of the field in the request.
+    """
+    asks = []
+    by_name = state.placements.by_name
+    for index, wanted in enumerate(requested):
+        spec = by_name.get(wanted.placement)
+        if spec is None:
+            if skips_unknown:
+                continue
+            raise unknown_placement(wanted.placement, field=f"placements[{index}].placement")
+        asks.append(
+            Ask(
+                placement=spec,
+                limit=min(wanted.limit or spec.size, 100),
+                context_items=wanted.context_items,
+                cart=cart,
+                exclude=wanted.exclude,
+                condition=condition_of(wanted.filter, field=f"placements[{index}].filter"),
+            )
+        )
+    return asks
+
+
+def check_any_known(requested: Sequence[PlacementRequest], state: SiteState) -> None:
+    """Raise ``UnknownPlacement`` when the site has none of these; one misspelt name must not blank a whole page."""
+    if requested and all(each.placement not in state.placements.by_name for each in requested):
+        raise unknown_placement(requested[0].placement, field="placements[0].placement")
+
+
+def unknown_placement(name: str, *, field: str) -> UnknownPlacement:
+    """Return the error of a placement that the site does not have."""
+    return UnknownPlacement(
+        field=field, reason=f"{name!r} is not an active placement of this site; make it in the admin"
+    )
+
+
+def problem_of(wanted: PlacementRequest) -> ListProblem:
+    """Return what stands in a reply for a placement that the site does not have."""
+    error = unknown_placement(wanted.placement, field="placement")
+    return ListProblem(placement=wanted.placement, error="unknown_placement", message=error.reason)
+
+
+def condition_of(text: str | None, *, field: str) -> KeyedCondition | None:
+    """Return a request's condition; raises ``InvalidQuery``, also for attributes that are not for visitors."""
+    if not text or text.isspace():
+        return None
+    try:
+        condition = _parsed(text)
+    except InvalidQuery as error:
+        raise InvalidQuery(field=field, reason=error.reason) from error
+    return KeyedCondition(key=f"filter:{text}", condition=condition)
+
+
+@lru_cache(maxsize=2_048)
+def _parsed(text: str) -> language.Condition:
+    condition = language.parse(text)
+    for name in language.names_of(condition):
+        if not is_known_name(name, public=True):
+            raise InvalidQuery(
+                field="filter",
+                reason=f"speaks of {name!r}, which items do not have; attributes of your own are attributes.{name}",
+            )
+    return condition

@@ -1,0 +1,210 @@
+"""The JSON that HTTP and WebSocket share: what may be asked, what is answered, and clear words for what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from recommendations.exceptions import InvalidQuery
+from tracking.contract.events import Identifier, Url
+
+MAX_PLACEMENTS: Final = 20
+MAX_CONTEXT_ITEMS: Final = 100
+MAX_EXCLUDED: Final = 500
+MAX_CANDIDATES: Final = 1_000
+MAX_LIMIT: Final = 100
+MAX_BUDGET_MS: Final = 10_000
+
+PlacementName = Annotated[str, Meta(min_length=1, max_length=64)]
+Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+ContextItems = Annotated[tuple[Identifier, ...], Meta(max_length=MAX_CONTEXT_ITEMS)]
+FilterText = Annotated[str, Meta(max_length=2_000)]
+FieldName = Literal[
+    "item_id", "title", "url", "image_url", "price", "sale_price", "currency", "brand", "category", "availability",
+    "reason",
+]  # fmt: skip
+ALL_FIELDS: Final[tuple[str, ...]] = get_args(FieldName)
+
+
+class PlacementRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One list of a request."""
+
+    placement: PlacementName
+    limit: Limit | None = None
+    context_items: ContextItems = ()
+    filter: FilterText | None = None
+    exclude: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_EXCLUDED)] = ()
+
+
+class _Who(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose request it is; malformed anonymous ids are as good as none."""
+
+    key: Annotated[str, Meta(max_length=128)] | None = None
+    anonymous_id: Annotated[str, Meta(max_length=64)] | None = None
+    user_id: Identifier | None = None
+    user_token: Annotated[str, Meta(max_length=4096)] | None = None
+
+
+class RecommendRequest(_Who, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST /v1/recommendations``. Either ``placements``, or one ``placement`` with its fields beside it."""
+
+    placements: Annotated[tuple[PlacementRequest, ...], Meta(min_length=1, max_length=MAX_PLACEMENTS)] | None = None
+    placement: PlacementName | None = None
+    limit: Limit | None = None
+    context_items: ContextItems = ()
+    filter: FilterText | None = None
+    exclude: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_EXCLUDED)] = ()
+    cart: ContextItems = ()
+    fields: Annotated[tuple[FieldName, ...], Meta(min_length=1)] | None = None
+    budget_ms: Annotated[int, Meta(ge=1, le=MAX_BUDGET_MS)] | None = None
+    explain: bool = False
+    url: Url | None = None
+    lang: Annotated[str, Meta(max_length=35)] | None = None
+
+    def asked(self) -> tuple[PlacementRequest, ...]:
+        """Return the lists that are asked for; raises ``InvalidQuery`` for none, or for both ways at once."""
+        if self.placements is not None:
+            if self.placement is not None:
+                raise InvalidQuery(field="placement", reason="stands beside placements; send one of the two")
+            return self.placements
+        if self.placement is None:
+            raise InvalidQuery(field="placements", reason='is required, as in [{"placement": "home_for_you"}]')
+        return (
+            PlacementRequest(
+                placement=self.placement,
+                limit=self.limit,
+                context_items=self.context_items,
+                filter=self.filter,
+                exclude=self.exclude,
+            ),
+        )
+
+
+class RankRequest(_Who, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of ``POST /v1/rank``: the items of a search or category page, to be put in this shopper's order."""
+
+    items: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=MAX_CANDIDATES)]
+    placement: PlacementName | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_CANDIDATES)] | None = None
+    context_items: ContextItems = ()
+    filter: FilterText | None = None
+    fields: Annotated[tuple[FieldName, ...], Meta(min_length=1)] | None = None
+    budget_ms: Annotated[int, Meta(ge=1, le=MAX_BUDGET_MS)] | None = None
+    explain: bool = False
+    lang: Annotated[str, Meta(max_length=35)] | None = None
+
+
+class Hello(_Who, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="hello"):
+    """First message on a socket."""
+
+    lang: Annotated[str, Meta(max_length=35)] | None = None
+
+
+class Subscribe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="subscribe"):
+    """The lists that are on the page; ``seen`` says which reply each of them shows, so that no change is missed."""
+
+    placements: Annotated[tuple[PlacementRequest, ...], Meta(max_length=MAX_PLACEMENTS)] = ()
+    cart: ContextItems = ()
+    seen: Annotated[dict[str, Annotated[str, Meta(max_length=500)]], Meta(max_length=MAX_PLACEMENTS)] = {}
+
+
+class Ping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="ping"):
+    """Answered by a pong."""
+
+
+LiveMessage = Hello | Subscribe | Ping
+
+
+class ListReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One finished list. ``items`` are the cards of the catalogue, as JSON that is encoded already."""
+
+    placement: str
+    heading: str | None
+    rec_id: str
+    items: msgspec.Raw
+    stage: str
+    fallback_reason: str | None
+    model_version: str | None
+    variant: str
+    feature_age_ms: int | None
+    explanation: Any = msgspec.UNSET
+
+
+class ListProblem(Struct, frozen=True, kw_only=True):
+    """Stands in the place of a list that the site does not have, so that the page's other lists are shown."""
+
+    placement: str
+    error: str
+    message: str
+    items: tuple[()] = ()
+
+
+class RecommendReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Body of the answer of ``POST /v1/recommendations``; ``results`` stand in the order of the request."""
+
+    results: Sequence[ListReply | ListProblem]
+    live_url: str
+    warnings: tuple[str, ...] = ()
+
+
+class LiveUpdate(Struct, frozen=True, kw_only=True, tag_field="type", tag="update"):
+    """What the server pushes: only lists that changed. ``version`` rises by one with each message of a socket."""
+
+    results: Sequence[ListReply]
+    version: int
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_RECOMMEND: Final = msgspec.json.Decoder(RecommendRequest)
+_RANK: Final = msgspec.json.Decoder(RankRequest)
+_LIVE: Final[msgspec.json.Decoder[LiveMessage]] = msgspec.json.Decoder(LiveMessage)
+_PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at `\$?\.?(?P<path>.*)`)?$", re.DOTALL)
+_T = TypeVar("_T")
+
+
+def parse_recommend(body: bytes) -> RecommendRequest:
+    """Return the body of ``POST /v1/recommendations``; raises ``InvalidQuery`` naming the field."""
+    return _decoded(_RECOMMEND, body)
+
+
+def parse_rank(body: bytes) -> RankRequest:
+    """Return the body of ``POST /v1/rank``; raises ``InvalidQuery`` naming the field."""
+    return _decoded(_RANK, body)
+
+
+def parse_live(message: bytes | str) -> LiveMessage:
+    """Return a client's message; raises ``InvalidQuery`` naming the field."""
+    return _decoded(_LIVE, message.encode() if isinstance(message, str) else message)
+
+
+def encode(payload: object) -> bytes:
+    """Return a payload as JSON."""
+    return _ENCODER.encode(payload)
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    try:
+        return decoder.decode(body)
+    except RecursionError as error:
+        raise InvalidQuery(field="body", reason="is nested too deep; flatten it") from error
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidQuery(field="body", reason=f"is not valid JSON: {error}") from error
+
+
+def _invalid(said: str) -> InvalidQuery:
+    match = _PATH.match(said)
+    reason, path = (match["reason"], match["path"] or "") if match else (said, "")
+    for pattern, words in (
+        (r"missing required field `(\w+)`", "is required"),
+        (r"contains unknown field `([^`]*)`", "is not a field of this request; remove it or correct its name"),
+    ):
+        named = re.search(pattern, reason)
+        if named:
+            path, reason = f"{path}.{named[1]}".lstrip("."), words
+    return InvalidQuery(field=path or "body", reason=reason)

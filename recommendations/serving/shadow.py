@@ -1,0 +1,280 @@
+"""What a version in the shadow would have answered: asked beside the live one, for a sample, when nobody waits for it.
+
+A request hands over what it asked and what it got, which takes a microsecond, and goes on. One thread with a small
+queue makes both versions' lists anew, so that both are timed alike, and counts how far they agree. The counts of all
+processes meet in Redis, where the admin reads them. When there is more to do than fits, requests are left out.
+
+Scores of two versions are on no common scale, so places are compared and not scores.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+
+from features import keys
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import Recommendation, Shopper
+from recommendations.metrics import SHADOW_LISTS
+from recommendations.pipeline.context import Serving
+from recommendations.pipeline.pipeline import recommend
+from recommendations.serving.service import Page
+from recommendations.serving.user import Reading
+from tracking.redis_client import UNAVAILABLE, connect
+
+logger = logging.getLogger(__name__)
+
+PAGES_A_SECOND: Final = 5.0
+"""Sample of one process: about half a percent of a core with a list of a millisecond."""
+
+MAX_WAITING: Final = 32
+FLUSH_EVERY_S: Final = 2.0
+TTL_S: Final = 30 * 86_400
+LIST_BUDGET_MS: Final = 1_000.0
+BUCKETS_MS: Final = (0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How far two lists agree.
+
+    Attributes
+    ----------
+    overlap : float
+        Share of the live list's items that are in the other, 0 to 1; 1 for two empty lists.
+    same_first : bool
+    moved : float
+        Mean number of places that items in both lists moved.
+    """
+
+    overlap: float
+    same_first: bool
+    moved: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowReport:
+    """What was counted of a version since it went into the shadow, over all processes; means over lists."""
+
+    lists: int
+    failed: int
+    overlap: float
+    same_first: float
+    moved: float
+    same_stage: float
+    live_ms: tuple[float, float]
+    shadow_ms: tuple[float, float]
+
+
+def compare(live: Sequence[int], other: Sequence[int]) -> Comparison:
+    """Compare two lists of rows.
+
+    >>> compare([1, 2, 3, 4], [2, 1, 3, 9])
+    Comparison(overlap=0.75, same_first=False, moved=0.6666666666666666)
+    """
+    places = {row: place for place, row in enumerate(other)}
+    moves = [abs(place - places[row]) for place, row in enumerate(live) if row in places]
+    return Comparison(
+        overlap=len(moves) / len(live) if live else float(not other),
+        same_first=list(live[:1]) == list(other[:1]),
+        moved=sum(moves) / len(moves) if moves else 0.0,
+    )
+
+
+class ShadowRunner:
+    """A bounded queue, and the thread that empties it; started by the first page that is handed over."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[Page, Reading]] = queue.Queue(MAX_WAITING)
+        self._counts: dict[tuple[str, str], Counter[str]] = {}
+        self._tokens = PAGES_A_SECOND
+        self._refilled_at = time.monotonic()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._is_stopping = threading.Event()
+
+    def offer(self, page: Page, reading: Reading) -> None:
+        """Take a page that was answered, if there is a version in the shadow and room; returns at once."""
+        models = page.state.serving.models
+        if models.shadow is None or models.live is None or page.explain or not self._may_take():
+            return
+        try:
+            self._waiting.put_nowait((page, reading))
+        except queue.Full:
+            SHADOW_LISTS.labels(page.site.slug, "dropped").inc(len(page.asks))
+            return
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._is_stopping.clear()
+                    self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
+                    self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread; what was counted is written first."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._is_stopping.set()
+            thread.join(5.0)
+
+    def flush(self) -> None:
+        """Add what was counted to Redis; raises what Redis raises, and keeps the counts then."""
+        if not self._counts:
+            return
+        client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
+        try:
+            for (site, version), counted in list(self._counts.items()):
+                key = keys.shadow(site, version)
+                pipe = client.pipeline(transaction=True)
+                for name, value in counted.items():
+                    pipe.hincrbyfloat(key, name, value)
+                pipe.expire(key, TTL_S)
+                pipe.execute()
+                del self._counts[site, version]
+        finally:
+            client.close()
+
+    def work_off(self) -> None:
+        """Compare what waits, in this thread."""
+        while not self._waiting.empty():
+            self._compare(*self._waiting.get_nowait())
+
+    def _may_take(self) -> bool:
+        now = time.monotonic()
+        self._tokens = min(PAGES_A_SECOND, self._tokens + (now - self._refilled_at) * PAGES_A_SECOND)
+        self._refilled_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _run(self) -> None:
+        flushed_at = time.monotonic()
+        while not self._is_stopping.is_set() or not self._waiting.empty():
+            try:
+                page, reading = self._waiting.get(timeout=0.25)
+            except queue.Empty:
+                pass
+            else:
+                self._compare(page, reading)
+            if time.monotonic() - flushed_at > FLUSH_EVERY_S:
+                flushed_at = time.monotonic()
+                self._flush_quietly()
+        self._flush_quietly()
+
+    def _flush_quietly(self) -> None:
+        try:
+            self.flush()
+        except UNAVAILABLE as error:
+            logger.warning("shadow.store_unavailable error=%r", error)
+
+    def _compare(self, page: Page, reading: Reading) -> None:
+        serving = page.state.serving
+        live, shadow = serving.models.live, serving.models.shadow
+        if live is None or shadow is None:
+            return
+        counted = self._counts.setdefault((page.site.slug, shadow.version), Counter())
+        try:
+            ours, live_ms = _lists(page, reading, version=live.version, variant="live")
+            theirs, shadow_ms = _lists(page, reading, version=shadow.version, variant="shadow")
+        except Exception:  # the edge of the thread: a version in the shadow may fail as it likes
+            logger.exception("shadow.failed site=%s version=%s", page.site.slug, shadow.version)
+            counted["failed"] += len(page.asks)
+            SHADOW_LISTS.labels(page.site.slug, "failed").inc(len(page.asks))
+            return
+        for mine, other in zip(ours, theirs, strict=True):
+            found = compare(mine.rows, other.rows)
+            counted["lists"] += 1
+            counted["overlap"] += found.overlap  # type: ignore[assignment]  # sums, not only counts
+            counted["same_first"] += found.same_first
+            counted["moved"] += found.moved  # type: ignore[assignment]
+            counted["same_stage"] += mine.stage == other.stage
+        counted[f"live_ms:{_bucket(live_ms / len(ours))}"] += 1
+        counted[f"shadow_ms:{_bucket(shadow_ms / len(theirs))}"] += 1
+        SHADOW_LISTS.labels(page.site.slug, "compared").inc(len(page.asks))
+
+
+def read_report(site: str, version: str) -> ShadowReport | None:
+    """Return what was counted of a version; None when nothing was, and when Redis is away."""
+    client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
+    try:
+        found: Any = client.hgetall(keys.shadow(site, version))
+    except UNAVAILABLE as error:
+        logger.warning("shadow.store_unavailable error=%r", error)
+        return None
+    finally:
+        client.close()
+    counted = {name.decode(): float(value) for name, value in found.items()}
+    n = counted.get("lists", 0.0)
+    failed = counted.get("failed", 0.0)
+    if not n and not failed:
+        return None
+    mean = {name: counted.get(name, 0.0) / max(n, 1.0) for name in ("overlap", "same_first", "moved", "same_stage")}
+    return ShadowReport(
+        lists=int(n),
+        failed=int(failed),
+        live_ms=_percentiles(counted, "live_ms"),
+        shadow_ms=_percentiles(counted, "shadow_ms"),
+        **mean,
+    )
+
+
+def forget_report(site: str, version: str) -> None:
+    """Count anew from here on; a Redis that is away keeps the old counts, which is no error."""
+    client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
+    try:
+        client.delete(keys.shadow(site, version))
+    except UNAVAILABLE as error:
+        logger.warning("shadow.store_unavailable error=%r", error)
+    finally:
+        client.close()
+
+
+def _lists(page: Page, reading: Reading, *, version: str, variant: str) -> tuple[list[Recommendation], float]:
+    """Return the lists of a page as a version makes them, and the milliseconds that it took."""
+    state = page.state.serving
+    shopper: Shopper = reading.shopper
+    serving = Serving(
+        shelf=state.shelf, model=state.links.get(version), now_ms=int(time.time() * 1000), variant=variant
+    )
+    shown: set[int] = set()
+    made = []
+    started = time.perf_counter()
+    deadline = Deadline.after(LIST_BUDGET_MS)
+    for ask in page.asks:
+        made.append(recommend(ask, shopper, serving, deadline=deadline, shown=shown, shopper_problem=reading.problem))
+        shown.update(made[-1].rows)
+    return made, (time.perf_counter() - started) * 1000
+
+
+def _bucket(took_ms: float) -> str:
+    return next((f"{limit:g}" for limit in BUCKETS_MS if took_ms <= limit), f"{BUCKETS_MS[-1]:g}")
+
+
+def _percentiles(counted: dict[str, float], name: str) -> tuple[float, float]:
+    """Return upper bounds of the median and the 99th percentile, in milliseconds."""
+    counts = [counted.get(f"{name}:{limit:g}", 0.0) for limit in BUCKETS_MS]
+    total = sum(counts)
+    if not total:
+        return math.nan, math.nan
+    found = []
+    for share in (0.5, 0.99):
+        seen = 0.0
+        for limit, count in zip(BUCKETS_MS, counts, strict=True):
+            seen += count
+            if seen >= share * total:
+                found.append(float(limit))
+                break
+    return found[0], found[1]
+
+
+runner: Final = ShadowRunner()

@@ -1,0 +1,95 @@
+"""The shopper of a request: features read in one round trip, and what to do without them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from features.exceptions import StoreUnavailable, UnknownState
+from features.state.user_features import Recent, UserFeatures
+from features.store.reader import OnlineReader
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import NOBODY, FallbackReason, Shopper
+from recommendations.metrics import STAGE_SECONDS
+from tracking.access.identity import Identity
+
+logger = logging.getLogger(__name__)
+
+_FEATURES_SECONDS: Final = STAGE_SECONDS.labels("features")
+SEEN_KINDS: Final = frozenset({"view", "select", "cart", "purchase"})
+"""What counts as a step of the session; a wish for later is no step."""
+
+_readers: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, OnlineReader]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What is known of a shopper, and what kept us from knowing more."""
+
+    shopper: Shopper
+    problem: FallbackReason | None = None
+
+
+async def read_shopper(site: str, identity: Identity, *, deadline: Deadline) -> Reading:
+    """Return the shopper's features; never raises, and waits no longer than the store's time-out or the deadline.
+
+    One round trip. A shopper without any id costs none.
+    """
+    if identity.user_id is None and identity.anonymous_id is None:
+        return Reading(shopper=NOBODY, problem=None)
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(deadline.left_s):
+            found = await _reader().read_user(site, user_id=identity.user_id, anonymous_id=identity.anonymous_id)
+    except TimeoutError:
+        return Reading(shopper=_unread(identity), problem=FallbackReason.DEADLINE)
+    except (StoreUnavailable, UnknownState) as error:
+        logger.debug("shoppers.unread site=%s error=%r", site, error)
+        return Reading(shopper=_unread(identity), problem=FallbackReason.STORE_UNAVAILABLE)
+    _FEATURES_SECONDS.observe(time.perf_counter() - started)
+    return Reading(shopper=shopper_of(identity, found))
+
+
+def shopper_of(identity: Identity, found: UserFeatures) -> Shopper:
+    """Return what the pipeline wants to know of a shopper."""
+    session = _items(found.session)
+    return Shopper(
+        key=identity.user_key,
+        recents=tuple(dict.fromkeys(_items(found.recents))),
+        session=session,
+        purchases=tuple(found.bought),
+        cart=tuple(found.cart),
+        segments=frozenset((found.segment.name,)) if found.segment is not None else frozenset(),
+        is_returning=found.session_number > 1 or len(found.sessions) > 1 or found.rfm.frequency > 0,
+        version=found.state_version,
+        feature_age_ms=found.freshness_ms,
+        features=found,
+    )
+
+
+async def close_reader() -> None:
+    """Close this event loop's connections."""
+    reader = _readers.pop(asyncio.get_running_loop(), None)
+    if reader is not None:
+        await reader.close()
+
+
+def _reader() -> OnlineReader:
+    loop = asyncio.get_running_loop()
+    reader = _readers.get(loop)
+    if reader is None:
+        reader = _readers[loop] = OnlineReader()
+    return reader
+
+
+def _items(interactions: tuple[Recent, ...]) -> tuple[str, ...]:
+    return tuple(each.item_id for each in interactions if each.kind in SEEN_KINDS)
+
+
+def _unread(identity: Identity) -> Shopper:
+    """Return a shopper of whom only the key is known, so that an experiment still finds the same variant."""
+    return Shopper(key=identity.user_key)

@@ -1,0 +1,291 @@
+"""Which model versions answer, loaded and warm: swapped in the background while the old one goes on answering."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from recommendations.exceptions import ModelUnavailable, RefusalReason, VersionRefused
+from recommendations.inference import ModelSet
+from recommendations.inference.loading import Providers
+from recommendations.metrics import MODEL_LOAD_FAILURES, MODEL_LOADED, MODEL_ON_GPU
+from recommendations.models import ModelVersion
+from recommendations.ranking.batch import COLUMNS
+from recommendations.versions.folder import load_version
+from tracking.snapshots.snapshot import Snapshot, announce
+
+logger = logging.getLogger(__name__)
+
+REFRESH_S: Final = 5.0
+_snapshots: dict[str, Snapshot[LiveModels]] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """A version in memory."""
+
+    version: str
+    model_set: ModelSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveModels:
+    """The versions that answer for a site; all None before the first training.
+
+    Attributes
+    ----------
+    canary_percent : int
+        Share of shoppers who are answered by the canary.
+    refused : mapping of version to reason
+        Versions that ought to answer and cannot; what answered before still does.
+    """
+
+    live: ServedModel | None = None
+    canary: ServedModel | None = None
+    canary_percent: int = 0
+    shadow: ServedModel | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def for_shopper(self, key: str | None) -> tuple[ServedModel | None, str]:
+        """Return the version that answers a shopper, and the name of the variant; the same one every time."""
+        if self.canary is not None and key is not None and _percentile(key) < self.canary_percent:
+            return self.canary, "canary"
+        return self.live, "live"
+
+
+def models_topic(site: str) -> str:
+    """Return the topic that is announced when another version of the site shall answer."""
+    return f"models:{site}"
+
+
+def watch_models(site: str) -> Snapshot[LiveModels]:
+    """Return the site's versions, kept up to date in the background from the first call on."""
+    found = _snapshots.get(site)
+    if found is not None:
+        return found
+    with _lock:
+        if site not in _snapshots:
+            loader = ModelLoader(site)
+            _snapshots[site] = Snapshot(models_topic(site), loader.load, refresh_s=REFRESH_S, lane="models")
+        return _snapshots[site]
+
+
+def forget_models() -> None:
+    """Drop every version of this process; for tests, and after a site was deleted."""
+    with _lock:
+        for snapshot in _snapshots.values():
+            snapshot.close()
+        _snapshots.clear()
+
+
+class ModelLoader:
+    """Keeps one site's versions in memory; not thread-safe, one thread calls ``load``."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._loaded = LiveModels()
+
+    def load(self) -> LiveModels:
+        """Return the versions that the database asks for; the very same object when nothing changed.
+
+        A version that cannot be loaded never takes the place of one that answers.
+        """
+        status = ModelVersion.Status
+        rows = {
+            row.status: row
+            for row in ModelVersion.objects.filter(
+                site__slug=self._site, status__in=[status.LIVE, status.CANARY, status.SHADOW]
+            ).order_by("created_at")
+        }
+        old = self._loaded
+        refused: dict[str, str] = {}
+        live = self._served(rows.get(status.LIVE), old.live, refused)
+        canary = self._served(rows.get(status.CANARY), old.canary, refused)
+        shadow = self._served(rows.get(status.SHADOW), old.shadow, refused)
+        percent = rows[status.CANARY].canary_percent if status.CANARY in rows else 0
+        new = LiveModels(live=live, canary=canary, canary_percent=percent, shadow=shadow, refused=refused)
+        if new != old:
+            self._loaded = new
+        return self._loaded
+
+    def _served(
+        self, row: ModelVersion | None, held: ServedModel | None, refused: dict[str, str]
+    ) -> ServedModel | None:
+        if row is None:
+            return None
+        for known in (held, self._loaded.live, self._loaded.canary, self._loaded.shadow):
+            if known is not None and known.version == row.version:
+                return known
+        if row.version in self._loaded.refused:
+            refused[row.version] = self._loaded.refused[row.version]
+            return held  # its folder is not read again every few seconds; a new version gets a new name
+        try:
+            loaded = load_version(
+                version_path(self._site, row.version),
+                providers=_providers(),
+                expected_manifest_sha256=registered_sha256(row),
+                expected_columns=COLUMNS,
+                check_answers=False,  # the gate asked the golden questions before the version could be promoted
+            )
+        except (VersionRefused, ModelUnavailable) as error:
+            MODEL_LOAD_FAILURES.labels(self._site).inc()
+            logger.error("live_models.refused site=%s version=%s error=%s", self._site, row.version, error)
+            refused[row.version] = str(error)
+            return held
+        MODEL_LOADED.labels(self._site).set_to_current_time()
+        provider = loaded.model_set.provider
+        if row.status == ModelVersion.Status.LIVE:
+            MODEL_ON_GPU.labels(self._site).set(provider == "cuda")
+        logger.info("live_models.loaded site=%s version=%s provider=%s", self._site, row.version, provider)
+        return ServedModel(version=row.version, model_set=loaded.model_set)
+
+
+def version_path(site: str, version: str) -> Path:
+    """Return the folder of a version."""
+    return Path(settings.MODEL_DIR) / site / version
+
+
+def registered_sha256(row: ModelVersion) -> str:
+    """Return the sha256 of the manifest as the gate saw it; a folder with another is another version.
+
+    Raises
+    ------
+    VersionRefused
+        The row has none, so nothing says what the folder should hold.
+    """
+    found = row.manifest.get("sha256") if isinstance(row.manifest, dict) else None
+    if not found:
+        raise VersionRefused(
+            RefusalReason.SWAPPED, f"{row.version} was registered without the sha256 of its manifest; train again"
+        )
+    return str(found)
+
+
+def promote(row: ModelVersion) -> None:
+    """Let this version answer for everybody; the one before is kept for a roll-back.
+
+    Raises
+    ------
+    VersionRefused
+        The gate has refused it, or its folder does not hold what was registered.
+    ModelUnavailable
+        The runtime cannot run it.
+    """
+    check_promotable(row)
+    with transaction.atomic():
+        ModelVersion.objects.filter(site=row.site, status=ModelVersion.Status.LIVE).exclude(pk=row.pk).update(
+            status=ModelVersion.Status.RETIRED
+        )
+        row.status = ModelVersion.Status.LIVE
+        row.canary_percent = 0
+        row.live_at = timezone.now()
+        row.save(update_fields=["status", "canary_percent", "live_at"])
+    announce(models_topic(row.site.slug))
+
+
+def start_shadow(row: ModelVersion) -> None:
+    """Ask this version beside the live one, for a sample, without answering anybody; errors as in ``promote``."""
+    _check_not_live(row)
+    check_promotable(row)
+    with transaction.atomic():
+        ModelVersion.objects.filter(site=row.site, status=ModelVersion.Status.SHADOW).exclude(pk=row.pk).update(
+            status=ModelVersion.Status.CANDIDATE
+        )
+        row.status = ModelVersion.Status.SHADOW
+        row.canary_percent = 0
+        row.save(update_fields=["status", "canary_percent"])
+    announce(models_topic(row.site.slug))
+
+
+def stand_down(row: ModelVersion) -> None:
+    """Ask a version in the shadow, or a canary, no longer; raises ``VersionRefused`` for any other."""
+    if row.status not in (ModelVersion.Status.SHADOW, ModelVersion.Status.CANARY):
+        raise VersionRefused(RefusalReason.CHECK_FAILED, f"{row.version} is neither a shadow nor a canary")
+    row.status = ModelVersion.Status.CANDIDATE
+    row.canary_percent = 0
+    row.save(update_fields=["status", "canary_percent"])
+    announce(models_topic(row.site.slug))
+
+
+def start_canary(row: ModelVersion, *, percent: int) -> None:
+    """Let this version answer a share of the shoppers; errors as in ``promote``."""
+    _check_not_live(row)
+    check_promotable(row)
+    with transaction.atomic():
+        ModelVersion.objects.filter(site=row.site, status=ModelVersion.Status.CANARY).exclude(pk=row.pk).update(
+            status=ModelVersion.Status.CANDIDATE, canary_percent=0
+        )
+        row.status = ModelVersion.Status.CANARY
+        row.canary_percent = percent
+        row.save(update_fields=["status", "canary_percent"])
+    announce(models_topic(row.site.slug))
+
+
+def roll_back(site_id: int) -> ModelVersion:
+    """Let the version that was live before answer again, and return it.
+
+    Raises
+    ------
+    VersionRefused
+        There is none, or it cannot answer any more.
+    """
+    previous = (
+        ModelVersion.objects.filter(site_id=site_id, status=ModelVersion.Status.RETIRED, live_at__isnull=False)
+        .order_by("-live_at")
+        .select_related("site")
+        .first()
+    )
+    if previous is None:
+        raise VersionRefused(RefusalReason.MISSING, "no earlier version was live; train another one")
+    promote(previous)
+    return previous
+
+
+def check_promotable(row: ModelVersion) -> None:
+    """Raise ``VersionRefused`` or ``ModelUnavailable`` when this version may not, or cannot, answer."""
+    if row.status == ModelVersion.Status.REFUSED:
+        raise VersionRefused(
+            RefusalReason.CHECK_FAILED, f"the gate refused {row.version}; see its report, and train again"
+        )
+    load_version(
+        version_path(row.site.slug, row.version),
+        providers=_providers(),
+        expected_manifest_sha256=registered_sha256(row),
+        expected_columns=COLUMNS,
+    )
+
+
+def _check_not_live(row: ModelVersion) -> None:
+    if row.status == ModelVersion.Status.LIVE:
+        raise VersionRefused(
+            RefusalReason.CHECK_FAILED, f"{row.version} answers everybody; let another version answer first"
+        )
+
+
+def _providers() -> Providers:
+    return cast(Providers, settings.INFERENCE_PROVIDER)
+
+
+def _percentile(key: str) -> int:
+    return zlib.crc32(b"canary:" + key.encode()) % 100
+
+
+def describe(models: LiveModels) -> dict[str, Any]:
+    """Return what health pages say of the versions."""
+    return {
+        "live": models.live.version if models.live else None,
+        "provider": models.live.model_set.provider if models.live else None,
+        "canary": models.canary.version if models.canary else None,
+        "shadow": models.shadow.version if models.shadow else None,
+        "refused": dict(models.refused),
+    }

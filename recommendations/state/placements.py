@@ -1,0 +1,233 @@
+"""Placements and their published rules in memory: ``placements_of(site)`` never touches the database."""
+
+from __future__ import annotations
+
+import bisect
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from django.utils import timezone
+
+from recommendations.exceptions import InvalidQuery
+from recommendations.filters import language
+from recommendations.models import Placement, Rule
+from recommendations.pipeline.diversity import Variety
+from recommendations.pipeline.query import KeyedCondition, PlacementSpec
+from recommendations.pipeline.rules import CompiledRule, RuleSpec, compile_rule
+from tracking.models import Site
+from tracking.snapshots.snapshot import Snapshot, announce
+
+logger = logging.getLogger(__name__)
+
+REFRESH_S: Final = 5.0
+_snapshots: dict[str, Snapshot[Placements]] = {}
+_lock = threading.Lock()
+
+DEFAULT_PLACEMENTS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("home_for_you", "For you", "for_you"),
+    ("home_trending", "Trending now", "trending"),
+    ("home_new", "New arrivals", "new"),
+    ("home_recently_viewed", "Recently viewed", "recently_viewed"),
+    ("home_buy_again", "Buy again", "buy_again"),
+    ("product_similar", "Similar items", "similar"),
+    ("product_also_viewed", "Others also viewed", "also_viewed"),
+    ("product_bought_together", "Bought together", "bought_together"),
+    ("cart_goes_with", "Goes with your cart", "cart"),
+    ("search_results", "Results for you", "rerank"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placements:
+    """All active placements of a site, and the rules that name no placement, as preview pages need them.
+
+    Attributes
+    ----------
+    stamp : str
+        Changes whenever anything here does.
+    turns : tuple of (int, str)
+        When (epoch milliseconds) the schedule of a rule begins or ends, and a placement concerned; earliest first.
+    """
+
+    by_name: Mapping[str, PlacementSpec]
+    stamp: str = ""
+    turns: tuple[tuple[int, str], ...] = ()
+
+    def stamp_at(self, now_ms: int) -> tuple[str, int]:
+        """Return what changes whenever anything here does, schedules included; part of the key of cached lists."""
+        return self.stamp, bisect.bisect_right(self.turns, now_ms, key=_turn_ms)
+
+    def turned_between(self, after_ms: int, until_ms: int) -> frozenset[str]:
+        """Return the placements of which a rule began or ended after the first moment and until the second."""
+        first = bisect.bisect_right(self.turns, after_ms, key=_turn_ms)
+        last = bisect.bisect_right(self.turns, until_ms, key=_turn_ms)
+        return frozenset(name for _, name in self.turns[first:last])
+
+
+def _turn_ms(turn: tuple[int, str]) -> int:
+    return turn[0]
+
+
+def placements_topic(site: str) -> str:
+    """Return the topic that is announced when a placement or rule of the site changed."""
+    return f"placements:{site}"
+
+
+def watch_placements(site: str) -> Snapshot[Placements]:
+    """Return the site's snapshot, kept fresh in the background from the first call on."""
+    found = _snapshots.get(site)
+    if found is not None:
+        return found
+    with _lock:
+        if site not in _snapshots:
+            _snapshots[site] = Snapshot(
+                placements_topic(site), lambda: load_placements(site), refresh_s=REFRESH_S, lane="placements"
+            )
+        return _snapshots[site]
+
+
+def placements_of(site: str) -> Placements:
+    """Return the placements in memory; raises ``SnapshotMissing`` before the first load."""
+    return watch_placements(site).current()
+
+
+def announce_placements(site: str) -> None:
+    """Tell every process, once the transaction is committed, that placements or rules of the site changed."""
+    announce(placements_topic(site))
+
+
+def forget_placements() -> None:
+    """Drop every snapshot of this process; for tests, and after a site was deleted."""
+    with _lock:
+        for snapshot in _snapshots.values():
+            snapshot.close()
+        _snapshots.clear()
+
+
+def load_placements(site: str) -> Placements:
+    """Return the active placements with their published rules; two queries."""
+    rows = list(Placement.objects.filter(site__slug=site, is_active=True).order_by("name"))
+    published = list(
+        Rule.objects.filter(site__slug=site, published__isnull=False)
+        .order_by("pk")
+        .values_list("published", "published_at")
+    )
+    rules = compiled_rules([document for document, _ in published if document is not None])
+    stamp = "|".join([*(f"{row.name}@{row.updated_at.timestamp()}" for row in rows), *(str(at) for _, at in published)])
+    by_name = {row.name: placement_spec(row, rules) for row in rows}
+    turns = {
+        (moment_ms, name)
+        for name, spec in by_name.items()
+        for rule in spec.rules
+        for moment_ms in (rule.spec.starts_at_ms, rule.spec.ends_at_ms)
+        if moment_ms is not None
+    }
+    return Placements(by_name=by_name, stamp=stamp, turns=tuple(sorted(turns)))
+
+
+def compiled_rules(documents: list[Mapping[str, Any]]) -> list[CompiledRule]:
+    """Return published rules, highest priority first; one that cannot be read is left out and logged."""
+    rules = []
+    for document in documents:
+        try:
+            rules.append(compile_rule(msgspec.convert(document, RuleSpec)))
+        except (msgspec.ValidationError, InvalidQuery) as error:
+            logger.error("placements.rule_unreadable rule=%s error=%s", document.get("rule_id"), error)
+    return sorted(rules, key=lambda rule: (-rule.spec.priority, rule.spec.rule_id))
+
+
+def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
+    """Return a placement as it is served, with those of ``rules`` that may touch it."""
+    condition = None
+    if row.condition:
+        try:
+            condition = KeyedCondition(key=f"filter:{row.condition}", condition=language.parse(row.condition))
+        except InvalidQuery as error:
+            logger.error("placements.condition_unreadable placement=%s error=%s", row.name, error)
+    return PlacementSpec(
+        name=row.name,
+        heading=row.heading,
+        strategy=row.strategy,
+        segment_strategies=dict(row.segment_strategies),
+        sources=tuple(row.sources),
+        condition=condition,
+        size=row.size,
+        repeats=row.repeats,  # type: ignore[arg-type]  # one of the model's choices
+        window=row.window,
+        variety=Variety(
+            difference=row.diversity / 100.0,
+            max_per_category=row.max_per_category,
+            max_per_brand=row.max_per_brand,
+        ),
+        fallback=row.fallback,  # type: ignore[arg-type]  # one of the model's choices
+        editorial_items=tuple(row.editorial_items),
+        exploration=row.exploration / 100.0,
+        rules=tuple(rule for rule in rules if not rule.spec.placements or row.name in rule.spec.placements),
+    )
+
+
+def rule_spec(rule: Rule) -> RuleSpec:
+    """Return a rule as its form stands now; raises ``msgspec.ValidationError`` for what cannot be served."""
+    return msgspec.convert(
+        {
+            "rule_id": rule.pk or 0,
+            **{
+                name: getattr(rule, name)
+                for name in (
+                    "name", "action", "strength", "position", "items", "categories", "brands", "tags", "price_from",
+                    "price_to", "stock_from", "stock_to", "condition", "segments", "shoppers", "context_condition",
+                    "priority",
+                )
+            },
+            "placements": [placement.name for placement in rule.placements.all()] if rule.pk else [],
+            "starts_at_ms": _epoch_ms(rule.starts_at),
+            "ends_at_ms": _epoch_ms(rule.ends_at),
+        },
+        RuleSpec,
+    )  # fmt: skip
+
+
+def publish(rule: Rule) -> None:
+    """Serve the rule as its form stands now: within two seconds on every process."""
+    spec = rule_spec(rule)
+    compile_rule(spec)
+    rule.published = msgspec.to_builtins(spec)
+    rule.published_at = timezone.now()
+    rule.save(update_fields=["published", "published_at", "updated_at"])
+
+
+def withdraw(rule: Rule) -> None:
+    """Serve the rule no longer; its form stays as a draft."""
+    rule.published = None
+    rule.published_at = None
+    rule.save(update_fields=["published", "published_at", "updated_at"])
+
+
+def has_draft_changes(rule: Rule) -> bool:
+    """Return whether the form says something else than what is served."""
+    if rule.published is None:
+        return False
+    try:
+        return rule_spec(rule) != msgspec.convert(rule.published, RuleSpec)
+    except msgspec.ValidationError:  # what is served was published under another form of rules
+        return True
+
+
+def ensure_default_placements(site: Site) -> list[Placement]:
+    """Make the usual placements where they are missing, so that a new site has something to show."""
+    made = []
+    for name, heading, strategy in DEFAULT_PLACEMENTS:
+        placement, is_new = Placement.objects.get_or_create(
+            site=site, name=name, defaults={"heading": heading, "strategy": strategy}
+        )
+        if is_new:
+            made.append(placement)
+    return made
+
+
+def _epoch_ms(moment: Any) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)

@@ -1,0 +1,177 @@
+"""What a web process serves a site from: shelf and model links, rebuilt in the background and swapped as one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import numpy as np
+
+from features.catalogue import CatalogueSnapshot, watch_catalogue
+from features.store.item_stats import empty_item_stats
+from recommendations.core.types import FloatArray
+from recommendations.items.index import Shelf
+from recommendations.metrics import SHELF_SECONDS
+from recommendations.pipeline.context import Serving
+from recommendations.retrieval.model import ModelLink
+from recommendations.state import item_counts
+from recommendations.state.models import LiveModels, ServedModel, watch_models
+from recommendations.state.placements import Placements, watch_placements
+from tracking.snapshots.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_NO_MODELS: Final = LiveModels()
+CHECK_EVERY_S: Final = 0.25
+"""How soon a new catalogue or model version is noticed; a check that finds nothing new takes microseconds."""
+
+_sites: dict[str, Snapshot[SiteServing]] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteServing:
+    """Everything but placements; immutable, so that a request sees one state of the world.
+
+    Attributes
+    ----------
+    number : int
+        Rises by one with each change of catalogue or models; part of the key of kept lists. Counts of what is looked
+        at move every few seconds: lists catch up with them when they are made anew, within ``cache.MAX_AGE_MS``.
+    """
+
+    number: int
+    shelf: Shelf
+    models: LiveModels
+    links: Mapping[str, ModelLink] = field(default_factory=dict)
+
+    def for_shopper(self, key: str | None, *, now_ms: int) -> Serving:
+        """Return what answers this shopper."""
+        model, variant = self.models.for_shopper(key)
+        link = self.links.get(model.version) if model is not None else None
+        return Serving(shelf=self.shelf, model=link, now_ms=now_ms, variant=variant)
+
+
+class SiteBuilder:
+    """Keeps one site's ``SiteServing`` up to date; not thread-safe, one thread calls ``build``."""
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._catalogue = watch_catalogue(site)
+        self._models = watch_models(site)
+        self._counts = item_counts.watch_item_counts(site)
+        self._no_counts = empty_item_stats(site)
+        self._built: SiteServing | None = None
+        self._built_from: tuple[object, ...] = ()
+
+    def build(self) -> SiteServing:
+        """Return the newest state; the very same object when nothing changed.
+
+        The first call loads catalogue and models in this thread, so that a process is ready when it says so. A
+        model or counts that cannot be had never keep a catalogue from being served.
+        """
+        catalogue = self._catalogue.ensure_loaded()
+        models = self._part(self._models, _NO_MODELS)
+        counts = self._part(self._counts, self._no_counts)
+        built_from = (catalogue, models, counts)
+        if self._built is not None and all(new is old for new, old in zip(built_from, self._built_from, strict=True)):
+            return self._built
+        started = time.perf_counter()
+        old = self._built
+        links = {
+            model.version: self._link(model, catalogue, old)
+            for model in (models.live, models.canary, models.shadow)
+            if model is not None
+        }
+        main = links.get(models.live.version) if models.live else None
+        by_row = item_counts.counts_by_row(counts, catalogue)
+        shelf = Shelf(catalogue, popularity=_popularity(catalogue, main, by_row), counts=by_row)
+        if old is not None:
+            shelf.warm_from(old.shelf)
+        number = 1 if old is None else old.number
+        if old is not None and (catalogue is not old.shelf.catalogue or models is not old.models):
+            number += 1
+        self._built = SiteServing(number=number, shelf=shelf, models=models, links=links)
+        self._built_from = built_from
+        SHELF_SECONDS.observe(time.perf_counter() - started)
+        return self._built
+
+    def _part(self, snapshot: Snapshot[T], default: T) -> T:
+        """Return what a snapshot holds; only the first build loads it in this thread, and goes on without it."""
+        if self._built is None and not snapshot.is_loaded:
+            snapshot.refresh()
+        return snapshot.current() if snapshot.is_loaded else default
+
+    def _link(self, model: ServedModel, catalogue: CatalogueSnapshot, old: SiteServing | None) -> ModelLink:
+        known = old.links.get(model.version) if old is not None else None
+        if known is not None and old is not None and old.shelf.catalogue is catalogue:
+            return known
+        return ModelLink(model.model_set, Shelf(catalogue), version=model.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteState:
+    """One site at one moment, as a request sees it."""
+
+    placements: Placements
+    serving: SiteServing
+
+
+def watch_site(site: str) -> Snapshot[SiteServing]:
+    """Return the site's serving state, kept fresh in the background from the first call on."""
+    found = _sites.get(site)
+    if found is not None:
+        return found
+    with _lock:
+        if site not in _sites:
+            builder = SiteBuilder(site)
+            _sites[site] = Snapshot(f"serving:{site}", builder.build, refresh_s=CHECK_EVERY_S, lane="serving")
+            watch_placements(site)
+        return _sites[site]
+
+
+def state_of(site: str) -> SiteState:
+    """Return what to serve a site from; memory only.
+
+    Raises
+    ------
+    SnapshotMissing
+        The first load has not ended yet; answer 503 and the caller tries again in a moment.
+    """
+    serving = watch_site(site)
+    return SiteState(placements=watch_placements(site).current(), serving=serving.current())
+
+
+def load_site(site: str) -> SiteState:
+    """Return what to serve a site from, loading it in this thread; for start-up, commands and tests."""
+    serving = watch_site(site).reload()
+    return SiteState(placements=watch_placements(site).reload(), serving=serving)
+
+
+def forget_sites() -> None:
+    """Drop the serving state of every site in this process; for tests."""
+    with _lock:
+        for snapshot in _sites.values():
+            snapshot.close()
+        _sites.clear()
+
+
+def _popularity(catalogue: CatalogueSnapshot, link: ModelLink | None, counts: Mapping[str, FloatArray]) -> FloatArray:
+    """Return what popular lists are ordered by: the last week's interactions, and those of the training data.
+
+    Training data stands in for a site whose counts are young; counts of days are worth more than it.
+    """
+    popularity = np.zeros(catalogue.n_rows, np.float32)
+    if link is not None:
+        trained = link.popularity_of_rows()
+        popularity += trained / np.float32(max(float(trained.max(initial=0.0)), 1.0))
+    week = counts.get("7d")
+    if week is not None:
+        popularity += np.float32(3.0) * week / np.float32(max(float(week.max(initial=0.0)), 1.0))
+    return popularity

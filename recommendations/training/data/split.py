@@ -1,0 +1,117 @@
+"""Splits by time, and the test points they give; never by chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.rrf import IndexArray
+from recommendations.training.data.dataset import InvalidDataset, SessionLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestPoints:
+    """Prefixes and what came next.
+
+    Attributes
+    ----------
+    targets : int32, shape (n,)
+        Index of the next item; 0 for an item that training did not know, which counts as a miss.
+    kinds : uint8, shape (n,)
+        What was done with it.
+    users : int32, shape (n,), optional
+        As in ``SessionLog``.
+    asked_at_ms : int64, shape (n,), optional
+        When the next item came; features may know what was before that.
+    positions : int16, shape (n,), optional
+        Where the next item stood in the list that led to it; -1 without one.
+    """
+
+    __test__ = False  # not a test class, whatever pytest reads into the name
+
+    prefixes: Prefixes
+    targets: IndexArray
+    kinds: NDArray[np.uint8]
+    users: IndexArray | None = None
+    asked_at_ms: NDArray[np.int64] | None = None
+    positions: NDArray[np.int16] | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: NDArray[np.int64]) -> TestPoints:
+        """Return these points, in this order."""
+        return TestPoints(
+            prefixes=self.prefixes.take(rows),
+            targets=self.targets[rows],
+            kinds=self.kinds[rows],
+            users=None if self.users is None else self.users[rows],
+            asked_at_ms=None if self.asked_at_ms is None else self.asked_at_ms[rows],
+            positions=None if self.positions is None else self.positions[rows],
+        )
+
+    def is_new(self) -> NDArray[np.bool_]:
+        """Whether the target was not in the prefix already."""
+        repeated = self.prefixes.items == self.targets[self.prefixes.query_of]
+        is_new: NDArray[np.bool_] = np.bincount(self.prefixes.query_of[repeated], minlength=len(self)) == 0
+        return is_new
+
+
+def split_by_time(log: SessionLog, *, held_out: float) -> tuple[SessionLog, SessionLog]:
+    """Return the earlier sessions and the last ``held_out`` share of them, under the same vocabulary."""
+    if not 0 < held_out < 1:
+        raise InvalidDataset(f"held_out={held_out} is not a share between 0 and 1.")
+    first = len(log) - round(len(log) * held_out)
+    if not 0 < first < len(log):
+        raise InvalidDataset(f"{len(log)} sessions are too few to hold out {held_out:.0%}; collect more first.")
+    return log.between(0, first), log.between(first, len(log))
+
+
+def split_after(log: SessionLog, *, after_ms: int) -> tuple[SessionLog, SessionLog]:
+    """Return the sessions that ended up to ``after_ms`` and the later ones, under the same vocabulary."""
+    first = int(np.searchsorted(log.ended_at_ms, after_ms, side="right"))
+    if not 0 < first < len(log):
+        raise InvalidDataset(
+            f"All {len(log)} sessions ended {'up to' if first else 'after'} {after_ms} ms: one side of the split is"
+            " empty. Train again when there are newer sessions, or hold out a share."
+        )
+    return log.between(0, first), log.between(first, len(log))
+
+
+def spread(n: int, most: int) -> NDArray[np.int64]:
+    """Return at most ``most`` row numbers below ``n``, evenly spread."""
+    return np.unique(np.linspace(0, max(n - 1, 0), min(most, n)).astype(np.int64))
+
+
+def points_at_every_position(log: SessionLog, *, newest: int | None = None, most: int | None = None) -> TestPoints:
+    """Return one point for every interaction of a session but its first, in the order of the log.
+
+    Prefixes grow with the square of a session's length, so they are made for the chosen points only.
+
+    Parameters
+    ----------
+    newest : int, optional
+        Only the last so many points.
+    most : int, optional
+        At most so many points, evenly spread.
+    """
+    positions = np.arange(len(log.items)) - np.repeat(log.offsets[:-1], log.lengths)
+    targets = np.flatnonzero(positions > 0)
+    targets = targets if newest is None else targets[max(len(targets) - newest, 0) :]
+    targets = targets if most is None else targets[spread(len(targets), most)]
+    lengths = positions[targets]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    rows = np.repeat(targets - lengths, lengths) + within
+    prefixes = Prefixes(items=log.items[rows], offsets=offsets)
+    return TestPoints(
+        prefixes=prefixes,
+        targets=log.items[targets],
+        kinds=log.kinds[targets],
+        users=log.users[log.session_of[targets]],
+        asked_at_ms=log.occurred_at_ms[targets] if log.has_times else None,
+        positions=None if log.positions is None else log.positions[targets],
+    )

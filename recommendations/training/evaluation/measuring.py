@@ -1,0 +1,104 @@
+"""What is measured on the held-out time: every source, fusion, the ranker, baselines and rivals on the same points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import lightgbm
+import numpy as np
+
+from recommendations.ranking.rrf import IndexArray, fuse
+from recommendations.training.data.dataset import SessionLog
+from recommendations.training.data.history import Known, Orders
+from recommendations.training.data.split import points_at_every_position
+from recommendations.training.evaluation.evaluate import PredictIds, by_index, evaluate
+from recommendations.training.evaluation.metrics import Metrics, measure
+from recommendations.training.fit.batch import score_popularity, score_recents
+from recommendations.training.fit.ranker import rank_lists
+from recommendations.training.fit.sources import Fit, list_sources
+from recommendations.training.learning import RANKER_SOURCES, Learnt, recent_part
+from recommendations.training.settings import Progress, TrainingSettings
+
+MIN_POINTS = 100  # below this, which of two predictors is ahead is chance
+
+OpenRival = Callable[[], PredictIds | None]
+"""Opened when it is measured, and let go afterwards: it would take memory all the while. None where it cannot be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Metrics by predictor; empty without a held-out time."""
+
+    by_predictor: Mapping[str, Metrics] = field(default_factory=dict)
+
+    def flat(self) -> dict[str, dict[str, float]]:
+        """Return predictor → metric → value, parts of the points as ``hr@20|length=2-3``, ``hr@20|segment=new``."""
+        flat = {}
+        for name, metrics in self.by_predictor.items():
+            values = {"points": float(metrics.n), **metrics.values}
+            for band, found in metrics.by_length.items():
+                values |= {f"{key}|length={band}": value for key, value in found.items()}
+            for segment, found in metrics.by_segment.items():
+                values |= {f"{key}|segment={segment}": value for key, value in found.items()}
+            flat[name] = values
+        return flat
+
+    def ranker_wins(self) -> bool:
+        """Return whether the ranker's MRR@20 is above fusion's; where too little was measured, it is used."""
+        found = self.by_predictor
+        if "ranker" not in found or found["ranker"].n < MIN_POINTS:
+            return True
+        return found["ranker"].values["mrr@20"] > found["fusion"].values["mrr@20"]
+
+
+def measured_on(
+    held_out: SessionLog,
+    fit: Fit,
+    learnt: Learnt,
+    *,
+    dataset: SessionLog,
+    rivals: Mapping[str, OpenRival],
+    settings: TrainingSettings,
+    progress: Progress,
+) -> Measured:
+    """Measure everything on the held-out sessions.
+
+    Parameters
+    ----------
+    fit : Fit
+        Sources of all that is before the held-out time.
+    dataset : SessionLog
+        Everything: a shopper's orders and an item's demand are known until the moment of each point.
+    """
+    points = points_at_every_position(held_out.reindexed(fit.item_ids), most=settings.max_points)
+    sources, orders = fit.sources, Orders(dataset)
+    names = RANKER_SOURCES
+    if learnt.fusion.weights.get("als", 0.0) > 0:
+        names = (*names, "als")
+    lists = list_sources(sources, points.prefixes, names=names, progress=progress, label="list held-out")
+    ranked: dict[str, IndexArray] = {
+        "popularity": score_popularity(sources.popularity, points.prefixes, k=20).items,
+        "last viewed": score_recents(points.prefixes, k=20).items,
+        **{name: lists[name].items[:, :20] for name in names if name != "popularity"},
+        "fusion": fuse(lists, learnt.fusion, n=20).items,
+    }
+    if learnt.booster_text is not None:
+        ranked["ranker"] = rank_lists(
+            lightgbm.Booster(model_str=learnt.booster_text),
+            lists,
+            points,
+            sources.tables,
+            known=Known.before(points, log=recent_part(dataset, points).reindexed(fit.item_ids), orders=orders),
+            num_threads=settings.num_threads,
+            progress=progress,
+        )
+    del lists
+    counts, segments = sources.popularity.all_time.astype(np.int64), orders.segments_of(points)
+    found = {name: measure(items, points, item_counts=counts, segments=segments) for name, items in ranked.items()}
+    for name, opened in rivals.items():
+        predict = opened()
+        if predict is not None:
+            asked = by_index(predict, fit.item_ids)
+            found[name] = evaluate(asked, points, item_counts=counts, segments=segments, progress=progress).metrics
+    return Measured(by_predictor=found)

@@ -1,0 +1,149 @@
+"""The admin's first page: what the shop does today, what the lists earn, and whether every part is well."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.timesince import timesince
+
+from features.exceptions import StoreUnavailable
+from features.models import Item
+from features.store import connections
+from features.store.item_stats import ItemStats, load_item_stats
+from features.stream.lag import read_lag
+from recommendations.models import ModelVersion, Placement
+from recommendations.monitoring.performance import Earnings, grouped, read_days
+from recommendations.state.models import watch_models
+from tracking.exceptions import LogUnavailable
+from tracking.models import DeadLetter, Site
+from tracking.redis_client import UNAVAILABLE, connect
+
+DAY_S = 86_400
+REDIS_TIMEOUT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number with its name and what it means; ``tone`` is ok, warn or bad."""
+
+    name: str
+    value: str
+    note: str = ""
+    tone: str = "ok"
+    link: str = ""
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the figures of one site to the context of the admin's first page."""
+    sites = list(Site.objects.filter(is_active=True))
+    wanted = request.GET.get("site")
+    site = next((one for one in sites if one.slug == wanted), sites[0] if sites else None)
+    context.update({"sites": sites, "site": site})
+    if site is None:
+        return context
+    try:
+        stats = load_item_stats(connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S), site.slug)
+        context["demand"] = demand(stats, site)
+        context["earned"] = earned(site)
+    except StoreUnavailable as error:
+        context["store_error"] = str(error)
+    context["health"] = [*stream_health(), *content_health(site)]
+    return context
+
+
+def demand(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
+    """Return views, carts, purchases and revenue, each over an hour, a day and a week."""
+    rows = []
+    for metric, title in (
+        ("views", "Views"),
+        ("carts", "Into the cart"),
+        ("purchases", "Bought"),
+        ("revenue", "Revenue"),
+    ):
+        sums = {window: int(stats.of(metric, window).sum()) for window in ("1h", "24h", "7d")}
+        if metric == "revenue":
+            values = {window: f"{amount / 100:,.0f}" for window, amount in sums.items()}
+            title = f"{title}, {site.currency}"
+        else:
+            values = {window: f"{amount:,}" for window, amount in sums.items()}
+        rows.append({"title": title, "hour": values["1h"], "day": values["24h"], "week": values["7d"]})
+    return rows
+
+
+def earned(site: Site) -> list[Earnings]:
+    """Return what each placement earned in the last seven UTC days, the best first."""
+    client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
+    today = int(time.time()) // DAY_S
+    rows = read_days(client, site.slug, first=today - 6, last=today, partitions=connections.partitions())
+    names = Placement.objects.filter(site=site, is_active=True).values_list("name", flat=True)
+    return grouped(rows, "placement", names=names)
+
+
+def stream_health() -> list[Figure]:
+    """Return how far the features are behind the log."""
+    try:
+        lags = read_lag()
+    except (LogUnavailable, *UNAVAILABLE) as error:
+        return [Figure(name="Event log", value="away", note=str(error)[:120], tone="bad")]
+    behind = sum(lag.records for lag in lags)
+    return [
+        Figure(
+            name="Features behind the log",
+            value=f"{behind:,} records",
+            note="up to date" if behind == 0 else "the stream workers are catching up",
+            tone="ok" if behind < 100 else "warn",
+        )
+    ]
+
+
+def content_health(site: Site) -> list[Figure]:
+    """Return the state of catalogue, model and dead letters."""
+    items = Item.objects.filter(site=site)
+    total = items.count()
+    shown = items.filter(is_active=True).exclude(availability=Item.Availability.OUT_OF_STOCK).exclude(stock=0).count()
+    live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
+    letters = DeadLetter.objects.filter(site=site, status=DeadLetter.Status.NEW).count()
+    return [
+        Figure(
+            name="Items that can be shown",
+            value=f"{shown:,} of {total:,}",
+            note="the others are sold out or inactive" if shown < total else "everything is in stock",
+            tone="ok" if shown else "bad",
+            link=_list("features_item"),
+        ),
+        model_health(site, live),
+        Figure(
+            name="Dead letters",
+            value=f"{letters:,}",
+            note="records put aside, waiting for you" if letters else "none waits",
+            tone="warn" if letters else "ok",
+            link=_list("tracking_deadletter"),
+        ),
+    ]
+
+
+def model_health(site: Site, live: ModelVersion | None) -> Figure:
+    """Return which version answers, or why none does: what is live in the database may be refused by this code."""
+    link = _list("recommendations_modelversion")
+    if live is None:
+        note = "lists are popular items until manage.py train has run"
+        return Figure(name="Live model", value="none", note=note, tone="warn", link=link)
+    refused = watch_models(site.slug).ensure_loaded().refused.get(live.version)
+    if refused is not None:
+        # The folder's path is of no use here; what is wrong and what to do stand after it.
+        note = f"lists are popular and similar items: {refused.partition(live.version)[2].strip() or refused}"
+        return Figure(name="Live model", value="refused", note=note[:300], tone="bad", link=link)
+    age = timesince(live.created_at).split(",")[0]
+    return Figure(name="Live model", value=f"{age} old", note=live.version, link=link)
+
+
+def _list(model: str) -> str:
+    try:
+        return reverse(f"admin:{model}_changelist")
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,54 @@
+"""What Django's middleware does differently here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.middleware.locale import LocaleMiddleware
+from django.urls import reverse
+from django.utils.deprecation import MiddlewareMixin
+from django.utils.http import urlencode
+
+from tracking.http.request import request_of
+
+#: Paths whose answers are the same in every language: a ``Vary`` would split what caches hold of them.
+ONE_LANGUAGE = ("/r/", "/v1/", "/o/", "/metrics", "/static/")
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the client's address as the outermost proxy that we trust saw it; for django-axes."""
+    return request_of(request).address
+
+
+class PageLanguage(LocaleMiddleware):
+    """Choose the language of pages for people, and leave scripts and data alone."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Choose the language by cookie or ``Accept-Language``."""
+        if not request.path_info.startswith(ONE_LANGUAGE):
+            super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Say that the answer varies by language, where it does."""
+        if request.path_info.startswith(ONE_LANGUAGE):
+            return response
+        return super().process_response(request, response)
+
+
+class SecondFactor(MiddlewareMixin):
+    """With ``RECSITE_REQUIRE_SECOND_FACTOR``, send staff who gave only a password to the page for the rest."""
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
+        """Let through who is verified, who is nobody yet, and who is on the way in or out."""
+        if not settings.REQUIRE_SECOND_FACTOR or not request.path_info.startswith(reverse("admin:index")):
+            return None
+        user: Any = request.user  # django-otp adds is_verified
+        if not user.is_authenticated or user.is_verified():
+            return None
+        allowed = {reverse(f"admin:{name}") for name in ("login", "logout", "jsi18n")} | {reverse("second-factor")}
+        if request.path_info in allowed:
+            return None
+        return HttpResponseRedirect(f"{reverse('second-factor')}?{urlencode({'next': request.get_full_path()})}")

@@ -1,0 +1,282 @@
+"""The hot endpoints as ASGI applications, against a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from recommendations.core.types import FallbackReason
+from recommendations.http.recommend import public_application, rank_application, recommend_application
+from recommendations.serving import service
+from recommendations.serving.rec_ids import signer
+from tests.recommendations.conftest import ANONYMOUS, Shop
+from tests.tracking.asgi_client import Answered, call
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture
+def stocked(shop: Shop) -> Shop:
+    for number in range(30):
+        shop.add(f"sku{number}", category="Shoes" if number % 2 else "Hats", price_minor=100 * (number + 1))
+    shop.load()
+    return shop
+
+
+async def ask(shop: Shop, body: dict[str, Any] | bytes, *, key: str | None = None) -> Answered:
+    raw = body if isinstance(body, bytes) else json.dumps({"key": key or shop.publishable, **body}).encode()
+    return await call(recommend_application, raw, path="/v1/recommendations")
+
+
+async def test_a_new_shopper_gets_popular_items_and_the_reason(stocked: Shop) -> None:
+    answer = await ask(stocked, {"placements": [{"placement": "home_for_you", "limit": 5}]})
+
+    assert answer.status == 200
+    result = answer.json["results"][0]
+    assert [result["stage"], result["fallback_reason"], len(result["items"])] == ["popular", "no_model", 5]
+    assert result["items"][0].keys() >= {"item_id", "title", "url", "image_url", "price", "currency", "reason"}
+    assert answer.json["live_url"] == "/v1/live"
+
+
+async def test_what_the_shopper_saw_leads_to_items_like_it(stocked: Shop) -> None:
+    stocked.remember("sku1", "sku3", now_ms=int(time.time() * 1000))
+
+    answer = await ask(stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "limit": 6})
+
+    result = answer.json["results"][0]
+    assert result["stage"] == "personalised"
+    assert {item["category"] for item in result["items"]} == {"Shoes"}
+    assert 0 <= result["feature_age_ms"] < 60_000
+
+
+async def test_the_rec_id_says_which_list_it_was(stocked: Shop) -> None:
+    answer = await ask(stocked, {"placement": "home_new"})
+
+    said = signer().read(answer.json["results"][0]["rec_id"], site=stocked.site.slug)
+    assert [said.placement, said.variant] == ["home_new", "live"]
+
+
+async def test_lists_of_one_page_share_no_item(stocked: Shop) -> None:
+    answer = await ask(
+        stocked,
+        {"placements": [{"placement": "home_trending", "limit": 8}, {"placement": "home_new", "limit": 8}]},
+    )
+
+    first, second = ([item["item_id"] for item in result["items"]] for result in answer.json["results"])
+    assert len(first) == len(second) == 8
+    assert not set(first) & set(second)
+
+
+async def test_one_unknown_placement_does_not_blank_the_others(stocked: Shop) -> None:
+    wanted = ["home_new", "nowhere", "home_trending"]
+
+    answer = await ask(stocked, {"placements": [{"placement": name, "limit": 3} for name in wanted]})
+
+    assert answer.status == 200
+    results = answer.json["results"]
+    assert [result["placement"] for result in results] == wanted
+    assert [len(result["items"]) for result in results] == [3, 0, 3]
+    assert results[1].keys() == {"placement", "items", "error", "message"}
+    assert results[1]["error"] == "unknown_placement"
+    assert "'nowhere'" in results[1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error", "field"),
+    [
+        (
+            {"placements": [{"placement": "nowhere"}, {"placement": "no"}]},
+            404,
+            "unknown_placement",
+            "placements[0].placement",
+        ),
+        ({"placements": [{"placement": "nowhere"}]}, 404, "unknown_placement", "placements[0].placement"),
+        ({"placement": "nowhere"}, 404, "unknown_placement", "placement"),
+        ({"placement": "home_new", "limt": 3}, 400, "invalid_request", "limt"),
+        ({"placement": "home_new", "limit": 0}, 400, "invalid_request", "limit"),
+        ({}, 400, "invalid_request", "placements"),
+        ({"placement": "home_new", "filter": "price <"}, 400, "invalid_request", "filter"),
+        ({"placement": "home_new", "filter": "margin > 0.2"}, 400, "invalid_request", "filter"),
+        ({"placement": "home_new", "explain": True}, 403, "secret_key_needed", "explain"),
+        (b"{", 400, "invalid_request", "body"),
+        (b"[" * 100_00, 400, "invalid_request", "body"),
+    ],
+)
+async def test_a_wrong_request_is_told_what_is_wrong(
+    stocked: Shop, body: Any, status: int, error: str, field: str
+) -> None:
+    answer = await ask(stocked, body)
+
+    assert [answer.status, answer.json["error"], answer.json["field"]] == [status, error, field]
+    assert answer.json["message"]
+
+
+async def test_a_key_reads_its_own_site_only(stocked: Shop, second_shop: Shop) -> None:
+    second_shop.remember("sku1", "sku3", now_ms=int(time.time() * 1000))
+
+    theirs = await ask(second_shop, {"anonymous_id": ANONYMOUS, "placement": "home_for_you"})
+    ours = await ask(stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you"})
+    nobody = await ask(stocked, {"placement": "home_new"}, key="pk_" + "x" * 24)
+
+    assert theirs.json["results"][0]["items"] == []  # they have no items; ours must not appear
+    assert ours.json["results"][0]["feature_age_ms"] is None  # and their shopper is not ours
+    assert nobody.status == 401
+
+
+async def test_a_filter_keeps_only_what_matches(stocked: Shop) -> None:
+    answer = await ask(stocked, {"placement": "home_trending", "filter": 'price <= 10 and category under "Shoes"'})
+
+    items = answer.json["results"][0]["items"]
+    assert sorted(item["item_id"] for item in items) == ["sku1", "sku3", "sku5", "sku7", "sku9"]
+
+
+async def test_fields_choose_what_items_say(stocked: Shop) -> None:
+    answer = await ask(stocked, {"placement": "home_new", "limit": 1, "fields": ["item_id", "price"]})
+
+    assert answer.json["results"][0]["items"][0].keys() == {"item_id", "price"}
+
+
+async def test_rank_orders_what_it_is_given_and_adds_nothing(stocked: Shop) -> None:
+    stocked.remember("sku1", now_ms=int(time.time() * 1000))
+    body = {"key": stocked.publishable, "anonymous_id": ANONYMOUS, "items": ["sku2", "sku4", "sku3", "gone"]}
+
+    answer = await call(rank_application, json.dumps(body).encode(), path="/v1/rank")
+
+    listed = [item["item_id"] for item in answer.json["results"][0]["items"]]
+    assert sorted(listed) == ["sku2", "sku3", "sku4"]
+    assert listed[0] == "sku3"  # of the category that was looked at
+
+
+async def test_a_public_list_is_cacheable_and_not_sent_twice(stocked: Shop) -> None:
+    query = f"key={stocked.publishable}&context_items=sku1&limit=4".encode()
+    path = "/v1/recommendations/product_similar"
+
+    first = await call(public_application, method="GET", path=path, query=query)
+    etag = first.header("etag")
+    assert etag is not None
+    second = await call(public_application, method="GET", path=path, query=query, headers={"if-none-match": etag})
+
+    assert [first.status, second.status, second.body] == [200, 304, b""]
+    assert "s-maxage=60" in (first.header("cache-control") or "")
+    assert "stale-while-revalidate" in (first.header("cache-control") or "")
+
+
+async def test_all_who_did_nothing_yet_share_one_list_and_nobody_who_did(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str | None] = []
+    real = service.make_lists_now
+
+    def counting(page: Any, shopper: Any, *rest: Any) -> Any:
+        made.append(shopper.key)
+        return real(page, shopper, *rest)
+
+    monkeypatch.setattr(service, "make_lists_now", counting)
+    stocked.remember("sku1", now_ms=int(time.time() * 1000))
+    strangers = [f"{number:032x}" for number in range(20)]
+
+    answers = [
+        (await ask(stocked, {"anonymous_id": who, "placement": "home_for_you"})).json["results"][0]
+        for who in (*strangers, ANONYMOUS)
+    ]
+
+    assert made == [f"a:{strangers[0]}", f"a:{ANONYMOUS}"]
+    assert len({answer["rec_id"] for answer in answers}) == 21, "each reply has an id of its own"
+    assert len({tuple(item["item_id"] for item in answer["items"]) for answer in answers[:20]}) == 1
+
+
+async def test_what_came_too_late_is_made_once_and_kept(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = service.make_lists_now
+    on_threads = 0
+
+    def slow(*arguments: Any) -> Any:
+        nonlocal on_threads
+        if threading.current_thread().name.startswith("pipeline"):
+            on_threads += 1
+            time.sleep(0.15)
+            return real(*arguments)
+        made = real(*arguments)  # what is answered when the budget is spent, as it is with a model
+        late = replace(made[0].recommendation, fallback_reason=FallbackReason.DEADLINE)
+        return (replace(made[0], recommendation=late),)
+
+    monkeypatch.setattr(service, "make_lists_now", slow)
+    body = {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "budget_ms": 20}
+
+    hurried = [(await ask(stocked, body)).json["results"][0] for _ in range(3)]
+    await asyncio.sleep(0.3)
+    at_leisure = (await ask(stocked, body)).json["results"][0]
+
+    assert [each["fallback_reason"] for each in hurried] == ["deadline"] * 3
+    assert at_leisure["fallback_reason"] != "deadline"
+    assert on_threads == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("W/{etag}", 304), ('"old", {etag}', 304), ("*", 304), ('"old"', 200), ("", 200)],
+)
+async def test_a_copy_is_known_by_its_tag_however_it_is_said(stocked: Shop, said: str, status: int) -> None:
+    path, query = "/v1/recommendations/home_new", f"key={stocked.publishable}".encode()
+    etag = (await call(public_application, method="GET", path=path, query=query)).header("etag") or ""
+
+    headers = {"if-none-match": said.format(etag=etag)}
+    again = await call(public_application, method="GET", path=path, query=query, headers=headers)
+
+    assert again.status == status
+
+
+async def test_only_lists_whose_address_names_the_key_are_for_shared_caches(stocked: Shop) -> None:
+    path, query = "/v1/recommendations/home_new", f"key={stocked.publishable}".encode()
+
+    async def cache_control(query: bytes, **headers: str) -> str:
+        answer = await call(public_application, method="GET", path=path, query=query, headers=headers)
+        assert answer.status == 200
+        return (answer.header("cache-control") or "").partition(",")[0]
+
+    assert await cache_control(query) == "public"
+    assert await cache_control(b"", authorization=f"Bearer {stocked.publishable}") == "private"
+    assert await cache_control(b"", **{"x-api-key": stocked.publishable}) == "private"
+    assert await cache_control(query, authorization=f"Bearer {stocked.secret}") == "private"
+
+
+async def test_a_head_says_what_a_get_would(stocked: Shop) -> None:
+    path, query = "/v1/recommendations/home_new", f"key={stocked.publishable}".encode()
+    got = await call(public_application, method="GET", path=path, query=query)
+
+    asked = await call(public_application, method="HEAD", path=path, query=query)
+
+    assert [asked.status, asked.header("etag")] == [200, got.header("etag")]
+
+
+async def test_no_request_touches_the_database(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.db.backends.utils import CursorWrapper
+
+    statements: list[str] = []
+
+    def refuse(self: Any, sql: str, params: Any = None) -> None:
+        statements.append(sql)
+        raise AssertionError(f"SQL on the hot path: {sql}")
+
+    stocked.remember("sku1", now_ms=int(time.time() * 1000))
+    with monkeypatch.context() as guard:
+        guard.setattr(CursorWrapper, "execute", refuse)
+        guard.setattr(CursorWrapper, "executemany", refuse)
+        answers = [
+            await ask(stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "filter": "price < 20"}),
+            await ask(stocked, {"placement": "home_for_you", "explain": True}, key=stocked.secret),
+            await call(
+                public_application,
+                method="GET",
+                path="/v1/recommendations/home_new",
+                query=f"key={stocked.publishable}".encode(),
+            ),
+        ]
+
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    assert statements == []

@@ -1,0 +1,444 @@
+"""Open pages over a WebSocket, against a real Redis: what is pushed, to whom, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from asgiref.testing import ApplicationCommunicator
+
+from features.catalogue import watch_catalogue
+from features.stream.notify import announce_changed
+from recommendations.http.recommend import recommend_application
+from recommendations.live import consumer
+from recommendations.live.consumer import MAX_MESSAGE_BYTES, LiveConsumer
+from recommendations.live.hub import MAX_REFRESHES, SOCKETS_PER_ADDRESS, close_hub, hub
+from recommendations.serving.user import close_reader
+from recommendations.state.placements import watch_placements
+from recommendations.state.site import watch_site
+from tests.recommendations.conftest import ANONYMOUS, Shop
+from tests.tracking.asgi_client import call
+from tracking.access.identity import sign_token
+from tracking.redis_client import connect
+
+pytestmark = pytest.mark.redis
+HOME = {"placement": "home_for_you", "limit": 4}
+
+
+class OpenPage:
+    """A browser's side of a socket."""
+
+    def __init__(self, *, address: str = "203.0.113.7", **headers: str) -> None:
+        pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "websocket", "path": "/v1/live", "query_string": b"", "headers": pairs, "subprotocols": []}
+        self.socket = ApplicationCommunicator(LiveConsumer.as_asgi(), {**scope, "client": (address, 5000)})
+
+    async def opens(self) -> None:
+        await self.socket.send_input({"type": "websocket.connect"})
+        assert (await self.socket.receive_output(3))["type"] == "websocket.accept"
+
+    async def leaves(self) -> None:
+        await self.socket.send_input({"type": "websocket.disconnect", "code": 1001})
+        await self.socket.wait(3)
+
+    async def say(self, message: Any) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
+        await self.socket.send_input({"type": "websocket.receive", "text": text})
+
+    async def hears(self, timeout_s: float = 3) -> dict[str, Any]:
+        answer = await self.socket.receive_output(timeout_s)
+        assert answer["type"] == "websocket.send", answer
+        return json.loads(answer["text"])
+
+    async def closed_with(self) -> int:
+        while True:
+            answer = await self.socket.receive_output(3)
+            if answer["type"] == "websocket.close":
+                return int(answer["code"])
+
+    async def is_silent(self, for_s: float = 0.3) -> bool:
+        return await self.socket.receive_nothing(timeout=for_s)
+
+
+@pytest.fixture
+def stocked(shop: Shop) -> Shop:
+    for number in range(12):
+        shop.add(f"sku{number}", category="Shoes" if number % 2 else "Hats")
+    shop.load()
+    return shop
+
+
+@pytest_asyncio.fixture
+async def open_page(stocked: Shop) -> AsyncIterator[Callable[..., Any]]:
+    """Return a function that opens a page, says hello and subscribes to the home list."""
+    pages: list[OpenPage] = []
+
+    async def open_(subscribe: dict[str, Any] | None = None, **hello: Any) -> OpenPage:
+        page = OpenPage()
+        pages.append(page)
+        await page.opens()
+        await page.say({"type": "hello", "key": stocked.publishable, "anonymous_id": ANONYMOUS, **hello})
+        assert (await page.hears())["type"] == "ready"
+        await page.say({"type": "subscribe", "placements": [HOME], **(subscribe or {})})
+        return page
+
+    yield open_
+    for page in pages:
+        await page.leaves()
+    await close_hub()
+    await close_reader()
+
+
+async def shopper_looks_at(shop: Shop, *item_ids: str) -> None:
+    """Do what the stream worker does after events: write the state, then announce."""
+
+    def write() -> None:
+        shop.remember(*item_ids, now_ms=int(time.time() * 1000))
+        client = connect(shop.redis_url, timeout_s=2)
+        announce_changed(client, {shop.site.slug: [f"a:{ANONYMOUS}"]})
+        client.close()
+
+    await asyncio.to_thread(write)
+
+
+def listed(update: dict[str, Any], placement: str = "home_for_you") -> list[str]:
+    """Return the items of one list of an update."""
+    return [
+        item["item_id"] for result in update["results"] if result["placement"] == placement for item in result["items"]
+    ]
+
+
+async def test_an_act_of_the_shopper_pushes_the_new_list(stocked: Shop, open_page: Any) -> None:
+    page = await open_page()
+    before = await page.hears()
+
+    await asyncio.sleep(0.2)  # the hub's own subscription to announcements is on its way
+    await shopper_looks_at(stocked, "sku1", "sku3")
+    after = await page.hears()
+
+    assert after["version"] == before["version"] + 1
+    assert listed(after) != listed(before)
+    assert set(listed(after)) <= {f"sku{number}" for number in range(1, 12, 2)}
+
+
+async def test_what_did_not_change_is_not_sent(stocked: Shop, open_page: Any) -> None:
+    page = await open_page({"placements": [{"placement": "home_new", "limit": 3}, HOME]})
+    assert len((await page.hears())["results"]) == 2
+
+    await asyncio.sleep(0.2)
+    await shopper_looks_at(stocked, "sku1", "sku3")
+
+    assert [result["placement"] for result in (await page.hears())["results"]] == ["home_for_you"]
+
+
+async def test_another_shoppers_act_wakes_nobody(stocked: Shop, open_page: Any) -> None:
+    page = await open_page(anonymous_id="f" * 32)
+    await page.hears()
+    await asyncio.sleep(0.2)
+
+    await shopper_looks_at(stocked, "sku1", "sku3")
+
+    assert await page.is_silent()
+
+
+async def test_a_page_that_shows_the_newest_list_already_hears_nothing(stocked: Shop, open_page: Any) -> None:
+    body = json.dumps({"key": stocked.publishable, "anonymous_id": ANONYMOUS, "placements": [HOME]}).encode()
+    rec_id = (await call(recommend_application, body)).json["results"][0]["rec_id"]
+
+    page = await open_page({"seen": {"home_for_you": rec_id}})
+
+    assert await page.is_silent()
+
+
+async def test_a_page_that_missed_an_act_while_away_hears_of_it(stocked: Shop, open_page: Any) -> None:
+    body = json.dumps({"key": stocked.publishable, "anonymous_id": ANONYMOUS, "placements": [HOME]}).encode()
+    rec_id = (await call(recommend_application, body)).json["results"][0]["rec_id"]
+    await asyncio.to_thread(stocked.remember, "sku1", "sku3", now_ms=int(time.time() * 1000))
+
+    page = await open_page({"seen": {"home_for_you": rec_id}})
+
+    assert listed(await page.hears())
+
+
+async def test_an_item_that_sells_out_leaves_the_page(stocked: Shop, open_page: Any) -> None:
+    page = await open_page()
+    shown = listed(await page.hears())
+    await hub().look()  # what the hub knows before
+
+    def sell_out() -> None:
+        item = stocked.items[shown[0]]
+        item.stock = 0
+        item.save()
+        watch_catalogue(stocked.site.slug).reload()
+        watch_site(stocked.site.slug).reload()
+
+    await asyncio.to_thread(sell_out)
+
+    assert shown[0] not in listed(await page.hears())
+
+
+async def test_a_published_rule_reaches_the_page(stocked: Shop, open_page: Any) -> None:
+    from recommendations.models import Rule
+    from recommendations.state.placements import publish
+
+    page = await open_page()
+    shown = listed(await page.hears())
+    await hub().look()
+
+    def publish_rule() -> None:
+        publish(Rule.objects.create(site=stocked.site, name="No hats", action="exclude", items=[shown[0]]))
+        watch_placements(stocked.site.slug).reload()
+
+    await asyncio.to_thread(publish_rule)
+
+    assert shown[0] not in listed(await page.hears())
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "field"),
+    [
+        ("{", "invalid_request", "body"),
+        (
+            {"type": "subscribe", "placements": [{"placement": "nowhere"}]},
+            "unknown_placement",
+            "placements[0].placement",
+        ),
+        ({"type": "shout"}, "invalid_request", "type"),
+        ({"type": "subscribe", "placements": [HOME, HOME]}, "invalid_request", "placements"),
+    ],
+)
+async def test_a_wrong_message_is_told_what_is_wrong(open_page: Any, message: Any, error: str, field: str) -> None:
+    page = await open_page()
+    await page.hears()
+
+    await page.say(message)
+
+    answer = await page.hears()
+    assert [answer["type"], answer["error"], answer["field"]] == ["error", error, field]
+
+
+async def test_a_flood_is_closed_with_1008_and_a_giant_with_1009(open_page: Any) -> None:
+    flood, giant = await open_page(), await open_page()
+    for _ in range(30):
+        await flood.say({"type": "ping"})
+    await giant.say("x" * (MAX_MESSAGE_BYTES + 1))
+
+    assert [await flood.closed_with(), await giant.closed_with()] == [1008, 1009]
+
+
+async def test_a_foreign_page_and_an_unknown_key_are_closed(stocked: Shop) -> None:
+    def restrict() -> None:
+        stocked.site.origins = ["https://www.shop.example"]
+        stocked.site.save()
+        stocked.load()
+
+    await asyncio.to_thread(restrict)
+    foreign, unknown = OpenPage(origin="https://evil.example"), OpenPage()
+    await foreign.opens()
+    await unknown.opens()
+    await foreign.say({"type": "hello", "key": stocked.publishable})
+    await unknown.say({"type": "hello", "key": "pk_" + "x" * 24})
+
+    assert [(await foreign.hears())["error"], await foreign.closed_with()] == ["origin_not_allowed", 1008]
+    assert [(await unknown.hears())["error"], await unknown.closed_with()] == ["unknown_key", 1008]
+
+
+async def test_a_revoked_key_closes_its_sockets(stocked: Shop, open_page: Any) -> None:
+    from tracking.access import sites
+    from tracking.models import ApiKey
+
+    page = await open_page()
+    await page.hears()
+
+    def revoke() -> None:
+        sites.revoke(ApiKey.objects.get(site=stocked.site, kind="pk"))
+        sites.keys.reload()
+
+    await asyncio.to_thread(revoke)
+
+    assert await page.closed_with() == 1008
+
+
+async def test_a_restart_closes_with_1012(open_page: Any) -> None:
+    page = await open_page()
+    await page.hears()
+
+    await close_hub()
+
+    assert await page.closed_with() == 1012
+
+
+async def test_an_unknown_placement_keeps_no_other_list_from_the_page(stocked: Shop, open_page: Any) -> None:
+    page = await open_page({"placements": [{"placement": "nowhere"}, HOME]})
+    heard = [await page.hears(), await page.hears()]
+
+    said = next(message for message in heard if message["type"] == "error")
+    assert [said["error"], said["field"]] == ["unknown_placement", "placements[0].placement"]
+    assert len(listed(next(message for message in heard if message["type"] == "update"))) == 4
+
+
+async def test_a_token_that_expires_makes_an_open_page_anonymous(stocked: Shop, open_page: Any, settings: Any) -> None:
+    def give_secret() -> None:
+        stocked.site.token_secret = "s" * 40
+        stocked.site.save()
+        stocked.load()
+
+    await asyncio.to_thread(give_secret)
+    token = sign_token("s" * 40, site=stocked.site.slug, user_id="u-7", ttl_s=-28)  # 2 s, with the clocks' leeway
+    page = await open_page(user_id="u-7", user_token=token)
+    shown = listed(await page.hears())
+
+    expired = await page.hears(6)
+
+    assert shown
+    assert (stocked.site.slug, "u:u-7") not in hub()._by_user, "the user's acts wake it no longer"
+    assert expired == {"type": "ready", "warnings": ["user_token_expired"]}
+    await shopper_looks_at(stocked, "sku1", "sku3")
+    assert listed(await page.hears()) != shown, "from here on the page follows its anonymous id"
+
+
+async def test_a_new_token_makes_the_page_the_users_again(stocked: Shop, open_page: Any) -> None:
+    def give_secret() -> None:
+        stocked.site.token_secret = "s" * 40
+        stocked.site.save()
+        stocked.load()
+
+    await asyncio.to_thread(give_secret)
+    page = await open_page()
+    await page.hears()
+    token = sign_token("s" * 40, site=stocked.site.slug, user_id="u-7")
+
+    await page.say({"type": "hello", "key": stocked.publishable, "anonymous_id": ANONYMOUS, "user_token": token})
+
+    assert await page.hears() == {"type": "ready", "warnings": []}
+
+
+async def test_a_rule_begins_and_ends_on_open_pages_by_its_schedule(stocked: Shop, open_page: Any) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from recommendations.models import Rule
+    from recommendations.state.placements import publish
+
+    page = await open_page()
+    shown = listed(await page.hears())
+    await hub().look()
+    starts_at = datetime.now(UTC) + timedelta(seconds=1.5)
+
+    def publish_rule() -> None:
+        rule = Rule(site=stocked.site, name="An hour", action="exclude", items=[shown[0]], starts_at=starts_at)
+        rule.ends_at = starts_at + timedelta(seconds=1.5)
+        rule.save()
+        publish(rule)
+        watch_placements(stocked.site.slug).reload()
+
+    await asyncio.to_thread(publish_rule)
+
+    during = listed(await page.hears(4))
+    began_after_s = time.time() - starts_at.timestamp()
+    after = listed(await page.hears(4))
+    assert shown[0] not in during
+    assert 0 <= began_after_s < 1
+    assert after == shown
+
+
+async def test_an_address_has_so_many_sockets_and_no_more_whether_they_say_hello_or_not(stocked: Shop) -> None:
+    here = [OpenPage() for _ in range(SOCKETS_PER_ADDRESS)]
+    for page in here:
+        await page.opens()
+    one_more, elsewhere = OpenPage(), OpenPage(address="203.0.113.8")
+    await one_more.opens()
+    await elsewhere.opens()
+
+    assert await one_more.closed_with() == 1013
+    assert await elsewhere.is_silent()
+    await here[0].leaves()
+    again = OpenPage()
+    await again.opens()
+    assert await again.is_silent()
+    for page in (*here[1:], again, elsewhere, one_more):
+        await page.leaves()
+    await close_hub()
+
+
+class SlowPage:
+    """A socket whose network takes nothing more until ``reads`` is set, as a full buffer does."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.reads = asyncio.Event()
+        self.got: list[dict[str, Any]] = []
+        self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        hello = {"type": "hello", "key": shop.publishable, "anonymous_id": ANONYMOUS}
+        for message in (hello, {"type": "subscribe", "placements": [HOME]}):
+            self._said.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+        scope = {"type": "websocket", "path": "/v1/live", "query_string": b"", "headers": [], "subprotocols": []}
+        scope["client"] = ("203.0.113.9", 5000)
+        self._connects = True
+        self.task = asyncio.create_task(LiveConsumer.as_asgi()(scope, self._receive, self._send))
+
+    async def _receive(self) -> dict[str, Any]:
+        if self._connects:
+            self._connects = False
+            return {"type": "websocket.connect"}
+        return await self._said.get()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send" and '"update"' in message["text"]:
+            await self.reads.wait()
+            self.got.append(json.loads(message["text"]))
+        elif message["type"] == "websocket.close":
+            self.got.append(message)
+
+    async def leaves(self) -> None:
+        self._said.put_nowait({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait_for(self.task, 5)
+
+
+async def test_a_slow_reader_gets_the_newest_list_and_none_of_those_between(stocked: Shop) -> None:
+    page = SlowPage(stocked)
+    await asyncio.sleep(0.5)  # its first list is stuck
+    for number in range(6):
+        await shopper_looks_at(stocked, f"sku{number}", f"sku{number + 2}")
+        await asyncio.sleep(0.1)
+
+    page.reads.set()
+    await asyncio.sleep(0.5)
+
+    assert len(page.got) == 2, "the one that was stuck, and the newest"
+    last = await call(
+        recommend_application,
+        json.dumps({"key": stocked.publishable, "anonymous_id": ANONYMOUS, "placements": [HOME]}).encode(),
+    )
+    assert listed(page.got[1]) == [item["item_id"] for item in last.json["results"][0]["items"]]
+    await page.leaves()
+    await close_hub()
+    await close_reader()
+
+
+async def test_slow_readers_keep_nobody_else_waiting(stocked: Shop, open_page: Any) -> None:
+    slow = [SlowPage(stocked) for _ in range(2 * MAX_REFRESHES)]
+    page = await open_page()
+    await page.hears()
+    await asyncio.sleep(0.3)
+
+    await shopper_looks_at(stocked, "sku1", "sku3")
+
+    assert listed(await page.hears(1))
+    for each in slow:
+        each.reads.set()
+        await each.leaves()
+
+
+async def test_who_reads_too_slowly_is_closed(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer, "SEND_WITHIN_S", 0.2)
+    page = SlowPage(stocked)
+    await asyncio.sleep(0.8)
+
+    assert [message["code"] for message in page.got] == [1008]
+    await page.leaves()
+    await close_hub()
+    await close_reader()

@@ -1,0 +1,120 @@
+"""New items get the share of places that a placement gives them, and nothing else changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import Shopper
+from recommendations.items.index import Shelf
+from recommendations.pipeline.context import Serving
+from recommendations.pipeline.pipeline import recommend
+from recommendations.pipeline.query import Ask, PlacementSpec
+from tests.recommendations.worlds import DAY_US, NOW_MS, ids, served, shelf
+
+PLACEMENT = PlacementSpec(name="home", strategy="for_you", size=10, exploration=0.3)
+YESTERDAY = {"first_seen_us": NOW_MS * 1000 - DAY_US}
+
+
+@pytest.fixture(scope="module")
+def on() -> Shelf:
+    """Forty old items, and twenty of yesterday, of which one is sold out."""
+    old = [{"group_id": ""} for _ in range(40)]
+    new = [dict(YESTERDAY) for _ in range(19)]
+    return shelf(*old, *new, {**YESTERDAY, "stock": 0}, popular={f"sku{n}": 100.0 - n for n in range(40)})
+
+
+def listed(on: Shelf, key: str, placement: PlacementSpec = PLACEMENT, *, now_ms: int = NOW_MS) -> list[str]:
+    result = recommend(
+        Ask(placement=placement, limit=10),
+        Shopper(key=key),
+        Serving(shelf=on, model=None, now_ms=now_ms),
+        deadline=Deadline.after(1_000),
+    )
+    return ids(on, result)
+
+
+def is_new(item_id: str) -> bool:
+    return int(item_id.removeprefix("sku")) >= 40
+
+
+def test_new_items_get_their_share_of_the_places_below_the_first(on: Shelf) -> None:
+    places = np.array([[is_new(item_id) for item_id in listed(on, f"a:{n}")] for n in range(400)])
+
+    assert not places[:, 0].any()
+    assert places[:, 1:].mean() == pytest.approx(0.3, abs=0.03)
+    assert places[:, 1:].mean(axis=0) == pytest.approx([0.3] * 9, abs=0.08)
+
+
+def test_every_new_item_that_can_be_bought_gets_its_turn(on: Shelf) -> None:
+    counts: dict[str, int] = {}
+    for number in range(400):
+        for item_id in filter(is_new, listed(on, f"a:{number}")):
+            counts[item_id] = counts.get(item_id, 0) + 1
+
+    assert counts.keys() == {f"sku{n}" for n in range(40, 59)}
+    assert min(counts.values()) > 0.6 * np.mean(list(counts.values()))
+
+
+def test_a_page_that_is_loaded_again_shows_the_same_and_an_hour_later_another_list(on: Shelf) -> None:
+    later = [listed(on, f"a:{n}", now_ms=NOW_MS + 3_600_000) for n in range(20)]
+    again = [listed(on, f"a:{n}") for n in range(20)]
+
+    assert [listed(on, f"a:{n}") for n in range(20)] == again
+    assert later != again
+
+
+def test_without_a_share_the_list_is_what_it_was(on: Shelf) -> None:
+    assert listed(on, "a:1", replace(PLACEMENT, exploration=0.0)) == [f"sku{n}" for n in range(10)]
+
+
+def test_given_items_are_never_added_to(on: Shelf) -> None:
+    result = served(on, replace(PLACEMENT, strategy="rerank", fallback="empty"), candidates=("sku1", "sku2", "sku3"))
+
+    assert set(ids(on, result)) <= {"sku1", "sku2", "sku3"}
+
+
+def test_a_list_says_which_of_its_items_are_there_by_chance(on: Shelf) -> None:
+    result = recommend(
+        Ask(placement=replace(PLACEMENT, exploration=0.5), limit=10),
+        Shopper(key="a:1"),
+        Serving(shelf=on, model=None, now_ms=NOW_MS),
+        deadline=Deadline.after(1_000),
+    )
+
+    by_reason = dict(zip(ids(on, result), result.reasons, strict=True))
+    assert {item_id for item_id, reason in by_reason.items() if reason == "exploration"} == set(
+        filter(is_new, by_reason)
+    )
+    assert "exploration" in by_reason.values()
+
+
+def test_what_a_shopper_excluded_is_not_brought_in_by_chance(on: Shelf) -> None:
+    new = tuple(f"sku{n}" for n in range(40, 59))
+    for number in range(20):
+        result = recommend(
+            Ask(placement=PLACEMENT, limit=10, exclude=new),
+            Shopper(key=f"a:{number}"),
+            Serving(shelf=on, model=None, now_ms=NOW_MS),
+            deadline=Deadline.after(1_000),
+        )
+        assert not any(map(is_new, ids(on, result)))
+
+
+@pytest.mark.parametrize(("share", "is_found"), [(0.0, False), (0.1, True)])
+def test_the_best_item_of_a_shop_is_found_although_it_came_last(share: float, is_found: bool) -> None:
+    """Shoppers click one in twenty of what they see, and every second time on the new item."""
+    rng = np.random.default_rng(0)
+    clicks = {f"sku{number}": 40.0 - number for number in range(40)}
+    for round_number in range(6):
+        on = shelf(*[{}] * 40, dict(YESTERDAY), popular=clicks)
+        for number in range(200):
+            key, now_ms = f"a:{number}", NOW_MS + round_number * 3_600_000
+            for item_id in listed(on, key, replace(PLACEMENT, exploration=share), now_ms=now_ms):
+                if rng.random() < (0.5 if is_new(item_id) else 0.05):
+                    clicks[item_id] = clicks.get(item_id, 0.0) + 1
+
+    assert (max(clicks, key=clicks.__getitem__) == "sku40") is is_found

@@ -1,0 +1,155 @@
+"""Whole lists from small worlds in which only one answer is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from recommendations.core.types import FallbackReason, Shopper, Stage
+from recommendations.pipeline.diversity import Variety
+from recommendations.pipeline.query import PlacementSpec
+from tests.recommendations.worlds import NOW_MS, ids, item_row, served, shelf
+
+SHOES = shelf(*[{"category": "Shoes" if number % 2 else "Hats"} for number in range(10)])
+
+
+def who(*recents: str, **known: object) -> Shopper:
+    return Shopper(key="a:1", recents=recents, session=recents, **known)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "stage", "reason"),
+    [
+        ("for_you", Stage.POPULAR, FallbackReason.NO_MODEL),
+        ("similar", Stage.POPULAR, FallbackReason.NO_MODEL),
+        ("trending", Stage.POPULAR, None),
+        ("new", Stage.POPULAR, None),
+        ("recently_viewed", Stage.EMPTY, FallbackReason.NO_HISTORY),
+        ("buy_again", Stage.EMPTY, FallbackReason.NO_HISTORY),
+    ],
+)
+def test_a_stranger_gets_the_best_there_is_and_the_reason(
+    strategy: str, stage: Stage, reason: FallbackReason | None
+) -> None:
+    result = served(SHOES, PlacementSpec(name="p", strategy=strategy))
+
+    assert [result.stage, result.fallback_reason] == [stage, reason]
+
+
+def test_recently_viewed_is_the_shoppers_own_past_newest_first_and_nothing_else() -> None:
+    result = served(SHOES, PlacementSpec(name="p", strategy="recently_viewed"), shopper=who("sku7", "sku2"))
+
+    assert ids(SHOES, result) == ["sku7", "sku2"]
+    assert result.stage is Stage.PERSONALISED
+
+
+def test_buy_again_lists_purchases() -> None:
+    result = served(SHOES, PlacementSpec(name="p", strategy="buy_again"), shopper=who(purchases=("sku4", "sku1")))
+
+    assert ids(SHOES, result) == ["sku4", "sku1"]
+
+
+def test_similar_items_never_hold_the_item_itself() -> None:
+    result = served(SHOES, PlacementSpec(name="p", strategy="similar"), limit=4, context_items=("sku3",))
+
+    assert "sku3" not in ids(SHOES, result)
+    assert set(ids(SHOES, result)) == {"sku1", "sku5", "sku7", "sku9"}
+    assert result.stage is Stage.SESSION
+
+
+def test_the_cart_is_about_several_items_and_hides_them() -> None:
+    result = served(SHOES, PlacementSpec(name="p", strategy="cart"), limit=6, cart=("sku3", "sku2"))
+
+    assert not {"sku3", "sku2"} & set(ids(SHOES, result))
+    assert {"sku1", "sku0"} <= set(ids(SHOES, result))
+
+
+def test_what_is_sold_out_inactive_or_excluded_is_never_shown() -> None:
+    on = shelf({}, {"stock": 0}, {"is_active": False}, {"availability": "out_of_stock"}, {}, {})
+
+    assert ids(on, served(on, exclude=("sku4",))) == ["sku0", "sku5"]
+
+
+@pytest.mark.parametrize(
+    ("repeats", "hidden"), [("allow", set()), ("hide_seen", {"sku1", "sku3"}), ("hide_purchased", {"sku5"})]
+)
+def test_repeats_are_a_choice_of_the_placement(repeats: str, hidden: set[str]) -> None:
+    placement = PlacementSpec(name="p", repeats=repeats)  # type: ignore[arg-type]
+    shopper = who("sku1", "sku3", purchases=("sku5",))
+
+    shown = set(ids(SHOES, served(SHOES, placement, shopper=shopper, limit=10)))
+
+    assert {f"sku{number}" for number in range(10)} - shown == hidden
+
+
+def test_a_new_item_appears_without_a_model_that_knows_it() -> None:
+    new = item_row(99, category="Shoes", first_seen_us=(NOW_MS - 3_600_000) * 1000)
+    rows = [item_row(number, category="Shoes" if number % 2 else "Hats") for number in range(10)]
+    on = shelf(*rows, new)
+
+    shown = ids(on, served(on, shopper=who("sku1"), limit=5))
+
+    assert "sku99" in shown
+
+
+def test_variants_of_a_product_do_not_stand_beside_each_other() -> None:
+    on = shelf({"group_id": "tee"}, {"group_id": "tee"}, {}, {"group_id": "cup"}, {"group_id": "cup"})
+
+    assert ids(on, served(on, limit=5)) == ["sku0", "sku2", "sku3"]
+
+
+def test_limits_a_category_fill_up_rather_than_leave_gaps() -> None:
+    on = shelf({"category": "A"}, {"category": "A"}, {"category": "A"}, {"category": "B"})
+    placement = PlacementSpec(name="p", strategy="new", variety=Variety(max_per_category=1))
+
+    assert ids(on, served(on, placement, limit=2)) == ["sku0", "sku3"]
+    assert ids(on, served(on, placement, limit=4)) == ["sku0", "sku3", "sku1", "sku2"]
+
+
+def test_difference_brings_other_categories_forward() -> None:
+    on = shelf(*[{"category": "A", "brand": "X"}] * 4, {"category": "B", "brand": "Y"})
+    same = PlacementSpec(name="p", strategy="new")
+    varied = PlacementSpec(name="p", strategy="new", variety=Variety(difference=0.9))
+
+    assert ids(on, served(on, same, limit=2)) == ["sku0", "sku1"]
+    assert ids(on, served(on, varied, limit=2)) == ["sku0", "sku4"]
+
+
+def test_editorial_items_stand_in_when_the_placement_says_so() -> None:
+    placement = PlacementSpec(name="p", fallback="editorial", editorial_items=("sku8", "sku2"))
+
+    result = served(SHOES, placement)
+
+    assert [ids(SHOES, result), result.stage] == [["sku8", "sku2"], Stage.EDITORIAL]
+
+
+def test_a_segment_may_have_a_strategy_of_its_own() -> None:
+    placement = PlacementSpec(name="p", strategy="new", segment_strategies={"champions": "buy_again"})
+    champion = who(purchases=("sku6",), segments=frozenset({"champions"}))
+
+    assert ids(SHOES, served(SHOES, placement, shopper=champion)) == ["sku6"]
+    assert ids(SHOES, served(SHOES, placement, limit=1)) == ["sku0"]
+
+
+def test_the_store_being_away_is_said_and_the_page_still_counts() -> None:
+    from recommendations.core.deadline import Deadline
+    from recommendations.pipeline.context import Serving
+    from recommendations.pipeline.pipeline import recommend
+    from recommendations.pipeline.query import Ask
+
+    result = recommend(
+        Ask(placement=PlacementSpec(name="p"), limit=3, context_items=("sku3",)),
+        Shopper(key="a:1"),
+        Serving(shelf=SHOES, model=None, now_ms=NOW_MS),
+        deadline=Deadline.after(100),
+        shopper_problem=FallbackReason.STORE_UNAVAILABLE,
+    )
+
+    assert [result.stage, result.fallback_reason] == [Stage.SESSION, FallbackReason.STORE_UNAVAILABLE]
+
+
+def test_an_empty_catalogue_is_an_empty_list() -> None:
+    on = shelf({"is_active": False})
+
+    result = served(on, shopper=who("sku0"))
+
+    assert [result.rows, result.stage] == [(), Stage.EMPTY]

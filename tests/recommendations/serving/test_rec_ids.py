@@ -1,0 +1,56 @@
+"""Ids of replies: what they say, and that nobody else can make them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommendations.serving.rec_ids import InvalidRecId, RecIdSigner, digest_of
+
+SIGNER = RecIdSigner("a secret of fifty characters, as installations have")
+
+
+def an_id(**changes: object) -> str:
+    said = {"site": "shop", "placement": "home", "model_version": "v1", "variant": "live", "now_s": 1_800_000_000}
+    return SIGNER.make(**{**said, **changes})  # type: ignore[arg-type]
+
+
+def test_an_id_says_what_was_put_in() -> None:
+    said = SIGNER.read(an_id(rule_ids=(4, 7), digest=99), site="shop")
+
+    assert [said.placement, said.model_version, said.rule_ids, said.digest] == ["home", "v1", (4, 7), 99]
+    assert len(an_id(placement="p" * 64, model_version="v" * 64, rule_ids=tuple(range(20)))) <= 500
+
+
+def test_two_replies_never_share_an_id() -> None:
+    assert an_id() != an_id()
+
+
+@given(st.integers(0, 80), st.characters(min_codepoint=33, max_codepoint=126))
+def test_a_changed_id_is_refused_or_means_the_same(place: int, character: str) -> None:
+    good = an_id(nonce=b"12345678")
+    changed = good[: place % len(good)] + character + good[place % len(good) + 1 :]
+
+    try:
+        said = SIGNER.read(changed, site="shop")
+    except InvalidRecId:
+        return
+    assert said == SIGNER.read(good, site="shop")
+
+
+@pytest.mark.parametrize("text", ["", "r1.", "r1.!!!", "r2.abc", "r1." + "A" * 600])
+def test_nonsense_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRecId):
+        SIGNER.read(text, site="shop")
+
+
+def test_another_installations_and_another_sites_ids_are_refused() -> None:
+    with pytest.raises(InvalidRecId):
+        RecIdSigner("another secret").read(an_id(), site="shop")
+    with pytest.raises(InvalidRecId):
+        SIGNER.read(an_id(), site="other")
+
+
+def test_a_digest_depends_on_items_and_their_order() -> None:
+    assert len({digest_of(["a", "b"]), digest_of(["b", "a"]), digest_of(["ab"]), digest_of([])}) == 4

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from recommendations.training.data.building import log_from_sessions
+from recommendations.training.data.dataset import InvalidDataset
+from recommendations.training.data.split import points_at_every_position, split_by_time
+
+
+def test_the_latest_sessions_are_held_out():
+    log = log_from_sessions([[f"i{n}"] for n in range(10)])
+
+    earlier, later = split_by_time(log, held_out=0.2)
+
+    assert [log.item_ids[i] for i in earlier.items] == [f"i{n}" for n in range(8)]
+    assert [log.item_ids[i] for i in later.items] == ["i8", "i9"]
+
+
+@pytest.mark.parametrize("held_out", [0.0, 1.0, 0.01])
+def test_a_split_that_leaves_a_side_empty_is_refused(held_out):
+    with pytest.raises(InvalidDataset):
+        split_by_time(log_from_sessions([["a"], ["b"]]), held_out=held_out)
+
+
+def test_every_position_but_the_first_is_a_point():
+    log = log_from_sessions([["a", "b", "a"], ["c"], ["b", "c"]])
+    a, b, c = 1, 2, 3
+
+    points = points_at_every_position(log)
+
+    assert [points.prefixes[i].tolist() for i in range(len(points))] == [[a], [a, b], [b]]
+    assert points.targets.tolist() == [b, a, c]
+    assert points.is_new().tolist() == [True, False, True]
+
+
+def test_taken_points_keep_prefix_and_target_together():
+    points = points_at_every_position(log_from_sessions([["a", "b", "a"], ["b", "c"]]))
+
+    taken = points.take([2, 0])
+
+    assert [taken.prefixes[i].tolist() for i in range(2)] == [[2], [1]]
+    assert taken.targets.tolist() == [3, 2]

@@ -1,0 +1,30 @@
+import pytest
+from django.test import RequestFactory, override_settings
+
+from recsite.server.metrics import may_read, metrics_view
+from tracking import metrics as tracking_metrics
+
+
+def test_loopback_may_read_without_a_token(rf: RequestFactory) -> None:
+    assert may_read(rf.get("/metrics", REMOTE_ADDR="127.0.0.1"))
+
+
+@pytest.mark.parametrize("headers", [{"REMOTE_ADDR": "198.51.100.7"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}])
+def test_others_and_what_came_by_a_proxy_may_not(rf: RequestFactory, headers: dict[str, str]) -> None:
+    response = metrics_view(rf.get("/metrics", **headers))
+    assert response.status_code == 403
+    assert b"RECSITE_METRICS_TOKEN" in response.content
+
+
+@override_settings(METRICS_TOKEN="right")
+def test_with_a_token_only_the_token_counts(rf: RequestFactory) -> None:
+    assert not may_read(rf.get("/metrics"))
+    assert not may_read(rf.get("/metrics", HTTP_AUTHORIZATION="Bearer wrong"))
+    assert may_read(rf.get("/metrics", HTTP_AUTHORIZATION="Bearer right"))
+
+
+def test_answer_is_prometheus_text(rf: RequestFactory) -> None:
+    tracking_metrics.SPOOLED_RECORDS.inc(0)
+    response = metrics_view(rf.get("/metrics"))
+    assert response.status_code == 200
+    assert b"# HELP recsite_spooled_records_total" in response.content

@@ -1,0 +1,107 @@
+"""``manage.py up`` as a person uses it: start, look, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from recsite.supervisor.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def start_up(data: Path, port: int, *options: str) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RECSITE_")}
+    for name in ("REDIS_URL", "EVENT_LOG_URL", "DATABASE_URL", "PROMETHEUS_MULTIPROC_DIR"):
+        environment.pop(name, None)
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(port), "--web-workers", "2", *options],
+        env={**environment, "RECSITE_DATA_DIR": str(data)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def processes_of(data: Path) -> list[int]:
+    """Return the live processes that were started for this data folder."""
+    wanted = f"RECSITE_DATA_DIR={data}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def get(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+@pytest.mark.slow
+def test_up_serves_every_part_and_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
+    port = free_port()
+    up = start_up(tmp_path, port)
+    try:
+        assert up.stdout is not None
+        shown = ""
+        deadline_s = time.monotonic() + 90
+        while "Recsite is up" not in shown:
+            line = up.stdout.readline()
+            assert line, f"it ended: {shown}"
+            assert time.monotonic() < deadline_s, shown
+            shown += line
+        base = f"http://127.0.0.1:{port}"
+        assert get(f"{base}/livez")[0] == 200
+        assert get(f"{base}/readyz")[0] == 200
+        assert get(f"{base}/admin/login/")[0] == 200
+        assert get(f"{base}/v1/docs")[0] == 200
+        status, metrics = get(f"{base}/metrics")
+        assert status == 200
+        assert b"recsite_stream_partitions 4.0" in metrics, "the stream worker's metrics are in the web's answer"
+        assert len(processes_of(tmp_path)) >= 6
+    finally:
+        up.send_signal(signal.SIGINT)
+        rest, _ = up.communicate(timeout=60)
+    assert up.returncode == 0, rest
+    deadline_s = time.monotonic() + 5
+    while processes_of(tmp_path) and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    assert processes_of(tmp_path) == []
+    assert "killed" not in rest
+
+
+def test_up_names_a_busy_port_and_another_one(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        up = start_up(tmp_path, port)
+        shown, _ = up.communicate(timeout=60)
+    assert up.returncode != 0
+    assert f"port {port} is in use; choose another one: PORT={port + 1} make demo" in shown
+    assert "Traceback" not in shown
+
+
+def test_up_names_data_that_does_not_exist(tmp_path: Path) -> None:
+    up = start_up(tmp_path, free_port(), "--demo", "--data", str(tmp_path / "none.csv"))
+    shown, _ = up.communicate(timeout=60)
+    assert up.returncode != 0
+    assert "none.csv' does not exist" in shown
+    assert "Traceback" not in shown

@@ -1,0 +1,264 @@
+"""``POST /v1/events``: bytes from browsers and servers become durable records; 202 means they are.
+
+A request is read, its key checked in memory, its events validated one by one, put on the server's clock and handed
+to the log: one record a user. What the log does not acknowledge in time goes to the spool on disk. No SQL runs here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tracking.access.identity import ANONYMOUS_COOKIE, is_bot, resolve
+from tracking.access.sites import KeyInfo
+from tracking.collect.durable import Outcome
+from tracking.collect.idempotency import Idempotency
+from tracking.collect.live_events import LiveEvents
+from tracking.contract.events import (
+    KNOWN_EVENTS,
+    MAX_EVENTS_BROWSER,
+    MAX_EVENTS_SERVER,
+    CustomEvent,
+    RawEnvelope,
+    log_key,
+)
+from tracking.contract.parsing import ParsedEnvelope, Rejected, parse_events, read_envelope
+from tracking.dead_letters.letter import DeadLetterRecord, from_rejected
+from tracking.dead_letters.parked import REASON, letter_of, read_future
+from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
+from tracking.http.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cookie
+from tracking.http.quotas import Quotas
+from tracking.log import RecordTooLarge
+from tracking.metrics import EVENTS_COLLECTED, EVENTS_REJECTED
+from tracking.records import Built, build_records, encode_records
+
+log = logging.getLogger(__name__)
+
+CUSTOM_LABEL: Final = "custom"  # shops name their own events; a label for each would grow without bound
+_LABELS: Final[dict[type, str]] = {CustomEvent: CUSTOM_LABEL, **{kind: name for name, kind in KNOWN_EVENTS.items()}}
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Writer(Protocol):
+    """Where records are safe once ``append_many`` said so; ``tracking.collect.durable.DurableWriter``."""
+
+    async def append_many(self, records: Sequence[tuple[bytes, bytes]]) -> list[Outcome]:
+        """Return, for each record, where it is safe now, or the error that says why it is not."""
+
+
+class Letters(Protocol):
+    """Takes dead letters without making anybody wait; ``tracking.dead_letters.letter.DeadLetterOutbox``."""
+
+    def add(self, letters: Sequence[DeadLetterRecord]) -> None:
+        """Note letters."""
+
+    async def append(self, letter: DeadLetterRecord) -> None:
+        """Append one letter now; raises ``LogUnavailable`` where the log does not have it."""
+
+
+class RejectedEvent(Struct, frozen=True, kw_only=True):
+    """One refused event in the answer."""
+
+    index: int
+    event_id: str | None
+    error: str
+    message: str
+    field: str
+
+
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What collect answers with 202."""
+
+    accepted: int
+    rejected: list[RejectedEvent]
+    anonymous_id: str | None
+    warnings: list[str]
+    parked: int = 0  # events of a newer schema, kept until this server is upgraded
+
+
+class Collector:
+    """The handler of the endpoint, with what it hands over to."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        quotas: Quotas,
+        live: LiveEvents,
+        letters: Letters | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> None:
+        self._writer = writer
+        self._quotas = quotas
+        self._live = live
+        self._letters = letters
+        self._idempotency = idempotency
+        self._counters: dict[tuple[str, str], Any] = {}
+
+    async def collect(self, request: Request) -> Reply:
+        """Answer one request."""
+        try:
+            envelope = read_envelope(request.body)
+        except FutureSchema as error:
+            return await self._park(request, error)
+        key = request.authenticate(envelope.key, scope="events")
+        if not key.is_secret:
+            self._quotas.take(
+                "requests of an address",
+                f"{key.site.slug}:{request.address_digest()}",
+                amount=1,
+                per_minute=key.site.address_requests_per_minute,
+            )
+            return await self._take(request, key, envelope)
+        claim = request.headers.get(b"idempotency-key", b"").decode("latin-1")
+        if not claim or self._idempotency is None:
+            return await self._take(request, key, envelope)
+        before = await self._idempotency.claim(key, claim, request.body)
+        if before is not None:
+            return before
+        try:
+            reply = await self._take(request, key, envelope)
+        except BaseException:
+            await self._idempotency.release(key, claim)
+            raise
+        await self._idempotency.keep(key, claim, request.body, reply)
+        return reply
+
+    async def _take(self, request: Request, key: KeyInfo, envelope: RawEnvelope) -> Reply:
+        site = key.site
+        parsed = parse_events(envelope, max_events=MAX_EVENTS_SERVER if key.is_secret else MAX_EVENTS_BROWSER)
+        self._quotas.take("events", f"{site.slug}:{key.id}", amount=parsed.n_events, per_minute=site.events_per_minute)
+        built = build_records(
+            parsed,
+            key=key,
+            received_at_ms=request.received_at_ms,
+            cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
+            is_bot=not key.is_secret and is_bot(request.user_agent),
+            signals_gpc=request.signals_gpc,
+        )
+        if built.records:
+            await self._append(built)
+            self._count(key, built)
+        if parsed.rejected:
+            self._refuse(key, parsed, built)
+        self._live.add(key, built, parsed.rejected, received_at_ms=request.received_at_ms)
+        return self._reply(request, key, parsed, built)
+
+    async def _park(self, request: Request, error: FutureSchema) -> Reply:
+        """Keep an envelope of a newer schema until this server is upgraded; 202 means that the log has it."""
+        future = read_future(request.body, error)
+        key = request.authenticate(future.key, scope="events")
+        site = key.site
+        if not key.is_secret:
+            self._quotas.take(
+                "requests of an address",
+                f"{site.slug}:{request.address_digest()}",
+                amount=1,
+                per_minute=site.address_requests_per_minute,
+            )
+        n_events = max(future.n_events, 1)
+        self._quotas.take("events", f"{site.slug}:{key.id}", amount=n_events, per_minute=site.events_per_minute)
+        answer = Answer(accepted=0, rejected=[], anonymous_id=None, warnings=[REASON], parked=n_events)
+        if future.consent == "denied" or (request.signals_gpc and not key.is_secret and site.honours_gpc):
+            warning = "consent_denied" if future.consent == "denied" else "global_privacy_control"
+            return Reply(_ENCODER.encode(replace(answer, parked=0, warnings=[warning])), status=202)
+        identity = resolve(
+            key,
+            anonymous_id=future.anonymous_id,
+            cookie_anonymous_id=None if key.is_secret else request.cookie(ANONYMOUS_COOKIE),
+            user_id=future.user_id,
+            user_token=future.user_token,
+            issue=not key.is_secret,
+        )
+        is_anybody = identity.user_id is not None or identity.anonymous_id is not None
+        if self._letters is None:
+            raise error
+        try:
+            letter = letter_of(
+                future,
+                key=key,
+                identity=identity,
+                log_key=log_key(site.slug, identity.user_key) if is_anybody else f"{site.slug}/".encode(),
+                received_at_ms=request.received_at_ms,
+                is_bot=not key.is_secret and is_bot(request.user_agent),
+                error=error,
+            )
+            await self._letters.append(letter)
+        except RecordTooLarge as too_large:
+            raise Refusal(413, "record_too_large", str(too_large), field="events") from too_large
+        except LogUnavailable as away:
+            raise Refusal(
+                503, "not_now", f"the log takes nothing right now: {away}", retry_after_s=RETRY_AFTER_S
+            ) from away
+        warnings = [REASON, *identity.warnings]
+        answer = replace(answer, anonymous_id=identity.anonymous_id, warnings=warnings)
+        return Reply(_ENCODER.encode(answer), status=202)
+
+    async def _append(self, built: Built) -> None:
+        """Return once every record is durable; raises when one is not: the request is sent again, as a whole.
+
+        Those of its records that are durable already come twice then, and are known by their event ids.
+        """
+        for outcome in await self._writer.append_many(encode_records(built.records)):
+            if isinstance(outcome, SpoolFull):
+                raise outcome
+            if isinstance(outcome, RecordTooLarge):
+                raise Refusal(413, "record_too_large", str(outcome), field="events") from outcome
+
+    def _refuse(self, key: KeyInfo, parsed: ParsedEnvelope, built: Built) -> None:
+        """Count what was refused and write it down for the staff; whoever has no user leaves no letter."""
+        letters = []
+        for event in parsed.rejected:
+            EVENTS_REJECTED.labels(key.site.slug, event.error).inc()
+            head = built.head_of(event.index)
+            if head is not None:
+                owner = log_key(head.site, head.user_key)
+                letters.append(from_rejected(event, head=head, key=owner, sent_at=parsed.envelope.sent_at))
+        if self._letters is not None:
+            self._letters.add(letters)
+
+    def _reply(self, request: Request, key: KeyInfo, parsed: ParsedEnvelope, built: Built) -> Reply:
+        rejected = [_named(event) for event in parsed.rejected]
+        if len(rejected) == parsed.n_events:
+            first = rejected[0]
+            raise Refusal(
+                400, first.error, first.message, field=first.field, extra={"accepted": 0, "rejected": rejected}
+            )
+        answer = Answer(
+            accepted=built.accepted,
+            rejected=rejected,
+            anonymous_id=built.anonymous_id,
+            warnings=list(dict.fromkeys(built.warnings)),
+        )
+        reply = Reply(_ENCODER.encode(answer), status=202)
+        may_keep_cookie = parsed.envelope.consent == "granted" and bool(built.records)
+        if built.anonymous_id is not None and not key.is_secret and may_keep_cookie:
+            # Set anew each time, also where the SDK set it: what script sets lives seven days in Safari.
+            reply.headers.append(set_cookie(ANONYMOUS_COOKIE, built.anonymous_id, is_secure=request.is_https))
+        return reply
+
+    def _count(self, key: KeyInfo, built: Built) -> None:
+        kinds: Counter[type] = Counter()
+        for record in built.records:
+            kinds.update(map(type, record.events))
+            kinds.update(map(type, record.custom))
+        for kind, n_events in kinds.items():
+            self._counter(key.site.slug, _LABELS[kind]).inc(n_events)
+
+    def _counter(self, site: str, name: str) -> Any:
+        counter = self._counters.get((site, name))
+        if counter is None:
+            counter = self._counters[site, name] = EVENTS_COLLECTED.labels(site, name)
+        return counter
+
+
+def _named(event: Rejected) -> RejectedEvent:
+    return RejectedEvent(
+        index=event.index, event_id=event.event_id, error=event.error, message=event.message, field=event.field
+    )

@@ -1,0 +1,165 @@
+"""Quotas of keys and addresses: decided in memory at once, added up over all processes on Redis in the background.
+
+A request costs no round trip. Each process counts what it let through and adds it, every ``SYNC_S``, to a counter on
+Redis (``limits``), whose total it then goes by. So a quota may be overrun by what arrives within one such period, and
+by the share that processes keep to themselves (``SYNC_SHARE``). While Redis is away, each process is on its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from typing import Any, Final
+
+import redis.retry
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from redis.backoff import NoBackoff
+
+from tracking.http.edge import Refusal
+from tracking.metrics import QUOTA_REFUSALS
+
+log = logging.getLogger(__name__)
+
+WINDOW_S: Final = 60
+SYNC_S: Final = 0.25
+SYNC_SHARE: Final = 0.05
+"""Counts below this share of their limit stay at home: most addresses send a few requests and are never written."""
+MAX_COUNTS: Final = 50_000
+REDIS_TIMEOUT_S: Final = 0.25
+
+
+class _Count:
+    """What one subject used of one quota in the current window."""
+
+    __slots__ = ("limit", "seen", "unsent", "window")
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+        self.seen = 0  # of all processes, as far as known
+        self.unsent = 0  # of this process, not yet on Redis
+        self.limit = 0
+
+
+class Quotas:
+    """The counts of one process. Thread-safe; ``start`` shares them with the other processes."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], _Count] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._storage: Any = None  # limits gives no types
+        self._is_failing = False
+
+    def start(self, url: str) -> None:
+        """Share the counts over the Redis at ``url``; connects in the background, and may be called again."""
+        with self._lock:
+            if self._thread is None:
+                self._stop.clear()
+                self._thread = threading.Thread(target=self._run, args=(url,), name="quotas", daemon=True)
+                self._thread.start()
+
+    def stop(self, *, timeout_s: float = 1.0) -> None:
+        """End the sharing."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        self._thread = None
+
+    def take(self, quota: str, subject: str, *, amount: int, per_minute: int, now: float | None = None) -> None:
+        """Use ``amount`` of a quota, or raise the 429 that says when to try again; 0 per minute means no quota.
+
+        Parameters
+        ----------
+        quota : str
+            What is counted: a label of the metric, such as ``events``.
+        subject : str
+            Who is counted; starts with the site's slug.
+        """
+        if per_minute <= 0:
+            return
+        moment = time.time() if now is None else now
+        window = int(moment // WINDOW_S)
+        with self._lock:
+            count = self._counts.get((quota, subject))
+            if count is None or count.window != window:
+                count = self._counts[quota, subject] = _Count(window)
+                if len(self._counts) > MAX_COUNTS:
+                    self._forget(window)
+            count.limit = per_minute
+            is_over = count.seen + amount > per_minute
+            if not is_over:
+                count.seen += amount
+                count.unsent += amount
+        if is_over:
+            QUOTA_REFUSALS.labels(quota).inc()
+            raise Refusal(
+                429,
+                "quota_exceeded",
+                f"the quota of {per_minute} {quota} a minute is used up; wait, or raise it in the site's settings",
+                field="key",
+                retry_after_s=max(math.ceil((window + 1) * WINDOW_S - moment), 1),
+            )
+
+    def sync(self) -> None:
+        """Add what is new to the shared counters and go by their totals; raises ``StorageError``."""
+        window = int(time.time() // WINDOW_S)
+        with self._lock:
+            due = [
+                (name, count, count.unsent)
+                for name, count in self._counts.items()
+                if count.window == window and count.unsent and count.seen >= SYNC_SHARE * count.limit
+            ]
+        for (quota, subject), count, amount in due:
+            total = self._storage.incr(f"{quota}:{subject}:{window}", 2 * WINDOW_S, amount)
+            with self._lock:
+                count.unsent -= amount
+                count.seen = total + count.unsent
+
+    def _run(self, url: str) -> None:
+        while not self._stop.wait(SYNC_S):
+            try:
+                if self._storage is None:
+                    self._storage = _connect(url)
+                self.sync()
+            except StorageError as error:
+                if not self._is_failing:
+                    log.warning("quotas.alone error=%r", error.__cause__ or error)
+                self._is_failing = True
+                self._stop.wait(1.0)
+            else:
+                if self._is_failing:
+                    log.info("quotas.shared_again")
+                self._is_failing = False
+
+    def _forget(self, window: int) -> None:
+        """Keep memory bounded: drop old windows, and then the subjects first met, who start anew."""
+        self._counts = {name: count for name, count in self._counts.items() if count.window == window}
+        for name in list(self._counts)[: max(len(self._counts) - MAX_COUNTS // 2, 0)]:
+            del self._counts[name]
+
+
+def _connect(url: str) -> Any:
+    options: dict[str, Any] = {
+        "socket_timeout": REDIS_TIMEOUT_S,
+        "socket_connect_timeout": REDIS_TIMEOUT_S,
+        "retry": redis.retry.Retry(NoBackoff(), 0),
+        "wrap_exceptions": True,
+        "key_prefix": "rs:quota",
+    }
+    try:
+        return storage_from_string(_limits_url(url), **options)
+    except redis.RedisError as error:  # a Cluster is asked for its map at once
+        raise StorageError(error) from error
+
+
+def _limits_url(url: str) -> str:
+    """Return the URL as limits spells it: cluster URLs name hosts only, sockets have a scheme of their own."""
+    if url.startswith("unix://"):
+        return "redis+" + url
+    if "+cluster://" in url:
+        return url.replace("rediss+", "redis+").partition("?")[0].rstrip("/0").rstrip("/")
+    return url

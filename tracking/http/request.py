@@ -1,0 +1,308 @@
+"""A request of a hot path, the answer to it, and what is asked of both: keys, origins, addresses, cookies."""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from tracking.access.certificates import vouched_fingerprint
+from tracking.access.sites import KeyInfo, SiteInfo, find_certificate, find_key
+from tracking.access.tokens import TOKEN_PREFIX
+from tracking.exceptions import TrackingError
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+COOKIE_AGE_S: Final = 365 * 86_400
+MAX_QUERY_FIELDS: Final = 50
+_SECRET_PREFIXES: Final = (b"sk_", TOKEN_PREFIX.encode())
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class Refusal(TrackingError):
+    """An answer that is an error of the caller's, or a "not now".
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    code : str
+        Stable word for programs, such as ``unknown_key``.
+    message : str
+        The thing, the value and the remedy.
+    field : str
+        What it is about, where there is such a thing.
+    retry_after_s : int, optional
+        When to try again.
+    headers : iterable of header pairs
+        What else the answer carries.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        field: str = "",
+        retry_after_s: int | None = None,
+        headers: Iterable[Header] = (),
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
+        self.retry_after_s = retry_after_s
+        self.headers = list(headers)
+        self.extra = extra or {}
+
+
+class Disconnected(TrackingError):
+    """The client went away before its body was read; there is nobody to answer."""
+
+
+class Reply:
+    """An answer: bytes, JSON unless ``headers`` name another ``content-type``."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, body: bytes = b"", *, status: int = 200, headers: list[Header] | None = None) -> None:
+        self.body = body
+        self.status = status
+        self.headers = headers if headers is not None else []
+
+
+class Request:
+    """A request whose body is read already, with what hot paths ask of it; the rest is worked out when asked."""
+
+    def __init__(self, scope: Scope, body: bytes, *, received_at: float) -> None:
+        self.scope = scope
+        self.body = body
+        self.method: str = scope["method"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.received_at_ms = int(received_at * 1000)
+        self.key: KeyInfo | None = None
+
+    @functools.cached_property
+    def id(self) -> str:
+        """The caller's ``X-Request-Id`` when it is well-formed, else a new one."""
+        return _request_id(self.headers.get(b"x-request-id"))
+
+    @functools.cached_property
+    def query(self) -> dict[str, str]:
+        """The query's fields; the last one of a name counts."""
+        try:
+            pairs = parse_qsl(
+                self.scope.get("query_string", b"").decode("ascii"),
+                keep_blank_values=True,
+                max_num_fields=MAX_QUERY_FIELDS,
+            )
+        except (ValueError, UnicodeDecodeError) as error:
+            raise Refusal(
+                400, "invalid_query", f"the query cannot be read: {error}; percent-encode it", field="query"
+            ) from error
+        return dict(pairs)
+
+    @property
+    def origin(self) -> str | None:
+        """What page asks, as its browser says."""
+        origin = self.headers.get(b"origin")
+        return None if origin is None else origin.decode("latin-1")
+
+    @property
+    def user_agent(self) -> str:
+        """The browser or library, as it says itself; cut at 512 characters."""
+        return self.headers.get(b"user-agent", b"")[:512].decode("latin-1")
+
+    @property
+    def signals_gpc(self) -> bool:
+        """Whether the browser sends Global Privacy Control."""
+        return self.headers.get(b"sec-gpc") == b"1"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the shopper's browser speaks https, with a trusted proxy's word for it."""
+        if settings.TRUSTED_PROXIES and (proto := self.headers.get(b"x-forwarded-proto")):
+            return proto.split(b",")[-1].strip() == b"https"
+        return bool(self.scope.get("scheme") == "https" or settings.HTTPS)
+
+    @property
+    def address(self) -> str:
+        """Return the client's address, as seen by the outermost proxy we trust; never stored as it is."""
+        proxies = settings.TRUSTED_PROXIES
+        forwarded = self.headers.get(b"x-forwarded-for") if proxies else None
+        if forwarded is not None:
+            hops = forwarded.split(b",")
+            return hops[max(len(hops) - proxies, 0)].strip().decode("latin-1")
+        client = self.scope.get("client")
+        return str(client[0]) if client else ""
+
+    def address_digest(self) -> str:
+        """Return a keyed hash of the client's network (IPv4 address, IPv6 /64), for quotas."""
+        return _address_digest(self.address, settings.SECRET_KEY)
+
+    def cookie(self, name: str) -> str | None:
+        """Return a cookie's value."""
+        header = self.headers.get(b"cookie")
+        if header is None:
+            return None
+        for part in header.split(b";"):
+            key, _, value = part.strip().partition(b"=")
+            if key == name.encode():
+                return value.decode("latin-1")
+        return None
+
+    def authenticate(self, key_in_body: str | None = None, *, scope: str, secret_only: bool = False) -> KeyInfo:
+        """Return the key that the request carries, and check that it may be used for ``scope`` from where it is used.
+
+        Looked for in ``Authorization: Bearer``, ``X-Api-Key``, the body and the query, in this order; a client
+        certificate that our nginx verified stands in for a missing one. Raises ``Refusal``: 401 for a missing,
+        unknown, expired or revoked key, 403 for one in the wrong place or without the scope.
+        """
+        value = self._key_in_headers() or key_in_body or self.query.get("key")
+        key = credential(value, self.headers)
+        origin = self.origin
+        if key.is_secret:
+            if origin is not None:
+                raise Refusal(
+                    403,
+                    "secret_key_in_browser",
+                    "a secret key must not be used from a page; revoke it and use the publishable key there",
+                    field="key",
+                )
+        elif secret_only:
+            raise Refusal(
+                403, "secret_key_needed", "this needs a secret key; send it from the shop's server", field="key"
+            )
+        elif origin is not None and not key.site.allows_origin(origin):
+            raise Refusal(
+                403,
+                "origin_not_allowed",
+                f"origin {origin[:200]!r} is not on the site's list; add it to the site in the admin",
+                field="origin",
+            )
+        check_scope(key, scope)
+        self.key = key
+        return key
+
+    @property
+    def presents_secret_key(self) -> bool:
+        """Whether the headers or the query claim a secret key; such bodies may be larger."""
+        return _presents_secret_key(self.headers, self.scope.get("query_string", b""))
+
+    def _key_in_headers(self) -> str | None:
+        bearer = self.headers.get(b"authorization")
+        if bearer is not None and bearer[:7].lower() == b"bearer ":
+            return bearer[7:].strip().decode("latin-1")
+        value = self.headers.get(b"x-api-key")
+        return value.decode("latin-1") if value else None
+
+
+def request_of(request: HttpRequest) -> Request:
+    """Return what Django was asked as hot paths see it, without its body; for addresses, origins and cookies."""
+    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in request.headers.items()]
+    client = (request.META.get("REMOTE_ADDR", ""), 0)
+    scope = {"method": request.method, "scheme": request.scheme, "headers": headers, "client": client}
+    return Request(scope, b"", received_at=0.0)
+
+
+def credential(value: str | None, headers: Mapping[bytes, bytes]) -> KeyInfo:
+    """Return the live key with this value, or what the client certificate that our nginx verified opens.
+
+    A certificate beside a key must be of the same site. Raises ``Refusal`` 401, and ``SnapshotMissing``.
+    """
+    fingerprint = vouched_fingerprint(headers)
+    by_certificate = None if fingerprint is None else find_certificate(fingerprint)
+    if fingerprint is not None and by_certificate is None:
+        raise Refusal(
+            401,
+            "unknown_certificate",
+            "the client certificate is unknown, expired or revoked; register it in the admin",
+            field="certificate",
+        )
+    if not value:
+        if by_certificate is not None:
+            return by_certificate
+        raise Refusal(
+            401,
+            "missing_key",
+            "no key was sent; send one as 'Authorization: Bearer …', 'X-Api-Key: …' or 'key' in the body",
+            field="key",
+            headers=[(b"www-authenticate", b"Bearer")],
+        )
+    key = find_key(value)
+    if key is None or (by_certificate is not None and by_certificate.site.slug != key.site.slug):
+        raise Refusal(
+            401,
+            "unknown_key",
+            f"key {value[:9] + '…'!r} is unknown, expired or revoked; copy a live one from the admin",
+            field="key",
+            headers=[(b"www-authenticate", b"Bearer")],
+        )
+    return key
+
+
+def check_scope(key: KeyInfo, scope: str) -> None:
+    """Raise the 403 for a token that was not given ``scope``; keys and certificates have all that their kind may."""
+    if not key.may(scope):
+        raise Refusal(
+            403,
+            "insufficient_scope",
+            f"this token lacks the scope {scope!r}; ask for it when you get the token, and allow it in the admin",
+            field="key",
+            headers=[(b"www-authenticate", f'Bearer error="insufficient_scope", scope="{scope}"'.encode())],
+        )
+
+
+def set_cookie(name: str, value: str, *, is_secure: bool, max_age_s: int = COOKIE_AGE_S) -> Header:
+    """Return a first-party cookie's header; scripts may read it, as the SDK must."""
+    secure = "; Secure" if is_secure else ""
+    return b"set-cookie", f"{name}={value}; Max-Age={max_age_s}; Path=/; SameSite=Lax{secure}".encode("latin-1")
+
+
+def websocket_origin_is_allowed(scope: Scope, site: SiteInfo) -> bool:
+    """Return whether the page that opens a WebSocket may use the site's publishable key."""
+    for name, value in scope["headers"]:
+        if name == b"origin":
+            return site.allows_origin(value.decode("latin-1"))
+    return True
+
+
+def _presents_secret_key(headers: dict[bytes, bytes], query: bytes) -> bool:
+    bearer = headers.get(b"authorization", b"")
+    return (
+        bearer[7:].lstrip().startswith(_SECRET_PREFIXES)
+        or headers.get(b"x-api-key", b"").startswith(_SECRET_PREFIXES)
+        or b"key=sk_" in query
+        or vouched_fingerprint(headers) is not None
+    )
+
+
+def _request_id(value: bytes | None) -> str:
+    text = value.decode("latin-1") if value is not None else ""
+    return text if _REQUEST_ID.fullmatch(text) else secrets.token_hex(8)
+
+
+@functools.lru_cache(maxsize=8192)
+def _address_digest(address: str, secret: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        network = address  # a Unix socket or a proxy's nonsense: still one caller
+    else:
+        bits = 64 if parsed.version == 6 else 32
+        network = str(ipaddress.ip_network((parsed, bits), strict=False))
+    return hmac.digest(secret.encode(), network.encode(), "sha256")[:12].hex()

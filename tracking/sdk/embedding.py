@@ -1,0 +1,57 @@
+"""The snippets that a shop puts into its pages."""
+
+from __future__ import annotations
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from tracking.models import Site
+from tracking.sdk.files import current_file
+from tracking.access.sites import live_keys
+
+
+class NothingToEmbed(LookupError):
+    """The site has no publishable key, or the browser files were not built."""
+
+
+def publishable_key(site: Site) -> str:
+    """Return the value of the site's newest live publishable key.
+
+    Raises
+    ------
+    NothingToEmbed
+        There is none.
+    """
+    key = live_keys(site, "pk").first()
+    if key is None:
+        raise NothingToEmbed(f"site {site.slug!r} has no live publishable key; add one in the admin")
+    return str(key.public_value)
+
+
+def script_tag(site: Site, *, host: str = "", is_pinned: bool = False) -> SafeString:
+    """Return the script tag of a site; pinned, it names one exact version and its integrity.
+
+    Parameters
+    ----------
+    site : Site
+        Whose publishable key the tag carries.
+    host : str
+        Where Recsite runs, as in ``https://rec.shop.example``; empty: where the page itself comes from.
+    is_pinned : bool
+        A pinned page runs these very bytes or none, and gets no update by itself.
+
+    Raises
+    ------
+    NothingToEmbed
+        There is no key or no built file.
+    """
+    file = current_file("rec.js")
+    if file is None:
+        raise NothingToEmbed("rec.js was not built; run `npm run build` in sdk/")
+    key = publishable_key(site)
+    if is_pinned:
+        return format_html(
+            '<script async src="{}{}" integrity="{}" crossorigin="anonymous" data-key="{}"></script>',
+            host, file.immutable_path, file.integrity, key,
+        )  # fmt: skip
+    return format_html('<script async src="{}{}" data-key="{}"></script>', host, file.path, key)
