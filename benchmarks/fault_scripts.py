@@ -6,7 +6,7 @@ from typing import Final
 
 BROKEN_VERSION: Final = """
 import shutil
-from recommendations.state.models import models_topic, version_path
+from recommendations.versions.lifecycle import models_topic, version_path
 from recommendations.models import ModelVersion
 from tracking.models import Site
 from tracking.snapshots.snapshot import announce
@@ -28,14 +28,14 @@ ModelVersion.objects.create(site=site, version=name, status=ModelVersion.Status.
 announce(models_topic(site.slug))
 """
 NO_VERSION: Final = """
-from recommendations.state.models import models_topic
+from recommendations.versions.lifecycle import models_topic
 from recommendations.models import ModelVersion
 from tracking.snapshots.snapshot import announce
 ModelVersion.objects.filter(status=ModelVersion.Status.LIVE).update(status=ModelVersion.Status.RETIRED)
 announce(models_topic("default"))
 """
 GOOD_VERSION: Final = """
-from recommendations.state.models import models_topic
+from recommendations.versions.lifecycle import models_topic
 from recommendations.models import ModelVersion
 from tracking.snapshots.snapshot import announce
 ModelVersion.objects.exclude(version="benchmark").delete()

@@ -33,7 +33,6 @@ from recommendations.graphs.fold_in import Target  # noqa: E402
 from recommendations.models import ModelVersion, Placement, Rule  # noqa: E402
 from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS, RankingTables  # noqa: E402
 from recommendations.ranking.item_features import NO_PRICE  # noqa: E402
-from recommendations.state.models import version_path  # noqa: E402
 from recommendations.state.placements import ensure_default_placements, publish  # noqa: E402
 from recommendations.training.fitted import (  # noqa: E402
     DataRange,
@@ -44,6 +43,7 @@ from recommendations.training.fitted import (  # noqa: E402
     Ranker,
 )
 from recommendations.versions.folder import check_integrity  # noqa: E402
+from recommendations.versions.lifecycle import version_path  # noqa: E402
 from tracking.access.sites import ensure_default_site  # noqa: E402
 from tracking.models import Site  # noqa: E402
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from recommendations.live.hub import close_hub
+from recommendations.serving.quotas import quotas
 from recommendations.serving.service import stop_workers
 from recommendations.serving.shadow import runner as shadow
 from recommendations.serving.user import close_reader
@@ -19,7 +20,6 @@ from recommendations.state.placements import watch_placements
 from recommendations.state.site import watch_site
 from tracking.access.sites import all_sites
 from tracking.access.sites import keys as key_snapshot
-from tracking.http.quotas import Quotas
 from tracking.snapshots import snapshot
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 COLLECT_AFTER: Final = (20_000, 20, 100)
 """A list makes a few thousand objects, and none of them in cycles."""
 
-quotas: Final = Quotas()
 _been_ready: Final = threading.Event()
 
 

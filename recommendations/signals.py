@@ -8,8 +8,8 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
 from recommendations.models import ModelVersion, Placement, Rule
-from recommendations.state.models import models_topic
 from recommendations.state.placements import announce_placements
+from recommendations.versions.lifecycle import models_topic
 from tracking.snapshots.snapshot import announce
 
 

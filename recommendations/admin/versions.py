@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.models import ModelVersion
 from recommendations.serving.shadow import forget_report, read_report
-from recommendations.state import models
+from recommendations.versions import lifecycle
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import NothingToSave
 
@@ -189,7 +189,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     @display(description="Plots")
     def plots(self, version: ModelVersion) -> SafeString:
         """Return the plots of the version's folder."""
-        folder = models.version_path(version.site.slug, version.version) / "plots"
+        folder = lifecycle.version_path(version.site.slug, version.version) / "plots"
         files = [file for file in sorted(folder.glob("*.png")) if file.stat().st_size <= MAX_PLOT_BYTES][:12]
         return format_html_join(
             "",
@@ -218,7 +218,9 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     )
     def promote_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """Promote the version."""
-        self._tried(request, version, lambda: models.promote(version), f"{version} answers everybody within seconds.")
+        self._tried(
+            request, version, lambda: lifecycle.promote(version), f"{version} answers everybody within seconds."
+        )
 
     @action(description=f"Let it answer {CANARY_PERCENT} %")
     def canary_version(self, request: HttpRequest, version: ModelVersion) -> None:
@@ -226,7 +228,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         self._tried(
             request,
             version,
-            lambda: models.start_canary(version, percent=CANARY_PERCENT),
+            lambda: lifecycle.start_canary(version, percent=CANARY_PERCENT),
             f"{version} answers {CANARY_PERCENT} % of the shoppers within seconds.",
         )
 
@@ -236,14 +238,14 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
 
         def begin() -> None:
             forget_report(version.site.slug, version.version)
-            models.start_shadow(version)
+            lifecycle.start_shadow(version)
 
         self._tried(request, version, begin, f"{version} is asked beside the live version; nobody sees its lists.")
 
     @action(description="Stand down")
     def stand_down(self, request: HttpRequest, version: ModelVersion) -> None:
         """End a canary or a shadow."""
-        self._tried(request, version, lambda: models.stand_down(version), f"{version} is a candidate again.")
+        self._tried(request, version, lambda: lifecycle.stand_down(version), f"{version} is a candidate again.")
 
     @action(
         description="Roll back to the one before",
@@ -251,7 +253,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     )
     def roll_back_site(self, request: HttpRequest, version: ModelVersion) -> None:
         """Let the version that was live before answer again."""
-        self._tried(request, version, lambda: models.roll_back(version.site_id), "Rolled back.")
+        self._tried(request, version, lambda: lifecycle.roll_back(version.site_id), "Rolled back.")
 
     def _tried(self, request: HttpRequest, version: ModelVersion, change: Callable[[], object], done: str) -> None:
         try:

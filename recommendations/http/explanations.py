@@ -1,28 +1,18 @@
-"""What the API says of replies that were given, and of itself."""
+"""``/v1/explanations/<rec_id>``: what a reply showed and why."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Router
 
 from recommendations.http.common import RecIdText, document, site_of
 from recommendations.serving import explanation_log
 from recommendations.serving.rec_ids import InvalidRecId, signer
-from recommendations.state import models as live_models
-from tracking.access.sites import find_key
 from tracking.http.edge import Refusal
 
 router: Final = Router()
-
-
-class Health(Schema):
-    """That the API answers; with a key, which model versions do."""
-
-    status: str
-    site: str | None = None
-    models: dict[str, Any] | None = None
 
 
 @router.get(
@@ -48,15 +38,3 @@ def explain(request: HttpRequest, rec_id: RecIdText) -> dict[str, Any]:
             404, "not_kept", "this reply was not kept: it is older than a day, or not in the sample", field="rec_id"
         )
     return document(found)
-
-
-@router.get("/health", auth=None, response=Health, tags=["health"], operation_id="health", summary="Health")
-def health(request: HttpRequest) -> Health:
-    """Say that the API answers, and which model versions do where the request carries a key."""
-    value = request.headers.get("X-Api-Key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
-    key = find_key(value) if value else None
-    if key is None:
-        return Health(status="ok")
-    models = live_models.watch_models(key.site.slug)
-    described = live_models.describe(models.current()) if models.is_loaded else {}
-    return Health(status="ok", site=key.site.slug, models=described)

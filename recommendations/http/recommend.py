@@ -13,8 +13,8 @@ from django.conf import settings
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import NOBODY
 from recommendations.exceptions import InvalidQuery
-from recommendations.lifecycle import quotas
 from recommendations.pipeline.query import Ask
+from recommendations.serving.quotas import quotas
 from recommendations.serving.requests import (
     UnknownPlacement,
     asks_of,

@@ -22,9 +22,9 @@ from ninja.security import APIKeyHeader, HttpBearer
 from ninja.security.base import AuthBase
 
 from features.exceptions import StoreUnavailable
-from recommendations.http import explanations, items, openapi, users
+from recommendations.http import explanations, health, items, openapi, users
 from recommendations.http.common import Problem
-from recommendations.lifecycle import quotas
+from recommendations.serving.quotas import quotas
 from tracking.access.certificates import CERTIFICATE_HEADER, PROXY_SECRET_HEADER
 from tracking.access.sites import KeyInfo
 from tracking.http.edge import Refusal
@@ -124,7 +124,7 @@ api = Api(
     parser=StrictParser(),
     renderer=JsonRenderer(),
 )
-for part in (items, users, explanations):
+for part in (items, users, explanations, health):
     api.add_router("", part.router)
 
 

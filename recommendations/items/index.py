@@ -19,7 +19,7 @@ from recommendations.core.types import NO_ROWS, FloatArray, Mask, RowArray
 from recommendations.filters import language
 from recommendations.filters.language import Condition
 from recommendations.filters.masks import Column, KeyColumn, NumberColumn, TagColumn, TextColumn, mask_of
-from recommendations.pipeline.diversity import Likeness
+from recommendations.items.similarity import SimilarityColumns
 
 MAX_MASKS_BYTES: Final = 64 * 1024 * 1024
 MAX_ORDER: Final = 2_000
@@ -60,7 +60,7 @@ class Shelf:
         Recommendable rows category by category, most popular first; ``in_category`` says where each stands.
     brand_by_category, log_price_by_category : int32, float32
         Of those rows, side by side: reading them one after the other is what makes like items quick to find.
-    likeness : Likeness
+    likeness : SimilarityColumns
         What diversity compares.
     """
 
@@ -77,7 +77,7 @@ class Shelf:
         self.n_rows = n_rows
         self.popularity: FloatArray = np.zeros(n_rows, np.float32) if popularity is None else popularity
         self.counts: Counts = counts or {}
-        self.likeness = Likeness(group=catalogue.group, category=catalogue.category, brand=catalogue.brand)
+        self.likeness = SimilarityColumns(group=catalogue.group, category=catalogue.category, brand=catalogue.brand)
         # An item without a price is far from every price there is, and near to others without one.
         priced = np.where(catalogue.price > 0, catalogue.price, np.float32(1e-6))
         self.log_price: FloatArray = np.log(priced).astype(np.float32)

@@ -24,8 +24,8 @@ from recommendations.models import DriftReference, HealthReport, ModelVersion, T
 from recommendations.monitoring import drift
 from recommendations.monitoring.archive_profile import Day, days_before
 from recommendations.monitoring.drift import Check, Profile
-from recommendations.state.models import registered_sha256, version_path
 from recommendations.versions.folder import load_version
+from recommendations.versions.lifecycle import registered_sha256, version_path
 from tracking.models import Site
 
 log = logging.getLogger(__name__)

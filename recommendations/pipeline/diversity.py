@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recommendations.core.types import NOTHING_RANKED, FloatArray, Ranked
+from recommendations.items.similarity import SimilarityColumns
 
 LOOK_AT_LEAST: Final = 50
 LOOK_TIMES_SIZE: Final = 4
@@ -17,15 +17,6 @@ LOOK_TIMES_SIZE: Final = 4
 
 SAME_CATEGORY: Final = np.float32(0.6)
 SAME_BRAND: Final = np.float32(0.4)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
-    """What makes items alike, one entry a row of the catalogue; 0 means that the item has none."""
-
-    group: NDArray[np.int32]
-    category: NDArray[np.int32]
-    brand: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +37,7 @@ class Variety:
 NO_VARIETY: Final = Variety()
 
 
-def choose(ranked: Ranked, likeness: Likeness, variety: Variety, *, size: int) -> Ranked:
+def choose(ranked: Ranked, likeness: SimilarityColumns, variety: Variety, *, size: int) -> Ranked:
     """Return at most ``size`` candidates, in the order of the page.
 
     Variants of one product are never shown beside each other. Limits are kept as long as other items are there;
@@ -61,7 +52,7 @@ def choose(ranked: Ranked, likeness: Likeness, variety: Variety, *, size: int) -
     return Ranked(rows=ranked.rows[chosen], scores=ranked.scores[chosen])
 
 
-def _within_limits(ranked: Ranked, likeness: Likeness, variety: Variety, size: int) -> list[int]:
+def _within_limits(ranked: Ranked, likeness: SimilarityColumns, variety: Variety, size: int) -> list[int]:
     groups: set[int] = set()
     categories: dict[int, int] = {}
     brands: dict[int, int] = {}
@@ -87,7 +78,7 @@ def _within_limits(ranked: Ranked, likeness: Likeness, variety: Variety, size: i
     return chosen + held_back[: size - len(chosen)]
 
 
-def _traits(ranked: Ranked, likeness: Likeness, size: int) -> Iterator[tuple[int, int, int, int]]:
+def _traits(ranked: Ranked, likeness: SimilarityColumns, size: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield place, group, category and brand of each candidate, as plain integers and some dozens at a time.
 
     Most lists are full after a few more than ``size`` candidates.
@@ -104,7 +95,7 @@ def _traits(ranked: Ranked, likeness: Likeness, size: int) -> Iterator[tuple[int
         )
 
 
-def _reordered(ranked: Ranked, likeness: Likeness, difference: float, size: int) -> Ranked:
+def _reordered(ranked: Ranked, likeness: SimilarityColumns, difference: float, size: int) -> Ranked:
     """Order by maximal marginal relevance: score against likeness to what already stands above.
 
     References

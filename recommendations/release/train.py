@@ -25,7 +25,6 @@ from recommendations.models import ModelVersion, TrainingPolicy
 from recommendations.ranking.batch import COLUMNS
 from recommendations.release import gate
 from recommendations.release.baseline import PipelinePredictor
-from recommendations.state.models import promote, registered_sha256, version_path
 from recommendations.training.data.archive import read_archive, read_impressions
 from recommendations.training.data.dataset import SessionLog
 from recommendations.training.data.items import ItemFacts
@@ -37,6 +36,7 @@ from recommendations.training.settings import Progress, TrainingSettings, intera
 from recommendations.training.stages import WorkFolder, run_key
 from recommendations.training.train import train_model_set
 from recommendations.versions.folder import check_integrity, load_version
+from recommendations.versions.lifecycle import promote, registered_sha256, version_path
 from tracking.models import Site
 
 logger = logging.getLogger(__name__)

@@ -73,7 +73,7 @@ def delete_old_versions(site: Site, *, keep: int) -> int:
     """Delete rows and folders of versions beyond the newest ``keep``; never one that answers, or the one before it."""
     from recommendations.models import ModelVersion
     from recommendations.release.train import old_versions
-    from recommendations.state.models import version_path
+    from recommendations.versions.lifecycle import version_path
 
     before = (
         ModelVersion.objects.filter(site=site, status=ModelVersion.Status.RETIRED, live_at__isnull=False)

@@ -12,9 +12,10 @@ from django.urls import reverse
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.models import ModelVersion, Placement, Rule
-from recommendations.state.models import forget_models, version_path
+from recommendations.state.models import forget_models
 from recommendations.state.placements import load_placements
 from recommendations.versions.folder import check_integrity
+from recommendations.versions.lifecycle import version_path
 from tests.recommendations.conftest import Shop
 from tests.recommendations.model_worlds import fitted_model_set
 from tracking.models import Site

@@ -24,9 +24,10 @@ from recommendations.models import ModelVersion
 from recommendations.retrieval.model import ModelLink
 from recommendations.serving import service
 from recommendations.serving.user import close_reader
-from recommendations.state.models import version_path, watch_models
+from recommendations.state.models import watch_models
 from recommendations.state.placements import watch_placements
 from recommendations.versions.folder import check_integrity
+from recommendations.versions.lifecycle import version_path
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.recommendations.model_worlds import fitted_model_set
 from tests.services.process import Server

@@ -27,8 +27,8 @@ from recommendations.release import runs as training_runs
 from recommendations.release import worker as training_process
 from recommendations.release.lock import AlreadyTraining, is_training
 from recommendations.release.runs import is_due, train_in_process
-from recommendations.state.models import version_path
 from recommendations.training.settings import TrainingSettings, interactions_within
+from recommendations.versions.lifecycle import version_path
 from tests.recommendations.archives import (
     DAY_MS,
     aisle_items,

@@ -16,8 +16,8 @@ from django.core.management import call_command
 from recommendations.exceptions import RefusalReason, VersionRefused
 from recommendations.graphs.export import export_model_set
 from recommendations.models import ModelVersion
-from recommendations.state.models import version_path
 from recommendations.versions.folder import check_integrity
+from recommendations.versions.lifecycle import version_path
 from recsite.demo.setup import ensure_site
 from recsite.demo.trained import give_up_refused
 from recsite.supervisor.ports import free_port

@@ -17,10 +17,11 @@ from recommendations.exceptions import VersionRefused
 from recommendations.http.recommend import recommend_application
 from recommendations.models import ModelVersion, TrainingPolicy
 from recommendations.release import train
-from recommendations.state.models import promote, version_path, watch_models
+from recommendations.state.models import watch_models
 from recommendations.state.site import load_site
 from recommendations.training.data.building import log_from_sessions
 from recommendations.training.settings import TrainingSettings
+from recommendations.versions.lifecycle import promote, version_path
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.tracking.asgi_client import call
 

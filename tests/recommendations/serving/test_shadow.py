@@ -22,8 +22,8 @@ from recommendations.release import train
 from recommendations.serving import shadow
 from recommendations.serving.shadow import MAX_WAITING, ShadowRunner, compare
 from recommendations.state import models
-from recommendations.state.models import promote, roll_back, stand_down, start_canary, start_shadow
 from recommendations.training.data.building import log_from_sessions
+from recommendations.versions.lifecycle import promote, roll_back, stand_down, start_canary, start_shadow
 from tests.recommendations.conftest import Shop
 from tests.recommendations.release.test_train import QUICK
 from tests.tracking.asgi_client import Answered, call
