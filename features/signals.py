@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
-from features.catalogue import announce_catalogue
+from features.catalogue.site import announce_catalogue
 from features.models import Item
 
 

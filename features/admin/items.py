@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeNumericFilter
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
-from features.catalogue import announce_catalogue
+from features.catalogue.site import announce_catalogue
 from features.models import Item
 from features.money import to_major, to_minor
 from tracking.admin.decorators import action, display

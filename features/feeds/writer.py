@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
-from features.catalogue import announce_catalogue
+from features.catalogue.site import announce_catalogue
 from features.feeds.report import FeedBroken, FeedReport, RawRow
 from features.feeds.values import BadValue, item_changes
 from features.models import Item

@@ -1,6 +1,6 @@
 """Pure: the records of one micro-batch and the states they were read with → what to write.
 
-Nothing here touches Redis or the log; ``stream.py`` does. A record that breaks a function is left out after three
+Nothing here touches Redis or the log; ``features.stream`` does. A record that breaks a function is left out after three
 tries, and nothing of what it had done stays.
 """
 
@@ -20,13 +20,14 @@ from features.state.apply import Arrival, Past, apply_events
 from features.state.handlers import Effects
 from features.state.progress import Progress
 from features.state.purchases import hash64
-from features.store.online import StoredBatch, User
 from tracking.contract.events import EventRecord
 from tracking.contract.parsing import parse_record
 from tracking.exceptions import FutureSchema, InvalidEvent
-from tracking.log import Record
+from tracking.log.base import Record
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
+
+User = tuple[str, str]  # site, user key
 
 MAX_TRIES: Final = 3
 PLACEMENT_TTL_S: Final = 40 * 86_400
@@ -42,6 +43,16 @@ class Refused:
     field: str
     detail: str
     is_parked: bool = False
+
+
+@dataclass(slots=True)
+class StoredBatch:
+    """What stood in Redis of the users of a batch, and of its partition, before it."""
+
+    progress: bytes | None
+    sessions: dict[User, bytes | None]
+    profiles: dict[User, bytes | None]
+    erased: dict[str, bytes]
 
 
 @dataclass(slots=True)
@@ -203,7 +214,7 @@ def _apply_user(
     except UnknownState:
         raise
     except Exception:
-        log.exception("stream.user_failed partition=%s records=%s", batch.partition, len(indices))
+        logger.exception("stream.user_failed partition=%s records=%s", batch.partition, len(indices))
         effects = Effects()
         for index in indices:
             one = _apply_one(session, profile, arrivals[index], how)

@@ -17,25 +17,15 @@ import redis
 
 from features import keys
 from features.exceptions import Fenced
+from features.state.batch import StoredBatch, User
 from features.store.redis_pipe import Command, Pipe, borrow, borrowed, raise_errors
 from tracking.log import BEGINNING, Position
 
-User = tuple[str, str]  # site, user key
 _DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
 SET_ALL: Final = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'PX', ARGV[1]) end"
 """MSET with a TTL, which Redis lacks: one answer to read instead of a thousand."""
 
 PositionKey = Callable[[int, str], str]  # partition and log name -> Redis key
-
-
-@dataclass(slots=True)
-class StoredBatch:
-    """What the first round trip found."""
-
-    progress: bytes | None
-    sessions: dict[User, bytes | None]
-    profiles: dict[User, bytes | None]
-    erased: dict[str, bytes]
 
 
 @dataclass(slots=True, frozen=True)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from features.state import batch as micro
 from features.state import progress
 from features.state.apply import Past
+from features.state.batch import User
 from features.store.counts import CountCache
-from features.store.online import Batch, Changes, OnlineStore, User
+from features.store.online import Batch, Changes, OnlineStore
 from features.stream.dead_letters import DeadLetterSink
 from tracking.log import Position, Record
 

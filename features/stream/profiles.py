@@ -23,14 +23,14 @@ from django.utils import timezone
 
 from features import keys
 from features.models import StoredProfile
+from features.state.batch import User
 from features.state.states import decode_profile
 from features.store import connections
-from features.store.online import User
 from features.store.redis_pipe import borrowed, raise_errors
 from features.store.scan import scan_states
 from tracking.models import Site
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CHUNK: Final = 500
 MAX_WAITING: Final = 50_000
@@ -147,7 +147,7 @@ class ProfileArchive:
                 self._answer(users)
                 users = []
             except DatabaseError as error:
-                log.warning("profiles.database_away waiting=%s error=%s", len(users), error)
+                logger.warning("profiles.database_away waiting=%s error=%s", len(users), error)
                 close_old_connections()
                 self._stop.wait(RETRY_S)
         connections_of_thread.close_all()

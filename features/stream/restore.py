@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from features.state.apply import Past
-from features.store.online import User
+from features.state.batch import User
 
 MAX_ASKED: Final = 50_000
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from features.catalogue import ItemCard
+from features.catalogue.items import ItemCard
 from features.models import StoredProfile
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.wording import FILTERED, effect_words, source_words

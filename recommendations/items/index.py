@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import CatalogueSnapshot, ItemCard
+from features.catalogue.items import ItemCard
+from features.catalogue.snapshot import CatalogueSnapshot
 from recommendations.core.types import NO_ROWS, FloatArray, Mask, RowArray
 from recommendations.filters import language
 from recommendations.filters.language import Condition

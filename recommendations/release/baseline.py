@@ -6,7 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from features.catalogue import CatalogueSnapshot, ItemRow, with_changes
+from features.catalogue.draft import with_changes
+from features.catalogue.items import ItemRow
+from features.catalogue.snapshot import CatalogueSnapshot
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import Shopper
 from recommendations.inference import ModelSet

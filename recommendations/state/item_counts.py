@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from features.catalogue import CatalogueSnapshot
+from features.catalogue.snapshot import CatalogueSnapshot
 from features.store import connections
 from features.store.item_stats import METRICS, WINDOWS, ItemStats, empty_item_stats, load_item_stats
 from recommendations.core.types import FloatArray

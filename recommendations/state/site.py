@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from features.catalogue import CatalogueSnapshot, watch_catalogue
+from features.catalogue.site import watch_catalogue
+from features.catalogue.snapshot import CatalogueSnapshot
 from features.store.item_stats import empty_item_stats
 from recommendations.core.types import FloatArray
 from recommendations.items.index import Shelf

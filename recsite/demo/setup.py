@@ -12,7 +12,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from features.catalogue import announce_catalogue
+from features.catalogue.site import announce_catalogue
 from features.models import Item
 from recommendations.models import Placement
 from tracking.access.sites import ensure_default_site

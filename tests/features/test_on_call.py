@@ -22,10 +22,9 @@ import pytest
 
 from features.archive.writer import ArchiveFolder, ArchiveWorker
 from features.exceptions import PartitionsDiffer
-from features.state.batch import apply_batch, parse_batch
+from features.state.batch import StoredBatch, apply_batch, parse_batch
 from features.state.progress import Progress, decode, encode
 from features.store import connections
-from features.store.online import StoredBatch
 from features.stream.loop import StreamWorker
 from features.stream.topic import TopicCheck, check_topic
 from tests.features.archive.test_writer import frame_of

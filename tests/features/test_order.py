@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.state import attribution, windows
-from features.state.batch import apply_batch, parse_batch
+from features.state.batch import StoredBatch, apply_batch, parse_batch
 from features.state.progress import Progress, encode
 from features.state.states import canonical, decode_profile, decode_session
-from features.store.online import StoredBatch
 from tests.features.making import LATENESS_MS, MINUTE_MS, NOW_MS, SITE, chunked, event, record, wire
 from tracking.log import Record
 

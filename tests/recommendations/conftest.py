@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from features import keys
-from features.catalogue import forget_catalogues, watch_catalogue
+from features.catalogue.site import forget_catalogues, watch_catalogue
 from features.models import Item
 from features.state import states
 from features.store import connections

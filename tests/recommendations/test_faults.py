@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from features import keys
-from features.catalogue import watch_catalogue
+from features.catalogue.site import watch_catalogue
 from features.state import states
 from features.store import connections
 from recommendations.exceptions import ModelUnavailable

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from features.catalogue import CatalogueSnapshot, ItemRow, with_changes
+from features.catalogue.draft import with_changes
+from features.catalogue.items import ItemRow
+from features.catalogue.snapshot import CatalogueSnapshot
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import Recommendation, Shopper
 from recommendations.items.index import Shelf

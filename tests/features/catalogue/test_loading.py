@@ -11,7 +11,8 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.catalogue import catalogue_of, forget_catalogues, loading, watch_catalogue
+from features.catalogue import loading
+from features.catalogue.site import catalogue_of, forget_catalogues, watch_catalogue
 from features.catalogue.draft import with_changes
 from features.catalogue.items import NO_ID, ItemRow
 from features.catalogue.loading import OVERLAP, CatalogueLoader

@@ -17,11 +17,10 @@ import pytest
 from features import keys
 from features.exceptions import StoreUnavailable, UnknownState
 from features.state import handlers
-from features.state.batch import apply_batch, parse_batch
+from features.state.batch import User, apply_batch, parse_batch
 from features.state.merging import merged
 from features.state.states import decode_profile
 from features.state.user_features import StateBlobs, merge
-from features.store.online import User
 from features.store.reader import OnlineReader
 from features.stream.loop import StreamWorker
 from features.stream.notify import announce_changed, listen_changed
@@ -149,8 +148,8 @@ def test_late_events_are_counted_and_change_nothing() -> None:
     late = record(event("view_item", items=["old"], at_ms=NOW_MS - 16 * MINUTE_MS), received_at_ms=NOW_MS)
     within = record(event("view_item", items=["mid"], at_ms=NOW_MS - 14 * MINUTE_MS), received_at_ms=NOW_MS)
     history = replace_source(late)
+    from features.state.batch import StoredBatch
     from features.state.progress import Progress, encode
-    from features.store.online import StoredBatch
 
     log = [Record(0, str(n), *wire(one), 0) for n, one in enumerate((first, late, within, history))]
     batch = parse_batch(0, log)

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from asgiref.testing import ApplicationCommunicator
 
-from features.catalogue import watch_catalogue
+from features.catalogue.site import watch_catalogue
 from features.stream.notify import announce_changed
 from recommendations.http.recommend import recommend_application
 from recommendations.live import consumer

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from features import keys
-from features.catalogue import watch_catalogue
+from features.catalogue.site import watch_catalogue
 from features.store.item_stats import METRICS, WINDOWS, StatsBlob
 from recommendations.filters import language
 from recommendations.items.index import Shelf
