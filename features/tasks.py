@@ -29,7 +29,7 @@ from tracking.models import Site
 from tracking.redis_client import UNAVAILABLE
 from tracking.snapshots.snapshot import announce
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 KEEP_EVERY_RUN: Final = timedelta(days=2)
 KEEP_HOURLY: Final = timedelta(days=400)
@@ -56,7 +56,7 @@ def merge_item_stats() -> None:
         for site in _merger.merge():
             announce(f"item-stats:{site}")
     except StoreUnavailable as error:
-        log.warning("tasks.merge_delayed error=%s", error)
+        logger.warning("tasks.merge_delayed error=%s", error)
     finally:
         _merging.release()
 
@@ -68,7 +68,7 @@ def recompute_segments() -> None:
         try:
             run_segments(site)
         except StoreUnavailable as error:
-            log.warning("tasks.segments_delayed site=%s error=%s", site.slug, error)
+            logger.warning("tasks.segments_delayed site=%s error=%s", site.slug, error)
 
 
 @shared_task(name="features.store_profiles")  # type: ignore[untyped-decorator]
@@ -77,9 +77,9 @@ def store_profiles() -> None:
     try:
         counts = profiles.store_changed_profiles()
     except StoreUnavailable as error:
-        log.warning("tasks.write_behind_delayed error=%s", error)
+        logger.warning("tasks.write_behind_delayed error=%s", error)
         return
-    log.info("tasks.profiles_stored profiles=%s", sum(counts.values()))
+    logger.info("tasks.profiles_stored profiles=%s", sum(counts.values()))
 
 
 @shared_task(name="features.trim_log")  # type: ignore[untyped-decorator]
@@ -95,7 +95,7 @@ def trim_log() -> None:
             oldest = max((applied, archived), key=lambda at: log_of_events.behind({partition: at})[partition])
             log_of_events.trim({partition: oldest})
     except (StoreUnavailable, LogUnavailable) as error:
-        log.warning("tasks.trim_delayed error=%s", error)
+        logger.warning("tasks.trim_delayed error=%s", error)
 
 
 @shared_task(name="features.keep_archive")  # type: ignore[untyped-decorator]
@@ -104,7 +104,7 @@ def keep_archive() -> None:
     folder = ArchiveFolder(settings.ARCHIVE_URL)
     joined = compact(folder, older_than_s=COMPACT_AFTER_S)
     dropped = drop_old(folder, today=timezone.now().date(), keep_days=settings.ARCHIVE_RETENTION_DAYS)
-    log.info("tasks.archive_kept files_joined=%s files_dropped=%s", joined, dropped)
+    logger.info("tasks.archive_kept files_joined=%s files_dropped=%s", joined, dropped)
 
 
 def run_segments(site: Site) -> SegmentRun:
@@ -131,7 +131,9 @@ def run_segments(site: Site) -> SegmentRun:
             },
         )
     thin_snapshots(site)
-    log.info("tasks.segments site=%s users=%s written=%s seconds=%.2f", site.slug, run.users, run.written, run.seconds)
+    logger.info(
+        "tasks.segments site=%s users=%s written=%s seconds=%.2f", site.slug, run.users, run.written, run.seconds
+    )
     return run
 
 
@@ -189,7 +191,7 @@ def import_dead_letters() -> None:
     try:
         added = dead_letter_rows.import_dead_letters(is_erased=erased_check())
     except (LogUnavailable, *UNAVAILABLE) as error:
-        log.warning("tasks.dead_letters_delayed error=%s", error)
+        logger.warning("tasks.dead_letters_delayed error=%s", error)
         return
     if added:
-        log.info("tasks.dead_letters_imported letters=%s", added)
+        logger.info("tasks.dead_letters_imported letters=%s", added)

@@ -14,7 +14,7 @@ from recommendations.release import runs
 from recommendations.release.lock import AlreadyTraining, is_training
 from tracking.models import Site
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 EXPIRES_S = 540
 CHECK_EXPIRES_S = 3000
@@ -27,7 +27,7 @@ def train_due_sites() -> None:
         if is_training():
             return
     except StoreUnavailable as error:
-        log.warning("tasks.training_delayed error=%s", error)
+        logger.warning("tasks.training_delayed error=%s", error)
         return
     for site in runs.due_sites(timezone.now())[:1]:
         train_site.apply_async((site.slug,), expires=EXPIRES_S)  # what did not begin by then is asked for again
@@ -41,14 +41,14 @@ def train_site(slug: str, trigger: str = TrainingRun.Trigger.SCHEDULE) -> None:
     """
     site = Site.objects.filter(slug=slug, is_active=True).first()
     if site is None:
-        log.warning("tasks.training_of_unknown_site site=%s", slug)
+        logger.warning("tasks.training_of_unknown_site site=%s", slug)
         return
     if trigger == TrainingRun.Trigger.SCHEDULE and site not in runs.due_sites(timezone.now()):
         return
     try:
         runs.train_in_process(site, trigger=TrainingRun.Trigger(trigger))
     except (AlreadyTraining, StoreUnavailable) as error:
-        log.warning("tasks.training_delayed site=%s error=%s", slug, error)
+        logger.warning("tasks.training_delayed site=%s error=%s", slug, error)
 
 
 @shared_task(name="recommendations.check_health")  # type: ignore[untyped-decorator]

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from features.archive.rows import COLUMNS, SCHEMA
 from features.archive.writer import ArchiveFolder
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MIN_FILES: Final = 4
 MAX_JOINED_BYTES: Final = 256 * 1024 * 1024
@@ -66,7 +66,7 @@ def compact(folder: ArchiveFolder, *, older_than_s: float, min_files: int = MIN_
                 _join(folder, where, chosen)
                 joined += len(chosen)
         except FileNotFoundError as error:
-            log.info("archive.join_withdrawn folder=%s missing=%s: the next run tries again", where, error)
+            logger.info("archive.join_withdrawn folder=%s missing=%s: the next run tries again", where, error)
     return joined
 
 

@@ -28,7 +28,7 @@ from tracking.contract.events import log_key
 from tracking.contract.parsing import encode_record
 from tracking.log import BEGINNING, EventLog, Record, partition_for
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BATCH: int = 1_000
 CHUNK: int = 1_000

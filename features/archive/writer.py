@@ -31,7 +31,7 @@ from tracking.contract.parsing import parse_record
 from tracking.exceptions import InvalidEvent
 from tracking.log import BEGINNING, EventLog, LogUnavailable, Position
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 GROUP: Final = "archive"
 POLL_S: Final = 0.5
@@ -147,11 +147,11 @@ class ArchiveWorker:
                 try:
                     self.step(POLL_S)
                 except (StoreUnavailable, LogUnavailable, OSError) as error:
-                    log.warning("archive.delayed error=%s", error)
+                    logger.warning("archive.delayed error=%s", error)
                     stop.wait(BACKOFF_S)
                 except Exception as error:
                     metrics.STREAM_FAILURES.labels(error=type(error).__name__).inc()
-                    log.exception("archive.failed")
+                    logger.exception("archive.failed")
                     stop.wait(BACKOFF_S)
         finally:
             self.close()
@@ -195,7 +195,7 @@ class ArchiveWorker:
                 try:
                     self._store.advance(keys.archive_position, partition, expected=start, position=position)
                 except Fenced:
-                    log.warning("archive.fenced partition=%s", partition)
+                    logger.warning("archive.fenced partition=%s", partition)
                     self._forget(partition)
                     position = self._store.stored_position(keys.archive_position, partition)
                     self._reader.seek(partition, position)
@@ -208,11 +208,11 @@ class ArchiveWorker:
         try:
             self.flush()
         except (StoreUnavailable, OSError) as error:
-            log.warning("archive.left_unwritten rows=%s error=%s", self._row_count, error)
+            logger.warning("archive.left_unwritten rows=%s error=%s", self._row_count, error)
         try:
             self._reader.close()
         except LogUnavailable as error:
-            log.warning("archive.close_failed error=%s", error)
+            logger.warning("archive.close_failed error=%s", error)
 
     def _flush_when_due(self) -> None:
         if self._oldest_at is None:
@@ -244,7 +244,7 @@ class ArchiveWorker:
             start = self._store.stored_position(keys.archive_position, partition)
             leftovers = self._folder.files(name=f"p{partition}-{_clean(start)}-*.parquet")
             if leftovers and start != BEGINNING:  # without a position Redis may have been lost, and the log trimmed
-                log.info("archive.leftovers_removed partition=%s files=%s", partition, len(leftovers))
+                logger.info("archive.leftovers_removed partition=%s files=%s", partition, len(leftovers))
                 self._folder.delete(leftovers)
             found[partition] = start
         self._committed.update(found)

@@ -27,7 +27,7 @@ from features.state.user_features import Segment
 from features.store.redis_pipe import Command, borrowed, raise_errors
 from features.store.scan import scan_states
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_BUYERS: Final = 1_000_000
 CHUNK: Final = 1_000

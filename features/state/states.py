@@ -19,7 +19,7 @@ from features.exceptions import UnknownState
 from features.metrics import STATES_REBUILT
 from features.state import recents
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_STATE_BYTES: Final = 4_096
 """A state is never larger. Only item ids of a hundred characters get near it; then its oldest recents go first."""
@@ -140,7 +140,7 @@ def _other_version(kind: type[State], blob: bytes) -> State:
 
 def _unreadable(kind: type[State], blob: bytes) -> State:
     view, version = _VIEWS[kind]
-    log.error("states.unreadable view=%s version=%s bytes=%s", view, version, len(blob))
+    logger.error("states.unreadable view=%s version=%s bytes=%s", view, version, len(blob))
     STATES_REBUILT.labels(view=view).inc()
     return kind()
 

@@ -23,7 +23,7 @@ from features.store.fast_redis import SharedConnection
 from tracking.contract.events import UserKey
 from tracking.redis_client import UNAVAILABLE, connect_async, is_cluster
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_KEYS: Final = 6
 OPEN_AFTER_FAILURES: Final = 3

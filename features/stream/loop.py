@@ -27,7 +27,7 @@ from features.stream.restore import NoProfiles, ProfileSource, Returning
 from features.stream.status import Status
 from tracking.log import EventLog, LogUnavailable, Position
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 GROUP: Final = "features"
 POLL_S: Final = 0.2
@@ -110,7 +110,7 @@ class StreamWorker:
                     stop.wait(self._pause(error))
                 except Exception as error:
                     metrics.STREAM_FAILURES.labels(error=type(error).__name__).inc()
-                    log.exception("stream.failed")
+                    logger.exception("stream.failed")
                     stop.wait(self._pause(error))
         finally:
             self.close()
@@ -160,7 +160,7 @@ class StreamWorker:
             self._commit()
             self._reader.close()
         except LogUnavailable as error:
-            log.warning("stream.close_failed error=%s", error)
+            logger.warning("stream.close_failed error=%s", error)
         finally:
             self._dead_letters.close()
             self._profiles.close()
@@ -227,7 +227,7 @@ class StreamWorker:
         """Go on where the store says, after somebody else wrote for the partition."""
         metrics.STREAM_FENCED.inc()
         self.status.fenced += 1
-        log.warning("stream.fenced %s", error)
+        logger.warning("stream.fenced %s", error)
         flight.abandon()
         if flight.partition in self.status.positions:
             found = self._store.positions([flight.partition])[flight.partition]
@@ -238,7 +238,7 @@ class StreamWorker:
         try:
             self._settle()
         except (StoreUnavailable, LogUnavailable) as error:
-            log.warning("stream.unsettled partitions=%s error=%s", [one.partition for one in self._in_flight], error)
+            logger.warning("stream.unsettled partitions=%s error=%s", [one.partition for one in self._in_flight], error)
             self._let_go()
 
     def _let_go(self) -> None:
@@ -256,7 +256,7 @@ class StreamWorker:
             raise PartitionsDiffer(self._topic, found=max(partitions) + 1, configured=self._partitions)
         found = self._store.positions(sorted(partitions))
         self.status.positions.update(found)
-        log.info("stream.assigned partitions=%s", sorted(partitions))
+        logger.info("stream.assigned partitions=%s", sorted(partitions))
         metrics.STREAM_PARTITIONS.set(len(self.status.positions))
         return found
 
@@ -268,7 +268,7 @@ class StreamWorker:
                 flight.settle()
                 self._landed(flight)
             except (Fenced, StoreUnavailable) as error:
-                log.warning("stream.revoked_unsettled partition=%s error=%s", flight.partition, error)
+                logger.warning("stream.revoked_unsettled partition=%s error=%s", flight.partition, error)
                 flight.abandon()
         for partition in partitions:
             self.status.positions.pop(partition, None)
@@ -276,7 +276,7 @@ class StreamWorker:
             self._uncommitted.pop(partition, None)
             self._caches.pop(partition, None)
             metrics.STREAM_LAG_RECORDS.labels(partition=str(partition)).set(0)
-        log.info("stream.revoked partitions=%s", sorted(partitions))
+        logger.info("stream.revoked partitions=%s", sorted(partitions))
         metrics.STREAM_PARTITIONS.set(len(self.status.positions))
 
     def _pause(self, error: Exception) -> float:
@@ -287,12 +287,12 @@ class StreamWorker:
         if not self.status.is_paused:
             self.status.is_paused = True
             metrics.STREAM_PAUSES.labels(reason=type(error).__name__).inc()
-            log.warning("stream.paused reason=%s error=%s", type(error).__name__, error)
+            logger.warning("stream.paused reason=%s error=%s", type(error).__name__, error)
             self._reader.pause()
         try:
             self._reader.poll(0.0, 1)
         except (LogUnavailable, StoreUnavailable, PartitionsDiffer):
-            log.debug("stream.still_away", exc_info=True)
+            logger.debug("stream.still_away", exc_info=True)
         return delay_s
 
     def _resume(self) -> None:
@@ -308,7 +308,7 @@ class StreamWorker:
         if self.status.is_paused:
             self._reader.resume()
             self.status.is_paused = False
-            log.warning("stream.resumed partitions=%s", sorted(found))
+            logger.warning("stream.resumed partitions=%s", sorted(found))
         self._must_look_up = False
 
     def _housekeeping(self) -> None:

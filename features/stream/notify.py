@@ -18,7 +18,7 @@ from django.conf import settings
 from features.keys import CHANGED_CHANNEL
 from tracking.redis_client import UNAVAILABLE, connect_async
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Changed = dict[str, list[str]]  # site -> user keys
 
@@ -35,7 +35,7 @@ def announce_changed(client: redis.Redis, changed: Mapping[str, Sequence[str]]) 
     try:
         client.publish(CHANGED_CHANNEL, _ENCODER.encode(changed))
     except UNAVAILABLE as error:
-        log.warning("notify.lost sites=%s error=%s", len(changed), error)
+        logger.warning("notify.lost sites=%s error=%s", len(changed), error)
 
 
 async def listen_changed(callback: Callable[[Changed], Awaitable[None] | None], *, url: str | None = None) -> None:
@@ -63,7 +63,7 @@ async def listen_changed(callback: Callable[[Changed], Awaitable[None] | None], 
         except UNAVAILABLE as error:
             delay_s = RECONNECT_S[min(failures, len(RECONNECT_S) - 1)]
             failures += 1
-            log.warning("notify.disconnected retry_s=%s error=%s", delay_s, error)
+            logger.warning("notify.disconnected retry_s=%s error=%s", delay_s, error)
             await asyncio.sleep(delay_s)
         finally:
             await client.aclose()
@@ -75,4 +75,4 @@ async def _call(callback: Callable[[Changed], Awaitable[None] | None], data: byt
         if answer is not None:
             await answer
     except Exception:
-        log.exception("notify.callback_failed bytes=%s", len(data))
+        logger.exception("notify.callback_failed bytes=%s", len(data))

@@ -12,7 +12,7 @@ from django.conf import settings
 from features.exceptions import PartitionsDiffer
 from tracking.log import LogUnavailable, open_log
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ASK_AGAIN_S: Final = 5.0
 STOP_TIMEOUT_S: Final = 15.0
@@ -76,10 +76,10 @@ class TopicCheck:
                 check_topic()
             except PartitionsDiffer as error:
                 self._problem = str(error)
-                log.error("topic.partitions_differ: this process is not ready: %s", error)
+                logger.error("topic.partitions_differ: this process is not ready: %s", error)
                 return
             except LogUnavailable as error:
-                log.info("topic.log_away error=%s retry_s=%s", error, self._ask_again_s)
+                logger.info("topic.log_away error=%s retry_s=%s", error, self._ask_again_s)
                 self._stop.wait(self._ask_again_s)
             else:
                 return

@@ -26,7 +26,7 @@ from features.stream.notify import announce_changed
 from features.stream.topic import check_topic
 from tracking.log import LogUnavailable
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 QUEUE: Final = "stream"
 POOLS: Final = ("solo", "threads")
@@ -85,7 +85,7 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
         except PartitionsDiffer as error:
             raise ImproperlyConfigured(str(error)) from error
         except LogUnavailable as error:
-            log.warning("stream.log_away error=%s: the worker waits for it", error)
+            logger.warning("stream.log_away error=%s: the worker waits for it", error)
         for name, work in (("stream", self._run_stream), ("archive", self._run_archive)):
             thread = threading.Thread(target=self._keep_running, args=(name, work), name=name, daemon=True)
             thread.start()
@@ -96,7 +96,7 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
         self._stop.set()
         for thread in self._threads:
             thread.join(STOP_TIMEOUT_S)
-            log.info("%s.stopped is_clean=%s", thread.name, not thread.is_alive())
+            logger.info("%s.stopped is_clean=%s", thread.name, not thread.is_alive())
 
     terminate = stop
 
@@ -105,7 +105,7 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
             try:
                 work()
             except Exception:  # the log or Redis may be away; this thread tries until they are back
-                log.exception("%s.ended retry_s=%s", name, RESTART_S)
+                logger.exception("%s.ended retry_s=%s", name, RESTART_S)
                 self._stop.wait(RESTART_S)
         close_old_connections()
 

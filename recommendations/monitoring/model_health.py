@@ -28,7 +28,7 @@ from recommendations.versions.folder import load_version
 from recommendations.versions.lifecycle import registered_sha256, version_path
 from tracking.models import Site
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 REFERENCE_DAYS: Final = 7
 KEEP_REPORTS: Final = timedelta(days=30)
@@ -51,7 +51,7 @@ def check_site(site: Site, *, now: datetime | None = None) -> HealthReport:
     HealthReport.objects.filter(site=site, made_at__lt=now - KEEP_REPORTS).delete()
     _export(site.slug, live, policy, checks, now)
     worst = [check.name for check in checks if check.verdict is drift.Verdict.ACT]
-    log.info("health.checked site=%s version=%s act=%s", site.slug, live and live.version, ",".join(worst) or "-")
+    logger.info("health.checked site=%s version=%s act=%s", site.slug, live and live.version, ",".join(worst) or "-")
     return report
 
 
@@ -70,7 +70,7 @@ def _checks(site: Site, live: ModelVersion, policy: TrainingPolicy, now: datetim
             check_answers=False,
         )
     except (VersionRefused, ModelUnavailable) as error:
-        log.warning("health.unreadable site=%s version=%s error=%s", site.slug, live.version, error)
+        logger.warning("health.unreadable site=%s version=%s error=%s", site.slug, live.version, error)
         return [age]
     model = loaded.model_set
     index_of = {item_id: index for index, item_id in enumerate(model.item_ids) if index}

@@ -21,7 +21,7 @@ from features.store import connections
 from recommendations.exceptions import RecommendationError
 from tracking.redis_client import UNAVAILABLE
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LOCK_TTL_S: Final = 60.0
 RENEW_S: Final = 5.0
@@ -88,7 +88,7 @@ class TrainingLock:
         try:
             self._lock.release()
         except (redis.exceptions.LockError, *UNAVAILABLE) as error:
-            log.warning("training.lock_not_released error=%s", error)
+            logger.warning("training.lock_not_released error=%s", error)
 
 
 def is_training() -> bool:

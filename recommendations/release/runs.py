@@ -21,7 +21,7 @@ from recommendations.release.lock import LOCK_TTL_S, LockLost, TrainingLock
 from recommendations.training.stages import MAX_AGE_S
 from tracking.models import Site
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
 TIMEOUT_S: Final = 150 * 60.0
@@ -90,7 +90,7 @@ def train_in_process(
         _close_abandoned()
         policy, _ = TrainingPolicy.objects.get_or_create(site=site)
         run = TrainingRun.objects.create(site=site, trigger=trigger)
-        log.info("training.started site=%s run=%s", site.slug, run.pk)
+        logger.info("training.started site=%s run=%s", site.slug, run.pk)
         failure = _watched(run, lock, policy, command or _trainer(), timeout_s)
     finally:
         lock.release()
@@ -153,7 +153,7 @@ def _ended(run: TrainingRun, failure: str) -> TrainingRun:
         run.finished_at = timezone.now()
         run.save(update_fields=["status", "error", "finished_at"])
     metrics.TRAININGS.labels(run.site.slug, run.status).inc()
-    log.info("training.ended site=%s run=%s status=%s error=%s", run.site.slug, run.pk, run.status, run.error or "-")
+    logger.info("training.ended site=%s run=%s status=%s error=%s", run.site.slug, run.pk, run.status, run.error or "-")
     return run
 
 

@@ -20,7 +20,7 @@ NICENESS: Final = 10  # serving comes first where both share a machine
 TELL_EVERY_S: Final = 2.0
 ABANDONED_EXIT: Final = 75
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> int:
@@ -49,14 +49,14 @@ def execute(run: TrainingRun) -> int:
             settings=settings_of(policy),
             promotes=policy.auto_promote,
             progress=RunProgress(run),
-            on_taken_over=lambda work: log.info("training.taken_over run=%s ready=%s", run.pk, ",".join(work.ready)),
+            on_taken_over=lambda work: logger.info("training.taken_over run=%s ready=%s", run.pk, ",".join(work.ready)),
         )
     except (RecommendationError, OSError) as error:
         run.error = str(error)
     except MemoryError:
         run.error = "the machine has not enough memory; train with manage.py train_spark"
     except Exception as error:  # the edge of this process: whoever reads the run must learn of it
-        log.exception("training.failed run=%s", run.pk)
+        logger.exception("training.failed run=%s", run.pk)
         run.error = f"{type(error).__name__}: {error}; see the log of the task worker"
     else:
         run.model_version = version

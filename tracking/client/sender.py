@@ -19,7 +19,7 @@ from tracking.client.queue import Queue, Waiting
 from tracking.contract.events import MAX_EVENTS_SERVER, MAX_SERVER_BODY_BYTES, SCHEMA_VERSION
 from tracking.contract.parsing import Rejected
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 PATH: Final = "/v1/events"
 FIRST_BACKOFF_S: Final = 0.5
@@ -79,7 +79,7 @@ class Sender(threading.Thread):
                     wait_s = self._send(batch, failures)
                     failures = failures + 1 if wait_s else 0
             except Exception:  # the edge of the thread: it must outlive whatever a disk or a proxy comes up with
-                log.exception("client.failed")
+                logger.exception("client.failed")
                 failures += 1
                 wait_s = self._backoff_s(failures)
             if wait_s:
@@ -122,14 +122,14 @@ class Sender(threading.Thread):
             self._most = max(len(batch) // 2, 1)  # find the event that spoils the others
             return 0.001
         if status in (400, 413, 415, 422):
-            log.error("client.dropped status=%s answer=%s", status, content[:500])
+            logger.error("client.dropped status=%s answer=%s", status, content[:500])
             self._queue.forget(batch)
             return 0.0
         if status in (401, 403):
-            log.error("client.refused status=%s answer=%s", status, content[:500])
+            logger.error("client.refused status=%s answer=%s", status, content[:500])
             return WRONG_KEY_BACKOFF_S
         if failures == 0:
-            log.warning("client.delayed status=%s", status)
+            logger.warning("client.delayed status=%s", status)
         return max(retry_after_s, self._backoff_s(failures))
 
     def _post(self, batch: list[Waiting]) -> tuple[int, float, bytes]:
@@ -152,7 +152,7 @@ class Sender(threading.Thread):
 
     def _tell(self, batch: list[Waiting], content: bytes) -> None:
         for rejected in msgspec.json.decode(content, type=Answer).rejected:
-            log.error("client.rejected event_id=%s field=%s", rejected.event_id, rejected.field)
+            logger.error("client.rejected event_id=%s field=%s", rejected.event_id, rejected.field)
             self._on_rejected(rejected)
 
     def _connect(self) -> http.client.HTTPConnection:

@@ -21,7 +21,7 @@ from tracking.exceptions import SpoolFull
 from tracking.log.base import LogWriter, RecordTooLarge
 from tracking.metrics import DRAINED_RECORDS, PUBLISHED_RECORDS, SPOOLED_RECORDS
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Place: TypeAlias = Literal["log", "spool"]
 Outcome: TypeAlias = Place | SpoolFull | RecordTooLarge
@@ -185,7 +185,7 @@ class DurableWriter:
             elif error is not None:
                 left.append(index)
         if left and not self._is_spooling:
-            log.warning("spool.begun reason=%s", errors[left[0]])
+            logger.warning("spool.begun reason=%s", errors[left[0]])
             self._is_spooling = True
             self._drained.clear()
         return left
@@ -280,7 +280,7 @@ class DurableWriter:
                 self._is_nearly_drained = failures == 0 and len(chunk) < most
                 is_moved = await self._move(chunk) == len(chunk)
             except Exception:  # the edge of the loop: a drain that ends would strand what is on the disk
-                log.exception("spool.drain_failed")
+                logger.exception("spool.drain_failed")
             if is_moved:
                 failures, most = 0, min(DRAIN_RECORDS, most * 8)
             else:
@@ -295,11 +295,11 @@ class DurableWriter:
         moved = 0
         for error in errors:
             if isinstance(error, RecordTooLarge):
-                log.error("spool.dropped reason=%s", error)
+                logger.error("spool.dropped reason=%s", error)
             elif error is not None:
                 if str(error) != self._last_failure:
                     self._last_failure = str(error)
-                    log.warning("spool.drain_waits reason=%s", error)
+                    logger.warning("spool.drain_waits reason=%s", error)
                 break
             moved += 1
         if moved:
@@ -311,7 +311,7 @@ class DurableWriter:
         """Nothing to read: leave the spool if nothing is being written either, and wait for work."""
         if not self._is_committing and not self._waiting and not self._spool.has_own:
             if self._is_spooling:
-                log.warning("spool.drained")
+                logger.warning("spool.drained")
             self._is_spooling = self._is_nearly_drained = False
             self._drained.set()
             self._work.clear()

@@ -38,7 +38,7 @@ from tracking.log import RecordTooLarge
 from tracking.metrics import EVENTS_COLLECTED, EVENTS_REJECTED
 from tracking.records import Built, build_records, encode_records
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CUSTOM_LABEL: Final = "custom"  # shops name their own events; a label for each would grow without bound
 _LABELS: Final[dict[type, str]] = {CustomEvent: CUSTOM_LABEL, **{kind: name for name, kind in KNOWN_EVENTS.items()}}

@@ -19,7 +19,7 @@ from tracking.access.sites import KeyInfo
 from tracking.http.edge import Refusal, Reply
 from tracking.redis_client import UNAVAILABLE, connect_async
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 KEEP_S: Final = 86_400
 CLAIM_S: Final = 30
@@ -65,7 +65,7 @@ class Idempotency:
             pipe.get(name)
             is_ours, kept = await pipe.execute()
         except UNAVAILABLE as error:
-            log.warning("idempotency.away error=%r", error)
+            logger.warning("idempotency.away error=%r", error)
             return None
         if is_ours or kept is None:
             return None
@@ -87,14 +87,14 @@ class Idempotency:
         try:
             await self._redis().set(_name(key, value), kept, ex=KEEP_S)
         except UNAVAILABLE as error:
-            log.warning("idempotency.not_kept error=%r", error)
+            logger.warning("idempotency.not_kept error=%r", error)
 
     async def release(self, key: KeyInfo, value: str) -> None:
         """Forget the claim of a request that failed, so that it can be sent again at once."""
         try:
             await self._redis().delete(_name(key, value))
         except UNAVAILABLE as error:
-            log.warning("idempotency.not_released error=%r", error)
+            logger.warning("idempotency.not_released error=%r", error)
 
     async def close(self) -> None:
         """Let go of the connection."""

@@ -20,7 +20,7 @@ from tracking.contract.parsing import Rejected
 from tracking.records import Built
 from tracking.redis_client import UNAVAILABLE, connect
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 KEEP: Final = 200
 KEEP_S: Final = 3_600
@@ -100,7 +100,7 @@ class LiveEvents:
                     self._is_failing = False
             except UNAVAILABLE as error:
                 if not self._is_failing:
-                    log.warning("live_events.away error=%r", error)
+                    logger.warning("live_events.away error=%r", error)
                 self._is_failing = True
                 self._waiting.clear()
         if client is not None:

@@ -25,7 +25,7 @@ from tracking.collect.segment import Damage, Segment, SpooledRecord, encode
 from tracking.exceptions import SpoolFull
 from tracking.metrics import SPOOL_BYTES
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
 LOCK: Final = "lock"
@@ -103,7 +103,7 @@ class Spool:
                 self._next_number += 1
             own.segments[-1].append(encoded)
         except OSError as error:
-            log.error("spool.write_failed folder=%s reason=%s", own.path.name, error)
+            logger.error("spool.write_failed folder=%s reason=%s", own.path.name, error)
             raise SpoolFull(f"the spool cannot be written: {error.strerror}") from error
         finally:
             self._report()
@@ -161,7 +161,7 @@ class Spool:
             for file in sorted(path.glob("*.seg")):
                 folder.segments.append(Segment(file, create=False))
             if folder.segments:
-                log.warning("spool.adopted folder=%s bytes=%s", path.name, folder.size)
+                logger.warning("spool.adopted folder=%s bytes=%s", path.name, folder.size)
                 self._adopted.append(folder)
                 adopted += 1
             else:
@@ -203,17 +203,17 @@ class Spool:
     def _cut_off(self, segment: Segment, damage: Damage) -> None:
         """Go on without what cannot be read; keep a copy of what no crash explains, for people to look at."""
         if damage.is_torn:
-            log.warning("spool.torn_end segment=%s bytes=%s", segment.path.name, damage.lost_bytes)
+            logger.warning("spool.torn_end segment=%s bytes=%s", segment.path.name, damage.lost_bytes)
         else:
             copy = self.root / f"{segment.path.parent.name}-{segment.path.name}-{damage.at}{DAMAGED}"
-            log.error(
+            logger.error(
                 "spool.damaged segment=%s at=%s bytes=%s copy=%s: the disk may be broken",
                 segment.path.name, damage.at, damage.lost_bytes, copy.name,
             )  # fmt: skip
             try:
                 copy.write_bytes(segment.rest(damage.at))
             except OSError as error:
-                log.error("spool.copy_failed reason=%s", error)
+                logger.error("spool.copy_failed reason=%s", error)
         segment.cut(damage.at)
 
     def _report(self) -> None:

@@ -40,7 +40,7 @@ from tracking.log.base import EventLog, LogUnavailable, LogWriter, Record, Recor
 from tracking.metrics import DEAD_LETTERS
 from tracking.records import Clock, Source
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TOPIC: Final = "dead-letters"
 MAX_RAW_BYTES: Final = 512 * 1024
@@ -242,7 +242,7 @@ class DeadLetterOutbox:
             try:
                 await self._flush()
             except Exception:  # the edge of the loop: letters must not stop for one that is odd
-                log.exception("dead_letters.flush_failed")
+                logger.exception("dead_letters.flush_failed")
 
     async def _ensure_topic(self) -> None:
         if not self._is_topic_there:
@@ -257,12 +257,12 @@ class DeadLetterOutbox:
         try:
             await self._ensure_topic()
         except LogUnavailable as error:
-            log.warning("dead_letters.waiting count=%s reason=%s", len(self._waiting), error)
+            logger.warning("dead_letters.waiting count=%s reason=%s", len(self._waiting), error)
             return
         letters = list(self._waiting)
         pairs = [(letter.key, encode_letter(letter)) for letter in letters]
         for outcome in await self._writer.append_many(pairs, timeout_s=APPEND_TIMEOUT_S):
             if outcome is not None and not isinstance(outcome, RecordTooLarge):
-                log.warning("dead_letters.waiting count=%s reason=%s", len(self._waiting), outcome)
+                logger.warning("dead_letters.waiting count=%s reason=%s", len(self._waiting), outcome)
                 return
             self._waiting.popleft()

@@ -24,7 +24,7 @@ from tracking.models import DeadLetter, Site
 from tracking.records import encode_records
 from tracking.redis_client import connect
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 REDIS_TIMEOUT_S: Final = 2.0
 LOG_TIMEOUT_S: Final = 5.0
@@ -71,7 +71,7 @@ def import_dead_letters(*, max_records: int = MAX_READ, is_erased: IsErased = no
                 try:
                     found.append(decode_letter(record.value))
                 except InvalidEvent as error:
-                    log.error("dead_letters.unreadable position=%s reason=%s", record.position, error)
+                    logger.error("dead_letters.unreadable position=%s reason=%s", record.position, error)
             n_new += _save([letter for letter in found if not _is_of_erased(letter, is_erased)])
             if records:
                 read[partition] = records[-1].position

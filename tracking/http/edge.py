@@ -59,7 +59,7 @@ __all__ = [
     "websocket_origin_is_allowed",
 ]
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BODY_TIMEOUT_S: Final = 5.0
 RETRY_AFTER_S: Final = 5
@@ -148,7 +148,7 @@ class HotPath:
         except Disconnected:
             raise
         except Exception:  # an edge: whatever goes wrong, the shop gets JSON and we get a log line with its id
-            log.exception("edge.failed path=%s request_id=%s", self._name, request.id)
+            logger.exception("edge.failed path=%s request_id=%s", self._name, request.id)
             return refused(
                 Refusal(
                     500,

@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from tracking.http.edge import Refusal
 from tracking.metrics import QUOTA_REFUSALS
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 WINDOW_S: Final = 60
 SYNC_S: Final = 0.25
@@ -127,12 +127,12 @@ class Quotas:
                 self.sync()
             except StorageError as error:
                 if not self._is_failing:
-                    log.warning("quotas.alone error=%r", error.__cause__ or error)
+                    logger.warning("quotas.alone error=%r", error.__cause__ or error)
                 self._is_failing = True
                 self._stop.wait(1.0)
             else:
                 if self._is_failing:
-                    log.info("quotas.shared_again")
+                    logger.info("quotas.shared_again")
                 self._is_failing = False
 
     def _forget(self, window: int) -> None:

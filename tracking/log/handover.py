@@ -21,7 +21,7 @@ from typing import Final
 
 from tracking.log.base import LogUnavailable, LogWriter, oversize
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_IN_FLIGHT_RECORDS: Final = 20_000
 MAX_IN_FLIGHT_BYTES: Final = 64 * 1024 * 1024
@@ -189,7 +189,7 @@ class HandoverWriter(LogWriter):
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join, timeout_s)
         if self._thread.is_alive():
-            log.warning("log.writer_left_behind name=%s", self._name)
+            logger.warning("log.writer_left_behind name=%s", self._name)
         self._deliver()
 
     def _admit(self, batch: Batch) -> list[Pending]:
@@ -264,14 +264,14 @@ class HandoverWriter(LogWriter):
                 self._connect()
                 self._note_connected(True)
                 attempt = 0
-                log.info("log.writer_connected name=%s", self._name)
+                logger.info("log.writer_connected name=%s", self._name)
                 self._pump()
             except LogUnavailable as error:
                 if self._is_connected or not attempt:
-                    log.warning("log.writer_disconnected name=%s reason=%s", self._name, error)
+                    logger.warning("log.writer_disconnected name=%s reason=%s", self._name, error)
                 self._lose_connection(error)
             except Exception as error:  # the edge of the thread: whatever happened, start over
-                log.exception("log.writer_failed name=%s", self._name)
+                logger.exception("log.writer_failed name=%s", self._name)
                 self._lose_connection(LogUnavailable(f"the client library failed: {error!r}"))
             finally:
                 self._note_connected(False)

@@ -26,7 +26,7 @@ from tracking.log.kafka_client import KafkaAddress, common_options, to_record, u
 from tracking.log.kafka_reader import KafkaReader
 from tracking.log.kafka_writer import KafkaWriter
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class KafkaLog(EventLog):
@@ -59,13 +59,13 @@ class KafkaLog(EventLog):
             }
             try:
                 admin.create_topics({self.topic: wanted}, timeout_ms=int(timeout_s * 1000), wait_for_metadata=True)
-                log.info("log.topic_created topic=%s partitions=%s", self.topic, self.partitions)
+                logger.info("log.topic_created topic=%s partitions=%s", self.topic, self.partitions)
             except TopicAlreadyExistsError:
                 pass
         with self._consumer(timeout_s) as consumer:
             found = len(self._known_partitions(consumer))
         if found != self.partitions:
-            log.warning(
+            logger.warning(
                 "log.partitions_differ topic=%s url=%s broker=%s: the broker's number counts",
                 self.topic, self.partitions, found,
             )  # fmt: skip

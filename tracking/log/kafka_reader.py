@@ -24,7 +24,7 @@ from kafka.errors import IllegalStateError, KafkaError
 from tracking.log.base import LogReader, OnAssigned, OnRevoked, Position, Record, only_known
 from tracking.log.kafka_client import KafkaAddress, common_options, to_record, unavailable
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_POLL_RECORDS: Final = 2_000
 """68 to 104 thousand records a second, against 51 thousand at the default of 500."""
@@ -101,7 +101,7 @@ class KafkaReader(LogReader):
         try:
             self._consumer.commit_async(offsets, callback=_ignore)
         except KafkaError as error:
-            log.debug("log.commit_refused reason=%s", error)
+            logger.debug("log.commit_refused reason=%s", error)
 
     def pause(self) -> None:
         """Read nothing until ``resume``."""
@@ -135,7 +135,7 @@ class KafkaReader(LogReader):
             try:
                 self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
             except (KafkaError, OSError) as error:
-                log.warning("log.reader_close_failed reason=%s", error)
+                logger.warning("log.reader_close_failed reason=%s", error)
         lost = frozenset(self._next)
         self._next.clear()
         if lost:
@@ -204,7 +204,7 @@ class KafkaReader(LogReader):
         if taken:
             for partition in taken:
                 del self._next[partition]
-            log.info("log.partitions_revoked topic=%s partitions=%s", self._address.topic, sorted(taken))
+            logger.info("log.partitions_revoked topic=%s partitions=%s", self._address.topic, sorted(taken))
             self._on_revoked(frozenset(taken))
         if given := frozenset(gifts):
             # When the caller cannot say (its store is away) the note stays, and it is asked again.
@@ -215,7 +215,7 @@ class KafkaReader(LogReader):
                 self._given = {
                     partition: gift for partition, gift in self._given.items() if gifts.get(partition) != gift
                 }
-            log.info("log.partitions_assigned topic=%s partitions=%s", self._address.topic, sorted(given))
+            logger.info("log.partitions_assigned topic=%s partitions=%s", self._address.topic, sorted(given))
 
     def _start_at(self, positions: Mapping[int, Position]) -> None:
         slots = [self._slot(partition) for partition in positions]
@@ -226,7 +226,7 @@ class KafkaReader(LogReader):
             first, end = firsts[slot], ends[slot]
             wanted = int(positions[slot.partition] or first)
             if not first <= wanted <= end:
-                log.error(
+                logger.error(
                     "log.position_gone topic=%s partition=%s stored=%s kept=%s-%s: reading from %s",
                     self._address.topic, slot.partition, wanted, first, end, first,
                 )  # fmt: skip
@@ -272,4 +272,4 @@ class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka
 
 def _ignore(_offsets: object, error: object) -> None:
     if isinstance(error, Exception):
-        log.debug("log.commit_failed reason=%s", error)
+        logger.debug("log.commit_failed reason=%s", error)

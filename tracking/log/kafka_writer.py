@@ -22,7 +22,7 @@ from tracking.log.base import MAX_RECORD_BYTES, LogUnavailable, RecordTooLarge, 
 from tracking.log.handover import HandoverWriter, Pending
 from tracking.log.kafka_client import BOOTSTRAP_TIMEOUT_MS, KafkaAddress, common_options, unavailable
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_MS: Final = 2_000
 DELIVERY_TIMEOUT_MS: Final = 5_000
@@ -119,4 +119,4 @@ class KafkaWriter(HandoverWriter):
 @functools.cache
 def _warn_of_slow_checksums() -> None:
     if importlib.util.find_spec("crc32c") is None:
-        log.warning("log.slow_checksums: kafka-python computes them in Python, 11 times slower; install crc32c")
+        logger.warning("log.slow_checksums: kafka-python computes them in Python, 11 times slower; install crc32c")

@@ -18,7 +18,7 @@ import redis
 
 from tracking.log.redis_topic import RedisAddress
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LEASE_MS: Final = 4_000
 HEARTBEAT_S: Final = 0.5
@@ -134,4 +134,4 @@ class Leases:
             released = mine - self._renewed_at.keys()  # by the caller, in the meantime
             self._renewed_at = dict.fromkeys((kept - released) | taken, started)
         if lost := mine - kept:
-            log.warning("log.leases_lost topic=%s partitions=%s", address.topic, sorted(lost))
+            logger.warning("log.leases_lost topic=%s partitions=%s", address.topic, sorted(lost))

@@ -23,7 +23,7 @@ from tracking.log.redis_topic import (
     unread,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 2.0
 MAX_BLOCK_S: Final = 0.5
@@ -113,7 +113,7 @@ class RedisStreamsReader(LogReader):
             if self._leases is not None:
                 self._leases.close()
         except redis_client.UNAVAILABLE as error:
-            log.warning("log.reader_close_failed reason=%s: the leases run out by themselves", error)
+            logger.warning("log.reader_close_failed reason=%s: the leases run out by themselves", error)
         if self._client is not None:
             self._client.close()
 
@@ -141,7 +141,7 @@ class RedisStreamsReader(LogReader):
         if gone:
             for partition in gone:
                 del self._last_read[partition]
-            log.info("log.partitions_revoked topic=%s partitions=%s", self._address.topic, sorted(gone))
+            logger.info("log.partitions_revoked topic=%s partitions=%s", self._address.topic, sorted(gone))
             self._on_revoked(frozenset(gone))
         if surplus:
             leases.release(surplus)
@@ -149,7 +149,7 @@ class RedisStreamsReader(LogReader):
             positions = only_known(self._on_assigned(given), given)
             for partition, position in positions.items():
                 self._last_read[partition] = self._verified(client, partition, position)
-            log.info("log.partitions_assigned topic=%s partitions=%s", self._address.topic, sorted(given))
+            logger.info("log.partitions_assigned topic=%s partitions=%s", self._address.topic, sorted(given))
         if self._must_verify:
             for partition, position in self._last_read.items():
                 self._last_read[partition] = self._verified(client, partition, position)
@@ -161,14 +161,14 @@ class RedisStreamsReader(LogReader):
             return position
         newest = last_position(client, self._address, partition)
         if sequence(position) > sequence(newest):
-            log.error(
+            logger.error(
                 "log.position_gone topic=%s partition=%s stored=%s newest=%s: reading from the beginning",
                 self._address.topic, partition, position, newest or "none",
             )  # fmt: skip
             return BEGINNING
         oldest: Any = client.xrange(self._address.stream(partition), count=1)
         if oldest and sequence(oldest[0][0].decode()) > sequence(position) + 1:
-            log.error(
+            logger.error(
                 "log.records_gone topic=%s partition=%s stored=%s oldest=%s",
                 self._address.topic, partition, position, oldest[0][0].decode(),
             )  # fmt: skip

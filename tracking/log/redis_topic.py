@@ -25,7 +25,7 @@ from tracking import redis_client
 from tracking.log.base import BEGINNING, InvalidLogUrl, LogUnavailable, Position, Record
 from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 PASSED_ON: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "db")
 
@@ -97,7 +97,7 @@ def agree_on_partitions(client: redis.Redis, address: RedisAddress) -> int:
         return address.partitions
     found = int(client.get(key) or address.partitions)
     if found != address.partitions:
-        log.warning(
+        logger.warning(
             "log.partitions_differ topic=%s url=%s redis=%s: the number in Redis counts",
             address.topic, address.partitions, found,
         )  # fmt: skip

@@ -24,7 +24,7 @@ from tracking.metrics import SNAPSHOT_FAILURES, SNAPSHOT_LOADED_AT
 from tracking.redis_client import UNAVAILABLE, connect
 from tracking.snapshots.threads import CHANNEL, Registry, configured_url
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -113,11 +113,11 @@ class Snapshot(Generic[T]):
         except Exception as error:  # an edge: whatever a load raises, the thread and the last good copy live on
             SNAPSHOT_FAILURES.labels(self.topic).inc()
             if not self._is_failing:
-                log.warning("snapshot.load_failed topic=%s error=%r kept_from=%s", self.topic, error, self.loaded_at)
+                logger.warning("snapshot.load_failed topic=%s error=%r kept_from=%s", self.topic, error, self.loaded_at)
             self._is_failing = True
             return False
         if self._is_failing:
-            log.info("snapshot.load_recovered topic=%s", self.topic)
+            logger.info("snapshot.load_recovered topic=%s", self.topic)
         self._is_failing = False
         return True
 
@@ -180,7 +180,7 @@ def announce_now(topic: str, *, url: str | None = None) -> bool:
             _publisher.cache_clear()
             _publisher(address).publish(CHANNEL, topic)
     except UNAVAILABLE as error:
-        log.warning("snapshot.announce_failed topic=%s error=%r", topic, error)
+        logger.warning("snapshot.announce_failed topic=%s error=%r", topic, error)
         _registry.announced(topic)
         return False
     if not _registry.is_listening:  # nobody listens in this process, yet its own copies must not lag behind

@@ -15,7 +15,7 @@ import redis
 
 from tracking.redis_client import connect
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CHANNEL: Final = "rs:announce"
 PING_EVERY_S: Final = 5.0
@@ -76,7 +76,7 @@ class Listener(threading.Thread):
                 self._listen()
             except Exception as error:  # an edge: a listener that dies would go unnoticed until the next outage
                 if not failures:
-                    log.warning("snapshot.listener_lost error=%r", error)
+                    logger.warning("snapshot.listener_lost error=%r", error)
                 self.stop.wait(RECONNECT_S[min(failures, len(RECONNECT_S) - 1)] * random.uniform(0.5, 1.0))
                 failures += 1
             else:
@@ -205,7 +205,7 @@ class Registry:
             try:
                 callback(topic)
             except Exception:  # an edge: one subscriber's mistake must not silence the others
-                log.exception("snapshot.callback_failed topic=%s callback=%r", topic, callback)
+                logger.exception("snapshot.callback_failed topic=%s callback=%r", topic, callback)
 
     def announced_all(self) -> None:
         """Make every snapshot due."""
