@@ -22,11 +22,11 @@ from features.models import StoredProfile
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.wording import FILTERED, effect_words, source_words
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import NOBODY, FallbackReason, Shopper
+from recommendations.core.types import NOBODY, FallbackReason, RequestUser
 from recommendations.models import Placement, Rule
 from recommendations.pipeline.explain import Explanation, ItemWhy, Trace
 from recommendations.pipeline.pipeline import recommend
-from recommendations.pipeline.query import Ask, PlacementSpec
+from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.pipeline.rules import compile_rule
 from recommendations.serving.user import close_reader, read_shopper
 from recommendations.state import placements
@@ -162,10 +162,12 @@ def placement_after(placement: Placement, *, drafts: bool) -> PlacementSpec:
     return placements.placement_spec(placement, compiled)
 
 
-def _shopper(site: str, values: dict[str, Any]) -> tuple[Shopper, FallbackReason | None]:
+def _shopper(site: str, values: dict[str, Any]) -> tuple[RequestUser, FallbackReason | None]:
     if values["session"]:
         newest_first = tuple(reversed(values["session"]))
-        return Shopper(key="a:preview", recents=newest_first, session=newest_first, cart=tuple(values["cart"])), None
+        return RequestUser(
+            key="a:preview", recents=newest_first, session=newest_first, cart=tuple(values["cart"])
+        ), None
     identity = Identity(user_id=values["user_id"] or None, anonymous_id=values["anonymous_id"] or None)
     if identity.user_id is None and identity.anonymous_id is None:
         return NOBODY, None
@@ -181,11 +183,11 @@ def _shopper(site: str, values: dict[str, Any]) -> tuple[Shopper, FallbackReason
 
 
 def _made(
-    spec: PlacementSpec, values: dict[str, Any], shopper: Shopper, serving: SiteServing
+    spec: PlacementSpec, values: dict[str, Any], shopper: RequestUser, serving: SiteServing
 ) -> tuple[list[ItemWhy], Explanation]:
     trace = Trace()
     recommend(
-        Ask(
+        ListQuery(
             placement=replace(spec),
             limit=spec.size,
             context_items=(values["context_item"],) if values["context_item"] else (),
@@ -212,7 +214,7 @@ def _shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) ->
         shown.append(
             Shown(
                 why=why,
-                card=serving.shelf.catalogue.card(why.item_id),
+                card=serving.item_index.catalogue.card(why.item_id),
                 moved=moved,
                 because=source_words(why.reason),
                 sources=sources,
@@ -223,7 +225,7 @@ def _shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) ->
 
 
 def _title(serving: SiteServing, item_id: str) -> str:
-    card = serving.shelf.catalogue.card(item_id)
+    card = serving.item_index.catalogue.card(item_id)
     return card.title if card is not None else item_id
 
 

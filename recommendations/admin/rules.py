@@ -127,13 +127,15 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     @display(description="Speaks of")
     def reach(self, rule: Rule) -> SafeString | str:
         """Return how many items the rule speaks of now, and a few of them."""
-        shelf = watch_site(rule.site.slug).ensure_loaded().shelf
+        item_index = watch_site(rule.site.slug).ensure_loaded().item_index
         compiled = compile_rule(placements.rule_spec(rule))
-        rows = shelf.mask(compiled.key, compiled.target).nonzero()[0]
+        rows = item_index.mask(compiled.key, compiled.target).nonzero()[0]
         if not len(rows):
             return "No item now. Check the spelling of numbers, categories, brands and tags, and the limits."
-        n_shown = int(shelf.catalogue.is_recommendable[rows].sum())
-        titles = [card.title for row in rows[:EXAMPLES].tolist() if (card := shelf.catalogue.cards[row]) is not None]
+        n_shown = int(item_index.catalogue.is_recommendable[rows].sum())
+        titles = [
+            card.title for row in rows[:EXAMPLES].tolist() if (card := item_index.catalogue.cards[row]) is not None
+        ]
         return format_html(
             "{} of which {} can be shown now, such as {}",
             f"{len(rows):,} item{'' if len(rows) == 1 else 's'},",

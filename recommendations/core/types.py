@@ -45,7 +45,7 @@ class FallbackReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shopper:
+class RequestUser:
     """What is known of the shopper when a list is made; item ids, newest first.
 
     Attributes
@@ -78,7 +78,7 @@ class Shopper:
     features: UserFeatures | None = None
 
 
-NOBODY: Final = Shopper()
+NOBODY: Final = RequestUser()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from django.conf import settings
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import NOBODY
 from recommendations.exceptions import InvalidQuery
-from recommendations.pipeline.query import Ask
+from recommendations.pipeline.query import ListQuery
 from recommendations.serving.quotas import quotas
 from recommendations.serving.requests import (
     UnknownPlacement,
@@ -105,7 +105,7 @@ async def rank(request: Request) -> Reply:
         condition = condition_of(asked.filter, field="filter")
     except InvalidQuery as error:
         raise _refusal(error) from error
-    ask = Ask(
+    ask = ListQuery(
         placement=placement,
         limit=asked.limit or len(asked.items),
         context_items=asked.context_items,

@@ -45,7 +45,7 @@ Counts = Mapping[Window, FloatArray]
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-class Shelf:
+class ItemIndex:
     """A catalogue as the pipeline sees it.
 
     Attributes
@@ -61,7 +61,7 @@ class Shelf:
         Recommendable rows category by category, most popular first; ``in_category`` says where each stands.
     brand_by_category, log_price_by_category : int32, float32
         Of those rows, side by side: reading them one after the other is what makes like items quick to find.
-    likeness : SimilarityColumns
+    similarity : SimilarityColumns
         What diversity compares.
     """
 
@@ -78,7 +78,7 @@ class Shelf:
         self.n_rows = n_rows
         self.popularity: FloatArray = np.zeros(n_rows, np.float32) if popularity is None else popularity
         self.counts: Counts = counts or {}
-        self.likeness = SimilarityColumns(group=catalogue.group, category=catalogue.category, brand=catalogue.brand)
+        self.similarity = SimilarityColumns(group=catalogue.group, category=catalogue.category, brand=catalogue.brand)
         # An item without a price is far from every price there is, and near to others without one.
         priced = np.where(catalogue.price > 0, catalogue.price, np.float32(1e-6))
         self.log_price: FloatArray = np.log(priced).astype(np.float32)
@@ -165,7 +165,7 @@ class Shelf:
             self._masks[key] = known
         return known
 
-    def warm_from(self, other: Shelf) -> None:
+    def warm_from(self, other: ItemIndex) -> None:
         """Compute the masks that another shelf was asked for, so that no request has to.
 
         Where only counts differ, columns, masks and cards are taken over, but for what goes by the clock.

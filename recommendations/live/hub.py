@@ -173,7 +173,7 @@ class LiveHub:
             changed = frozenset(name for name in names if new_placements.get(name) != old_placements.get(name))
             if changed:
                 await self._each(site, _shows_any_of(changed), "rules")
-        if serving.shelf.catalogue is not before.shelf.catalogue:
+        if serving.item_index.catalogue is not before.item_index.catalogue:
             await self._each(site, lambda page: page.shows_any_gone(serving), "stock")
 
     async def close(self) -> None:

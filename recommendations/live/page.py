@@ -66,7 +66,7 @@ class ShownLists:
 
     def shows_any_gone(self, serving: SiteServing) -> bool:
         """Return whether an item on the page can no longer be had."""
-        recommendable = serving.shelf.catalogue.recommendable
+        recommendable = serving.item_index.catalogue.recommendable
         return any(not recommendable(item_id) for shown in self._shown.values() for item_id in shown)
 
     async def news(self, site: SiteInfo, identity: Identity, *, locale: str | None) -> LiveUpdate | None:
@@ -77,11 +77,11 @@ class ShownLists:
         page = Page(site=site, state=state, asks=asks, locale=locale)
         reading = await read_shopper(site.slug, identity, deadline=deadline)
         made = await make_lists(page, reading, deadline=deadline)
-        shelf = state.serving.shelf
+        item_index = state.serving.item_index
         now_s = int(time.time())
         results = []
         for each in made:
-            name, items = each.ask.placement.name, item_ids_of(each, shelf)
+            name, items = each.ask.placement.name, item_ids_of(each, item_index)
             if name in self._shown:
                 is_same = self._shown[name] == items
             else:

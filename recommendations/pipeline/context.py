@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recommendations.items.index import Shelf
+from recommendations.items.index import ItemIndex
 from recommendations.retrieval.model import ModelLink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
+class ServingContext:
     """What a site serves from at one moment: catalogue, model version (where there is one) and time."""
 
-    shelf: Shelf
+    item_index: ItemIndex
     model: ModelLink | None
     now_ms: int
     variant: str = "live"

@@ -37,7 +37,7 @@ class Variety:
 NO_VARIETY: Final = Variety()
 
 
-def choose(ranked: Ranked, likeness: SimilarityColumns, variety: Variety, *, size: int) -> Ranked:
+def choose(ranked: Ranked, similarity: SimilarityColumns, variety: Variety, *, size: int) -> Ranked:
     """Return at most ``size`` candidates, in the order of the page.
 
     Variants of one product are never shown beside each other. Limits are kept as long as other items are there;
@@ -47,19 +47,19 @@ def choose(ranked: Ranked, likeness: SimilarityColumns, variety: Variety, *, siz
         return NOTHING_RANKED
     ranked = ranked.best_first()
     if variety.difference > 0:
-        ranked = _reordered(ranked, likeness, variety.difference, size)
-    chosen = _within_limits(ranked, likeness, variety, size)
+        ranked = _reordered(ranked, similarity, variety.difference, size)
+    chosen = _within_limits(ranked, similarity, variety, size)
     return Ranked(rows=ranked.rows[chosen], scores=ranked.scores[chosen])
 
 
-def _within_limits(ranked: Ranked, likeness: SimilarityColumns, variety: Variety, size: int) -> list[int]:
+def _within_limits(ranked: Ranked, similarity: SimilarityColumns, variety: Variety, size: int) -> list[int]:
     groups: set[int] = set()
     categories: dict[int, int] = {}
     brands: dict[int, int] = {}
     chosen: list[int] = []
     held_back: list[int] = []
     has_limits = bool(variety.max_per_category or variety.max_per_brand)
-    for place, group, category, brand in _traits(ranked, likeness, size):
+    for place, group, category, brand in _traits(ranked, similarity, size):
         if group:
             if group in groups:
                 continue
@@ -78,7 +78,7 @@ def _within_limits(ranked: Ranked, likeness: SimilarityColumns, variety: Variety
     return chosen + held_back[: size - len(chosen)]
 
 
-def _traits(ranked: Ranked, likeness: SimilarityColumns, size: int) -> Iterator[tuple[int, int, int, int]]:
+def _traits(ranked: Ranked, similarity: SimilarityColumns, size: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield place, group, category and brand of each candidate, as plain integers and some dozens at a time.
 
     Most lists are full after a few more than ``size`` candidates.
@@ -88,14 +88,14 @@ def _traits(ranked: Ranked, likeness: SimilarityColumns, size: int) -> Iterator[
         rows = ranked.rows[start : start + step]
         yield from zip(
             range(start, start + len(rows)),
-            likeness.group[rows].tolist(),
-            likeness.category[rows].tolist(),
-            likeness.brand[rows].tolist(),
+            similarity.group[rows].tolist(),
+            similarity.category[rows].tolist(),
+            similarity.brand[rows].tolist(),
             strict=True,
         )
 
 
-def _reordered(ranked: Ranked, likeness: SimilarityColumns, difference: float, size: int) -> Ranked:
+def _reordered(ranked: Ranked, similarity: SimilarityColumns, difference: float, size: int) -> Ranked:
     """Order by maximal marginal relevance: score against likeness to what already stands above.
 
     References
@@ -105,7 +105,7 @@ def _reordered(ranked: Ranked, likeness: SimilarityColumns, difference: float, s
     n = min(len(ranked), max(LOOK_AT_LEAST, LOOK_TIMES_SIZE * size))
     rows, scores = ranked.rows[:n], ranked.scores[:n]
     relevance = (scores / max(float(scores[0]), 1e-30)).astype(np.float32) * np.float32(1.0 - difference)
-    categories, brands = likeness.category[rows], likeness.brand[rows]
+    categories, brands = similarity.category[rows], similarity.brand[rows]
     likest: FloatArray = np.zeros(n, np.float32)
     left = np.ones(n, np.bool_)
     order: list[int] = []

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 
 from recommendations.core.row_index import places_in
-from recommendations.core.types import Mask, RowArray, Shopper
-from recommendations.items.index import MAX_ORDER, Shelf
+from recommendations.core.types import Mask, RequestUser, RowArray
+from recommendations.items.index import MAX_ORDER, ItemIndex
 from recommendations.pipeline import rules
-from recommendations.pipeline.query import Ask
+from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.rules import ActiveRule
 
 NOT_RECOMMENDABLE: Final = "not_recommendable"
@@ -29,16 +29,16 @@ class Allowed:
 
     def __init__(
         self,
-        ask: Ask,
-        shelf: Shelf,
+        ask: ListQuery,
+        item_index: ItemIndex,
         active: Sequence[ActiveRule],
         *,
         hidden: Collection[int],
     ) -> None:
-        self._shelf = shelf
+        self._item_index = item_index
         self._active = [rule for rule in active if rule.spec.action in ("exclude", "include_only")]
         self.conditions = [
-            shelf.mask(keyed.key, keyed.condition)
+            item_index.mask(keyed.key, keyed.condition)
             for keyed in (ask.placement.condition, ask.condition)
             if keyed is not None
         ]
@@ -48,7 +48,7 @@ class Allowed:
 
     def of(self, rows: RowArray) -> Mask:
         """Return which of ``rows`` may be shown."""
-        kept: Mask = self._shelf.catalogue.is_recommendable.take(rows)
+        kept: Mask = self._item_index.catalogue.is_recommendable.take(rows)
         for mask in self.conditions:
             kept &= mask.take(rows)
         if self._active:
@@ -66,23 +66,23 @@ class Allowed:
     def popular(self, n: int) -> RowArray:
         """Return the ``n`` most popular rows that may be shown."""
         for looked_at in (8 * n, MAX_ORDER):  # nearly always the first few are enough
-            found = self.keep(self._shelf.popular[:looked_at])
+            found = self.keep(self._item_index.popular[:looked_at])
             if len(found) >= n:
                 return found[:n]
-        if len(self._shelf.popular) < MAX_ORDER:
+        if len(self._item_index.popular) < MAX_ORDER:
             return found
-        mask = self._shelf.catalogue.is_recommendable
+        mask = self._item_index.catalogue.is_recommendable
         for each in self.conditions:
             mask = mask & each
         masks = [rule.mask for rule in self._active if rule.spec.action == "include_only"]
         if masks:
             mask = mask & np.logical_or.reduce(masks)
         key = "|".join([*self._condition_keys, *(str(rule.spec) for rule in self._active)])
-        return self.keep(self._shelf.popular_within(key, mask))[:n]
+        return self.keep(self._item_index.popular_within(key, mask))[:n]
 
     def why_not(self, row: int) -> tuple[str, int | None] | None:
         """Return the reason why a row may not be shown, and the rule where one is to blame; None if it may."""
-        if not self._shelf.catalogue.is_recommendable[row]:
+        if not self._item_index.catalogue.is_recommendable[row]:
             return NOT_RECOMMENDABLE, None
         if not all(mask[row] for mask in self.conditions):
             return CONDITION, None
@@ -94,17 +94,19 @@ class Allowed:
         return (REPEAT, None) if row in self._hidden else None
 
 
-def hidden_rows(ask: Ask, shopper: Shopper, shelf: Shelf, *, about: Sequence[int], hides_about: bool) -> set[int]:
+def hidden_rows(
+    ask: ListQuery, shopper: RequestUser, item_index: ItemIndex, *, about: Sequence[int], hides_about: bool
+) -> set[int]:
     """Return the rows that this list must not repeat."""
-    hidden = set(shelf.sequence(ask.exclude))
+    hidden = set(item_index.sequence(ask.exclude))
     if hides_about:
         hidden.update(about)
-        hidden.update(shelf.sequence(ask.context_items))
+        hidden.update(item_index.sequence(ask.context_items))
     if ask.placement.strategy == "cart":
-        hidden.update(shelf.sequence(ask.cart or shopper.cart))
+        hidden.update(item_index.sequence(ask.cart or shopper.cart))
     if ask.placement.repeats == "hide_seen":
-        hidden.update(shelf.sequence(shopper.session))
-        hidden.update(shelf.sequence(ask.context_items))
+        hidden.update(item_index.sequence(shopper.session))
+        hidden.update(item_index.sequence(ask.context_items))
     elif ask.placement.repeats == "hide_purchased":
-        hidden.update(shelf.sequence(shopper.purchases))
+        hidden.update(item_index.sequence(shopper.purchases))
     return hidden

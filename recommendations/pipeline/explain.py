@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from features.state.user_features import UserFeatures
-from recommendations.core.types import Ranked, Shopper
-from recommendations.items.index import Shelf
+from recommendations.core.types import Ranked, RequestUser
+from recommendations.items.index import ItemIndex
 from recommendations.pipeline import rules
 
 if TYPE_CHECKING:
     from recommendations.pipeline.eligibility import Allowed
     from recommendations.pipeline.fallbacks import Filled
-    from recommendations.pipeline.query import Ask
+    from recommendations.pipeline.query import ListQuery
     from recommendations.pipeline.retrieve import Found
     from recommendations.pipeline.rules import ActiveRule, Pin
     from recommendations.pipeline.strategies import Subject
@@ -92,9 +92,9 @@ class Trace:
     def record(
         self,
         *,
-        ask: Ask,
-        shopper: Shopper,
-        shelf: Shelf,
+        ask: ListQuery,
+        shopper: RequestUser,
+        item_index: ItemIndex,
         about: Subject,
         strategy_about: str,
         found: Found,
@@ -118,8 +118,8 @@ class Trace:
 
         def why(row: int, position: int | None, reason: str) -> ItemWhy:
             return ItemWhy(
-                item_id=shelf.item_id(row),
-                title=card.title if (card := shelf.catalogue.cards[row]) else "",
+                item_id=item_index.item_id(row),
+                title=card.title if (card := item_index.catalogue.cards[row]) else "",
                 position=position,
                 reason=reason,
                 score=score_of.get(row),
@@ -137,11 +137,11 @@ class Trace:
                 break
             verdict = allowed.why_not(row)
             if verdict is not None:
-                filtered.append(FilteredWhy(item_id=shelf.item_id(row), reason=verdict[0], rule_id=verdict[1]))
+                filtered.append(FilteredWhy(item_id=item_index.item_id(row), reason=verdict[0], rule_id=verdict[1]))
         self.explanation = Explanation(
             placement=ask.placement.name,
             strategy_about=strategy_about,
-            about_items=[shelf.item_id(row) for row in about.rows],
+            about_items=[item_index.item_id(row) for row in about.rows],
             features=described(shopper.features) if shopper.features is not None else {},
             feature_age_ms=shopper.feature_age_ms,
             segments=sorted(shopper.segments),

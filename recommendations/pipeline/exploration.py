@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.items.index import DAY_MS, Shelf
+from recommendations.items.index import DAY_MS, ItemIndex
 from recommendations.pipeline.eligibility import Allowed
 from recommendations.pipeline.fallbacks import Filled
-from recommendations.pipeline.query import Ask
+from recommendations.pipeline.query import ListQuery
 from recommendations.retrieval.arrivals import FRESH_DAYS
 
 LOOKED_AT: Final = 200
@@ -28,7 +28,9 @@ HOUR_MS: Final = 3_600_000
 REASON: Final = "exploration"
 
 
-def with_new_items(filled: Filled, ask: Ask, shelf: Shelf, allowed: Allowed, *, key: str | None, now_ms: int) -> Filled:
+def with_new_items(
+    filled: Filled, ask: ListQuery, item_index: ItemIndex, allowed: Allowed, *, key: str | None, now_ms: int
+) -> Filled:
     """Return the list with new items in some of its places; the same list where the placement wants none.
 
     Each place below the first is given to a new item with the placement's chance, as long as there are new items that
@@ -43,7 +45,7 @@ def with_new_items(filled: Filled, ask: Ask, shelf: Shelf, allowed: Allowed, *, 
     places = KEPT_FIRST + np.flatnonzero(chance.random(len(filled.rows) - KEPT_FIRST) < share)
     if not len(places):
         return filled
-    fresh = _new_rows(shelf, allowed, listed=filled.rows, now_ms=now_ms)
+    fresh = _new_rows(item_index, allowed, listed=filled.rows, now_ms=now_ms)
     chosen = chance.permutation(fresh)[: len(places)].tolist()
     rows = list(filled.rows)
     for place, row in zip(places.tolist(), chosen, strict=False):
@@ -51,15 +53,15 @@ def with_new_items(filled: Filled, ask: Ask, shelf: Shelf, allowed: Allowed, *, 
     return replace(filled, rows=tuple(rows), reasons={**filled.reasons, **dict.fromkeys(chosen, REASON)})
 
 
-def _new_rows(shelf: Shelf, allowed: Allowed, *, listed: Collection[int], now_ms: int) -> list[int]:
+def _new_rows(item_index: ItemIndex, allowed: Allowed, *, listed: Collection[int], now_ms: int) -> list[int]:
     """Return new items that may be shown and are not listed yet, one of each group."""
-    newest = shelf.newest[:LOOKED_AT]
-    first_seen_ms = shelf.catalogue.first_seen_ms[newest]
+    newest = item_index.newest[:LOOKED_AT]
+    first_seen_ms = item_index.catalogue.first_seen_ms[newest]
     fresh = allowed.keep(newest[first_seen_ms >= now_ms - FRESH_DAYS * DAY_MS]).tolist()
-    taken, groups = set(listed), {int(shelf.likeness.group[row]) for row in listed} - {0}
+    taken, groups = set(listed), {int(item_index.similarity.group[row]) for row in listed} - {0}
     found = []
     for row in fresh:
-        group = int(shelf.likeness.group[row])
+        group = int(item_index.similarity.group[row])
         if row not in taken and group not in groups:
             found.append(row)
             groups |= {group} - {0}

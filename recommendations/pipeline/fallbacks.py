@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from recommendations.core.types import FallbackReason, Stage
-from recommendations.items.index import Shelf
+from recommendations.items.index import ItemIndex
 from recommendations.pipeline.eligibility import Allowed
-from recommendations.pipeline.query import Ask
+from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.retrieve import Found
 from recommendations.pipeline.rules import Pin
 from recommendations.pipeline.strategies import About, Strategy, Subject
@@ -31,7 +31,9 @@ class Filled:
     reasons: dict[int, str] = field(default_factory=dict)
 
 
-def fill(chosen: Sequence[int], ask: Ask, shelf: Shelf, allowed: Allowed, *, strategy: Strategy) -> Filled:
+def fill(
+    chosen: Sequence[int], ask: ListQuery, item_index: ItemIndex, allowed: Allowed, *, strategy: Strategy
+) -> Filled:
     """Return the chosen rows, and as many popular or editorial ones as the placement wants to fill it.
 
     Lists that speak of a shopper's own past are never filled: nobody "recently viewed" a popular item. Given
@@ -44,9 +46,9 @@ def fill(chosen: Sequence[int], ask: Ask, shelf: Shelf, allowed: Allowed, *, str
     if missing <= 0 or policy == "empty" or own_past or ask.candidates is not None:
         return Filled(rows=tuple(rows), n_own=len(rows))
     listed = set(rows)
-    groups = {group for row in rows if (group := int(shelf.likeness.group[row]))}
+    groups = {group for row in rows if (group := int(item_index.similarity.group[row]))}
     reasons: dict[int, str] = {}
-    editorial = allowed.keep(shelf.rows(ask.placement.editorial_items)).tolist()
+    editorial = allowed.keep(item_index.rows(ask.placement.editorial_items)).tolist()
     popular = allowed.popular(ask.limit + 2 * len(listed)).tolist() if policy == "popular" else []
     # Items that merchandisers named come before what is merely popular only where they asked for that.
     order = (
@@ -57,7 +59,7 @@ def fill(chosen: Sequence[int], ask: Ask, shelf: Shelf, allowed: Allowed, *, str
     for row, reason in order:
         if len(rows) == ask.limit:
             break
-        group = int(shelf.likeness.group[row])
+        group = int(item_index.similarity.group[row])
         if row in listed or group in groups:
             continue
         listed.add(row)

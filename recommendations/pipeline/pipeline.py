@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import FallbackReason, Recommendation, Shopper
+from recommendations.core.types import FallbackReason, Recommendation, RequestUser
 from recommendations.pipeline import diversity, exploration, fallbacks, fusion, reasons, retrieve, rules, strategies
-from recommendations.pipeline.context import Serving
+from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.eligibility import Allowed, hidden_rows
 from recommendations.pipeline.explain import Trace
-from recommendations.pipeline.query import Ask
+from recommendations.pipeline.query import ListQuery
 
 
 def recommend(
-    ask: Ask,
-    shopper: Shopper,
-    serving: Serving,
+    ask: ListQuery,
+    shopper: RequestUser,
+    serving: ServingContext,
     *,
     deadline: Deadline,
     shown: Collection[int] = (),
@@ -34,16 +34,16 @@ def recommend(
     trace : Trace, optional
         Filled with the why of every step; costs about as much as the list itself.
     """
-    shelf = serving.shelf
+    item_index = serving.item_index
     strategy = strategies.of(ask.placement, shopper)
     # features: which items the list is about
-    about = strategies.about(strategy, ask, shopper, shelf)
-    active = rules.active_rules(ask.placement.rules, shopper, shelf, context=about.context, now_ms=serving.now_ms)
+    about = strategies.about(strategy, ask, shopper, item_index)
+    active = rules.active_rules(ask.placement.rules, shopper, item_index, context=about.context, now_ms=serving.now_ms)
     # candidates
     found = retrieve.candidates(ask, shopper, serving, strategy, about, deadline=deadline)
     # filter
-    hidden = hidden_rows(ask, shopper, shelf, about=about.rows, hides_about=strategy.hides_about)
-    allowed = Allowed(ask, shelf, active, hidden=hidden.union(shown))
+    hidden = hidden_rows(ask, shopper, item_index, about=about.rows, hides_about=strategy.hides_about)
+    allowed = Allowed(ask, item_index, active, hidden=hidden.union(shown))
     # rank
     fused = fusion.fused(found.lists, found.weights, k=found.fusion_k)
     ranked = fused.keep(allowed.of(fused.rows))
@@ -54,11 +54,11 @@ def recommend(
     # rules
     boosted, used_rules = rules.with_boosts(ranked, active)
     # diversity
-    chosen = diversity.choose(boosted, shelf.likeness, ask.placement.variety, size=ask.limit)
+    chosen = diversity.choose(boosted, item_index.similarity, ask.placement.variety, size=ask.limit)
     # what is missing, and what merchandisers pinned
-    filled = fallbacks.fill(chosen.rows.tolist(), ask, shelf, allowed, strategy=strategy)
-    filled = exploration.with_new_items(filled, ask, shelf, allowed, key=shopper.key, now_ms=serving.now_ms)
-    pins = rules.pins_of(active, shelf, allowed.keep, size=ask.limit)
+    filled = fallbacks.fill(chosen.rows.tolist(), ask, item_index, allowed, strategy=strategy)
+    filled = exploration.with_new_items(filled, ask, item_index, allowed, key=shopper.key, now_ms=serving.now_ms)
+    pins = rules.pins_of(active, item_index, allowed.keep, size=ask.limit)
     rows = rules.with_pins(filled.rows, pins, size=ask.limit)
     stage, reason = fallbacks.stage_of(strategy, about, filled, pins=pins, found=found, shopper_problem=shopper_problem)
     # explain
@@ -68,7 +68,7 @@ def recommend(
         trace.record(
             ask=ask,
             shopper=shopper,
-            shelf=shelf,
+            item_index=item_index,
             about=about,
             strategy_about=strategy.about,
             found=found,

@@ -43,7 +43,7 @@ class PlacementSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class ListQuery:
     """One list of one request, checked.
 
     Attributes

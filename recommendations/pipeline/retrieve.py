@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import FallbackReason, RowArray, Shopper, SourceList
+from recommendations.core.types import FallbackReason, RequestUser, RowArray, SourceList
 from recommendations.exceptions import ModelUnavailable
-from recommendations.pipeline.context import Serving
-from recommendations.pipeline.query import Ask
+from recommendations.pipeline.context import ServingContext
+from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.strategies import Strategy, Subject
 from recommendations.retrieval.base import PER_SOURCE, Question, listed
 from recommendations.retrieval.model import RANKED_SOURCES, ModelLink
@@ -55,13 +55,19 @@ class Found:
 
 
 def candidates(
-    ask: Ask, shopper: Shopper, serving: Serving, strategy: Strategy, about: Subject, *, deadline: Deadline
+    ask: ListQuery,
+    shopper: RequestUser,
+    serving: ServingContext,
+    strategy: Strategy,
+    about: Subject,
+    *,
+    deadline: Deadline,
 ) -> Found:
     """Return what every source of the strategy proposes; a source that fails is left out and named."""
     weights = _weights(ask, serving, strategy)
-    given = serving.shelf.rows(ask.candidates[:MAX_CANDIDATES]) if ask.candidates is not None else None
+    given = serving.item_index.rows(ask.candidates[:MAX_CANDIDATES]) if ask.candidates is not None else None
     question = Question(
-        shelf=serving.shelf,
+        item_index=serving.item_index,
         shopper=shopper,
         about=np.asarray(list(dict.fromkeys(about.rows)), np.int32),
         window=ask.placement.window,
@@ -85,7 +91,9 @@ def candidates(
                 answer = model.ask(about.rows, sources=asked, candidates=given, k=PER_SOURCE)
                 lists += model.lists(answer)
                 if strategy.uses_ranker and model.has_ranker and given is None:
-                    order = model.rank(answer, k=2 * PER_SOURCE, shopper=shopper.features, counts=serving.shelf.counts)
+                    order = model.rank(
+                        answer, k=2 * PER_SOURCE, shopper=shopper.features, counts=serving.item_index.counts
+                    )
             except ModelUnavailable as error:
                 logger.warning("retrieve.model_failed version=%s error=%s", model.version, error)
                 problem = FallbackReason.MODEL_FAILED
@@ -101,7 +109,7 @@ def candidates(
     )
 
 
-def _weights(ask: Ask, serving: Serving, strategy: Strategy) -> dict[str, float]:
+def _weights(ask: ListQuery, serving: ServingContext, strategy: Strategy) -> dict[str, float]:
     """Return the weight of each source: the strategy's, the model's tuned ones, less what the placement left out."""
     weights = dict(strategy.weights)
     if strategy.uses_model_weights and serving.model is not None:

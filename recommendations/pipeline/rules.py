@@ -9,10 +9,10 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from recommendations.core.types import Mask, Ranked, RowArray, Shopper
+from recommendations.core.types import Mask, Ranked, RequestUser, RowArray
 from recommendations.filters import language
 from recommendations.filters.language import AllOf, AnyOf, Comparison, Condition
-from recommendations.items.index import Shelf
+from recommendations.items.index import ItemIndex
 
 Action = Literal["pin", "boost", "bury", "exclude", "include_only"]
 MAX_PINNED: Final = 20
@@ -108,7 +108,7 @@ def target_of(spec: RuleSpec) -> Condition:
     return AllOf(tuple(parts))
 
 
-def applies(spec: RuleSpec, *, shopper: Shopper, now_ms: int) -> bool:
+def applies(spec: RuleSpec, *, shopper: RequestUser, now_ms: int) -> bool:
     """Return whether a rule's schedule and shoppers fit; placement and context are looked at elsewhere."""
     if spec.starts_at_ms is not None and now_ms < spec.starts_at_ms:
         return False
@@ -122,7 +122,7 @@ def applies(spec: RuleSpec, *, shopper: Shopper, now_ms: int) -> bool:
 
 
 def active_rules(
-    compiled: Iterable[CompiledRule], shopper: Shopper, shelf: Shelf, *, context: int | None, now_ms: int
+    compiled: Iterable[CompiledRule], shopper: RequestUser, item_index: ItemIndex, *, context: int | None, now_ms: int
 ) -> list[ActiveRule]:
     """Return the rules that apply to this list, in the order given, with the rows that they speak of."""
     active = []
@@ -130,10 +130,10 @@ def active_rules(
         if not applies(rule.spec, shopper=shopper, now_ms=now_ms):
             continue
         if rule.context is not None and (
-            context is None or not shelf.mask(f"context:{rule.spec.context_condition}", rule.context)[context]
+            context is None or not item_index.mask(f"context:{rule.spec.context_condition}", rule.context)[context]
         ):
             continue
-        active.append(ActiveRule(spec=rule.spec, mask=shelf.mask(rule.key, rule.target)))
+        active.append(ActiveRule(spec=rule.spec, mask=item_index.mask(rule.key, rule.target)))
     return active
 
 
@@ -181,7 +181,7 @@ class Pin:
 
 
 def pins_of(
-    active: Iterable[ActiveRule], shelf: Shelf, may_show: Callable[[RowArray], RowArray], *, size: int
+    active: Iterable[ActiveRule], item_index: ItemIndex, may_show: Callable[[RowArray], RowArray], *, size: int
 ) -> list[Pin]:
     """Return what is pinned where, by place; a place and an item are given once, to the highest priority.
 
@@ -201,7 +201,7 @@ def pins_of(
         if rule.spec.action != "pin":
             continue
         position = rule.spec.position - 1
-        for row in may_show(shelf.rows(rule.spec.items)).tolist()[:MAX_PINNED]:
+        for row in may_show(item_index.rows(rule.spec.items)).tolist()[:MAX_PINNED]:
             if row in pinned:
                 continue
             while position in taken:

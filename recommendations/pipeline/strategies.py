@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from recommendations.core.types import Shopper
-from recommendations.items.index import Shelf
-from recommendations.pipeline.query import Ask, PlacementSpec
+from recommendations.core.types import RequestUser
+from recommendations.items.index import ItemIndex
+from recommendations.pipeline.query import ListQuery, PlacementSpec
 
 
 class About(StrEnum):
@@ -104,7 +104,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
 }
 
 
-def of(placement: PlacementSpec, shopper: Shopper) -> Strategy:
+def of(placement: PlacementSpec, shopper: RequestUser) -> Strategy:
     """Return the placement's strategy, or the one that it names for a segment of the shopper."""
     if placement.segment_strategies and shopper.segments:
         for segment, name in placement.segment_strategies.items():
@@ -113,27 +113,27 @@ def of(placement: PlacementSpec, shopper: Shopper) -> Strategy:
     return STRATEGIES[placement.strategy]
 
 
-def about(strategy: Strategy, ask: Ask, shopper: Shopper, shelf: Shelf) -> Subject:
+def about(strategy: Strategy, ask: ListQuery, shopper: RequestUser, item_index: ItemIndex) -> Subject:
     """Return the items that the list goes with.
 
     The page's item counts as the newest interaction of the shopper: its event may still be on the way.
     """
-    context = shelf.sequence(ask.context_items)
+    context = item_index.sequence(ask.context_items)
     page = context[0] if context else None
     if strategy.about is About.CONTEXT:
-        rows = context or shelf.sequence(ask.cart)
+        rows = context or item_index.sequence(ask.cart)
         of_shopper = not rows
         if of_shopper:  # a product list on a page without a product: go by what was looked at last
-            rows = shelf.sequence(shopper.recents[:3])
+            rows = item_index.sequence(shopper.recents[:3])
         return Subject(rows=tuple(rows[:MAX_ABOUT]), context=page, is_of_shopper=of_shopper and bool(rows))
     if strategy.about is About.CART:
-        cart = shelf.sequence(ask.cart)
+        cart = item_index.sequence(ask.cart)
         of_shopper = not cart
-        rows = cart or shelf.sequence(shopper.cart) or context
+        rows = cart or item_index.sequence(shopper.cart) or context
         return Subject(rows=tuple(rows[:MAX_ABOUT]), context=page, is_of_shopper=of_shopper and bool(shopper.cart))
     if strategy.about is About.SHOPPER:
-        history = shelf.sequence(shopper.session or shopper.recents)
-        added = [row for row in [*context, *shelf.sequence(ask.cart)] if row not in history[:1]]
+        history = item_index.sequence(shopper.session or shopper.recents)
+        added = [row for row in [*context, *item_index.sequence(ask.cart)] if row not in history[:1]]
         rows = [*added, *history]
         return Subject(rows=tuple(rows[:MAX_ABOUT]), context=page, is_of_shopper=bool(history))
     has_history = bool(shopper.recents or shopper.purchases)

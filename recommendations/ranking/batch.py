@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.item_features import (
     AFFINITY_COLUMNS,
     DEMAND_COLUMNS,
@@ -102,7 +102,7 @@ class RankingInput:
 
 def ranking_input(
     sources: Mapping[str, RankedLists],
-    prefixes: Prefixes,
+    prefixes: SessionHistories,
     tables: RankingTables,
     *,
     shoppers: Shoppers | None = None,
@@ -189,7 +189,7 @@ def _keys(queries: NDArray[np.int64], items: IndexArray) -> NDArray[np.int64]:
 
 
 def _pair_columns(
-    prefixes: Prefixes,
+    prefixes: SessionHistories,
     pairs: NDArray[np.int64],
     queries: NDArray[np.int64],
     items: IndexArray,

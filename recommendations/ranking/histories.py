@@ -12,7 +12,7 @@ from recommendations.ranking.rrf import IndexArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prefixes:
+class SessionHistories:
     """What shoppers had done when they were asked for.
 
     Attributes
@@ -27,7 +27,7 @@ class Prefixes:
     offsets: NDArray[np.int64]
 
     @classmethod
-    def of(cls, sequences: Sequence[Sequence[int]]) -> Prefixes:
+    def of(cls, sequences: Sequence[Sequence[int]]) -> SessionHistories:
         """Build from item indices, one sequence a query."""
         offsets = np.zeros(len(sequences) + 1, np.int64)
         np.cumsum([len(sequence) for sequence in sequences], out=offsets[1:])
@@ -55,9 +55,9 @@ class Prefixes:
         """How many items came after each one: 0 for the newest."""
         return np.repeat(self.offsets[1:], self.lengths) - 1 - np.arange(len(self.items))
 
-    def take(self, rows: NDArray[np.int64]) -> Prefixes:
+    def take(self, rows: NDArray[np.int64]) -> SessionHistories:
         """Return the prefixes of these rows, in this order."""
         lengths = self.lengths[rows]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return Prefixes(items=self.items[np.repeat(self.offsets[rows], lengths) + within], offsets=offsets)
+        return SessionHistories(items=self.items[np.repeat(self.offsets[rows], lengths) + within], offsets=offsets)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, IndexArray
 
 FACTS: Final = ("log_price", "category", "department", "brand")
@@ -113,7 +113,7 @@ class Shoppers:
 
 
 def affinity_columns(
-    prefixes: Prefixes, queries: NDArray[np.int64], items: IndexArray, facts: FloatArray, shoppers: Shoppers
+    prefixes: SessionHistories, queries: NDArray[np.int64], items: IndexArray, facts: FloatArray, shoppers: Shoppers
 ) -> dict[str, FloatArray]:
     """Return ``AFFINITY_COLUMNS`` of pairs (query, item): how a candidate goes with the session and with past orders.
 

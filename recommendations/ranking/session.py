@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, IndexArray
 
 CANDIDATE_COLUMNS = (
@@ -39,7 +39,9 @@ NOT_SEEN = np.array([0.0, NOT_SEEN_AGE, -1.0, NOT_SEEN_AGE, 0.0, 0.0, 0.0], np.f
 """``CANDIDATE_COLUMNS`` of what is not in the session."""
 
 
-def session_columns(prefixes: Prefixes, pairs: NDArray[np.int64], queries: NDArray[np.int64]) -> dict[str, FloatArray]:
+def session_columns(
+    prefixes: SessionHistories, pairs: NDArray[np.int64], queries: NDArray[np.int64]
+) -> dict[str, FloatArray]:
     """Return ``SESSION_COLUMNS`` of pairs.
 
     Parameters

@@ -10,12 +10,12 @@ from features.catalogue.draft import with_changes
 from features.catalogue.items import ItemRow
 from features.catalogue.snapshot import CatalogueSnapshot
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import Shopper
+from recommendations.core.types import RequestUser
 from recommendations.inference import ModelSet
-from recommendations.items.index import Shelf
-from recommendations.pipeline.context import Serving
+from recommendations.items.index import ItemIndex
+from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
-from recommendations.pipeline.query import Ask, PlacementSpec
+from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.retrieval.model import ModelLink
 
 PLACEMENT: Final = PlacementSpec(name="evaluation", strategy="for_you", size=20)
@@ -30,22 +30,22 @@ class PipelinePredictor:
 
     def __init__(self, model: ModelSet, *, version: str = "evaluation", size: int = 20) -> None:
         catalogue = _catalogue_of(model.item_ids)
-        bare = Shelf(catalogue)
+        bare = ItemIndex(catalogue)
         link = ModelLink(model, bare, version=version)
-        shelf = Shelf(catalogue, popularity=link.popularity_of_rows())
-        self._serving = Serving(shelf=shelf, model=link, now_ms=int(time.time() * 1000))
+        item_index = ItemIndex(catalogue, popularity=link.popularity_of_rows())
+        self._serving = ServingContext(item_index=item_index, model=link, now_ms=int(time.time() * 1000))
         self._size = size
 
     def __call__(self, prefix: Sequence[str]) -> list[str]:
         """Return what is listed after a shopper looked at ``prefix``, oldest first."""
         newest_first = tuple(reversed(prefix))
         made = recommend(
-            Ask(placement=PLACEMENT, limit=self._size),
-            Shopper(key="a:evaluation", recents=tuple(dict.fromkeys(newest_first)), session=newest_first),
+            ListQuery(placement=PLACEMENT, limit=self._size),
+            RequestUser(key="a:evaluation", recents=tuple(dict.fromkeys(newest_first)), session=newest_first),
             self._serving,
             deadline=Deadline.after(_UNHURRIED_MS),
         )
-        return [self._serving.shelf.item_id(row) for row in made.rows]
+        return [self._serving.item_index.item_id(row) for row in made.rows]
 
 
 def _catalogue_of(item_ids: Sequence[str]) -> CatalogueSnapshot:

@@ -20,7 +20,7 @@ class NewestSource:
 
     def retrieve(self, question: Question) -> SourceList:
         """Return the newest items."""
-        return listed(self.name, question.shelf.newest[: question.k])
+        return listed(self.name, question.item_index.newest[: question.k])
 
 
 class FreshSource:
@@ -30,11 +30,11 @@ class FreshSource:
 
     def retrieve(self, question: Question) -> SourceList:
         """Return new items of the same categories, newest first."""
-        catalogue = question.shelf.catalogue
+        catalogue = question.item_index.catalogue
         if not len(question.about):
-            return listed(self.name, question.shelf.newest[:0])
+            return listed(self.name, question.item_index.newest[:0])
         since_ms = question.now_ms - FRESH_DAYS * 86_400_000.0
         wanted = set(catalogue.category[question.about[:10]].tolist()) - {0}
-        rows = np.sort(np.concatenate([NO_ROWS, *(question.shelf.newest_places(each) for each in wanted)]))
-        rows = question.shelf.newest[rows[:FRESH_ITEMS]]
+        rows = np.sort(np.concatenate([NO_ROWS, *(question.item_index.newest_places(each) for each in wanted)]))
+        rows = question.item_index.newest[rows[:FRESH_ITEMS]]
         return listed(self.name, rows[catalogue.first_seen_ms[rows] >= since_ms])

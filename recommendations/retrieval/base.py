@@ -7,8 +7,8 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from recommendations.core.types import NO_ROWS, FloatArray, RowArray, Shopper, SourceList
-from recommendations.items.index import Shelf
+from recommendations.core.types import NO_ROWS, FloatArray, RequestUser, RowArray, SourceList
+from recommendations.items.index import ItemIndex
 
 PER_SOURCE: Final = 100
 """How many items a source may propose."""
@@ -36,8 +36,8 @@ class Question:
     now_ms : int
     """
 
-    shelf: Shelf
-    shopper: Shopper
+    item_index: ItemIndex
+    shopper: RequestUser
     about: RowArray = field(default_factory=lambda: NO_ROWS)
     window: str = "24h"
     now_ms: int = 0

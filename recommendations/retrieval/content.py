@@ -29,22 +29,22 @@ class ContentSource:
 
     def retrieve(self, question: Question) -> SourceList:
         """Return items like the newest of those the list is about."""
-        shelf = question.shelf
-        catalogue = shelf.catalogue
+        item_index = question.item_index
+        catalogue = item_index.catalogue
         about = question.about[:ITEMS_ASKED]
-        parts = [shelf.in_category(category) for category in catalogue.category[about].tolist()]
+        parts = [item_index.in_category(category) for category in catalogue.category[about].tolist()]
         parts = [slice(part.start, min(part.stop, part.start + LOOKED_AT)) for part in parts]
         lengths = [part.stop - part.start for part in parts]
         if not any(lengths):
             return SourceList(name=self.name, rows=NO_ROWS, scores=NO_SCORES)
         # One pass over the items of all of them.
         origin = np.arange(len(about)).repeat(lengths)
-        rows = np.concatenate([shelf.by_category[part] for part in parts])
-        distance = np.concatenate([shelf.log_price_by_category[part] for part in parts])
-        distance -= shelf.log_price[about][origin]
+        rows = np.concatenate([item_index.by_category[part] for part in parts])
+        distance = np.concatenate([item_index.log_price_by_category[part] for part in parts])
+        distance -= item_index.log_price[about][origin]
         np.abs(distance, out=distance)
         brand = catalogue.brand[about][origin]
-        is_same_brand = np.concatenate([shelf.brand_by_category[part] for part in parts]) == brand
+        is_same_brand = np.concatenate([item_index.brand_by_category[part] for part in parts]) == brand
         scores = np.concatenate([_BY_POPULARITY[:length] for length in lengths])
         scores += np.float32(1.0) + PRICE_WEIGHT / (np.float32(1.0) + distance)
         scores += SAME_BRAND * (is_same_brand & (brand > 0))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.state.user_features import UserFeatures
 from recommendations.core.types import FloatArray, RowArray, SourceList
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
-from recommendations.items.index import Shelf
+from recommendations.items.index import ItemIndex
 from recommendations.metrics import STAGE_SECONDS
 from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables
 from recommendations.ranking.item_features import FACTS, Demand, Shoppers
@@ -48,16 +48,16 @@ class ModelLink:
         -1 where the catalogue does not have it.
     """
 
-    def __init__(self, model: ModelSet, shelf: Shelf, *, version: str) -> None:
+    def __init__(self, model: ModelSet, item_index: ItemIndex, *, version: str) -> None:
         self.version = version
         self.sources = model.sources
         self.fusion = model.manifest.fusion
         self._model = model
-        catalogue = shelf.catalogue
+        catalogue = item_index.catalogue
         self.row_of_index: RowArray = catalogue.rows(model.item_ids)
         self.row_of_index[0] = -1
         known = np.flatnonzero(self.row_of_index >= 0)
-        self.index_of_row: NDArray[np.int64] = np.zeros(shelf.n_rows, np.int64)
+        self.index_of_row: NDArray[np.int64] = np.zeros(item_index.n_rows, np.int64)
         self.index_of_row[self.row_of_index[known]] = known
         # What is sold out or not in the catalogue is hidden inside the graphs, so that it takes nobody's place.
         self._item_bias: FloatArray = np.full(model.n_items, HIDDEN, np.float32)
@@ -158,7 +158,7 @@ class ModelLink:
         shopper : UserFeatures, optional
             Whose orders the ranker may look at.
         counts : mapping of window to float32, shape (n_rows,), optional
-            What is in demand just now (``Shelf.counts``).
+            What is in demand just now (``ItemIndex.counts``).
 
         Raises
         ------

@@ -13,7 +13,7 @@ class PopularSource:
 
     def retrieve(self, question: Question) -> SourceList:
         """Return the most popular items."""
-        rows = question.shelf.popular[: question.k]
+        rows = question.item_index.popular[: question.k]
         return listed(self.name, rows)
 
 
@@ -24,5 +24,5 @@ class TrendingSource:
 
     def retrieve(self, question: Question) -> SourceList:
         """Return the items that were looked at most in the question's window."""
-        rows, counts = question.shelf.trending(question.window)
+        rows, counts = question.item_index.trending(question.window)
         return listed(self.name, rows[: question.k], counts[: question.k])

@@ -17,4 +17,4 @@ class PurchasesSource:
         """Return the shopper's purchases."""
         times = Counter(question.shopper.purchases)
         order = sorted(times, key=lambda item_id: -times[item_id])  # stable: ties stay newest first
-        return listed(self.name, question.shelf.rows(order[: question.k]))
+        return listed(self.name, question.item_index.rows(order[: question.k]))

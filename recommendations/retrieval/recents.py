@@ -13,4 +13,4 @@ class RecentsSource:
 
     def retrieve(self, question: Question) -> SourceList:
         """Return the shopper's recent items."""
-        return listed(self.name, question.shelf.rows(question.shopper.recents[: question.k]))
+        return listed(self.name, question.item_index.rows(question.shopper.recents[: question.k]))

@@ -23,8 +23,8 @@ from recommendations.serving.rec_ids import RecId
 from tracking.redis_client import UNAVAILABLE, connect
 
 if TYPE_CHECKING:
-    from recommendations.core.types import Shopper
-    from recommendations.items.index import Shelf
+    from recommendations.core.types import RequestUser
+    from recommendations.items.index import ItemIndex
     from recommendations.serving.response import MadeList
 
 logger = logging.getLogger(__name__)
@@ -132,7 +132,9 @@ class ExplanationKeeper:
 keeper: Final = ExplanationKeeper()
 
 
-def keep_explanation(site: str, rec_id: str, made: MadeList, shelf: Shelf, shopper: Shopper, *, now_s: int) -> None:
+def keep_explanation(
+    site: str, rec_id: str, made: MadeList, item_index: ItemIndex, shopper: RequestUser, *, now_s: int
+) -> None:
     """Keep what a reply showed, as far as there is room."""
     if not keeper.has_room():
         EXPLANATIONS_DROPPED.inc()
@@ -144,7 +146,7 @@ def keep_explanation(site: str, rec_id: str, made: MadeList, shelf: Shelf, shopp
         Receipt(
             placement=made.ask.placement.name,
             made_at_s=now_s,
-            items=[(shelf.item_id(row), reason) for row, reason in zip(result.rows, result.reasons, strict=True)],
+            items=[(item_index.item_id(row), reason) for row, reason in zip(result.rows, result.reasons, strict=True)],
             stage=result.stage.value,
             fallback_reason=result.fallback_reason.value if result.fallback_reason is not None else None,
             model_version=result.model_version or None,

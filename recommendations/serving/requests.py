@@ -8,7 +8,7 @@ from functools import lru_cache
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
 from recommendations.items.index import is_known_name
-from recommendations.pipeline.query import Ask, KeyedCondition
+from recommendations.pipeline.query import KeyedCondition, ListQuery
 from recommendations.serving.schemas import ListProblem, PlacementRequest
 from recommendations.state.site import SiteState
 
@@ -23,7 +23,7 @@ def asks_of(
     *,
     cart: tuple[str, ...] = (),
     skips_unknown: bool = False,
-) -> list[Ask]:
+) -> list[ListQuery]:
     """Return what a request asks, each placement with what the site's merchandisers set up.
 
     Raises
@@ -40,7 +40,7 @@ def asks_of(
                 continue
             raise unknown_placement(wanted.placement, field=f"placements[{index}].placement")
         asks.append(
-            Ask(
+            ListQuery(
                 placement=spec,
                 limit=min(wanted.limit or spec.size, 100),
                 context_items=wanted.context_items,

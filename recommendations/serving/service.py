@@ -16,11 +16,11 @@ from django.conf import settings
 
 from features.state.user_features import NOBODY_VERSION
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import NOBODY, FallbackReason, Shopper
+from recommendations.core.types import NOBODY, FallbackReason, RequestUser
 from recommendations.metrics import FALLBACKS, LISTS, STAGE_SECONDS
 from recommendations.pipeline.explain import Trace
 from recommendations.pipeline.pipeline import recommend
-from recommendations.pipeline.query import Ask, PlacementSpec
+from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.serving.explanation_log import keep_explanation
 from recommendations.serving.list_cache import ListCache
 from recommendations.serving.rec_ids import digest_of, signer
@@ -51,7 +51,7 @@ class Page:
 
     site: SiteInfo
     state: SiteState
-    asks: Sequence[Ask]
+    asks: Sequence[ListQuery]
     fields: tuple[str, ...] | None = None
     locale: str | None = None
     explain: bool = False
@@ -103,7 +103,7 @@ async def make_lists(page: Page, reading: Reading, *, deadline: Deadline) -> tup
     )
 
 
-def _whose(page: Page, shopper: Shopper) -> Hashable:
+def _whose(page: Page, shopper: RequestUser) -> Hashable:
     """Return what of a shopper's identity its lists depend on: of those who did nothing yet, the variant alone.
 
     So a crowd of them costs one list: a rule that is published to 10,000 open pages, or all anonymous first visits.
@@ -119,7 +119,7 @@ def _is_good(made: tuple[MadeList, ...]) -> bool:
     return not any(each.recommendation.fallback_reason in _PASSING for each in made)
 
 
-def _ask_key(ask: Ask) -> Hashable:
+def _ask_key(ask: ListQuery) -> Hashable:
     return (
         ask.placement.name,
         ask.limit,
@@ -132,7 +132,7 @@ def _ask_key(ask: Ask) -> Hashable:
 
 
 async def _on_worker(
-    page: Page, shopper: Shopper, problem: FallbackReason | None, deadline: Deadline, *, key: Hashable
+    page: Page, shopper: RequestUser, problem: FallbackReason | None, deadline: Deadline, *, key: Hashable
 ) -> tuple[MadeList, ...]:
     """Make the lists, on a worker thread where there are several; when that takes too long, make them without a model.
 
@@ -170,7 +170,7 @@ def _keep_late(key: Hashable, work: asyncio.Future[tuple[MadeList, ...]]) -> Non
 
 
 def make_lists_now(
-    page: Page, shopper: Shopper, problem: FallbackReason | None, deadline: Deadline
+    page: Page, shopper: RequestUser, problem: FallbackReason | None, deadline: Deadline
 ) -> tuple[MadeList, ...]:
     """Make the lists of a page on this thread."""
     started = time.perf_counter()
@@ -187,8 +187,8 @@ def make_lists_now(
             MadeList(
                 ask=ask,
                 recommendation=recommendation,
-                cards=cards_of(recommendation, serving.shelf, fields=None, locale=None),
-                digest=digest_of(serving.shelf.item_id(row) for row in recommendation.rows),
+                cards=cards_of(recommendation, serving.item_index, fields=None, locale=None),
+                digest=digest_of(serving.item_index.item_id(row) for row in recommendation.rows),
                 explanation=trace.explanation if trace is not None else None,
             )
         )
@@ -196,7 +196,7 @@ def make_lists_now(
     return tuple(made)
 
 
-def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> ListReply:
+def reply_of(made: MadeList, page: Page, shopper: RequestUser, *, now_s: int) -> ListReply:
     """Return a list as JSON says it, under a new signed id."""
     result = made.recommendation
     placement = made.ask.placement
@@ -212,7 +212,7 @@ def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> Lis
     LISTS.labels(page.site.slug, placement.name, result.stage.value).inc()
     if result.fallback_reason is not None:
         FALLBACKS.labels(page.site.slug, result.fallback_reason.value).inc()
-    keep_explanation(page.site.slug, rec_id, made, page.state.serving.shelf, shopper, now_s=now_s)
+    keep_explanation(page.site.slug, rec_id, made, page.state.serving.item_index, shopper, now_s=now_s)
     return ListReply(
         placement=placement.name,
         heading=placement.heading or None,
@@ -220,7 +220,7 @@ def reply_of(made: MadeList, page: Page, shopper: Shopper, *, now_s: int) -> Lis
         items=msgspec.Raw(
             made.cards
             if page.fields is None and page.locale is None
-            else cards_of(result, page.state.serving.shelf, fields=page.fields, locale=page.locale)
+            else cards_of(result, page.state.serving.item_index, fields=page.fields, locale=page.locale)
         ),
         stage=result.stage.value,
         fallback_reason=result.fallback_reason.value if result.fallback_reason is not None else None,

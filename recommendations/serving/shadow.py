@@ -23,9 +23,9 @@ from django.conf import settings
 
 from features import keys
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import Recommendation, Shopper
+from recommendations.core.types import Recommendation, RequestUser
 from recommendations.metrics import SHADOW_LISTS
-from recommendations.pipeline.context import Serving
+from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
 from recommendations.serving.service import Page
 from recommendations.serving.user import Reading
@@ -242,9 +242,9 @@ def forget_report(site: str, version: str) -> None:
 def _lists(page: Page, reading: Reading, *, version: str, variant: str) -> tuple[list[Recommendation], float]:
     """Return the lists of a page as a version makes them, and the milliseconds that it took."""
     state = page.state.serving
-    shopper: Shopper = reading.shopper
-    serving = Serving(
-        shelf=state.shelf, model=state.links.get(version), now_ms=int(time.time() * 1000), variant=variant
+    shopper: RequestUser = reading.shopper
+    serving = ServingContext(
+        item_index=state.item_index, model=state.links.get(version), now_ms=int(time.time() * 1000), variant=variant
     )
     shown: set[int] = set()
     made = []

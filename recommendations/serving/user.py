@@ -13,7 +13,7 @@ from features.exceptions import StoreUnavailable, UnknownState
 from features.state.user_features import Recent, UserFeatures
 from features.store.reader import OnlineReader
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import NOBODY, FallbackReason, Shopper
+from recommendations.core.types import NOBODY, FallbackReason, RequestUser
 from recommendations.metrics import STAGE_SECONDS
 from tracking.access.identity import Identity
 
@@ -30,7 +30,7 @@ _readers: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, OnlineReader]] = We
 class Reading:
     """What is known of a shopper, and what kept us from knowing more."""
 
-    shopper: Shopper
+    shopper: RequestUser
     problem: FallbackReason | None = None
 
 
@@ -54,10 +54,10 @@ async def read_shopper(site: str, identity: Identity, *, deadline: Deadline) -> 
     return Reading(shopper=shopper_of(identity, found))
 
 
-def shopper_of(identity: Identity, found: UserFeatures) -> Shopper:
+def shopper_of(identity: Identity, found: UserFeatures) -> RequestUser:
     """Return what the pipeline wants to know of a shopper."""
     session = _items(found.session)
-    return Shopper(
+    return RequestUser(
         key=identity.user_key,
         recents=tuple(dict.fromkeys(_items(found.recents))),
         session=session,
@@ -90,6 +90,6 @@ def _items(interactions: tuple[Recent, ...]) -> tuple[str, ...]:
     return tuple(each.item_id for each in interactions if each.kind in SEEN_KINDS)
 
 
-def _unread(identity: Identity) -> Shopper:
+def _unread(identity: Identity) -> RequestUser:
     """Return a shopper of whom only the key is known, so that an experiment still finds the same variant."""
-    return Shopper(key=identity.user_key)
+    return RequestUser(key=identity.user_key)

@@ -15,9 +15,9 @@ from features.catalogue.site import watch_catalogue
 from features.catalogue.snapshot import CatalogueSnapshot
 from features.store.item_stats import empty_item_stats
 from recommendations.core.types import FloatArray
-from recommendations.items.index import Shelf
+from recommendations.items.index import ItemIndex
 from recommendations.metrics import SHELF_SECONDS
-from recommendations.pipeline.context import Serving
+from recommendations.pipeline.context import ServingContext
 from recommendations.retrieval.model import ModelLink
 from recommendations.state import item_counts
 from recommendations.state.models import LiveModels, ServedModel, watch_models
@@ -48,15 +48,15 @@ class SiteServing:
     """
 
     number: int
-    shelf: Shelf
+    item_index: ItemIndex
     models: LiveModels
     links: Mapping[str, ModelLink] = field(default_factory=dict)
 
-    def for_shopper(self, key: str | None, *, now_ms: int) -> Serving:
+    def for_shopper(self, key: str | None, *, now_ms: int) -> ServingContext:
         """Return what answers this shopper."""
         model, variant = self.models.for_shopper(key)
         link = self.links.get(model.version) if model is not None else None
-        return Serving(shelf=self.shelf, model=link, now_ms=now_ms, variant=variant)
+        return ServingContext(item_index=self.item_index, model=link, now_ms=now_ms, variant=variant)
 
 
 class SiteBuilder:
@@ -92,13 +92,13 @@ class SiteBuilder:
         }
         main = links.get(models.live.version) if models.live else None
         by_row = item_counts.counts_by_row(counts, catalogue)
-        shelf = Shelf(catalogue, popularity=_popularity(catalogue, main, by_row), counts=by_row)
+        item_index = ItemIndex(catalogue, popularity=_popularity(catalogue, main, by_row), counts=by_row)
         if old is not None:
-            shelf.warm_from(old.shelf)
+            item_index.warm_from(old.item_index)
         number = 1 if old is None else old.number
-        if old is not None and (catalogue is not old.shelf.catalogue or models is not old.models):
+        if old is not None and (catalogue is not old.item_index.catalogue or models is not old.models):
             number += 1
-        self._built = SiteServing(number=number, shelf=shelf, models=models, links=links)
+        self._built = SiteServing(number=number, item_index=item_index, models=models, links=links)
         self._built_from = built_from
         SHELF_SECONDS.observe(time.perf_counter() - started)
         return self._built
@@ -111,9 +111,9 @@ class SiteBuilder:
 
     def _link(self, model: ServedModel, catalogue: CatalogueSnapshot, old: SiteServing | None) -> ModelLink:
         known = old.links.get(model.version) if old is not None else None
-        if known is not None and old is not None and old.shelf.catalogue is catalogue:
+        if known is not None and old is not None and old.item_index.catalogue is catalogue:
             return known
-        return ModelLink(model.model_set, Shelf(catalogue), version=model.version)
+        return ModelLink(model.model_set, ItemIndex(catalogue), version=model.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from features.catalogue.draft import with_changes
 from features.catalogue.items import ItemRow
 from features.catalogue.snapshot import CatalogueSnapshot
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import Recommendation, Shopper
-from recommendations.items.index import Shelf
-from recommendations.pipeline.context import Serving
+from recommendations.core.types import Recommendation, RequestUser
+from recommendations.items.index import ItemIndex
+from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
-from recommendations.pipeline.query import Ask, PlacementSpec
+from recommendations.pipeline.query import ListQuery, PlacementSpec
 
 NOW_MS = 1_800_000_000_000
 DAY_US = 86_400_000_000
@@ -40,7 +40,7 @@ def catalogue(*items: ItemRow | dict[str, Any], n: int = 0) -> CatalogueSnapshot
     return with_changes(CatalogueSnapshot.empty("shop"), rows)
 
 
-def shelf(*items: ItemRow | dict[str, Any], n: int = 0, popular: dict[str, float] | None = None) -> Shelf:
+def item_index(*items: ItemRow | dict[str, Any], n: int = 0, popular: dict[str, float] | None = None) -> ItemIndex:
     """Return a shelf; without ``popular`` items are the more popular the lower their number."""
     snapshot = catalogue(*items, n=n)
     popularity = np.arange(snapshot.n_rows, 0, -1).astype(np.float32)
@@ -50,27 +50,27 @@ def shelf(*items: ItemRow | dict[str, Any], n: int = 0, popular: dict[str, float
             row = snapshot.row(item_id)
             assert row is not None
             popularity[row] = value
-    return Shelf(snapshot, popularity=popularity, now_ms=NOW_MS)
+    return ItemIndex(snapshot, popularity=popularity, now_ms=NOW_MS)
 
 
 def served(
-    on: Shelf,
+    on: ItemIndex,
     placement: PlacementSpec | None = None,
     *,
-    shopper: Shopper | None = None,
+    shopper: RequestUser | None = None,
     limit: int = 8,
     model: Any = None,
     **ask: Any,
 ) -> Recommendation:
     """Return what the pipeline makes of one ask."""
     return recommend(
-        Ask(placement=placement or PlacementSpec(name="home"), limit=limit, **ask),
-        shopper or Shopper(),
-        Serving(shelf=on, model=model, now_ms=NOW_MS),
+        ListQuery(placement=placement or PlacementSpec(name="home"), limit=limit, **ask),
+        shopper or RequestUser(),
+        ServingContext(item_index=on, model=model, now_ms=NOW_MS),
         deadline=Deadline.after(1_000),
     )
 
 
-def ids(on: Shelf, result: Recommendation) -> list[str]:
+def ids(on: ItemIndex, result: Recommendation) -> list[str]:
     """Return the item ids of a list."""
     return [on.item_id(row) for row in result.rows]

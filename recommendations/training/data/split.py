@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import IndexArray
 from recommendations.training.data.dataset import InvalidDataset, SessionLog
 
@@ -32,7 +32,7 @@ class TestPoints:
 
     __test__ = False  # not a test class, whatever pytest reads into the name
 
-    prefixes: Prefixes
+    prefixes: SessionHistories
     targets: IndexArray
     kinds: NDArray[np.uint8]
     users: IndexArray | None = None
@@ -106,7 +106,7 @@ def points_at_every_position(log: SessionLog, *, newest: int | None = None, most
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     rows = np.repeat(targets - lengths, lengths) + within
-    prefixes = Prefixes(items=log.items[rows], offsets=offsets)
+    prefixes = SessionHistories(items=log.items[rows], offsets=offsets)
     return TestPoints(
         prefixes=prefixes,
         targets=log.items[targets],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import IndexArray
 from recommendations.training.data.split import TestPoints
 from recommendations.training.evaluation.metrics import Metrics, measure
@@ -48,7 +48,7 @@ def points_from_ids(points: Sequence[tuple[Sequence[str], str]], item_ids: tuple
     index_of = {item_id: index for index, item_id in enumerate(item_ids) if index}
     prefixes = [[index_of[item_id] for item_id in prefix if item_id in index_of] for prefix, _ in points]
     return TestPoints(
-        prefixes=Prefixes.of(prefixes),
+        prefixes=SessionHistories.of(prefixes),
         targets=np.array([index_of.get(target, 0) for _, target in points], np.int32),
         kinds=np.zeros(len(points), np.uint8),
     )

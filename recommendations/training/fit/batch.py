@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, RankedLists
 from recommendations.training.data.sparse_rows import neighbour_matrix, top_of_rows
 from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, SessionIndex
@@ -18,17 +18,17 @@ CHUNK_PREFIXES = 1024  # bounds the working set: 1,024 times a few thousand touc
 MAX_CELLS = 10_000_000  # of prefixes times items, where a source touches all of them; 16 bytes each
 
 
-def score_neighbours(table: Neighbours, prefixes: Prefixes, *, k: int) -> RankedLists:
+def score_neighbours(table: Neighbours, prefixes: SessionHistories, *, k: int) -> RankedLists:
     """Score by an item-item table: Σ decay**age · weight over the ``last_n`` newest items of each prefix."""
     matrix = neighbour_matrix(table)
 
-    def score(chunk: Prefixes) -> RankedLists:
+    def score(chunk: SessionHistories) -> RankedLists:
         return _best_of_rows(recency_matrix(chunk, table.decay, table.last_n, len(table.indices)) @ matrix, k)
 
     return _in_chunks(score, prefixes, k)
 
 
-def score_sessions(index: SessionIndex, prefixes: Prefixes, *, k: int) -> RankedLists:
+def score_sessions(index: SessionIndex, prefixes: SessionHistories, *, k: int) -> RankedLists:
     """Score by VSTAN session neighbours, step by step as ``SessionIndex`` defines it."""
     n_items, n_sessions = len(index.postings), len(index.session_items)
     listed = index.postings[index.postings > 0]
@@ -39,7 +39,7 @@ def score_sessions(index: SessionIndex, prefixes: Prefixes, *, k: int) -> Ranked
     session_items = index.session_items[filled]
     starts = np.searchsorted(session_rows, np.arange(n_sessions + 1))
 
-    def score(chunk: Prefixes) -> RankedLists:
+    def score(chunk: SessionHistories) -> RankedLists:
         queries, items, positions = _last_positions(chunk, index.max_prefix)
         lengths = np.minimum(chunk.lengths, index.max_prefix)
         weights = np.exp((positions - lengths[queries]) / index.position_decay).astype(np.float32)
@@ -68,12 +68,12 @@ def score_sessions(index: SessionIndex, prefixes: Prefixes, *, k: int) -> Ranked
     return _in_chunks(score, prefixes, k, size=_chunk_size(n_items))
 
 
-def score_als(als: AlsFactors, prefixes: Prefixes, *, k: int) -> RankedLists:
+def score_als(als: AlsFactors, prefixes: SessionHistories, *, k: int) -> RankedLists:
     """Score by the dot product with the folded-in shopper, solved exactly; repeated items' weights add up."""
     factors = als.item_factors
     gram = factors.T @ factors + als.regularization * np.eye(factors.shape[1], dtype=np.float32)
 
-    def score(chunk: Prefixes) -> RankedLists:
+    def score(chunk: SessionHistories) -> RankedLists:
         weights = als.alpha * recency_matrix(chunk, als.decay, als.last_n, len(factors))
         users = np.empty((len(chunk), factors.shape[1]), np.float32)
         for row in range(len(chunk)):
@@ -87,7 +87,7 @@ def score_als(als: AlsFactors, prefixes: Prefixes, *, k: int) -> RankedLists:
         return _in_chunks(score, prefixes, k, size=_chunk_size(len(factors)))
 
 
-def score_recents(prefixes: Prefixes, *, k: int) -> RankedLists:
+def score_recents(prefixes: SessionHistories, *, k: int) -> RankedLists:
     """List the distinct items of each prefix, newest first; the score is 1 / rank."""
     queries, items, positions = _last_positions(prefixes, np.iinfo(np.int32).max)
     order = np.lexsort((-positions, queries))
@@ -100,7 +100,7 @@ def score_recents(prefixes: Prefixes, *, k: int) -> RankedLists:
     return lists
 
 
-def score_popularity(popularity: Popularity, prefixes: Prefixes, *, k: int) -> RankedLists:
+def score_popularity(popularity: Popularity, prefixes: SessionHistories, *, k: int) -> RankedLists:
     """List the items most interacted with of late, the same for every prefix; ties by all-time count."""
     order = np.lexsort((-popularity.all_time, -popularity.recent))
     order = order[popularity.recent[order] > 0][:k].astype(np.int32)
@@ -110,7 +110,7 @@ def score_popularity(popularity: Popularity, prefixes: Prefixes, *, k: int) -> R
     return RankedLists(items=items, scores=scores)
 
 
-def recency_matrix(prefixes: Prefixes, decay: float, last_n: int, n_items: int) -> sparse.csr_matrix:
+def recency_matrix(prefixes: SessionHistories, decay: float, last_n: int, n_items: int) -> sparse.csr_matrix:
     """Return decay**age of each prefix's newest items as a matrix; repeated items add up."""
     ages = prefixes.ages
     used = ages < last_n
@@ -119,7 +119,7 @@ def recency_matrix(prefixes: Prefixes, decay: float, last_n: int, n_items: int) 
 
 
 def _last_positions(
-    prefixes: Prefixes, max_prefix: int
+    prefixes: SessionHistories, max_prefix: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return (query, item, position) of each distinct item among the newest; positions from 1, the last wins."""
     used = prefixes.ages < max_prefix
@@ -137,7 +137,7 @@ def _chunk_size(n_items: int) -> int:
 
 
 def _in_chunks(
-    score: Callable[[Prefixes], RankedLists], prefixes: Prefixes, k: int, *, size: int = CHUNK_PREFIXES
+    score: Callable[[SessionHistories], RankedLists], prefixes: SessionHistories, k: int, *, size: int = CHUNK_PREFIXES
 ) -> RankedLists:
     items, scores = np.zeros((len(prefixes), k), np.int32), np.zeros((len(prefixes), k), np.float32)
     for rows in chunks_of(len(prefixes), size):

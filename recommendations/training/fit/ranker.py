@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.ranking.batch import COLUMNS, RankingInput, RankingTables, ranked, ranking_input
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, IndexArray, RankedLists
 from recommendations.training.data.dataset import Kind
 from recommendations.training.data.history import NOTHING_KNOWN, Known
@@ -191,5 +191,7 @@ def _rows(features: FloatArray, labels: NDArray[np.int8], groups: NDArray[np.int
     return RankerRows(fit=fit, stop=stop, n_rows=len(labels), n_queries=len(groups))
 
 
-def _input(lists: Mapping[str, RankedLists], prefixes: Prefixes, tables: RankingTables, known: Known) -> RankingInput:
+def _input(
+    lists: Mapping[str, RankedLists], prefixes: SessionHistories, tables: RankingTables, known: Known
+) -> RankingInput:
     return ranking_input(lists, prefixes, tables, shoppers=known.shoppers, demand=known.demand)

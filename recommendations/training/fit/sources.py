@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommendations.ranking.batch import LIST_DEPTH, RankingTables
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, RankedLists
 from recommendations.training.data.dataset import Kind, SessionLog
 from recommendations.training.data.items import ItemFacts, facts_of
@@ -154,7 +154,7 @@ def item_columns(log: SessionLog, popularity: Popularity) -> FloatArray:
 
 def list_sources(
     fitted: FittedSources,
-    prefixes: Prefixes,
+    prefixes: SessionHistories,
     *,
     names: tuple[str, ...],
     progress: Progress = no_progress,

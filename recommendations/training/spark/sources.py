@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from recommendations.ranking.batch import LIST_DEPTH
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import RankedLists
 from recommendations.training.data.dataset import Kind
 from recommendations.training.fit.als import unit_vectors
@@ -44,7 +44,7 @@ class SparkSources:
         """Return the names of all sources."""
         return ("sessions", *(table.name for table in self.neighbours), "als", "popularity")
 
-    def lists(self, prefixes: Prefixes) -> dict[str, RankedLists]:
+    def lists(self, prefixes: SessionHistories) -> dict[str, RankedLists]:
         """Return the lists of every source, as their graphs would give them."""
         found = {table.name: score_neighbours(table, prefixes, k=LIST_DEPTH) for table in self.neighbours}
         found["sessions"] = score_sessions(self.sessions, prefixes, k=LIST_DEPTH)

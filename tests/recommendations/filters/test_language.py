@@ -13,9 +13,9 @@ from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
 from recommendations.filters.language import AllOf, AnyOf, Comparison, Condition, Not
 from recommendations.filters.masks import mask_of
-from tests.recommendations.worlds import shelf
+from tests.recommendations.worlds import item_index
 
-SHOP = shelf(
+SHOP = item_index(
     {"price_minor": 1999, "category": "Women > Shoes > Boots", "brand": "Alta", "tags": ["Sale", "warm"]},
     {"price_minor": 5000, "category": "Men > Shoes", "brand": "Brio", "stock": 3},
     {"price_minor": None, "category": "Hats", "attributes": {"color": "red", "size": 42}},
@@ -123,7 +123,7 @@ def test_and_or_and_not_follow_the_laws_of_logic(one: Condition, other: Conditio
 
 
 def test_a_mask_is_computed_once_a_catalogue() -> None:
-    on = shelf({}, {})
+    on = item_index({}, {})
     condition = language.parse("price > 1")
 
     assert on.mask("filter:price > 1", condition) is on.mask("filter:price > 1", condition)

@@ -8,30 +8,30 @@ import numpy as np
 import pytest
 
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import Shopper
-from recommendations.items.index import Shelf
-from recommendations.pipeline.context import Serving
+from recommendations.core.types import RequestUser
+from recommendations.items.index import ItemIndex
+from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
-from recommendations.pipeline.query import Ask, PlacementSpec
-from tests.recommendations.worlds import DAY_US, NOW_MS, ids, served, shelf
+from recommendations.pipeline.query import ListQuery, PlacementSpec
+from tests.recommendations.worlds import DAY_US, NOW_MS, ids, item_index, served
 
 PLACEMENT = PlacementSpec(name="home", strategy="for_you", size=10, exploration=0.3)
 YESTERDAY = {"first_seen_us": NOW_MS * 1000 - DAY_US}
 
 
 @pytest.fixture(scope="module")
-def on() -> Shelf:
+def on() -> ItemIndex:
     """Forty old items, and twenty of yesterday, of which one is sold out."""
     old = [{"group_id": ""} for _ in range(40)]
     new = [dict(YESTERDAY) for _ in range(19)]
-    return shelf(*old, *new, {**YESTERDAY, "stock": 0}, popular={f"sku{n}": 100.0 - n for n in range(40)})
+    return item_index(*old, *new, {**YESTERDAY, "stock": 0}, popular={f"sku{n}": 100.0 - n for n in range(40)})
 
 
-def listed(on: Shelf, key: str, placement: PlacementSpec = PLACEMENT, *, now_ms: int = NOW_MS) -> list[str]:
+def listed(on: ItemIndex, key: str, placement: PlacementSpec = PLACEMENT, *, now_ms: int = NOW_MS) -> list[str]:
     result = recommend(
-        Ask(placement=placement, limit=10),
-        Shopper(key=key),
-        Serving(shelf=on, model=None, now_ms=now_ms),
+        ListQuery(placement=placement, limit=10),
+        RequestUser(key=key),
+        ServingContext(item_index=on, model=None, now_ms=now_ms),
         deadline=Deadline.after(1_000),
     )
     return ids(on, result)
@@ -41,7 +41,7 @@ def is_new(item_id: str) -> bool:
     return int(item_id.removeprefix("sku")) >= 40
 
 
-def test_new_items_get_their_share_of_the_places_below_the_first(on: Shelf) -> None:
+def test_new_items_get_their_share_of_the_places_below_the_first(on: ItemIndex) -> None:
     places = np.array([[is_new(item_id) for item_id in listed(on, f"a:{n}")] for n in range(400)])
 
     assert not places[:, 0].any()
@@ -49,7 +49,7 @@ def test_new_items_get_their_share_of_the_places_below_the_first(on: Shelf) -> N
     assert places[:, 1:].mean(axis=0) == pytest.approx([0.3] * 9, abs=0.08)
 
 
-def test_every_new_item_that_can_be_bought_gets_its_turn(on: Shelf) -> None:
+def test_every_new_item_that_can_be_bought_gets_its_turn(on: ItemIndex) -> None:
     counts: dict[str, int] = {}
     for number in range(400):
         for item_id in filter(is_new, listed(on, f"a:{number}")):
@@ -59,7 +59,7 @@ def test_every_new_item_that_can_be_bought_gets_its_turn(on: Shelf) -> None:
     assert min(counts.values()) > 0.6 * np.mean(list(counts.values()))
 
 
-def test_a_page_that_is_loaded_again_shows_the_same_and_an_hour_later_another_list(on: Shelf) -> None:
+def test_a_page_that_is_loaded_again_shows_the_same_and_an_hour_later_another_list(on: ItemIndex) -> None:
     later = [listed(on, f"a:{n}", now_ms=NOW_MS + 3_600_000) for n in range(20)]
     again = [listed(on, f"a:{n}") for n in range(20)]
 
@@ -67,21 +67,21 @@ def test_a_page_that_is_loaded_again_shows_the_same_and_an_hour_later_another_li
     assert later != again
 
 
-def test_without_a_share_the_list_is_what_it_was(on: Shelf) -> None:
+def test_without_a_share_the_list_is_what_it_was(on: ItemIndex) -> None:
     assert listed(on, "a:1", replace(PLACEMENT, exploration=0.0)) == [f"sku{n}" for n in range(10)]
 
 
-def test_given_items_are_never_added_to(on: Shelf) -> None:
+def test_given_items_are_never_added_to(on: ItemIndex) -> None:
     result = served(on, replace(PLACEMENT, strategy="rerank", fallback="empty"), candidates=("sku1", "sku2", "sku3"))
 
     assert set(ids(on, result)) <= {"sku1", "sku2", "sku3"}
 
 
-def test_a_list_says_which_of_its_items_are_there_by_chance(on: Shelf) -> None:
+def test_a_list_says_which_of_its_items_are_there_by_chance(on: ItemIndex) -> None:
     result = recommend(
-        Ask(placement=replace(PLACEMENT, exploration=0.5), limit=10),
-        Shopper(key="a:1"),
-        Serving(shelf=on, model=None, now_ms=NOW_MS),
+        ListQuery(placement=replace(PLACEMENT, exploration=0.5), limit=10),
+        RequestUser(key="a:1"),
+        ServingContext(item_index=on, model=None, now_ms=NOW_MS),
         deadline=Deadline.after(1_000),
     )
 
@@ -92,13 +92,13 @@ def test_a_list_says_which_of_its_items_are_there_by_chance(on: Shelf) -> None:
     assert "exploration" in by_reason.values()
 
 
-def test_what_a_shopper_excluded_is_not_brought_in_by_chance(on: Shelf) -> None:
+def test_what_a_shopper_excluded_is_not_brought_in_by_chance(on: ItemIndex) -> None:
     new = tuple(f"sku{n}" for n in range(40, 59))
     for number in range(20):
         result = recommend(
-            Ask(placement=PLACEMENT, limit=10, exclude=new),
-            Shopper(key=f"a:{number}"),
-            Serving(shelf=on, model=None, now_ms=NOW_MS),
+            ListQuery(placement=PLACEMENT, limit=10, exclude=new),
+            RequestUser(key=f"a:{number}"),
+            ServingContext(item_index=on, model=None, now_ms=NOW_MS),
             deadline=Deadline.after(1_000),
         )
         assert not any(map(is_new, ids(on, result)))
@@ -110,7 +110,7 @@ def test_the_best_item_of_a_shop_is_found_although_it_came_last(share: float, is
     rng = np.random.default_rng(0)
     clicks = {f"sku{number}": 40.0 - number for number in range(40)}
     for round_number in range(6):
-        on = shelf(*[{}] * 40, dict(YESTERDAY), popular=clicks)
+        on = item_index(*[{}] * 40, dict(YESTERDAY), popular=clicks)
         for number in range(200):
             key, now_ms = f"a:{number}", NOW_MS + round_number * 3_600_000
             for item_id in listed(on, key, replace(PLACEMENT, exploration=share), now_ms=now_ms):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from recommendations.core.types import FallbackReason, Shopper, Stage
+from recommendations.core.types import FallbackReason, RequestUser, Stage
 from recommendations.pipeline.diversity import Variety
 from recommendations.pipeline.query import PlacementSpec
-from tests.recommendations.worlds import NOW_MS, ids, item_row, served, shelf
+from tests.recommendations.worlds import NOW_MS, ids, item_index, item_row, served
 
-SHOES = shelf(*[{"category": "Shoes" if number % 2 else "Hats"} for number in range(10)])
+SHOES = item_index(*[{"category": "Shoes" if number % 2 else "Hats"} for number in range(10)])
 
 
-def who(*recents: str, **known: object) -> Shopper:
-    return Shopper(key="a:1", recents=recents, session=recents, **known)  # type: ignore[arg-type]
+def who(*recents: str, **known: object) -> RequestUser:
+    return RequestUser(key="a:1", recents=recents, session=recents, **known)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_cart_is_about_several_items_and_hides_them() -> None:
 
 
 def test_what_is_sold_out_inactive_or_excluded_is_never_shown() -> None:
-    on = shelf({}, {"stock": 0}, {"is_active": False}, {"availability": "out_of_stock"}, {}, {})
+    on = item_index({}, {"stock": 0}, {"is_active": False}, {"availability": "out_of_stock"}, {}, {})
 
     assert ids(on, served(on, exclude=("sku4",))) == ["sku0", "sku5"]
 
@@ -84,7 +84,7 @@ def test_repeats_are_a_choice_of_the_placement(repeats: str, hidden: set[str]) -
 def test_a_new_item_appears_without_a_model_that_knows_it() -> None:
     new = item_row(99, category="Shoes", first_seen_us=(NOW_MS - 3_600_000) * 1000)
     rows = [item_row(number, category="Shoes" if number % 2 else "Hats") for number in range(10)]
-    on = shelf(*rows, new)
+    on = item_index(*rows, new)
 
     shown = ids(on, served(on, shopper=who("sku1"), limit=5))
 
@@ -92,13 +92,13 @@ def test_a_new_item_appears_without_a_model_that_knows_it() -> None:
 
 
 def test_variants_of_a_product_do_not_stand_beside_each_other() -> None:
-    on = shelf({"group_id": "tee"}, {"group_id": "tee"}, {}, {"group_id": "cup"}, {"group_id": "cup"})
+    on = item_index({"group_id": "tee"}, {"group_id": "tee"}, {}, {"group_id": "cup"}, {"group_id": "cup"})
 
     assert ids(on, served(on, limit=5)) == ["sku0", "sku2", "sku3"]
 
 
 def test_limits_a_category_fill_up_rather_than_leave_gaps() -> None:
-    on = shelf({"category": "A"}, {"category": "A"}, {"category": "A"}, {"category": "B"})
+    on = item_index({"category": "A"}, {"category": "A"}, {"category": "A"}, {"category": "B"})
     placement = PlacementSpec(name="p", strategy="new", variety=Variety(max_per_category=1))
 
     assert ids(on, served(on, placement, limit=2)) == ["sku0", "sku3"]
@@ -106,7 +106,7 @@ def test_limits_a_category_fill_up_rather_than_leave_gaps() -> None:
 
 
 def test_difference_brings_other_categories_forward() -> None:
-    on = shelf(*[{"category": "A", "brand": "X"}] * 4, {"category": "B", "brand": "Y"})
+    on = item_index(*[{"category": "A", "brand": "X"}] * 4, {"category": "B", "brand": "Y"})
     same = PlacementSpec(name="p", strategy="new")
     varied = PlacementSpec(name="p", strategy="new", variety=Variety(difference=0.9))
 
@@ -132,14 +132,14 @@ def test_a_segment_may_have_a_strategy_of_its_own() -> None:
 
 def test_the_store_being_away_is_said_and_the_page_still_counts() -> None:
     from recommendations.core.deadline import Deadline
-    from recommendations.pipeline.context import Serving
+    from recommendations.pipeline.context import ServingContext
     from recommendations.pipeline.pipeline import recommend
-    from recommendations.pipeline.query import Ask
+    from recommendations.pipeline.query import ListQuery
 
     result = recommend(
-        Ask(placement=PlacementSpec(name="p"), limit=3, context_items=("sku3",)),
-        Shopper(key="a:1"),
-        Serving(shelf=SHOES, model=None, now_ms=NOW_MS),
+        ListQuery(placement=PlacementSpec(name="p"), limit=3, context_items=("sku3",)),
+        RequestUser(key="a:1"),
+        ServingContext(item_index=SHOES, model=None, now_ms=NOW_MS),
         deadline=Deadline.after(100),
         shopper_problem=FallbackReason.STORE_UNAVAILABLE,
     )
@@ -148,7 +148,7 @@ def test_the_store_being_away_is_said_and_the_page_still_counts() -> None:
 
 
 def test_an_empty_catalogue_is_an_empty_list() -> None:
-    on = shelf({"is_active": False})
+    on = item_index({"is_active": False})
 
     result = served(on, shopper=who("sku0"))
 

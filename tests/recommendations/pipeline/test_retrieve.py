@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from recommendations.core.types import Shopper
+from recommendations.core.types import RequestUser
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.inference import ModelSet, RetrievalQuery
-from recommendations.items.index import Shelf
+from recommendations.items.index import ItemIndex
 from recommendations.pipeline.query import PlacementSpec
 from recommendations.ranking.rrf import FusionWeights
 from recommendations.retrieval.model import ModelLink
 from tests.recommendations import model_worlds
-from tests.recommendations.worlds import ids, item_row, served, shelf
+from tests.recommendations.worlds import ids, item_index, item_row, served
 
 N_ITEMS = 60
 
 
 @pytest.fixture(scope="module")
-def on() -> Shelf:
-    return shelf(*[item_row(number, item_id=f"item-{number}") for number in range(1, N_ITEMS)])
+def on() -> ItemIndex:
+    return item_index(*[item_row(number, item_id=f"item-{number}") for number in range(1, N_ITEMS)])
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,13 @@ def model_set(tmp_path_factory: pytest.TempPathFactory) -> ModelSet:
     return ModelSet.load(folder, providers="cpu")
 
 
-def asked(model_set: ModelSet, on: Shelf, monkeypatch: pytest.MonkeyPatch, placement: PlacementSpec) -> set[str]:
+def asked(model_set: ModelSet, on: ItemIndex, monkeypatch: pytest.MonkeyPatch, placement: PlacementSpec) -> set[str]:
     """Return the sources of the model that one list asks."""
     queries: list[RetrievalQuery] = []
     retrieve = model_set.retrieve
     monkeypatch.setattr(model_set, "retrieve", lambda query: queries.append(query) or retrieve(query))
     link = ModelLink(model_set, on, version="v1")
-    shopper = Shopper(key="a:1", recents=("item-3",), session=("item-3",))
+    shopper = RequestUser(key="a:1", recents=("item-3",), session=("item-3",))
 
     result = served(on, placement, shopper=shopper, model=link)
 
@@ -50,13 +50,13 @@ def asked(model_set: ModelSet, on: Shelf, monkeypatch: pytest.MonkeyPatch, place
 
 
 def test_a_source_that_fusion_leaves_out_is_not_asked(
-    model_set: ModelSet, on: Shelf, monkeypatch: pytest.MonkeyPatch
+    model_set: ModelSet, on: ItemIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked(model_set, on, monkeypatch, PlacementSpec(name="p")) == {"sessions", "tfidf"}
 
 
 def test_a_placement_that_names_a_source_has_it_asked_whatever_fusion_thinks_of_it(
-    model_set: ModelSet, on: Shelf, monkeypatch: pytest.MonkeyPatch
+    model_set: ModelSet, on: ItemIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked(model_set, on, monkeypatch, PlacementSpec(name="p", sources=("als", "tfidf"))) == {"als", "tfidf"}
 
@@ -66,9 +66,9 @@ def test_what_was_looked_at_and_is_newer_than_the_model_is_listed_where_its_rece
     model_set: ModelSet, history: tuple[str, ...], place: int
 ) -> None:
     known = [item_row(number, item_id=f"item-{number}") for number in range(1, N_ITEMS)]
-    on = shelf(*known, item_row(N_ITEMS, item_id="new"))
+    on = item_index(*known, item_row(N_ITEMS, item_id="new"))
     link = ModelLink(model_set, on, version="v1")
-    shopper = Shopper(key="a:1", recents=history, session=history)
+    shopper = RequestUser(key="a:1", recents=history, session=history)
 
     listed = ids(on, served(on, PlacementSpec(name="p"), shopper=shopper, model=link))
     hidden = ids(on, served(on, PlacementSpec(name="p", repeats="hide_seen"), shopper=shopper, model=link))

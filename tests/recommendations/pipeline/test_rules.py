@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.core.types import Shopper
+from recommendations.core.types import RequestUser
 from recommendations.pipeline.query import PlacementSpec
 from recommendations.pipeline.rules import Pin, RuleSpec, applies, compile_rule, with_pins
-from tests.recommendations.worlds import NOW_MS, ids, served, shelf
+from tests.recommendations.worlds import NOW_MS, ids, item_index, served
 
-ON = shelf(*[{"brand": "Alta" if number % 2 else "Brio", "category": "Shoes"} for number in range(20)])
+ON = item_index(*[{"brand": "Alta" if number % 2 else "Brio", "category": "Shoes"} for number in range(20)])
 
 
 def home(*specs: dict[str, Any], **placement: Any) -> PlacementSpec:
@@ -75,14 +75,14 @@ def test_two_pins_of_one_place_go_to_the_higher_priority_first() -> None:
 
 
 def test_what_is_sold_out_or_excluded_is_not_pinned() -> None:
-    on = shelf({}, {"availability": "out_of_stock"}, {}, {})
+    on = item_index({}, {"availability": "out_of_stock"}, {}, {})
     rules = ({"action": "pin", "items": ("sku1", "sku2", "sku3")}, {"action": "exclude", "items": ("sku2",)})
 
     assert ids(on, served(on, home(*rules), limit=3)) == ["sku3", "sku0"]
 
 
 def test_limits_of_price_stock_and_tags_say_which_items_are_meant() -> None:
-    on = shelf({"tags": ["sale"]}, {"price_minor": 9000}, {"stock": 2}, {})
+    on = item_index({"tags": ["sale"]}, {"price_minor": 9000}, {"stock": 2}, {})
 
     def left(**target: Any) -> list[str]:
         return ids(on, served(on, home({"action": "exclude", **target})))
@@ -97,24 +97,24 @@ def test_limits_of_price_stock_and_tags_say_which_items_are_meant() -> None:
 @pytest.mark.parametrize(
     ("spec", "shopper", "does"),
     [
-        ({"starts_at_ms": NOW_MS + 1}, Shopper(), False),
-        ({"starts_at_ms": NOW_MS}, Shopper(), True),
-        ({"ends_at_ms": NOW_MS}, Shopper(), False),
-        ({"ends_at_ms": NOW_MS + 1}, Shopper(), True),
-        ({"shoppers": "new"}, Shopper(is_returning=True), False),
-        ({"shoppers": "new"}, Shopper(), True),
-        ({"shoppers": "returning"}, Shopper(), False),
-        ({"segments": ("champions",)}, Shopper(segments=frozenset({"champions"})), True),
-        ({"segments": ("champions",)}, Shopper(segments=frozenset({"lost"})), False),
-        ({"segments": ("champions",)}, Shopper(), False),
+        ({"starts_at_ms": NOW_MS + 1}, RequestUser(), False),
+        ({"starts_at_ms": NOW_MS}, RequestUser(), True),
+        ({"ends_at_ms": NOW_MS}, RequestUser(), False),
+        ({"ends_at_ms": NOW_MS + 1}, RequestUser(), True),
+        ({"shoppers": "new"}, RequestUser(is_returning=True), False),
+        ({"shoppers": "new"}, RequestUser(), True),
+        ({"shoppers": "returning"}, RequestUser(), False),
+        ({"segments": ("champions",)}, RequestUser(segments=frozenset({"champions"})), True),
+        ({"segments": ("champions",)}, RequestUser(segments=frozenset({"lost"})), False),
+        ({"segments": ("champions",)}, RequestUser(), False),
     ],
 )
-def test_a_rule_applies_by_time_and_shopper(spec: dict[str, Any], shopper: Shopper, does: bool) -> None:
+def test_a_rule_applies_by_time_and_shopper(spec: dict[str, Any], shopper: RequestUser, does: bool) -> None:
     assert applies(RuleSpec(rule_id=1, name="r", action="exclude", **spec), shopper=shopper, now_ms=NOW_MS) is does
 
 
 def test_a_rule_for_pages_of_a_category_applies_on_those_only() -> None:
-    on = shelf({"category": "Cameras"}, {"category": "Hats"}, {"category": "Hats"}, {"category": "Hats"})
+    on = item_index({"category": "Cameras"}, {"category": "Hats"}, {"category": "Hats"}, {"category": "Hats"})
     rule = {"action": "exclude", "items": ("sku2",), "context_condition": 'category under "Cameras"'}
 
     def left(context: str) -> list[str]:

@@ -13,7 +13,7 @@ from recommendations.ranking.batch import (
     ranked,
     ranking_input,
 )
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.item_features import FACTS, Shoppers
 from recommendations.ranking.rrf import RankedLists
 from recommendations.ranking.session import NOT_SEEN_AGE
@@ -60,7 +60,7 @@ def counted(queries, items):
 
 
 def test_one_request_gets_the_vectors_it_was_trained_with(tables):
-    prefixes = Prefixes.of([[3, 7, 3], [9], [11, 2]])
+    prefixes = SessionHistories.of([[3, 7, 3], [9], [11, 2]])
     sources = made_lists(3)
 
     batch = ranking_input(sources, prefixes, tables, shoppers=buyers(3), demand=counted)
@@ -68,7 +68,7 @@ def test_one_request_gets_the_vectors_it_was_trained_with(tables):
     for row in range(3):
         one = ranking_input(
             {name: lists.take([row]) for name, lists in sources.items()},
-            Prefixes.of([prefixes[row].tolist()]),
+            SessionHistories.of([prefixes[row].tolist()]),
             tables,
             shoppers=buyers(3).take(np.array([row])),
             demand=counted,
@@ -81,7 +81,7 @@ def test_one_request_gets_the_vectors_it_was_trained_with(tables):
 def test_candidates_are_what_the_sources_propose_and_the_session(tables):
     sources = made_lists(1)
 
-    given = ranking_input(sources, Prefixes.of([[5]]), tables)
+    given = ranking_input(sources, SessionHistories.of([[5]]), tables)
 
     proposed = {int(i) for name, depth in CANDIDATES_PER_SOURCE.items() for i in sources[name].items[0, :depth]}
     assert set(given.items.tolist()) == proposed | {5}
@@ -94,7 +94,7 @@ def test_rank_and_score_are_known_below_the_depth_that_proposes(tables):
     sources = made_lists(1)
     deep = int(sources["popularity"].items[0, CANDIDATES_PER_SOURCE["popularity"] + 5])
 
-    given = ranking_input(sources, Prefixes.of([[deep]]), tables)
+    given = ranking_input(sources, SessionHistories.of([[deep]]), tables)
 
     row = given.items.tolist().index(deep)
     assert column(given, "popularity_rank")[row] == CANDIDATES_PER_SOURCE["popularity"] + 6
@@ -103,7 +103,7 @@ def test_rank_and_score_are_known_below_the_depth_that_proposes(tables):
 def test_lists_deeper_than_the_contract_change_nothing(tables):
     deeper = made_lists(1, depth=LIST_DEPTH + 50)
     cut = {name: lists.head(LIST_DEPTH) for name, lists in deeper.items()}
-    prefixes = Prefixes.of([[1, 2]])
+    prefixes = SessionHistories.of([[1, 2]])
 
     one, other = ranking_input(deeper, prefixes, tables), ranking_input(cut, prefixes, tables)
 
@@ -114,14 +114,14 @@ def test_a_source_that_was_not_asked_names_nothing(tables):
     sources = made_lists(1)
     del sources["walk"]
 
-    given = ranking_input(sources, Prefixes.of([[1, 2]]), tables)
+    given = ranking_input(sources, SessionHistories.of([[1, 2]]), tables)
 
     assert (column(given, "walk_rank") == NOT_LISTED_RANK).all()
     assert not column(given, "walk_score").any()
 
 
 def test_session_columns_by_hand(tables):
-    given = ranking_input(made_lists(1), Prefixes.of([[8, 4, 8, 6, 6]]), tables)
+    given = ranking_input(made_lists(1), SessionHistories.of([[8, 4, 8, 6, 6]]), tables)
 
     row = given.items.tolist().index(8)
     assert [column(given, name)[row] for name in ("times_seen", "last_age", "first_age", "session_length")] == [
@@ -135,7 +135,7 @@ def test_session_columns_by_hand(tables):
 
 
 def test_the_session_tells_what_was_seen_when_and_next_to_what(tables):
-    given = ranking_input(made_lists(1), Prefixes.of([[8, 4, 8, 8, 5, 4, 8], [6]]), tables)
+    given = ranking_input(made_lists(1), SessionHistories.of([[8, 4, 8, 8, 5, 4, 8], [6]]), tables)
 
     def of(item, *names, query=0):
         row = np.flatnonzero((given.queries == query) & (given.items == item))[0]
@@ -157,7 +157,7 @@ def test_pair_columns_look_at_the_second_and_third_newest(tables):
     third, second = 8, 4
     expected = int(tables.next_indices[third, 0])
 
-    given = ranking_input(made_lists(1), Prefixes.of([[expected, third, second, 6]]), tables)
+    given = ranking_input(made_lists(1), SessionHistories.of([[expected, third, second, 6]]), tables)
 
     row = given.items.tolist().index(expected)
     assert column(given, "next_of_third")[row] == tables.next_weights[third, 0]
@@ -167,7 +167,7 @@ def test_pair_columns_look_at_the_second_and_third_newest(tables):
 
 
 def test_ranked_breaks_ties_by_item_index(tables):
-    given = ranking_input(made_lists(1), Prefixes.of([[1]]), tables)
+    given = ranking_input(made_lists(1), SessionHistories.of([[1]]), tables)
 
     lists = ranked(given, np.ones(len(given.items), np.float32), n=5)
 

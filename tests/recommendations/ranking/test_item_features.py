@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.item_features import (
     NO_DEMAND,
     NO_ORDER_AGE,
@@ -32,7 +32,7 @@ FACTS = np.array(
 
 def columns(prefix, items, *, shoppers=None):
     return affinity_columns(
-        Prefixes.of([prefix]),
+        SessionHistories.of([prefix]),
         np.zeros(len(items), np.int64),
         np.array(items, np.int32),
         FACTS,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS, RankingTables, ranking_input
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.item_features import FACTS, NO_PRICE, Shoppers
 from recommendations.ranking.online import one_ranking_input
 from recommendations.ranking.rrf import RankedLists
@@ -68,7 +68,7 @@ def test_one_request_gets_the_vectors_that_training_sees(seed):
 
     expected = ranking_input(
         {name: as_lists(listing) for name, listing in listings.items()},
-        Prefixes.of([prefix.tolist()]),
+        SessionHistories.of([prefix.tolist()]),
         tables,
         shoppers=shopper,
         demand=demand,

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommendations.models import ModelVersion
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.training.data.archive import read_archive
 from recommendations.training.data.dataset import SessionLog, popularity_vocabulary
 from recommendations.training.fit import als as fit_als
@@ -145,7 +145,7 @@ class TestParity:
         ours = fit_als_on_spark(flat, n_items=log.n_items, settings=settings)
         theirs = fit_als.fit_als(log, factors=FACTORS, iterations=8)
         aisle = [index for index, item_id in enumerate(log.item_ids) if item_id.startswith("a")]
-        prefixes = Prefixes(items=np.array(aisle, np.int32), offsets=np.arange(len(aisle) + 1, dtype=np.int64))
+        prefixes = SessionHistories(items=np.array(aisle, np.int32), offsets=np.arange(len(aisle) + 1, dtype=np.int64))
 
         lists = [score_als(als, prefixes, k=5).items for als in (ours, theirs)]
 

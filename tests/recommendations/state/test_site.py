@@ -8,7 +8,7 @@ from features import keys
 from features.catalogue.site import watch_catalogue
 from features.store.item_stats import METRICS, WINDOWS, StatsBlob
 from recommendations.filters import language
-from recommendations.items.index import Shelf
+from recommendations.items.index import ItemIndex
 from recommendations.state import item_counts
 from tests.recommendations.worlds import catalogue, item_row
 from tracking.redis_client import connect
@@ -31,7 +31,7 @@ def stocked(shop):
 
 
 def popular(state):
-    return [state.serving.shelf.item_id(row) for row in state.serving.shelf.popular.tolist()]
+    return [state.serving.item_index.item_id(row) for row in state.serving.item_index.popular.tolist()]
 
 
 def test_new_counts_move_popular_lists_and_leave_kept_lists_alone(stocked):
@@ -60,10 +60,10 @@ def test_masks_outlive_counts_but_those_that_go_by_the_clock_do_not():
     day_ms = 86_400_000
     items = catalogue(item_row(1, first_seen_us=0), item_row(2, first_seen_us=9 * day_ms * 1000))
     cheap, young = language.parse("price >= 0"), language.parse("age_days < 5")
-    old = Shelf(items, now_ms=10 * day_ms)
+    old = ItemIndex(items, now_ms=10 * day_ms)
     kept, before = old.mask("cheap", cheap), old.mask("young", young)
 
-    new = Shelf(items, now_ms=20 * day_ms)
+    new = ItemIndex(items, now_ms=20 * day_ms)
     new.warm_from(old)
 
     assert new.mask("cheap", cheap) is kept
@@ -73,10 +73,10 @@ def test_masks_outlive_counts_but_those_that_go_by_the_clock_do_not():
 
 def test_masks_of_another_catalogue_are_made_anew():
     condition = language.parse("stock > 0")
-    old = Shelf(catalogue(item_row(1, stock=3)))
+    old = ItemIndex(catalogue(item_row(1, stock=3)))
     assert old.mask("key", condition).tolist() == [True]
 
-    new = Shelf(catalogue(item_row(1, stock=0)))
+    new = ItemIndex(catalogue(item_row(1, stock=0)))
     new.warm_from(old)
 
     assert new.mask("key", condition).tolist() == [False]

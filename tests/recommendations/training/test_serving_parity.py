@@ -16,7 +16,7 @@ from features.state.user_features import StateBlobs, merge
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.inference import ModelSet
-from recommendations.items.index import Shelf
+from recommendations.items.index import ItemIndex
 from recommendations.ranking.batch import COLUMNS, ranking_input
 from recommendations.ranking.item_features import AFFINITY_COLUMNS, DEMAND_COLUMNS, SHOPPER_COLUMNS
 from recommendations.ranking.online import one_ranking_input
@@ -81,15 +81,15 @@ def test_the_served_vector_is_the_training_vector(tmp_path: Path, monkeypatch: p
     lists = list_sources(sources, last.prefixes, names=RANKER_SOURCES)
     trained = ranking_input(lists, last.prefixes, sources.tables, shoppers=known.shoppers, demand=known.demand)
 
-    shelf = _shelf(fitted.item_ids, LogDemand(log, np.array([now_ms])))
-    link = ModelLink(ModelSet.load(tmp_path / "v1", providers="cpu"), shelf, version="v1")
+    item_index = _item_index(fitted.item_ids, LogDemand(log, np.array([now_ms])))
+    link = ModelLink(ModelSet.load(tmp_path / "v1", providers="cpu"), item_index, version="v1")
     given: list[tuple[NDArray[np.int32], NDArray[np.float32]]] = []
     monkeypatch.setattr(
         served, "one_ranking_input", lambda *args, **kept: given.append(one_ranking_input(*args, **kept)) or given[0]
     )
-    newest_first = shelf.sequence([fitted.item_ids[i] for i in last.prefixes[0][::-1]])
+    newest_first = item_index.sequence([fitted.item_ids[i] for i in last.prefixes[0][::-1]])
     answer = link.ask(newest_first, sources=tuple(RANKED_SOURCES), k=100)
-    link.rank(answer, k=20, shopper=_eva(now_ms, known), counts=shelf.counts)
+    link.rank(answer, k=20, shopper=_eva(now_ms, known), counts=item_index.counts)
 
     items, features = given[0]
     assert items.tolist() == trained.items.tolist()
@@ -98,7 +98,7 @@ def test_the_served_vector_is_the_training_vector(tmp_path: Path, monkeypatch: p
     assert all(len(np.unique(trained.features[:, i])) > 1 or trained.features[0, i] > 0 for i in told)
 
 
-def _shelf(item_ids: tuple[str, ...], demand: LogDemand) -> Shelf:
+def _item_index(item_ids: tuple[str, ...], demand: LogDemand) -> ItemIndex:
     rows = catalogue(
         *[
             item_row(n, category=FACTS[f"sku{n}"].category, brand=FACTS[f"sku{n}"].brand, price_minor=100 * (n + 1))
@@ -108,7 +108,7 @@ def _shelf(item_ids: tuple[str, ...], demand: LogDemand) -> Shelf:
     index_of = {item_id: index for index, item_id in enumerate(item_ids)}
     items = np.array([index_of.get(item_id or "", 0) for item_id in rows.item_ids], np.int32)
     day, week = demand(np.zeros(len(items), np.int64), items)
-    return Shelf(rows, counts={"24h": day, "7d": week})
+    return ItemIndex(rows, counts={"24h": day, "7d": week})
 
 
 def _eva(now_ms: int, known: Known) -> object:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommendations.ranking.batch import ITEM_COLUMNS, RankingTables
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.item_features import FACTS
 from recommendations.ranking.rrf import RankedLists
 from recommendations.training.data.dataset import InvalidDataset
@@ -49,7 +49,7 @@ def lists_of(n_queries):
 def points_of(targets, positions=None):
     n = len(targets)
     return TestPoints(
-        prefixes=Prefixes(items=np.full(n, ASKED, np.int32), offsets=np.arange(n + 1)),
+        prefixes=SessionHistories(items=np.full(n, ASKED, np.int32), offsets=np.arange(n + 1)),
         targets=np.asarray(targets, np.int32),
         kinds=np.zeros(n, np.uint8),
         positions=None if positions is None else np.asarray(positions, np.int16),

@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.training.data.split import TestPoints
 from recommendations.training.evaluation.metrics import measure
 
 
 def points(prefixes, targets):
     return TestPoints(
-        prefixes=Prefixes.of(prefixes),
+        prefixes=SessionHistories.of(prefixes),
         targets=np.array(targets, np.int32),
         kinds=np.zeros(len(targets), np.uint8),
     )

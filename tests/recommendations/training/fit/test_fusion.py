@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FusionWeights, RankedLists, fuse
 from recommendations.training.data.split import TestPoints
 from recommendations.training.evaluation.metrics import ranks_of_targets
@@ -19,7 +19,7 @@ def noise(seed):
 
 
 def points_to(targets):
-    prefixes = Prefixes.of([[1]] * N)
+    prefixes = SessionHistories.of([[1]] * N)
     return TestPoints(prefixes=prefixes, targets=targets, kinds=np.zeros(N, np.uint8))
 
 

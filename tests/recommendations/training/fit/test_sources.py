@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.ranking.histories import Prefixes
+from recommendations.ranking.histories import SessionHistories
 from recommendations.training.data.building import log_from_sessions
 from recommendations.training.data.dataset import Kind, popularity_vocabulary
 from recommendations.training.fit.als import fit_als, unit_vectors
@@ -52,32 +52,32 @@ def index_of(log, *item_ids):
 
 
 def test_everything_listed_for_an_aisle_is_of_that_aisle(score, aisles):
-    lists = score(Prefixes.of([index_of(aisles, "a3-1", "a3-2")]), 5)
+    lists = score(SessionHistories.of([index_of(aisles, "a3-1", "a3-2")]), 5)
 
     assert {aisles.item_ids[i][:2] for i in lists.items[0] if i} == {"a3"}
 
 
 def test_alone_equals_batched(score, aisles):
-    prefixes = Prefixes.of([index_of(aisles, f"a{a}-0", f"a{a}-{b}") for a in range(8) for b in range(6)])
+    prefixes = SessionHistories.of([index_of(aisles, f"a{a}-0", f"a{a}-{b}") for a in range(8) for b in range(6)])
 
     batched = score(prefixes, 5)
 
     for row in range(len(prefixes)):
-        alone = score(Prefixes.of([prefixes[row].tolist()]), 5)
+        alone = score(SessionHistories.of([prefixes[row].tolist()]), 5)
         assert alone.items[0].tolist() == batched.items[row].tolist()
         np.testing.assert_allclose(alone.scores[0], batched.scores[row], rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["next", "sessions"])
 def test_ordered_sources_put_the_certain_next_item_before_the_other_new_ones(name, aisles):
-    lists = SCORERS[name](aisles)(Prefixes.of([index_of(aisles, "a5-1", "a5-2")]), 5)
+    lists = SCORERS[name](aisles)(SessionHistories.of([index_of(aisles, "a5-1", "a5-2")]), 5)
 
     ids = [aisles.item_ids[i] for i in lists.items[0]]
     assert ids.index("a5-3") < min(ids.index(other) for other in ("a5-4", "a5-5") if other in ids)
 
 
 def test_scores_fall_and_the_padding_row_is_never_listed(score, aisles):
-    lists = score(Prefixes.of([index_of(aisles, "a0-0")]), 10)
+    lists = score(SessionHistories.of([index_of(aisles, "a0-0")]), 10)
 
     listed = lists.items[0] > 0
     assert (np.diff(lists.scores[0][listed]) <= 0).all()
@@ -95,7 +95,7 @@ def test_neighbours_weigh_by_age_and_repeats_add_up():
         last_n=3,
     )
 
-    lists = score_neighbours(table, Prefixes.of([[1, 1, 2, 1]]), k=2)
+    lists = score_neighbours(table, SessionHistories.of([[1, 1, 2, 1]]), k=2)
 
     assert lists.items.tolist() == [[3, 4]]
     np.testing.assert_allclose(lists.scores, [[1 + 0.25, 0.5]])
@@ -107,7 +107,7 @@ def test_session_scores_follow_the_written_formula():
     index = fit_sessions(log, neighbours=10)
     prefix = index_of(log, "a", "b")
 
-    lists = score_sessions(index, Prefixes.of([prefix]), k=4)
+    lists = score_sessions(index, SessionHistories.of([prefix]), k=4)
 
     expected = np.zeros(log.n_items)
     n = len(prefix)
@@ -169,7 +169,7 @@ def test_covisitation_counts_a_purchase_more_than_a_view():
 
 
 def test_recents_are_distinct_and_newest_first():
-    lists = score_recents(Prefixes.of([[1, 2, 1, 3], [4]]), k=4)
+    lists = score_recents(SessionHistories.of([[1, 2, 1, 3], [4]]), k=4)
 
     assert lists.items.tolist() == [[3, 1, 2, 0], [4, 0, 0, 0]]
 
@@ -179,7 +179,7 @@ def test_popularity_lists_recent_sellers_and_no_others():
         recent=np.array([0, 0, 2, 2, 1], np.float32), all_time=np.array([0, 9, 3, 4, 1], np.float32)
     )
 
-    lists = score_popularity(popularity, Prefixes.of([[1], [2]]), k=4)
+    lists = score_popularity(popularity, SessionHistories.of([[1], [2]]), k=4)
 
     assert lists.items.tolist() == [[3, 2, 4, 0]] * 2
 
