@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from recsite.importing.base import InvalidSource, Source
-from recsite.importing.ga4 import Ga4Source
-from recsite.importing.online_retail import OnlineRetailSource
-from recsite.importing.own_lines import OwnLinesSource
-from recsite.importing.retailrocket import RetailRocketSource
+from recsite.importing.sources.ga4 import Ga4Source
+from recsite.importing.sources.online_retail import OnlineRetailSource
+from recsite.importing.sources.own_lines import OwnLinesSource
+from recsite.importing.sources.retailrocket import RetailRocketSource
 
 FORMATS: Final = ("retailrocket", "online_retail", "jsonl", "ga4")
 _PEEK: Final = 4_096

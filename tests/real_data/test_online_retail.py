@@ -15,7 +15,7 @@ from features.segments import rfm
 from features.segments.rfm import Buyers
 from features.segments.scoring import compute_segments
 from features.state.user_features import Segment
-from recsite.importing.online_retail import SERVICES
+from recsite.importing.sources.online_retail import SERVICES
 from tests.real_data.place import PARTITIONS, Imported, Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.redis]

@@ -21,7 +21,7 @@ import msgspec
 
 from recsite.importing.base import Refusal, Unit, stable_event_id
 from recsite.importing.json_lines import SortedLines
-from recsite.importing.own_lines import describe
+from recsite.importing.sources.own_lines import describe
 from tracking.contract.events import MAX_ITEMS, SCHEMA_VERSION, CustomEvent, EventItem, EventRecord
 from tracking.contract.parsing import parse_event
 from tracking.exceptions import InvalidEvent
