@@ -52,6 +52,7 @@ deploy_checks() {
 stage "Format" ruff format --check .
 stage "Lint" ruff check .
 stage "Import contracts" lint-imports
+stage "House" python -m tests.house
 stage "Types" mypy
 stage "System checks and migrations" system_checks
 stage "Deployment checks" deploy_checks
