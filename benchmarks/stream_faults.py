@@ -1,4 +1,4 @@
-"""What a stream worker survives, at full length: kills, a log or a Redis that is away, workers that come and go.
+"""What a stream worker survives, at full length: kills, a log or a Redis that is unavailable, workers that come and go.
 
     python -m benchmarks stream_faults [--quick]
 
@@ -59,8 +59,8 @@ def run(*, quick: bool) -> dict[str, float]:
             COLUMNS,
             rows,
             caption="s, of kills: from starting a process after the last kill to its first write (the dead one's lease "
-            "ends first); of servers that were away: from their return until all is applied; of workers that come and "
-            "go: the longest that a record waited.",
+            "ends first); of servers that were unavailable: from their return until all is applied; of workers that "
+            "come and go: the longest that a record waited.",
         )
         figures |= hot_user(log_url("redis", redis.url, ""), redis.url, seconds=4 if quick else 15)
     return figures
@@ -141,7 +141,7 @@ def broker_away(kafka: KafkaServer, redis_url: str, *, events: int, away_s: floa
         seconds = time.perf_counter() - back_at
         judge.judge(bench, records, events)
         bench.client.flushdb()
-    rows.append((f"broker away for {away_s:g} s", "kafka", *judge.cells(seconds)))
+    rows.append((f"broker unavailable for {away_s:g} s", "kafka", *judge.cells(seconds)))
     return {**judge.figures("broker_away"), "broker_back_s": seconds}
 
 

@@ -49,6 +49,10 @@ ITEM_WINDOWS: Final[tuple[tuple[str, int, int], ...]] = (
 )
 
 
+MINOR: Final = "minor units (1/100)"
+"""Of the site's currency, with two decimals whatever its own exponent: what the page sent, times 100."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One feature: ``stored`` ones are moved by events, the others are computed from them when read."""
@@ -87,7 +91,7 @@ SESSION: Final = FeatureView(
     entity="user",
     version=1,
     ttl="SESSION_TTL_S",
-    help="What the shopper does now. When Redis forgets it, the profile's recents stand in.",
+    help="What the user does now. When Redis forgets it, the profile's recents stand in.",
     fields=(
         _f("newest_ms", "int64", "epoch ms", "0", "Event time of the newest event."),
         _f(
@@ -116,7 +120,7 @@ PROFILE: Final = FeatureView(
     entity="user",
     version=1,
     ttl="PROFILE_TTL_S",
-    help="What is known of the shopper for long: 90 days in Redis after the last event, longer in the database.",
+    help="What is known of the user for long: 90 days in Redis after the last event, longer in the database.",
     fields=(
         _f("first_ms", "int64", "epoch ms", "0", "Event time of the oldest event."),
         _f("newest_ms", "int64", "epoch ms", "0", "Event time of the newest event."),
@@ -129,9 +133,9 @@ PROFILE: Final = FeatureView(
         _f("checkouts", "int64", "events", "0", "Checkouts begun."),
         _f("orders", "int64", "transactions", "0", "Purchases, each transaction once."),
         _f("units", "int64", "pieces", "0", "Pieces bought."),
-        _f("revenue", "int64", "hundredths of the site's currency", "0", "Monetary value of the purchases."),
+        _f("revenue", "int64", MINOR, "0", "Monetary value of the purchases."),
         _f("refunds", "int64", "events", "0", "Refunds."),
-        _f("refunded", "int64", "hundredths of the site's currency", "0", "Value of the refunds."),
+        _f("refunded", "int64", MINOR, "0", "Value of the refunds."),
         _f("last_purchase_ms", "int64", "epoch ms", "0", "Event time of the newest purchase."),
         _f(
             "days", "map<int32, (orders, revenue)>", "", "{}",
@@ -149,7 +153,7 @@ PROFILE: Final = FeatureView(
         _f("bought", "map<string, int64>", "epoch ms", "{}", "Items bought.", f"{KEEP_BOUGHT} newest"),
         _f(
             "cart", "map<string, (time, quantity)>", "epoch ms, pieces", "{}",
-            "What is in the cart: the newest word on each item counts.", f"{KEEP_CART} newest, 7 days",
+            "What is in the cart; for each item, last write wins.", f"{KEEP_CART} newest, 7 days",
         ),
         _f("aliases", "map<string, int64>", "epoch ms", "{}", "Anonymous ids of the user.", f"{KEEP_ALIASES} newest"),
         _f(
@@ -160,10 +164,10 @@ PROFILE: Final = FeatureView(
         _read("frequency_30d", "int64", "transactions", "0", "Purchases.", "30 days"),
         _read("frequency_90d", "int64", "transactions", "0", "Purchases.", "90 days"),
         _read("frequency_365d", "int64", "transactions", "0", "Purchases.", "365 days, exact to the week"),
-        _read("monetary_30d", "int64", "hundredths", "0", "Net value of purchases.", "30 days"),
-        _read("monetary_90d", "int64", "hundredths", "0", "Net value of purchases.", "90 days"),
-        _read("monetary_365d", "int64", "hundredths", "0", "Net value of purchases.", "365 days, exact to the week"),
-        _read("average_order_value", "float64", "hundredths", "none", "Revenue by orders.", "lifetime"),
+        _read("monetary_30d", "int64", MINOR, "0", "Net value of purchases.", "30 days"),
+        _read("monetary_90d", "int64", MINOR, "0", "Net value of purchases.", "90 days"),
+        _read("monetary_365d", "int64", MINOR, "0", "Net value of purchases.", "365 days, exact to the week"),
+        _read("average_order_value", "float64", MINOR, "none", "Revenue by orders.", "lifetime"),
         _read("favourite_categories", "list<string>", "", "[]", "Heaviest first; half-life 14 days.", "recents"),
     ),
 )  # fmt: skip
@@ -173,12 +177,12 @@ ITEM: Final = FeatureView(
     entity="item",
     version=1,
     ttl="window",
-    help="How much an item is in demand, in panes of event time; kept for each partition, merged every few seconds.",
+    help="Popularity of an item, in panes of event time; kept for each partition, merged every few seconds.",
     fields=(
         _f("views", "int64", "events", "0", "Times looked at.", "5 min, 1 h, 24 h, 7 d"),
         _f("carts", "int64", "pieces", "0", "Pieces put into carts.", "5 min, 1 h, 24 h, 7 d"),
         _f("purchases", "int64", "pieces", "0", "Pieces bought.", "5 min, 1 h, 24 h, 7 d"),
-        _f("revenue", "int64", "hundredths of the site's currency", "0", "Their value.", "5 min, 1 h, 24 h, 7 d"),
+        _f("revenue", "int64", MINOR, "0", "Their value.", "5 min, 1 h, 24 h, 7 d"),
         _read("conversion", "float32", "pieces bought by views", "0", "Smoothed by the site's mean.", "24 h, 7 d"),
     ),
 )  # fmt: skip
@@ -196,7 +200,7 @@ PLACEMENT: Final = FeatureView(
         _f("carts", "int64", "pieces", "0", "Pieces put into the cart within 24 h of the click.", "UTC day"),
         _f("orders", "int64", "transactions", "0", "Purchases with such an item.", "UTC day"),
         _f("units", "int64", "pieces", "0", "Pieces of such items bought.", "UTC day"),
-        _f("revenue", "int64", "hundredths of the site's currency", "0", "Their value.", "UTC day"),
+        _f("revenue", "int64", MINOR, "0", "Their value.", "UTC day"),
     ),
 )  # fmt: skip
 

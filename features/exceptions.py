@@ -31,7 +31,7 @@ class Fenced(FeatureError):
 
 
 class PartitionsDiffer(FeatureError):
-    """The log is cut otherwise than ``EVENT_LOG_URL`` says: a user's states would not be where readers look for them.
+    """Partition-count mismatch of the log and ``EVENT_LOG_URL``: readers would look for states where they are not.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class PartitionsDiffer(FeatureError):
     def __init__(self, topic: str, *, found: int, configured: int) -> None:
         super().__init__(
             f"the topic {topic!r} has {found} partitions, EVENT_LOG_URL says {configured}: set partitions={found} in "
-            "EVENT_LOG_URL of every process. A topic that holds events must not be cut anew: users would move between "
-            'its partitions. Name a new one, and follow "More partitions" in docs/features.md'
+            "EVENT_LOG_URL of every process. A topic that holds events must not be repartitioned: users would move "
+            'between its partitions. Name a new one, and follow "More partitions" in docs/features.md'
         )
 
 

@@ -27,9 +27,13 @@ STREAM_PARTITIONS = Gauge(
     "recsite_stream_partitions", "Partitions that this worker reads.", multiprocess_mode="livesum"
 )
 STREAM_FENCED = Counter("recsite_stream_fenced_total", "Batches refused because another worker owned the partition.")
-STREAM_PAUSES = Counter("recsite_stream_pauses_total", "Times the worker waited for a part that was away.", ["reason"])
+STREAM_PAUSES = Counter(
+    "recsite_stream_pauses_total", "Times the worker waited for a part that was unavailable.", ["reason"]
+)
 STREAM_FAILURES = Counter("recsite_stream_failures_total", "Errors that the stream loop caught.", ["error"])
-STATES_REBUILT = Counter("recsite_states_rebuilt_total", "States that could not be read and were begun anew.", ["view"])
+STATES_REBUILT = Counter(
+    "recsite_states_rebuilt_total", "States that could not be read and were started from scratch.", ["view"]
+)
 FEATURE_READ_SECONDS = Histogram(
     "recsite_feature_read_seconds",
     "Time to read one user's features.",

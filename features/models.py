@@ -104,7 +104,9 @@ class RfmSnapshot(models.Model):
     users = models.PositiveIntegerField()
     is_exact = models.BooleanField(default=True)
     seconds = models.FloatField()
-    cells = models.JSONField(help_text="[recency 1..5][frequency 1..5] = [users, mean monetary value in hundredths]")
+    cells = models.JSONField(
+        help_text="[recency 1..5][frequency 1..5] = [users, mean monetary value in minor units (1/100)]"
+    )
     sizes = models.JSONField(help_text="Users by segment.")
     bounds = models.JSONField(help_text="The four bounds of each measure.")
 
@@ -118,7 +120,7 @@ class RfmSnapshot(models.Model):
 
 
 class StoredProfile(models.Model):
-    """A profile as Redis last held it, for shoppers who return after Redis forgot them."""
+    """A profile as Redis last held it, for users who return after Redis forgot them."""
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
     user_key = models.CharField(max_length=200)
@@ -134,7 +136,7 @@ class StoredProfile(models.Model):
 
 
 class Erasure(models.Model):
-    """A shopper whose data was erased; only a hash is kept, so that a replay does not bring the data back."""
+    """A user whose data was erased; only a hash is kept, so that a replay does not bring the data back."""
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
     user_hash = models.CharField(max_length=64, help_text="SHA-256 of site and user key, in hex.")

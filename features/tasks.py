@@ -1,4 +1,4 @@
-"""Periodic work beside the stream: merges, segments, write-behind, archive upkeep. Each task may run twice at once."""
+"""Periodic work beside the stream: merges, segments, write-behind, archive maintenance. Each may run twice at once."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def read_interactions(
     Returns
     -------
     polars.DataFrame
-        ``shopper`` (the user an anonymous id came to belong to, else the user key), ``user_key``, ``session_id``,
+        ``user`` (the user an anonymous id came to belong to, else the user key), ``user_key``, ``session_id``,
         ``event_id``, ``event``, ``item_id``, ``quantity``, ``price``, ``occurred_at_ms``, ``item_list_id``, ``rec_id``,
         ``position``.
     """
@@ -149,11 +149,11 @@ def read_interactions(
             pl.when(pl.col("user_id").is_null() & pl.col("owner").is_not_null())
             .then(pl.format("u:{}", pl.col("owner")))
             .otherwise(pl.col("user_key"))
-            .alias("shopper")
+            .alias("user")
         )
         .sort("occurred_at_ms", "event_id", "row")
         .select(
-            "shopper", "user_key", "session_id", "event_id", "event", "item_id", "quantity", "price",
+            "user", "user_key", "session_id", "event_id", "event", "item_id", "quantity", "price",
             "occurred_at_ms", "item_list_id", "rec_id", "position",
         )
     )  # fmt: skip
@@ -188,7 +188,7 @@ def _join(folder: ArchiveFolder, where: str, paths: list[str]) -> None:
 def _erase_from_day(
     folder: ArchiveFolder, *, site: str, date: str, users: pa.Array, anonymous: pa.Array, changed: dict[str, int]
 ) -> bool:
-    """Rewrite the files of a day that name one of the ids; return whether there was none, and no file went away."""
+    """Rewrite the files of a day that name one of the ids; return whether there was none, and none was joined."""
     is_clean = True
     for path in folder.files(site=site, date=date):
         try:

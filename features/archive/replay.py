@@ -118,7 +118,7 @@ class Replayer:
         for user in [user for user in parsed.by_user if self._drops(parsed, user)]:
             del parsed.by_user[user]
         with self._store.batch(partition) as batch:
-            batch.ask(expected=self._positions[partition], users=list(parsed.by_user))
+            batch.request(expected=self._positions[partition], users=list(parsed.by_user))
             stored = batch.read()
             applied = micro.apply_batch(parsed, stored, lateness_ms=self._lateness_ms)
             counts = self._caches[partition].add(batch, applied.increments)
@@ -131,7 +131,7 @@ class Replayer:
                     counts=counts,
                 )
             )
-            batch.settle()
+            batch.wait_acknowledged()
         self._positions[partition] = records[-1].position
         self.records += len(records)
         if report is not None:
@@ -232,7 +232,7 @@ def _first_difference(view: str, mine: list[object], other: list[object]) -> str
     from features.state.states import ProfileState, SessionState
 
     fields = (SessionState if view == keys.SESSION else ProfileState).__struct_fields__
-    names = [name for name in fields if name != "is_whole"]
+    names = [name for name in fields if name != "is_fully_loaded"]
     for name, left, right in zip(names, mine, other, strict=True):
         if left != right:
             return f"{name}: online {left!r:.120}, replayed {right!r:.120}"
@@ -240,7 +240,7 @@ def _first_difference(view: str, mine: list[object], other: list[object]) -> str
 
 
 def empty_states(client: redis.Redis, *, partitions: int, log_name: str) -> int:
-    """Delete everything that a replay makes anew, and the positions; stop the stream workers first."""
+    """Delete everything that a replay rebuilds, and the positions; stop the stream workers first."""
     deleted = 0
     for partition in range(partitions):
         archived = keys.archive_position(partition, log_name).encode()

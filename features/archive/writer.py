@@ -162,7 +162,7 @@ class ArchiveWorker:
         Raises
         ------
         StoreUnavailable, LogUnavailable, OSError
-            Something is away; what is buffered stays, and is written at a later step.
+            Something is unavailable; what is buffered stays, and is written at a later step.
         """
         self._flush_when_due()
         polled = self._reader.poll(timeout_s, POLL_RECORDS)

@@ -24,7 +24,7 @@ from features.money import to_major
 
 T = TypeVar("T")
 
-_COMPACT_ABOVE: Final = 0.25  # share of emptied rows from which on the rows are numbered anew
+_COMPACT_ABOVE: Final = 0.25  # share of emptied rows from which on the rows are renumbered
 _MOST_PIECES: Final = 2_000_000_000
 _NO_TAGS: Final[frozenset[str]] = frozenset()
 

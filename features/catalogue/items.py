@@ -83,7 +83,7 @@ def is_recommendable(item: ItemRow) -> bool:
 
 
 def paid_minor(item: ItemRow) -> int | None:
-    """Return what a shopper pays now: the sale price when it is the lower one."""
+    """Return what a user pays now: the sale price when it is the lower one."""
     if item.price_minor is None or item.sale_price_minor is None:
         return item.price_minor
     return min(item.price_minor, item.sale_price_minor)

@@ -51,7 +51,7 @@ ARRAYS: Final[dict[str, tuple[type[np.generic], float]]] = {
 class CatalogueSnapshot:
     """The catalogue of one site at one moment; never changed after it is built, so threads may share it.
 
-    Arrays have one entry a row. ``price`` is what a shopper pays now (the sale price when there is one), in the
+    Arrays have one entry a row. ``price`` is what a user pays now (the sale price when there is one), in the
     main unit, NaN when unknown; ``margin`` is its share that is left after the cost, NaN when unknown;
     ``brand``, ``category``, ``category_levels`` and ``group`` hold numbers of the vocabularies, 0 for none;
     ``category_levels`` has one column a level of the path; ``stock`` is -1 when pieces are not counted.

@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                 ('users', models.PositiveIntegerField()),
                 ('is_exact', models.BooleanField(default=True)),
                 ('seconds', models.FloatField()),
-                ('cells', models.JSONField(help_text='[recency 1..5][frequency 1..5] = [users, mean monetary value in hundredths]')),
+                ('cells', models.JSONField(help_text='[recency 1..5][frequency 1..5] = [users, mean monetary value in minor units (1/100)]')),
                 ('sizes', models.JSONField(help_text='Users by segment.')),
                 ('bounds', models.JSONField(help_text='The four bounds of each measure.')),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rfm_snapshots', to='tracking.site')),

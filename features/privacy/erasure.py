@@ -1,4 +1,4 @@
-"""Everything that is kept of one shopper: shown to them, or erased from every store, with a receipt.
+"""Everything that is kept of one user: shown to them, or erased from every store, with a receipt.
 
 An erased user's events that still are in the log, in a spool or in a backup of the archive do not come back:
 workers, the archive, the import of dead letters and replays refuse what happened before the erasure. Of the user only
@@ -41,7 +41,7 @@ _ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 
 def user_keys_of(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] = ()) -> list[UserKey]:
-    """Return all keys of a shopper: the ones given, and the anonymous ids that the user's states name."""
+    """Return all keys of a user: the ones given, and the anonymous ids that the user's states name."""
     found = [UserKey(f"u:{user_id}")] if user_id else []
     known = list(anonymous_ids)
     if user_id:
@@ -52,12 +52,12 @@ def user_keys_of(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str
 
 
 def export_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] = ()) -> dict[str, Any]:
-    """Return everything kept of a shopper, by store, as plain values.
+    """Return everything kept of a user, by store, as plain values.
 
     Raises
     ------
     StoreUnavailable, OSError
-        A store is away: the export would not be whole.
+        A store is unavailable: the export would be incomplete.
     """
     user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=anonymous_ids)
     features: dict[str, Any] = {}
@@ -77,14 +77,14 @@ def export_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str]
 
 
 def erase_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] = ()) -> dict[str, Any]:
-    """Erase a shopper from Redis, database and archive, and keep its events from coming back; return the receipt.
+    """Erase a user from Redis, database and archive, and keep its events from coming back; return the receipt.
 
     Safe to repeat: after a failure, call it again.
 
     Raises
     ------
     StoreUnavailable, OSError
-        A store is away: the erasure is not complete.
+        A store is unavailable: the erasure is not complete.
     """
     now_ms = time.time_ns() // 1_000_000
     user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=anonymous_ids)

@@ -25,7 +25,7 @@ SCORES: Final = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buyers:
-    """Who bought, one row a shopper; all arrays have shape (n,) and one order.
+    """Who bought, one row a user; all arrays have shape (n,) and one order.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Buyers:
     orders : int64
         Purchases, each transaction once.
     monetary : int64
-        Revenue less refunds, in hundredths of the site's currency.
+        Revenue less refunds, in minor units (1/100) of the site's currency.
     """
 
     last_purchase_ms: Ints

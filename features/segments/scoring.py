@@ -91,7 +91,7 @@ class BuyerTable:
         return unique, Buyers(last_purchase_ms=last, orders=orders, monetary=monetary)
 
     def owner(self, user_key: str) -> int:
-        """Return the hash of the shopper that a user key belongs to."""
+        """Return the hash of the user that a user key belongs to."""
         hashed = hash64(user_key)
         return self._aliases.get(hashed, hashed)
 
@@ -123,7 +123,7 @@ def compute_segments(
     Raises
     ------
     StoreUnavailable
-        Redis is away; what was written stays, and the next run completes it.
+        Redis is unavailable; what was written stays, and the next run completes it.
     """
     started = time.perf_counter()
     table = BuyerTable(max_buyers=max_buyers)

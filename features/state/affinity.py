@@ -1,4 +1,4 @@
-"""Pure: what a shopper leans to, computed from recents and the catalogue when it is read.
+"""Pure: what a user leans to, computed from recents and the catalogue when it is read.
 
 Stored sums with decay would be floats, whose value depends on the order of events, and they would keep an item's old
 category for ever. Fifty recents are enough, and cost microseconds.
@@ -38,7 +38,7 @@ AttributesOf = Callable[[str], "Attributes | None"]
 def affinity(
     recents: Iterable[Recent], attributes_of: AttributesOf, *, half_life_ms: int = HALF_LIFE_SESSION_MS
 ) -> Affinity:
-    """Return the leanings of a shopper; items that the catalogue does not know are left out.
+    """Return the leanings of a user; items that the catalogue does not know are left out.
 
     An interaction weighs by its kind, and half as much for each ``half_life_ms`` since. The price is the weighted
     geometric mean, as prices are spread by factors.
@@ -62,7 +62,7 @@ def affinity(
 
 
 def favourite_categories(recents: Iterable[Recent], attributes_of: AttributesOf, *, limit: int = 5) -> list[str]:
-    """Return the categories a shopper leans to in the long run, heaviest first."""
+    """Return the categories a user leans to in the long run, heaviest first."""
     return list(affinity(recents, attributes_of, half_life_ms=HALF_LIFE_PROFILE_MS).categories)[:limit]
 
 

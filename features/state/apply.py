@@ -43,7 +43,7 @@ def apply_events(
     *,
     lateness_ms: int,
     erased_until_ms: int = 0,
-    new_is_whole: bool = True,
+    new_is_fully_loaded: bool = True,
     past: Past | None = None,
 ) -> tuple[bytes, bytes, Effects]:
     """Return the new session and profile of one user and the effects of its events.
@@ -56,7 +56,7 @@ def apply_events(
         Records of this user, in the order of the log.
     erased_until_ms : int
         The user had everything up to this time erased: it counts as seen.
-    new_is_whole : bool
+    new_is_fully_loaded : bool
         Nothing outlived a profile that Redis does not know.
     past : Past, optional
         What the database knows of a profile that was begun without its past.
@@ -70,12 +70,12 @@ def apply_events(
     profile = states.decode_profile(profile_blob)
     effects = Effects()
     if profile_blob is None:
-        profile.is_whole = new_is_whole
-    if past is not None and not profile.is_whole:
+        profile.is_fully_loaded = new_is_fully_loaded
+    if past is not None and not profile.is_fully_loaded:
         profile = merging.merged(states.decode_profile(past.blob), profile)
     for arrival in arrivals:
         _apply_record(session, profile, arrival, effects, lateness_ms, erased_until_ms)
-    effects.is_whole = profile.is_whole
+    effects.is_fully_loaded = profile.is_fully_loaded
     return states.encode(session), states.encode(profile), effects
 
 

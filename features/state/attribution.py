@@ -57,7 +57,7 @@ def use_rec_id_reader(read: ReadRecId) -> None:
 def label_of(site: str, *, item_list_id: str | None, rec_id: str | None) -> str | None:
     """Return ``placement|variant|model version|rules`` of a list, or ``None`` when it is none of ours.
 
-    A signed ``rec_id`` is believed before the ``item_list_id`` that the page names.
+    A signed ``rec_id`` is trusted over the ``item_list_id`` that the page names.
     """
     origin = _reader(site, rec_id) if rec_id else None
     if origin is not None:

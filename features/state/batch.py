@@ -84,7 +84,7 @@ class Applied:
     increments: dict[str, tuple[dict[str, list[int]], int]]
     outcomes: dict[str, int]
     poison: list[Refused]
-    not_whole: list[User]
+    partially_loaded: list[User]
 
 
 def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
@@ -142,12 +142,12 @@ def apply_batch(
         how = {
             "lateness_ms": lateness_ms,
             "erased_until_ms": _erased_until_ms(stored, user) if stored.erased else 0,
-            "new_is_whole": not has_past[user[0]],
+            "new_is_fully_loaded": not has_past[user[0]],
             "past": batch.past.get(user) if batch.past else None,
         }
         effects = _apply_user(batch, user, indices, arrivals, stored, applied, how)
-        if effects.applied and not effects.is_whole:
-            applied.not_whole.append(user)
+        if effects.applied and not effects.is_fully_loaded:
+            applied.partially_loaded.append(user)
         if effects.items:
             items.setdefault(user[0], []).extend(effects.items)
         if effects.placements:

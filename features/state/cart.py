@@ -1,4 +1,4 @@
-"""What is in the cart: the newest word on each item counts, whatever order the words arrive in.
+"""What is in the cart: last write wins, by event time, whatever order events arrive in.
 
 A removal is a quantity of 0. A purchase empties the cart of what was put in before it; a cart that the page shows in
 full (``view_cart``, ``begin_checkout``) replaces what was known before it.
@@ -11,7 +11,7 @@ from features.state.states import ProfileState
 
 
 def put(profile: ProfileState, item_id: str, *, at_ms: int, quantity: int) -> None:
-    """Note how many pieces of an item are in the cart; of two words of the same time, the smaller counts."""
+    """Note how many pieces of an item are in the cart; of two writes of the same time, the smaller wins."""
     cart = profile.cart
     known = cart.get(item_id)
     if known is None:

@@ -36,7 +36,7 @@ class Effects:
     applied: int = 0
     duplicate: int = 0
     late: int = 0
-    is_whole: bool = True
+    is_fully_loaded: bool = True
 
     def add(self, other: Effects) -> None:
         """Take the effects of further events in."""
@@ -45,7 +45,7 @@ class Effects:
         self.applied += other.applied
         self.duplicate += other.duplicate
         self.late += other.late
-        self.is_whole = other.is_whole
+        self.is_fully_loaded = other.is_fully_loaded
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ def _purchase(context: Context, event: contract.Purchase) -> None:
     conversions: list[attribution.Conversion] = []
     for item in params.items:
         item_id, quantity = item.item_id, item.quantity
-        revenue = purchases.hundredths(item.price or 0.0) * quantity
+        revenue = purchases.minor_units(item.price or 0.0) * quantity
         context.remember(PURCHASE, item_id, at_ms)
         recents.remember(profile.bought, item_id, at_ms, keep=KEEP_BOUGHT)
         context.effects.items.append(ItemEffect(item_id, at_ms, windows.PURCHASES, quantity, revenue))

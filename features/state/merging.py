@@ -24,7 +24,7 @@ _MAXIMA = ("newest_ms", "last_purchase_ms", "session_number", "cart_cleared", "s
 
 def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
     """Return one profile that counts what both count; as if Redis had never forgotten ``older``."""
-    whole = ProfileState(is_whole=True)
+    whole = ProfileState(is_fully_loaded=True)
     for name in _SUMS:
         setattr(whole, name, getattr(older, name) + getattr(newer, name))
     for name in _MAXIMA:

@@ -1,8 +1,8 @@
 """What purchases and refunds do to a profile: counts for recency, frequency and monetary value.
 
-Amounts are whole hundredths, since sums of floats depend on their order. Purchases are kept by UTC day for 91 days
-and by week beyond, at most 139 panes of them, so that the windows of 30 and 90 days are exact to the day and the one
-of 365 days to the week.
+Amounts are whole minor units (1/100), since sums of floats depend on their order. Purchases are kept by UTC day for
+91 days and by week beyond, at most 139 panes of them, so that the windows of 30 and 90 days are exact to the day and
+the one of 365 days to the week.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ EXACT_DAYS: Final = 91
 KEEP_DAYS: Final = 372
 
 
-def hundredths(value: float) -> int:
-    """Return an amount of money as whole hundredths."""
+def minor_units(value: float) -> int:
+    """Return an amount of money in whole minor units of two decimals, whatever the currency's own exponent."""
     return round(value * 100)
 
 
 def value_of(items: Iterable[EventItem], value: float | None) -> int:
-    """Return the event's value, else the sum over its items, in hundredths."""
+    """Return the event's value, else the sum over its items, in minor units."""
     if value is not None:
-        return hundredths(value)
-    return sum(hundredths(item.price or 0.0) * item.quantity for item in items)
+        return minor_units(value)
+    return sum(minor_units(item.price or 0.0) * item.quantity for item in items)
 
 
 def hash64(text: str) -> int:

@@ -71,7 +71,7 @@ class ProfileState(Struct, array_like=True, kw_only=True):
     conversions: list[tuple[int, str, str, int, int, int]] = field(default_factory=list)
     # hash of a transaction id -> [time, revenue or -1 when only its refund came, refunded as a whole]
     transactions: dict[int, list[int]] = field(default_factory=dict)
-    is_whole: bool = False  # whether the database was asked for what Redis had forgotten
+    is_fully_loaded: bool = False  # whether the database was asked for what Redis had forgotten
 
 
 State = TypeVar("State", SessionState, ProfileState)
@@ -118,12 +118,12 @@ def decode_profile(blob: bytes | None) -> ProfileState:
     return state
 
 
-#: (view, old version) -> what makes a state of it. Without an entry, states of that version begin anew.
+#: (view, old version) -> what makes a state of it. Without an entry, states of that version start from scratch.
 MIGRATIONS: Final[dict[tuple[str, int], Callable[[bytes], Any]]] = {}
 
 
 def _other_version(kind: type[State], blob: bytes) -> State:
-    """Migrate an older version, or begin anew; refuse a newer one, which this program must not overwrite."""
+    """Migrate an older version, or start from scratch; refuse a newer one, which this program must not overwrite."""
     view, version = _VIEWS[kind]
     if blob[0] > version:
         raise UnknownState(
@@ -177,7 +177,7 @@ def canonical(state: SessionState | ProfileState, *, lateness_ms: int) -> list[A
     values: list[Any] = []
     for name in state.__struct_fields__:
         value = getattr(state, name)
-        if name == "is_whole":
+        if name == "is_fully_loaded":
             continue
         keep = _KEEPS[type(state)].get(name)
         if keep is not None:

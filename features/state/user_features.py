@@ -1,6 +1,6 @@
-"""Pure: the states of one shopper under all its keys → the features that ranking and rules use.
+"""Pure: the states of one user under all its keys → the features that ranking and rules use.
 
-A shopper has a state as an identified user and one for each anonymous id it was seen under; they are never moved into
+A user has a state as an identified user and one for each anonymous id it was seen under; they are never moved into
 each other, only merged here, when they are read. So the order in which an identity became known does not matter, and
 two identified users are never one.
 """
@@ -32,7 +32,7 @@ class Recent(NamedTuple):
 
 
 class Rfm(NamedTuple):
-    """Recency in seconds (``None`` without a purchase), frequency and net monetary value in hundredths, by window."""
+    """Recency in seconds (``None`` without a purchase), frequency and net monetary value in minor units, by window."""
 
     recency_s: float | None
     frequency: int
@@ -65,7 +65,7 @@ class StateBlobs(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFeatures:
-    """What is known of a shopper at one moment; built by ``merge``.
+    """What is known of a user at one moment; built by ``merge``.
 
     ``state_version`` changes whenever a state does: answers made from the features may be kept under it.
     ``freshness_ms`` is the age of the newest event in them.
@@ -105,7 +105,7 @@ _DECODE_SEGMENT: Final = msgspec.msgpack.Decoder(Segment).decode
 
 
 def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
-    """Return the features of a shopper from the states under its keys, the most certain identity first.
+    """Return the features of a user from the states under its keys, the most certain identity first.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def state_version(blobs: Sequence[StateBlobs]) -> str:
 
 
 def rfm_of(profiles: Sequence[ProfileState], *, now_ms: int) -> Rfm:
-    """Return recency, frequency and monetary value over all profiles of one shopper."""
+    """Return recency, frequency and monetary value over all profiles of one user."""
     last_ms = max((p.last_purchase_ms for p in profiles), default=0)
     orders = sum(p.orders for p in profiles)
     revenue = sum(p.revenue for p in profiles)

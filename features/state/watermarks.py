@@ -19,7 +19,7 @@ def clock_name(site: str, source: str) -> str:
 def advance(watermarks: Watermarks, name: str, *, newest_ms: int, received_at_ms: int, appended_at_ms: int = 0) -> None:
     """Move a watermark up to a record's newest event, but not beyond its reception and when it came into the log.
 
-    Of three clocks (shopper, web server, log; 0 where the last is not known) one that runs ahead moves nothing: it
+    Of three clocks (user, web server, log; 0 where the last is not known) one that runs ahead moves nothing: it
     would make everybody else's events late.
     """
     at_ms = min(newest_ms, received_at_ms, appended_at_ms or received_at_ms)

@@ -13,7 +13,7 @@ import msgspec
 from features.definitions import ITEM_WINDOWS
 
 VIEWS, CARTS, PURCHASES, REVENUE = range(4)
-Counts = list[int]  # [views, carts, purchases, revenue in hundredths]
+Counts = list[int]  # [views, carts, purchases, revenue in minor units]
 
 WIDTHS_S: Final = tuple(width_s for _, width_s, _ in ITEM_WINDOWS)
 _WINDOW_MS: Final = {width_s: window_s * 1_000 for _, width_s, window_s in ITEM_WINDOWS}

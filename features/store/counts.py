@@ -38,7 +38,7 @@ class CountCache:
         Raises
         ------
         StoreUnavailable
-            A hash had to be read and Redis is away; nothing was added.
+            A hash had to be read and Redis is unavailable; nothing was added.
         """
         missing = [key for key in increments if key not in self._hashes]
         if missing:
@@ -61,7 +61,7 @@ class CountCache:
         return changes
 
     def clear(self) -> None:
-        """Forget everything; the next batch reads anew."""
+        """Forget everything; the next batch reads again."""
         self._hashes.clear()
         self._fields = 0
 

@@ -2,7 +2,7 @@
 
 redis-py's asyncio client takes a connection from a pool for each command and spends ten times the CPU that reading two
 small values needs. This does only what serving needs, with every answer bounded by a time-out. A connection that was
-lost is made anew by the next command.
+lost is opened again by the next command.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class SharedConnection:
         Raises
         ------
         StoreUnavailable
-            Redis is away, did not answer in time, or refused the command.
+            Redis is unavailable, did not answer in time, or refused the command.
         """
         connection = self._connection
         if connection is None or connection.transport is None:

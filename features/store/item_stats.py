@@ -1,4 +1,4 @@
-"""How much each item of a site is in demand: the partitions' panes, merged every few seconds into one small blob.
+"""Popularity of each item of a site: the partitions' panes, merged every few seconds into one small blob.
 
 Web processes hold the blob in memory (``load_item_stats`` in a ``tracking.snapshots``), for popularity, trends
 and conversion. Windows end at the site's newest event time, so that an imported log has its trends, too.
@@ -58,7 +58,7 @@ class ItemStats:
     item_ids : tuple of str
         Items with any event in the last seven days.
     counts : int64, shape (n_items, 4, 4)
-        Windows as in ``WINDOWS``, metrics as in ``METRICS``; revenue in hundredths of the site's currency.
+        Windows as in ``WINDOWS``, metrics as in ``METRICS``; revenue in minor units (1/100) of the site's currency.
     """
 
     site: str
@@ -123,7 +123,7 @@ def load_item_stats(client: redis.Redis, site: str) -> ItemStats:
     Raises
     ------
     StoreUnavailable
-        Redis is away: keep what is in memory.
+        Redis is unavailable: keep what is in memory.
     """
     try:
         blob: Any = client.get(keys.item_stats(site))
@@ -161,7 +161,7 @@ class ItemStatsMerger:
         Raises
         ------
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         times = site_times(self._client, partitions=self._partitions, log_name=self._log_name)
         return {site: self._merge_site(site, now_ms) for site, now_ms in times.items()}

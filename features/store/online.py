@@ -63,7 +63,7 @@ class OnlineStore:
         Raises
         ------
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         return {partition: self.stored_position(keys.position, partition) for partition in partitions}
 
@@ -73,7 +73,7 @@ class OnlineStore:
         Raises
         ------
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         key = name_key(partition, self.log_name)
         with borrowed(self.client, key) as pipe:
@@ -87,7 +87,7 @@ class OnlineStore:
         Raises
         ------
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         key = keys.erased(partition, site)
         with borrowed(self.client, key) as pipe:
@@ -103,7 +103,7 @@ class OnlineStore:
         Fenced
             Somebody else has moved it.
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         key = name_key(partition, self.log_name)
         with borrowed(self.client, key) as pipe:
@@ -149,7 +149,7 @@ class OnlineStore:
 
 
 class Batch:
-    """One batch of one partition: ``ask`` and ``read``, then ``send`` and ``settle`` once or not at all.
+    """One batch of one partition: ``request`` and ``read``, then ``send`` and ``wait_acknowledged`` once or not at all.
 
     Redis works between the two of each pair, and so may the caller.
     """
@@ -169,13 +169,13 @@ class Batch:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def ask(self, *, expected: Position, users: Sequence[User]) -> None:
+    def request(self, *, expected: Position, users: Sequence[User]) -> None:
         """Watch the position, which should be ``expected``, and ask for the states of ``users``.
 
         Raises
         ------
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         partition, name = self.partition, self._store.log_name
         tag = keys.prefix(partition)
@@ -190,14 +190,14 @@ class Batch:
         self._open.push([("WATCH", position_key), ("MGET", *wanted)])
 
     def read(self) -> StoredBatch:
-        """Return what was asked for.
+        """Return what was requested.
 
         Raises
         ------
         Fenced
             The partition does not stand where it was expected.
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         answers = self._open.pull()
         raise_errors(self._store.client, answers)
@@ -219,7 +219,7 @@ class Batch:
         Raises
         ------
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         answers = self._open.send([("HGETALL", key) for key in wanted])
         raise_errors(self._store.client, answers)
@@ -231,17 +231,17 @@ class Batch:
         Raises
         ------
         StoreUnavailable
-            Redis is away; whether the batch was written is not known, so read the position again.
+            Redis is unavailable; whether the batch was written is not known, so read the position again.
         """
         self._open.push([("MULTI",), *self._store.write_commands(self.partition, changes), ("EXEC",)])
 
-    def settle(self) -> None:
+    def wait_acknowledged(self) -> None:
         """Wait until what was sent is written.
 
         Raises
         ------
         Fenced
-            Somebody touched the position since ``ask``; nothing was written.
+            Somebody touched the position since ``request``; nothing was written.
         StoreUnavailable
             As ``send``.
         """
@@ -254,7 +254,7 @@ class Batch:
         raise_errors(self._store.client, outcome)
 
     def close(self) -> None:
-        """Let go of the connection, and with it of the position when nothing was settled; may be called twice."""
+        """Release the connection, which unwatches the position when nothing was acknowledged; may be called twice."""
         if self._pipe is not None:
             pipe, self._pipe = self._pipe, None
             pipe.give_back(is_clean=not self._is_watching)

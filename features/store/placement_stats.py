@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import redis
 
 from features import keys
 from features.state.attribution import METRICS
+from features.state.batch import PLACEMENT_TTL_S
 from features.store.redis_pipe import borrowed, raise_errors
 
+KEPT_DAYS: Final = PLACEMENT_TTL_S // 86_400
+"""UTC days, today among them, whose figures are all there: a day's count expires this long after its last write."""
 _DECODE = msgspec.msgpack.Decoder(list[int]).decode
 
 
@@ -18,7 +22,7 @@ _DECODE = msgspec.msgpack.Decoder(list[int]).decode
 class PlacementStats:
     """Counts of one placement, variant, model version and set of rules on one UTC day.
 
-    ``carts``, ``orders``, ``units`` and ``revenue`` (hundredths) are those of items clicked in the placement within
+    ``carts``, ``orders``, ``units`` and ``revenue`` (minor units) are those of items clicked in the placement within
     24 h before; the newest click gets all the credit. ``rules`` is as the reply named them, comma-separated.
     """
 
@@ -37,12 +41,12 @@ class PlacementStats:
 
 
 def read_placement_stats(client: redis.Redis, site: str, *, day: int, partitions: int) -> list[PlacementStats]:
-    """Return a day's figures (days since 1970), one round trip a partition; kept for 40 days.
+    """Return a day's figures (days since 1970), one round trip a partition; kept for ``KEPT_DAYS``.
 
     Raises
     ------
     StoreUnavailable
-        Redis is away.
+        Redis is unavailable.
     """
     totals: dict[str, list[int]] = {}
     for partition in range(partitions):

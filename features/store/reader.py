@@ -1,4 +1,4 @@
-"""Features at serving time: one round trip to Redis a shopper, and never longer than the time-out."""
+"""Features at serving time: one round trip to Redis a user, and never longer than the time-out."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class OnlineReader:
         anonymous_id: str | None,
         extra_anonymous_ids: Sequence[str] = (),
     ) -> UserFeatures:
-        """Return what is known of a shopper under all its ids; one MGET (one a slot on a Cluster).
+        """Return what is known of a user under all its ids; one MGET (one a slot on a Cluster).
 
         ``user_id`` must have been vouched for. The user's other anonymous ids are learnt from its state, and read
         along from the next time on.
@@ -111,7 +111,7 @@ class OnlineReader:
             self._cluster = None
 
     def _merged(self, blobs: tuple[StateBlobs, ...]) -> UserFeatures:
-        """Return the features of these states; those of a shopper who did nothing since are not worked out again."""
+        """Return the features of these states; those of a user who did nothing since are not recomputed."""
         now_ms = self._clock()
         kept = self._kept.get(blobs)
         if kept is not None and 0 <= now_ms - kept[0] < KEEP_FEATURES_MS:

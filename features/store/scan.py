@@ -52,7 +52,7 @@ def scan_states(
     Raises
     ------
     StoreUnavailable
-        Redis is away.
+        Redis is unavailable.
     """
     for partition in range(partitions) if only_partition is None else (only_partition,):
         pattern = keys.states_pattern(partition, view, site=site)

@@ -1,7 +1,7 @@
-"""One micro-batch of a partition on its way: parsed → asked → applied and sent → settled.
+"""One micro-batch of a partition in flight: parsed → requested → applied and sent → acknowledged.
 
 The steps are apart so that a worker does the arithmetic of one partition while Redis reads or writes for another. A
-partition has one flight at a time: what a flight reads must be what the one before it wrote.
+partition has one batch at a time: what a batch reads must be what the one before it wrote.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from features.stream.dead_letters import DeadLetterSink
 from tracking.log import Position, Record
 
 
-class Flight:
+class InFlightBatch:
     """Records of one partition, from what was polled to what is written.
 
     Attributes
     ----------
     next_position : Position
-        Where the partition stands once the flight has settled.
+        Where the partition stands once the batch is acknowledged.
     outcomes : mapping of str to int
-        Events by outcome; there after ``depart``.
+        Events by outcome; there after ``send``.
     changed : list of (site, user key)
-        Whose features changed; there after ``depart``.
-    not_whole : list of (site, user key)
-        Users whom Redis did not know and the database may; there after ``depart``.
+        Whose features changed; there after ``send``.
+    partially_loaded : list of (site, user key)
+        Users whom Redis did not know and the database may; there after ``send``.
     """
 
     def __init__(
@@ -44,30 +44,30 @@ class Flight:
         self.next_position: Position = records[-1].position if records else ""
         self.outcomes: Mapping[str, int] = {}
         self.changed: list[User] = []
-        self.not_whole: list[User] = []
+        self.partially_loaded: list[User] = []
         self._cache = cache
         self._batch: Batch | None = None
-        self._asked_at = 0.0
+        self._requested_at = 0.0
 
     @property
     def seconds(self) -> float:
-        """How long ago the states were asked for."""
-        return time.perf_counter() - self._asked_at
+        """How long ago the states were requested."""
+        return time.perf_counter() - self._requested_at
 
-    def ask(self, store: OnlineStore, *, expected: Position) -> None:
-        """Ask for the states of everybody in the batch; ``expected`` is where the partition should stand.
+    def request(self, store: OnlineStore, *, expected: Position) -> None:
+        """Request the states of everybody in the batch; ``expected`` is where the partition should stand.
 
         Raises
         ------
         StoreUnavailable
-            Redis is away.
+            Redis is unavailable.
         """
         self.next_position = self.next_position or expected  # no records: only somebody's past is merged
-        self._asked_at = time.perf_counter()
+        self._requested_at = time.perf_counter()
         self._batch = store.batch(self.partition)
-        self._batch.ask(expected=expected, users=list(self.parsed.by_user))
+        self._batch.request(expected=expected, users=list(self.parsed.by_user))
 
-    def depart(self, letters: DeadLetterSink, *, lateness_ms: int, may_have_past: Callable[[str], bool]) -> None:
+    def send(self, letters: DeadLetterSink, *, lateness_ms: int, may_have_past: Callable[[str], bool]) -> None:
         """Apply the batch to what was read, and send what it changes.
 
         Raises
@@ -75,18 +75,18 @@ class Flight:
         Fenced
             The partition does not stand where it was expected.
         StoreUnavailable
-            Redis is away, or the log takes no dead letters.
+            Redis is unavailable, or the log takes no dead letters.
         UnknownState
             A newer program wrote a state.
         """
         if self._batch is None:
-            raise RuntimeError(f"partition {self.partition} was not asked for; call ask first")
+            raise RuntimeError(f"partition {self.partition} was not requested; call request first")
         stored = self._batch.read()
         applied = micro.apply_batch(self.parsed, stored, lateness_ms=lateness_ms, may_have_past=may_have_past)
         refused = (*self.parsed.refused, *applied.poison)
         if refused:
             letters.put(refused)
-        self.outcomes, self.not_whole = applied.outcomes, applied.not_whole
+        self.outcomes, self.partially_loaded = applied.outcomes, applied.partially_loaded
         self.changed = list(applied.profiles)
         self._batch.send(
             Changes(
@@ -98,7 +98,7 @@ class Flight:
             )
         )
 
-    def settle(self) -> None:
+    def wait_acknowledged(self) -> None:
         """Wait until everything is written.
 
         Raises
@@ -106,15 +106,15 @@ class Flight:
         Fenced
             Somebody else wrote for the partition meanwhile; nothing was written.
         StoreUnavailable
-            Redis is away; whether the batch was written is not known, so read the position again.
+            Redis is unavailable; whether the batch was written is not known, so read the position again.
         """
         if self._batch is None:
-            raise RuntimeError(f"partition {self.partition} has nothing on its way; call ask and depart first")
-        self._batch.settle()
+            raise RuntimeError(f"partition {self.partition} has nothing in flight; call request and send first")
+        self._batch.wait_acknowledged()
         self._batch.close()
 
-    def abandon(self) -> None:
-        """Let go of it, whatever became of it."""
+    def discard(self) -> None:
+        """Discard it, whatever became of it."""
         self._cache.clear()  # what it holds may never have been written
         if self._batch is not None:
             self._batch.close()

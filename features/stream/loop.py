@@ -4,8 +4,8 @@ Everything a batch changes is in one transaction that is guarded by the position
 worker, and wherever, the next one goes on from the stored position and counts nothing twice and nothing not at all.
 Positions are also committed to the log, but only for lag tools.
 
-All partitions of a poll are on their way at once, and Redis works for one while the worker works for another. A worker
-that is behind even polls and parses the next records before what it sent last is settled.
+All partitions of a poll are in flight at once, and Redis works for one while the worker works for another. A worker
+that is behind even polls and parses the next records before what it sent last is acknowledged.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable, Unkn
 from features.store.counts import CountCache
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
-from features.stream.in_flight import Flight
-from features.stream.restore import NoProfiles, ProfileSource, Returning
+from features.stream.in_flight import InFlightBatch
+from features.stream.restore import NoProfiles, ProfileRestore, ProfileSource
 from features.stream.status import Status
 from tracking.log import EventLog, LogUnavailable, Position
 
@@ -36,8 +36,8 @@ COMMIT_EVERY_S: Final = 1.0
 BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 CATCH_UP: Final = 4
-MAX_FLIGHTS: Final = 16
-"""Partitions on their way at once; each has a connection of its own."""
+MAX_IN_FLIGHT: Final = 16
+"""Partitions in flight at once; each has a connection of its own."""
 
 COLLECT_AFTER: Final = (100_000, 50, 1_000)
 """A batch makes tens of thousands of objects, and none in cycles; looking for those took a third of a worker's CPU."""
@@ -83,10 +83,10 @@ class StreamWorker:
         self._announce = announce
         self._clock = clock
         self._profiles = profiles or NoProfiles()
-        self._returning = Returning(self._profiles)
+        self._restore = ProfileRestore(self._profiles)
         self._dead_letters = DeadLetterSink(events)
         self._caches: dict[int, CountCache] = {}
-        self._in_flight: list[Flight] = []  # sent and not settled
+        self._in_flight: list[InFlightBatch] = []  # sent and not acknowledged
         self._uncommitted: dict[int, Position] = {}
         self._failures = 0
         self._is_behind = False
@@ -118,14 +118,14 @@ class StreamWorker:
     def step(self, timeout_s: float) -> int:
         """Poll once and apply what came; return the number of records.
 
-        A worker that is behind leaves the last writes on their way; the next step or ``close`` settles them.
+        A worker that is behind leaves the last writes in flight; the next step or ``close`` waits for them.
 
         Raises
         ------
         StoreUnavailable, LogUnavailable
-            Something is away; nothing of the batch was written, and the next step starts where it stands.
+            Something is unavailable; nothing of the batch was written, and the next step starts where it stands.
         UnknownState, PartitionsDiffer
-            A newer program wrote a state, or somebody cut the topic anew: nothing goes on until a person looks.
+            A newer program wrote a state, or somebody repartitioned the topic: nothing goes on until a person looks.
         """
         if self.status.is_paused or self._must_look_up:
             self._resume()
@@ -134,29 +134,29 @@ class StreamWorker:
         polled = self._reader.poll(0.0 if self._in_flight else timeout_s, most)
         self._is_behind = sum(map(len, polled.values())) >= self._batch_records
         try:
-            past = self._returning.answers()
-            flights = [
-                Flight(partition, records, past.get(partition, {}), cache=self._cache(partition))
+            past = self._restore.answers()
+            batches = [
+                InFlightBatch(partition, records, past.get(partition, {}), cache=self._cache(partition))
                 for partition in {**polled, **past}
                 if (records := polled.get(partition, [])) or partition in past
             ]
-            fenced = self._settle()
+            fenced = self._wait_acknowledged()
             applied = 0
-            for start in range(0, len(flights), MAX_FLIGHTS):
-                applied += self._fly([one for one in flights[start:][:MAX_FLIGHTS] if one.partition not in fenced])
-                if start + MAX_FLIGHTS < len(flights) or not self._is_behind:
-                    self._settle()
+            for start in range(0, len(batches), MAX_IN_FLIGHT):
+                applied += self._send([one for one in batches[start:][:MAX_IN_FLIGHT] if one.partition not in fenced])
+                if start + MAX_IN_FLIGHT < len(batches) or not self._is_behind:
+                    self._wait_acknowledged()
         except BaseException:
-            self._let_go()
+            self._discard_in_flight()
             raise
         self._failures = 0
         self._housekeeping()
         return applied
 
     def close(self) -> None:
-        """Settle what is on its way, leave the group and let go of everything."""
+        """Wait for what is in flight, leave the group and release everything."""
         try:
-            self._settle_if_possible()
+            self._wait_acknowledged_if_possible()
             self._commit()
             self._reader.close()
         except LogUnavailable as error:
@@ -165,87 +165,87 @@ class StreamWorker:
             self._dead_letters.close()
             self._profiles.close()
 
-    def _fly(self, flights: Sequence[Flight]) -> int:
-        """Ask for the states of all flights, then apply and send one after the other; return the number of records."""
-        flying: list[Flight] = []
+    def _send(self, batches: Sequence[InFlightBatch]) -> int:
+        """Request the states of all batches, then apply and send one after the other; return the number of records."""
+        requested: list[InFlightBatch] = []
         sent = 0
         try:
-            for flight in flights:
-                expected = self.status.positions.get(flight.partition)
-                if expected is not None:  # else it was taken away while it was being read
-                    flying.append(flight)
-                    flight.ask(self._store, expected=expected)
-            for flight in flying:
+            for batch in batches:
+                expected = self.status.positions.get(batch.partition)
+                if expected is not None:  # else it was revoked while it was being read
+                    requested.append(batch)
+                    batch.request(self._store, expected=expected)
+            for batch in requested:
                 try:
-                    flight.depart(
-                        self._dead_letters, lateness_ms=self._lateness_ms, may_have_past=self._profiles.may_know
-                    )
+                    batch.send(self._dead_letters, lateness_ms=self._lateness_ms, may_have_past=self._profiles.may_know)
                 except Fenced as error:
-                    self._is_fenced(flight, error)
+                    self._is_fenced(batch, error)
                 else:
-                    self._in_flight.append(flight)
-                    sent += len(flight.parsed.records)
+                    self._in_flight.append(batch)
+                    sent += len(batch.parsed.records)
         except BaseException:
-            for flight in flying:
-                flight.abandon()
+            for batch in requested:
+                batch.discard()
             raise
         return sent
 
-    def _settle(self) -> set[int]:
+    def _wait_acknowledged(self) -> set[int]:
         """Wait until what was sent is written, and announce it; return partitions that somebody else had written for.
 
         Raises
         ------
         StoreUnavailable
-            Redis is away; what became of the writes is not known.
+            Redis is unavailable; what became of the writes is not known.
         """
         fenced: set[int] = set()
         changed: dict[str, list[str]] = {}
         while self._in_flight:
-            flight = self._in_flight[0]
+            batch = self._in_flight[0]
             try:
-                flight.settle()
+                batch.wait_acknowledged()
             except Fenced as error:
-                fenced.add(flight.partition)
-                self._is_fenced(flight, error)
+                fenced.add(batch.partition)
+                self._is_fenced(batch, error)
             else:
-                self._landed(flight)
-                for site, user_key in flight.changed:
+                self._acknowledged(batch)
+                for site, user_key in batch.changed:
                     changed.setdefault(site, []).append(user_key)
             del self._in_flight[0]
         if changed:
             self._announce(changed)
         return fenced
 
-    def _landed(self, flight: Flight) -> None:
-        if flight.partition in self.status.positions:
-            self.status.positions[flight.partition] = self._uncommitted[flight.partition] = flight.next_position
-        self._returning.ask(flight.partition, flight.not_whole)
-        self.status.count(flight, now_ms=self._clock())
+    def _acknowledged(self, batch: InFlightBatch) -> None:
+        if batch.partition in self.status.positions:
+            self.status.positions[batch.partition] = self._uncommitted[batch.partition] = batch.next_position
+        self._restore.request(batch.partition, batch.partially_loaded)
+        self.status.count(batch, now_ms=self._clock())
 
-    def _is_fenced(self, flight: Flight, error: Fenced) -> None:
+    def _is_fenced(self, batch: InFlightBatch, error: Fenced) -> None:
         """Go on where the store says, after somebody else wrote for the partition."""
         metrics.STREAM_FENCED.inc()
         self.status.fenced += 1
         logger.warning("stream.fenced %s", error)
-        flight.abandon()
-        if flight.partition in self.status.positions:
-            found = self._store.positions([flight.partition])[flight.partition]
-            self.status.positions[flight.partition] = found
-            self._reader.seek(flight.partition, found)
+        batch.discard()
+        if batch.partition in self.status.positions:
+            found = self._store.positions([batch.partition])[batch.partition]
+            self.status.positions[batch.partition] = found
+            self._reader.seek(batch.partition, found)
 
-    def _settle_if_possible(self) -> None:
+    def _wait_acknowledged_if_possible(self) -> None:
         try:
-            self._settle()
+            self._wait_acknowledged()
         except (StoreUnavailable, LogUnavailable) as error:
-            logger.warning("stream.unsettled partitions=%s error=%s", [one.partition for one in self._in_flight], error)
-            self._let_go()
+            logger.warning(
+                "stream.unacknowledged partitions=%s error=%s", [one.partition for one in self._in_flight], error
+            )
+            self._discard_in_flight()
 
-    def _let_go(self) -> None:
-        """Forget what was sent and not settled; where the partitions stand must be looked up before going on."""
+    def _discard_in_flight(self) -> None:
+        """Forget what was sent and not acknowledged; where the partitions stand must be looked up before going on."""
         self._must_look_up = True
-        for flight in self._in_flight:
-            flight.abandon()
+        for batch in self._in_flight:
+            batch.discard()
         self._in_flight.clear()
 
     def _cache(self, partition: int) -> CountCache:
@@ -262,14 +262,14 @@ class StreamWorker:
 
     def _on_revoked(self, partitions: frozenset[int]) -> None:
         # The next owner finds what this one wrote. Nothing is sought here: the reader is in the middle of its work.
-        for flight in [one for one in self._in_flight if one.partition in partitions]:
-            self._in_flight.remove(flight)
+        for batch in [one for one in self._in_flight if one.partition in partitions]:
+            self._in_flight.remove(batch)
             try:
-                flight.settle()
-                self._landed(flight)
+                batch.wait_acknowledged()
+                self._acknowledged(batch)
             except (Fenced, StoreUnavailable) as error:
-                logger.warning("stream.revoked_unsettled partition=%s error=%s", flight.partition, error)
-                flight.abandon()
+                logger.warning("stream.revoked_unacknowledged partition=%s error=%s", batch.partition, error)
+                batch.discard()
         for partition in partitions:
             self.status.positions.pop(partition, None)
             self.status.lag_records.pop(partition, None)
@@ -281,7 +281,7 @@ class StreamWorker:
 
     def _pause(self, error: Exception) -> float:
         """Stop reading until the next step; return how long to wait. Membership of the group is kept."""
-        self._settle_if_possible()
+        self._wait_acknowledged_if_possible()
         delay_s = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
         self._failures += 1
         if not self.status.is_paused:
@@ -292,7 +292,7 @@ class StreamWorker:
         try:
             self._reader.poll(0.0, 1)
         except (LogUnavailable, StoreUnavailable, PartitionsDiffer):
-            logger.debug("stream.still_away", exc_info=True)
+            logger.debug("stream.still_unavailable", exc_info=True)
         return delay_s
 
     def _resume(self) -> None:

@@ -1,8 +1,8 @@
-"""Profiles that last: written behind to the database, and read back when a shopper returns after Redis forgot.
+"""Profiles that last: written behind to the database, and read back when a user returns after Redis forgot.
 
-The worker that meets a user whom Redis does not know begins a new profile at once, marked as not whole, and asks here.
-The answer is merged into what has been counted meanwhile, in the worker's own transaction: one writer, and the
-database may be slow or away for as long as it likes.
+The worker that meets a user whom Redis does not know begins a new profile at once, marked as partially loaded, and
+requests the stored one here. The answer is merged into what has been counted meanwhile, in the worker's own
+transaction: one writer, and the database may be slow or unavailable for as long as it likes.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ logger = logging.getLogger(__name__)
 CHUNK: Final = 500
 MAX_WAITING: Final = 50_000
 RETRY_S: Final = 1.0
-RETURNING_CHECK_S: Final = 60.0
+RESTORE_CHECK_S: Final = 60.0
 
 
 def write_behind(client: redis.Redis, site: Site, *, partitions: int, since_s: float | None) -> int:
     """Store the profiles of a site that changed in the last ``since_s`` seconds (``None``: all); return how many.
 
-    What changed is told by its TTL, which every write sets anew. Memory: one chunk.
+    What changed is told by its TTL, which every write resets. Memory: one chunk.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def _store(client: redis.Redis, site: Site, partition: int, chunk: dict[str, byt
     rows = []
     for user_key, blob in chunk.items():
         profile = decode_profile(blob)
-        if profile.is_whole:  # one that still waits for its past must not replace it
+        if profile.is_fully_loaded:  # one that still waits for its past must not replace it
             rows.append(
                 StoredProfile(site=site, user_key=user_key, state=blob, newest_ms=profile.newest_ms, stored_at=now)
             )
@@ -93,7 +93,7 @@ class ProfileArchive:
     """Answers a stream worker's questions for forgotten profiles from a thread of its own."""
 
     def __init__(self) -> None:
-        self._asked: queue.Queue[User] = queue.Queue(MAX_WAITING)
+        self._requested: queue.Queue[User] = queue.Queue(MAX_WAITING)
         self._answers: queue.SimpleQueue[tuple[User, bytes | None]] = queue.SimpleQueue()
         self._waiting: set[User] = set()
         self._sites_with_past: frozenset[str] | None = None
@@ -107,18 +107,18 @@ class ProfileArchive:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop answering; what was asked is asked again when its user comes again."""
+        """Stop answering; what was requested is requested again when its user comes again."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(5.0)
 
-    def ask(self, users: Iterable[User]) -> None:
-        """Ask for users that Redis does not know; never blocks. A question too many is asked again later."""
+    def request(self, users: Iterable[User]) -> None:
+        """Request users that Redis does not know; never blocks. One request too many is repeated later."""
         for user in users:
             if user in self._waiting:
                 continue
             try:
-                self._asked.put_nowait(user)
+                self._requested.put_nowait(user)
             except queue.Full:
                 return
             self._waiting.add(user)
@@ -147,19 +147,19 @@ class ProfileArchive:
                 self._answer(users)
                 users = []
             except DatabaseError as error:
-                logger.warning("profiles.database_away waiting=%s error=%s", len(users), error)
+                logger.warning("profiles.database_unavailable waiting=%s error=%s", len(users), error)
                 close_old_connections()
                 self._stop.wait(RETRY_S)
         connections_of_thread.close_all()
 
     def _next_users(self) -> list[User]:
         try:
-            users = [self._asked.get(timeout=0.2)]
+            users = [self._requested.get(timeout=0.2)]
         except queue.Empty:
             return []
         while len(users) < CHUNK:
             try:
-                users.append(self._asked.get_nowait())
+                users.append(self._requested.get_nowait())
             except queue.Empty:
                 break
         return users
@@ -171,7 +171,7 @@ class ProfileArchive:
         oldest = timezone.now() - timedelta(seconds=settings.PROFILE_TTL_S) + timedelta(days=1)
         rows = StoredProfile.objects.filter(stored_at__lt=oldest).order_by().values_list("site__slug", flat=True)
         self._sites_with_past = frozenset(rows.distinct())
-        self._next_check_at = time.monotonic() + RETURNING_CHECK_S
+        self._next_check_at = time.monotonic() + RESTORE_CHECK_S
 
     def _answer(self, users: list[User]) -> None:
         found: dict[User, bytes] = {}

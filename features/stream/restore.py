@@ -1,4 +1,4 @@
-"""Shoppers who come back after Redis forgot them: asked for once, and answered when the database has looked."""
+"""Users who return after Redis forgot them: asked for once, and answered when the database has looked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from features.state.apply import Past
 from features.state.batch import User
 
-MAX_ASKED: Final = 50_000
+MAX_REQUESTED: Final = 50_000
 
 
 class ProfileSource(Protocol):
@@ -23,8 +23,8 @@ class ProfileSource(Protocol):
     def may_know(self, site: str) -> bool:
         """Whether it may know a user of the site that Redis does not; never blocks."""
 
-    def ask(self, users: Iterable[User]) -> None:
-        """Ask for users; never blocks."""
+    def request(self, users: Iterable[User]) -> None:
+        """Request users; never blocks."""
 
     def answers(self) -> dict[User, bytes | None]:
         """Return what was found since the last call."""
@@ -43,33 +43,33 @@ class NoProfiles:
         """Return that it does not."""
         return False
 
-    def ask(self, users: Iterable[User]) -> None:
-        """Forget the question."""
+    def request(self, users: Iterable[User]) -> None:
+        """Forget the request."""
 
     def answers(self) -> dict[User, bytes | None]:
         """Return nothing."""
         return {}
 
 
-class Returning:
-    """Which partition asked for whom."""
+class ProfileRestore:
+    """Which partition requested whom."""
 
     def __init__(self, profiles: ProfileSource) -> None:
         self._profiles = profiles
-        self._asked: dict[User, int] = {}
+        self._requested: dict[User, int] = {}
 
-    def ask(self, partition: int, users: Sequence[User]) -> None:
-        """Ask for users of a partition; what is too much now is asked when they come again."""
-        if users and len(self._asked) < MAX_ASKED:
-            self._asked.update((user, partition) for user in users)
-            self._profiles.ask(users)
+    def request(self, partition: int, users: Sequence[User]) -> None:
+        """Request the profiles of users of a partition; what is too much now is requested when they come again."""
+        if users and len(self._requested) < MAX_REQUESTED:
+            self._requested.update((user, partition) for user in users)
+            self._profiles.request(users)
 
     def answers(self) -> dict[int, dict[User, Past]]:
         """Return the answers since the last call, by partition."""
         found: dict[int, dict[User, Past]] = {}
-        if self._asked:
+        if self._requested:
             for user, blob in self._profiles.answers().items():
-                partition = self._asked.pop(user, None)
+                partition = self._requested.pop(user, None)
                 if partition is not None:
                     found.setdefault(partition, {})[user] = Past(blob)
         return found

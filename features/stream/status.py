@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from features import metrics
 from features.state import progress
-from features.stream.in_flight import Flight
+from features.stream.in_flight import InFlightBatch
 from tracking.log import Position
 
 
@@ -23,17 +23,17 @@ class Status:
     is_paused: bool = False
     freshness_ms: int | None = None
 
-    def count(self, flight: Flight, *, now_ms: int) -> None:
-        """Add what a flight did, here and to the metrics."""
-        parsed = flight.parsed
+    def count(self, batch: InFlightBatch, *, now_ms: int) -> None:
+        """Add what a batch did, here and to the metrics."""
+        parsed = batch.parsed
         self.batches += 1
         self.records += len(parsed.records)
-        for outcome, amount in flight.outcomes.items():
+        for outcome, amount in batch.outcomes.items():
             if amount:
                 self.outcomes[outcome] += amount
                 metrics.STREAM_EVENTS.labels(outcome=outcome).inc(amount)
         metrics.STREAM_RECORDS.inc(len(parsed.records))
-        metrics.STREAM_BATCH_SECONDS.observe(flight.seconds)
+        metrics.STREAM_BATCH_SECONDS.observe(batch.seconds)
         if parsed.newest_received_ms:
             self.freshness_ms = max(0, now_ms - parsed.newest_received_ms)
             metrics.STREAM_FRESHNESS_SECONDS.observe(self.freshness_ms / 1_000)

@@ -1,4 +1,4 @@
-"""Whether the log is cut as ``EVENT_LOG_URL`` says: workers ask before they read, web processes beside their work."""
+"""Whether the log has as many partitions as ``EVENT_LOG_URL`` says; workers wait for the answer."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ STOP_TIMEOUT_S: Final = 15.0
 
 
 def check_topic() -> None:
-    """Make the topic where it is missing, and refuse one that is cut otherwise than ``EVENT_LOG_URL`` says.
+    """Make the topic where it is missing, and refuse a partition-count mismatch with ``EVENT_LOG_URL``.
 
     Raises
     ------
     PartitionsDiffer
         A user's state stands under the number of its partition; readers that count otherwise would not find it.
     LogUnavailable
-        The log is away.
+        The log is unavailable.
     """
     events = open_log(settings.EVENT_LOG_URL)  # not the shared one: asking changes what it says
     configured = events.partitions
@@ -37,7 +37,7 @@ def check_topic() -> None:
 
 
 class TopicCheck:
-    """Asks the log once, in a thread of its own, and again while it is away; nobody waits for the answer.
+    """Asks the log once, in a thread of its own, and again while it is unavailable; nobody waits for the answer.
 
     A process that counts otherwise than the workers reads no features and erases nobody: it must get no traffic.
     """
@@ -50,7 +50,7 @@ class TopicCheck:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the log has said how it is cut."""
+        """Whether the log has said how many partitions it has."""
         return self._thread is not None and not self._thread.is_alive()
 
     def problem(self) -> str | None:
@@ -58,19 +58,19 @@ class TopicCheck:
         return self._problem
 
     async def start(self) -> None:
-        """Begin to ask."""
+        """Begin to check."""
         self._stop.clear()
         self._problem = None
-        self._thread = threading.Thread(target=self._ask, name="topic-check", daemon=True)
+        self._thread = threading.Thread(target=self._check, name="topic-check", daemon=True)
         self._thread.start()
 
     async def stop(self) -> None:
-        """Stop asking."""
+        """Stop checking."""
         self._stop.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, STOP_TIMEOUT_S)
 
-    def _ask(self) -> None:
+    def _check(self) -> None:
         while not self._stop.is_set():
             try:
                 check_topic()
@@ -79,7 +79,7 @@ class TopicCheck:
                 logger.error("topic.partitions_differ: this process is not ready: %s", error)
                 return
             except LogUnavailable as error:
-                logger.info("topic.log_away error=%s retry_s=%s", error, self._ask_again_s)
+                logger.info("topic.log_unavailable error=%s retry_s=%s", error, self._ask_again_s)
                 self._stop.wait(self._ask_again_s)
             else:
                 return

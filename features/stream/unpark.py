@@ -34,13 +34,13 @@ class Unparked:
 def unpark(log: EventLog, store: OnlineStore) -> Unparked:
     """Append the parked records that can be read now to the log, and return how many of which kind were met.
 
-    Where to go on is stored after the records are durable. What must still wait is parked anew, behind the others; a
+    Where to go on is stored after the records are durable. What must still wait is parked again, behind the others; a
     record that turns out to be broken is sent, too: the stream worker makes a dead letter of it.
 
     Raises
     ------
     LogUnavailable, StoreUnavailable
-        Something is away; what was sent until then is noted, and the next run goes on from there.
+        Something is unavailable; what was sent until then is noted, and the next run goes on from there.
     Fenced
         Somebody else is unparking at the same time.
     """
@@ -49,7 +49,7 @@ def unpark(log: EventLog, store: OnlineStore) -> Unparked:
     totals = Unparked()
     for partition, end in parked.end_positions(timeout_s=TIMEOUT_S).items():
         at = store.stored_position(keys.unparked, partition)
-        # Up to where the end was at first: what is parked anew comes after it.
+        # Up to where the end was at first: what is parked again comes after it.
         left = parked.behind({partition: at}, timeout_s=TIMEOUT_S)[partition] if at != end else 0
         while left > 0:
             records = parked.read_range(partition, start=at, limit=min(CHUNK, left), timeout_s=TIMEOUT_S)

@@ -85,7 +85,7 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
         except PartitionsDiffer as error:
             raise ImproperlyConfigured(str(error)) from error
         except LogUnavailable as error:
-            logger.warning("stream.log_away error=%s: the worker waits for it", error)
+            logger.warning("stream.log_unavailable error=%s: the worker waits for it", error)
         for name, work in (("stream", self._run_stream), ("archive", self._run_archive)):
             thread = threading.Thread(target=self._keep_running, args=(name, work), name=name, daemon=True)
             thread.start()
@@ -104,7 +104,7 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
         while not self._stop.is_set():
             try:
                 work()
-            except Exception:  # the log or Redis may be away; this thread tries until they are back
+            except Exception:  # the log or Redis may be unavailable; this thread tries until they are back
                 logger.exception("%s.ended retry_s=%s", name, RESTART_S)
                 self._stop.wait(RESTART_S)
         close_old_connections()

@@ -69,7 +69,7 @@ def test_profiles_are_written_behind_when_they_changed(world: World, site: Site)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_database_answers_for_forgotten_shoppers(world: World, site: Site, settings: Any) -> None:
+def test_the_database_answers_for_forgotten_users(world: World, site: Site, settings: Any) -> None:
     world.fill(traffic(300, users=3))
     world.drain()
     profiles.store_changed_profiles()
@@ -79,7 +79,7 @@ def test_the_database_answers_for_forgotten_shoppers(world: World, site: Site, s
     StoredProfile.objects.update(stored_at=timezone.now() - timedelta(seconds=settings.PROFILE_TTL_S))
     archive.start()
     try:
-        archive.ask([("shop", key), ("shop", "a:nobody"), ("other", key)])
+        archive.request([("shop", key), ("shop", "a:nobody"), ("other", key)])
         found: dict[Any, Any] = {}
         world.wait_for(lambda: found.update(archive.answers()) or len(found) == 3)  # type: ignore[func-returns-value]
         assert not archive.may_know("other")
@@ -219,7 +219,7 @@ def test_parked_records_are_sent_again_after_an_upgrade(world: World, monkeypatc
     assert world.ledger() == {"applied": 2, "duplicate": 1, "parked": 3}
 
 
-def test_an_erased_shopper_is_nowhere_and_does_not_come_back(world: World, site: Site, tmp_path: Path) -> None:
+def test_an_erased_user_is_nowhere_and_does_not_come_back(world: World, site: Site, tmp_path: Path) -> None:
     records = traffic(2_000, users=20)
     world.fill(records)
     world.drain()

@@ -1,4 +1,4 @@
-"""How much Redis a shopper takes: the formula of docs/features.md on a real server, and the heaviest real shoppers."""
+"""How much Redis a user takes: the formula of docs/features.md on a real server, and the heaviest real users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What calls somebody at night: a full or read-only store, a clock that jumped, a topic cut anew, a full disk."""
+"""What calls somebody at night: a full or read-only store, a clock that jumped, a repartitioned topic, a full disk."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_store_that_takes_no_writes_only_delays(
 def test_a_web_server_whose_clock_jumped_makes_nobody_else_late() -> None:
     jumped = record(event("view_item", items=["a"], at_ms=NOW_MS + DAY_MS), received_at_ms=NOW_MS + DAY_MS)
     others = [
-        record(event("view_item", items=["b"], at_ms=NOW_MS + n), anonymous_id=f"another-shopper-{n}") for n in range(5)
+        record(event("view_item", items=["b"], at_ms=NOW_MS + n), anonymous_id=f"another-user-{n}") for n in range(5)
     ]
     appended_ms = NOW_MS + 10  # by the clock of the log
 
@@ -126,7 +126,7 @@ def test_a_web_server_whose_clock_jumped_makes_nobody_else_late() -> None:
     assert outcomes_of(0)[0]["late"] == 5, "without the log's clock they would have been"
 
 
-def test_a_topic_that_was_cut_anew_is_refused_each_time(worlds: Worlds, settings: Any) -> None:
+def test_a_repartitioned_topic_is_refused_each_time(worlds: Worlds, settings: Any) -> None:
     world = worlds("redis", partitions=4)
     settings.EVENT_LOG_URL = world.log_url.replace("partitions=4", "partitions=8")
     connections.drop_clients()
@@ -216,7 +216,7 @@ def test_readyz_of_a_web_process_says_how_the_log_is_cut(worlds: Worlds, tmp_pat
 
 
 @pytest.mark.slow
-def test_celery_does_not_start_on_a_topic_that_was_cut_anew(worlds: Worlds, tmp_path: Path) -> None:
+def test_celery_does_not_start_on_a_repartitioned_topic(worlds: Worlds, tmp_path: Path) -> None:
     world = worlds("redis", partitions=4)
     world.fill(traffic(50))
     done = subprocess.run(

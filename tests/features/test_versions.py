@@ -1,4 +1,4 @@
-"""A feature view whose version was raised: old states are migrated or begun anew and rebuilt, and never misread."""
+"""A feature view whose version was raised: old states are migrated, or rebuilt from scratch, and never misread."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_old_state_is_migrated(monkeypatch: pytest.MonkeyPatch, raised: dict[
     assert rebuilt() == before_count
 
 
-def test_without_a_migration_it_begins_anew_and_a_replay_makes_it_whole(worlds: Worlds, request: Any) -> None:
+def test_without_a_migration_it_starts_from_scratch_and_a_replay_rebuilds_it(worlds: Worlds, request: Any) -> None:
     records = traffic(4_000)
     world, clean = worlds("memory"), worlds("memory")
     world.fill(records[:700])

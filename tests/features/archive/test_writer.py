@@ -74,11 +74,11 @@ def test_a_folder_that_is_no_disk_holds_the_same(worlds: Worlds) -> None:
 
 def test_bots_move_no_feature_and_stand_marked_in_the_archive(worlds: Worlds, tmp_path: Path) -> None:
     world, without = worlds("memory"), worlds("memory")
-    shopper = wire(record(event("view_item", items=["a"])))
+    user = wire(record(event("view_item", items=["a"])))
     one = record(event("view_item", items=["b"]), event("add_to_cart", items=["b"]), anonymous_id="b" * 32)
     bot = wire(replace(one, ctx=replace(one.ctx, bot=True)))
-    world.fill([bot, shopper, bot])
-    without.fill([shopper])
+    world.fill([bot, user, bot])
+    without.fill([user])
 
     world.drain()
     without.drain()
@@ -266,7 +266,7 @@ def test_interactions_know_whose_anonymous_ones_they_are(worlds: Worlds, tmp_pat
 
     found = read_interactions(str(tmp_path), site="shop")
 
-    assert found.select("shopper", "event", "item_id").rows() == [
+    assert found.select("user", "event", "item_id").rows() == [
         ("u:7", "view_item", "a"), ("u:7", "view_item", "b"), ("u:7", "purchase", "a"),
     ]  # fmt: skip
     assert read_interactions(str(tmp_path), site="shop", until_ms=NOW_MS).is_empty()

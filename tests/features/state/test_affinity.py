@@ -1,4 +1,4 @@
-"""What a shopper leans to, from recents and the catalogue."""
+"""What a user leans to, from recents and the catalogue."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def test_a_cluster_holds_the_same_states(worlds: Worlds, cluster_url: str) -> No
     assert len(used) == 4
 
 
-async def test_a_shopper_is_read_from_several_nodes(worlds: Worlds, cluster_url: str) -> None:
+async def test_a_user_is_read_from_several_nodes(worlds: Worlds, cluster_url: str) -> None:
     world = worlds("memory", redis_url=cluster_url, partitions=4)
     await asyncio.to_thread(world.fill, traffic(1_000, users=20))
     await asyncio.to_thread(world.drain)

@@ -40,7 +40,7 @@ def test_states_that_did_not_change_are_worked_out_once_and_grow_older(reader, c
     assert again.state_version == first.state_version
 
 
-def test_a_changed_state_is_worked_out_anew_at_once(reader, clock):
+def test_a_changed_state_is_recomputed_at_once(reader, clock):
     first = reader._merged(blobs(at_ms=clock.ms - 50))
 
     changed = reader._merged(blobs(at_ms=clock.ms - 50, item="sku2"))
@@ -49,7 +49,7 @@ def test_a_changed_state_is_worked_out_anew_at_once(reader, clock):
     assert changed.state_version != first.state_version
 
 
-def test_features_are_worked_out_anew_when_they_are_too_old(reader, clock):
+def test_features_are_recomputed_when_they_are_too_old(reader, clock):
     first = reader._merged(blobs(at_ms=clock.ms - 50))
     clock.ms += KEEP_FEATURES_MS
 

@@ -1,4 +1,4 @@
-"""What a worker has sent and not settled: left on its way while it is behind, and never a reason to lose or double."""
+"""What a worker has sent without an acknowledgement yet: in flight while it is behind, never lost, never doubled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Worlds = Callable[..., World]
 
 @pytest.fixture
 def behind(worlds: Worlds) -> tuple[World, World, StreamWorker]:
-    """A clean run, a world whose worker is behind, and the worker, with batches on their way in all partitions."""
+    """A clean run, a world whose worker is behind, and the worker, with batches in flight in all partitions."""
     records = traffic(2_000)
     world = worlds("redis")
     world.batch_records = 40
@@ -33,11 +33,11 @@ def behind(worlds: Worlds) -> tuple[World, World, StreamWorker]:
             break
         worker.step(0.1)
     else:
-        raise AssertionError(f"never on the way in all partitions: {worker.status}")
+        raise AssertionError(f"never in flight in all partitions: {worker.status}")
     return clean_run(worlds, records), world, worker
 
 
-def test_the_last_batches_are_settled_before_a_worker_leaves(behind: tuple[World, World, StreamWorker]) -> None:
+def test_the_last_batches_are_acknowledged_before_a_worker_leaves(behind: tuple[World, World, StreamWorker]) -> None:
     _, world, worker = behind
     counted = worker.status.records
 
@@ -47,7 +47,7 @@ def test_the_last_batches_are_settled_before_a_worker_leaves(behind: tuple[World
     assert world.changed[-1]["shop"]
 
 
-def test_a_partition_that_is_taken_away_is_handed_over_settled(behind: tuple[World, World, StreamWorker]) -> None:
+def test_a_partition_that_is_taken_away_is_handed_over_acknowledged(behind: tuple[World, World, StreamWorker]) -> None:
     clean, world, worker = behind
     handed_over = worker._in_flight[0]
 
@@ -61,12 +61,12 @@ def test_a_partition_that_is_taken_away_is_handed_over_settled(behind: tuple[Wor
     assert world.hash() == clean.hash()
 
 
-def test_writes_that_another_worker_forestalled_are_made_anew(behind: tuple[World, World, StreamWorker]) -> None:
+def test_writes_that_another_worker_forestalled_are_repeated(behind: tuple[World, World, StreamWorker]) -> None:
     clean, world, worker = behind
-    records = sum(len(flight.parsed.records) for flight in worker._in_flight)
-    for flight in worker._in_flight:
-        flight.settle()  # by somebody else, as far as the worker knows
-        flight.settle = lambda partition=flight.partition: _fenced(partition)  # type: ignore[method-assign]
+    records = sum(len(batch.parsed.records) for batch in worker._in_flight)
+    for batch in worker._in_flight:
+        batch.wait_acknowledged()  # by somebody else, as far as the worker knows
+        batch.wait_acknowledged = lambda partition=batch.partition: _fenced(partition)  # type: ignore[method-assign]
 
     world.drain(worker)
     worker.close()
@@ -85,26 +85,26 @@ def test_whoever_touches_the_position_refuses_what_is_read_already(worlds: World
     world = worlds("memory")
     key = keys.position(0, world.log_name)
     with world.store.batch(0) as batch:
-        batch.ask(expected="", users=[])
+        batch.request(expected="", users=[])
         batch.read()
-        world.client.set(key, "")  # the same value: a touch, as erasing a shopper does
+        world.client.set(key, "")  # the same value: a touch, as erasing a user does
         batch.send(Changes(next_position="1", progress=b""))
         with pytest.raises(Fenced, match="changed meanwhile"):
-            batch.settle()
+            batch.wait_acknowledged()
 
     assert world.client.get(key) == b""
 
 
-@pytest.mark.parametrize("failing", ["send", "settle"])
+@pytest.mark.parametrize("failing", ["send", "wait_acknowledged"])
 def test_what_became_of_a_write_is_looked_up(
     behind: tuple[World, World, StreamWorker], monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     clean, world, worker = behind
-    settle = Batch.settle
+    wait_acknowledged = Batch.wait_acknowledged
 
     def lost(self: Batch, *args: object) -> None:
-        if failing == "settle":
-            settle(self)  # it was written, and only the answer got lost
+        if failing == "wait_acknowledged":
+            wait_acknowledged(self)  # it was written, and only the answer got lost
         raise StoreUnavailable("the connection broke")
 
     with monkeypatch.context() as patch:
@@ -123,14 +123,14 @@ def test_no_record_is_skipped_when_log_and_store_fail_together(
 ) -> None:
     clean, world, worker = behind
 
-    def away(*args: object, **kwargs: object) -> None:
-        raise StoreUnavailable("Redis is away")
+    def unavailable(*args: object, **kwargs: object) -> None:
+        raise StoreUnavailable("Redis is unavailable")
 
     def no_seek(*args: object) -> None:
         raise LogUnavailable("and so is the log")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Batch, "ask", away)
+        patch.setattr(Batch, "request", unavailable)
         patch.setattr(RedisStreamsReader, "seek", no_seek)
         with pytest.raises(StoreUnavailable):
             worker.step(0.0)

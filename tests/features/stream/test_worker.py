@@ -1,4 +1,4 @@
-"""The stream worker as Celery runs it, what it does with records it cannot apply, and shoppers who come back."""
+"""The stream worker as Celery runs it, what it does with records it cannot apply, and users who come back."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def replace_source(one: Any) -> Any:
 
 
 class Past:
-    """A database that knows one shopper."""
+    """A database that knows one user."""
 
     def __init__(self, known: dict[User, bytes]) -> None:
         self.known = known
@@ -184,7 +184,7 @@ class Past:
     def may_know(self, site: str) -> bool:
         return True
 
-    def ask(self, users: Iterable[User]) -> None:
+    def request(self, users: Iterable[User]) -> None:
         self.asked += users
 
     def answers(self) -> dict[User, bytes | None]:
@@ -192,7 +192,7 @@ class Past:
         return {user: self.known.get(user) for user in asked}
 
 
-def test_a_shopper_whom_redis_forgot_gets_the_past_back(worlds: Worlds) -> None:
+def test_a_user_whom_redis_forgot_gets_the_past_back(worlds: Worlds) -> None:
     world = worlds("memory")
     long_ago = applied(event("purchase", items=["lamp"], transaction_id="1", value=20.0, at_ms=NOW_MS - 10**10))
     assert long_ago.profile_blob is not None
@@ -209,7 +209,7 @@ def test_a_shopper_whom_redis_forgot_gets_the_past_back(worlds: Worlds) -> None:
     profile = decode_profile(world.client.get(next(world.client.scan_iter("rs:*:profile:*"))))
     assert (profile.orders, profile.revenue) == (2, 2_500)
     assert set(profile.bought) == {"lamp", "sofa"}
-    assert profile.is_whole
+    assert profile.is_fully_loaded
     assert world.ledger() == {"applied": 1}
 
 
@@ -228,7 +228,7 @@ def test_merging_is_as_if_nothing_had_been_forgotten() -> None:
     assert both == whole
 
 
-async def test_a_read_merges_all_ids_of_a_shopper(worlds: Worlds) -> None:
+async def test_a_read_merges_all_ids_of_a_user(worlds: Worlds) -> None:
     world = worlds("memory")
     await asyncio.to_thread(
         world.fill,
@@ -315,7 +315,7 @@ def test_the_session_that_redis_forgot_is_taken_from_the_profile() -> None:
     assert found.cart == {"b": 1}
 
 
-def test_the_most_active_shopper_stays_small() -> None:
+def test_the_most_active_user_stays_small() -> None:
     states = States()
     for number in range(2_000):
         states.apply(
