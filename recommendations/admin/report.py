@@ -1,4 +1,4 @@
-"""The report of merchandisers: what the lists earned in a span of days, as tables, a chart and a CSV file."""
+"""The performance report: attributed figures of the lists in a span of days, as tables, a chart and a CSV file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from features.exceptions import StoreUnavailable
 from features.store import connections
-from features.store.placement_stats import PlacementStats
+from features.store.placement_stats import KEPT_DAYS, PlacementStats
 from recommendations.models import Placement, Rule
-from recommendations.monitoring.performance import KEPT_DAYS, Earnings, daily, grouped, read_days, total
+from recommendations.monitoring.performance import Performance, daily, grouped, read_days, total
 from tracking.admin.screens import screen
 from tracking.models import Site
 from tracking.redis_client import connect
@@ -34,9 +34,9 @@ BY: Final = {"placement": "Placement", "rule": "Rule", "model_version": "Model v
 METRICS: Final = {
     "revenue": "Revenue",
     "orders": "Orders",
-    "carts": "Into the cart",
+    "carts": "Add-to-carts",
     "clicks": "Clicks",
-    "impressions": "Items seen",
+    "impressions": "Impressions",
 }
 HELP: Final = {
     "placement": "A slot on the shop's pages.",
@@ -58,15 +58,19 @@ class ReportForm(forms.Form):
         self.fields["placement"].choices = [("", "every placement"), *((name, name) for name in names)]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
-        """Put the span in order: at most the days that are kept, none in the future."""
+        """Put the span in order: at most the days that are kept, none in the future.
+
+        ``kept_from`` is the first day whose figures exist where the span asked for began before it, else None.
+        """
         cleaned: dict[str, Any] = super().clean() or {}
-        today = timezone.now().date()
+        today = _today()
         last = min(cleaned.get("last") or today, today)
         first = cleaned.get("first") or last - dt.timedelta(days=6)
         if first > last:
             self.add_error("first", f"{first} is after the last day, {last}; choose an earlier one.")
         oldest = today - dt.timedelta(days=KEPT_DAYS - 1)
-        return {**cleaned, "first": max(first, oldest), "last": max(last, oldest)}
+        kept_from = oldest if first < oldest else None
+        return {**cleaned, "first": max(first, oldest), "last": max(last, oldest), "kept_from": kept_from}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,7 @@ class Bar:
 
 
 def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """Show what the lists of one site earned; the chart begins with the first figure that is not zero."""
+    """Show the performance of one site's lists; the chart begins with the first figure that is not zero."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     sites = list(Site.objects.filter(is_active=True))
@@ -97,7 +101,7 @@ def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         form = ReportForm(request.GET, names=names)
         by, metric = request.GET.get("by", ""), request.GET.get("show", "")
         by, metric = by if by in BY else "placement", metric if metric in METRICS else ""
-        context |= {"form": form, "by": by}
+        context |= {"form": form, "by": by, "kept_days": KEPT_DAYS}
         if form.is_valid():
             try:
                 figures = _figures(site, form.cleaned_data, by=by, metric=metric, names=names)
@@ -108,10 +112,10 @@ def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
                     return _csv(site, form.cleaned_data, by, figures["rows"])
                 context |= figures
             context |= _links(site, form.cleaned_data, by=by, metric=context.get("metric", metric))
-    return screen(model_admin, request, "admin/recommendations/report.html", title="What the lists earn", **context)
+    return screen(model_admin, request, "admin/recommendations/report.html", title="Performance", **context)
 
 
-def bars(days: dict[int, Earnings], metric: str) -> list[Bar]:
+def bars(days: dict[int, Performance], metric: str) -> list[Bar]:
     """Return one bar a day; the highest fills the chart."""
     values = {day: float(getattr(one, metric)) for day, one in days.items()}
     most = max(values.values(), default=0.0) or 1.0
@@ -156,7 +160,7 @@ def _figures(site: Site, chosen: dict[str, Any], *, by: str, metric: str, names:
     }
 
 
-def _named(site: Site, by: str, rows: list[Earnings]) -> list[Earnings]:
+def _named(site: Site, by: str, rows: list[Performance]) -> list[Performance]:
     """Name what has a number or no name in the counts."""
     empty = {"rule": "no rule", "model_version": "no model: popular items", "variant": "named by the page alone"}
     titles = {str(rule.pk): rule.name for rule in Rule.objects.filter(site=site)} if by == "rule" else {}
@@ -182,7 +186,7 @@ def _links(site: Site, chosen: dict[str, Any], *, by: str, metric: str) -> dict[
     def link(**changes: Any) -> str:
         return "?" + urlencode({name: value for name, value in {**kept, **changes}.items() if value})
 
-    today = timezone.now().date()
+    today = _today()
     spans = []
     for days, title in SPANS:
         first = today - dt.timedelta(days=days - 1)
@@ -195,13 +199,17 @@ def _links(site: Site, chosen: dict[str, Any], *, by: str, metric: str) -> dict[
     }
 
 
-def _csv(site: Site, chosen: dict[str, Any], by: str, rows: list[Earnings]) -> HttpResponse:
+def _today() -> dt.date:
+    return timezone.now().date()
+
+
+def _csv(site: Site, chosen: dict[str, Any], by: str, rows: list[Performance]) -> HttpResponse:
     name = f"{site.slug}-{by}-{chosen['first']}-{chosen['last']}.csv"
     answer = HttpResponse(
         content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
     writer = csv.writer(answer)
-    writer.writerow([by, "lists", "items_seen", "clicks", "carts", "orders", f"revenue_{site.currency}"])
+    writer.writerow([by, "lists", "impressions", "clicks", "add_to_carts", "orders", f"revenue_{site.currency}"])
     for row in rows:
         # A leading sign or = would be a formula to a spreadsheet.
         name = f"'{row.name}" if row.name[:1] in "=+-@" else row.name

@@ -1,4 +1,4 @@
-"""What lists earned over a span of days: by placement, variant, model version or rule, and day by day."""
+"""The performance of lists over a span of days: by placement, variant, model version or rule, and day by day."""
 
 from __future__ import annotations
 
@@ -10,13 +10,9 @@ import redis
 
 from features.store.placement_stats import PlacementStats, read_placement_stats
 
-KEPT_DAYS: Final = 40
-"""Days whose figures Redis keeps."""
-GROUPS: Final = ("placement", "variant", "model_version", "rule")
-
 
 @dataclass(slots=True, kw_only=True)
-class Earnings:
+class Performance:
     """Figures of one group, or of one day; ``revenue_hundredths`` as the log has it."""
 
     name: str
@@ -28,7 +24,7 @@ class Earnings:
     revenue_hundredths: int = 0
 
     def add(self, row: PlacementStats) -> None:
-        """Add what one placement, variant, version and set of rules earned on one day."""
+        """Add the figures of one placement, variant, version and set of rules on one day."""
         self.lists += row.lists
         self.impressions += row.impressions
         self.clicks += row.clicks
@@ -38,7 +34,7 @@ class Earnings:
 
     @property
     def click_rate(self) -> float | None:
-        """Clicks by items seen, in per cent; ``None`` when nothing was seen."""
+        """Clicks by impressions, in per cent; ``None`` without an impression."""
         return 100 * self.clicks / self.impressions if self.impressions else None
 
     @property
@@ -48,19 +44,20 @@ class Earnings:
 
     @property
     def revenue_per_thousand(self) -> float | None:
-        """Revenue of a thousand items seen, which compares placements of different traffic."""
+        """Attributed revenue of a thousand impressions, which compares placements of different traffic."""
         return 1_000 * self.revenue / self.impressions if self.impressions else None
 
 
 def read_days(client: redis.Redis, site: str, *, first: int, last: int, partitions: int) -> list[PlacementStats]:
     """Return the rows of the UTC days ``first`` to ``last``, days since 1970; one round trip a day and partition.
 
+    Days before the last ``placement_stats.KEPT_DAYS`` have expired and bring no rows: callers do not ask for them.
+
     Raises
     ------
     StoreUnavailable
-        Redis is away.
+        Redis is unavailable.
     """
-    first = max(first, last - KEPT_DAYS + 1)
     return [
         row
         for day in range(first, last + 1)
@@ -68,30 +65,30 @@ def read_days(client: redis.Redis, site: str, *, first: int, last: int, partitio
     ]
 
 
-def grouped(rows: Iterable[PlacementStats], by: str, *, names: Iterable[str] = ()) -> list[Earnings]:
-    """Return the earnings of each group, the best first; ``names`` are listed even if they earned nothing.
+def grouped(rows: Iterable[PlacementStats], by: str, *, names: Iterable[str] = ()) -> list[Performance]:
+    """Return the performance of each group, the best first; ``names`` are listed even without figures.
 
     A list that several rules touched counts for each of them, so the groups of ``rule`` may exceed the total.
     """
     keys_of = _KEYS[by]
-    found = {name: Earnings(name=name) for name in names}
+    found = {name: Performance(name=name) for name in names}
     for row in rows:
         for name in keys_of(row):
-            found.setdefault(name, Earnings(name=name)).add(row)
+            found.setdefault(name, Performance(name=name)).add(row)
     return sorted(found.values(), key=lambda one: (-one.revenue_hundredths, -one.clicks, -one.impressions, one.name))
 
 
-def total(rows: Iterable[PlacementStats]) -> Earnings:
+def total(rows: Iterable[PlacementStats]) -> Performance:
     """Return everything added up."""
-    whole = Earnings(name="")
+    whole = Performance(name="")
     for row in rows:
         whole.add(row)
     return whole
 
 
-def daily(rows: Iterable[PlacementStats], *, first: int, last: int) -> dict[int, Earnings]:
-    """Return the earnings of each day of the span, oldest first, days without any among them."""
-    days = {day: Earnings(name=str(day)) for day in range(first, last + 1)}
+def daily(rows: Iterable[PlacementStats], *, first: int, last: int) -> dict[int, Performance]:
+    """Return the performance of each day of the span, oldest first, days without figures among them."""
+    days = {day: Performance(name=str(day)) for day in range(first, last + 1)}
     for row in rows:
         days[row.day].add(row)
     return days

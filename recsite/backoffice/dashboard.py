@@ -1,4 +1,4 @@
-"""The admin's first page: what the shop does today, what the lists earn, and whether every part is well."""
+"""The admin's first page: what the shop does today, the performance of the lists, and whether every part is well."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from features.store import connections
 from features.store.item_stats import ItemStats, load_item_stats
 from features.stream.lag import read_lag
 from recommendations.models import ModelVersion, Placement
-from recommendations.monitoring.performance import Earnings, grouped, read_days
+from recommendations.monitoring.performance import Performance, grouped, read_days
 from recommendations.state.models import watch_models
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter, Site
@@ -49,7 +49,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     try:
         stats = load_item_stats(connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S), site.slug)
         context["demand"] = demand(stats, site)
-        context["earned"] = earned(site)
+        context["performance"] = placement_performance(site)
     except StoreUnavailable as error:
         context["store_error"] = str(error)
     context["health"] = [*stream_health(), *content_health(site)]
@@ -75,8 +75,8 @@ def demand(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
     return rows
 
 
-def earned(site: Site) -> list[Earnings]:
-    """Return what each placement earned in the last seven UTC days, the best first."""
+def placement_performance(site: Site) -> list[Performance]:
+    """Return the performance of each placement in the last seven UTC days, the best first."""
     client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
     today = int(time.time()) // DAY_S
     rows = read_days(client, site.slug, first=today - 6, last=today, partitions=connections.partitions())

@@ -21,7 +21,7 @@ import msgspec
 import pytest
 
 from features.store.placement_stats import read_placement_stats
-from recommendations.monitoring.performance import Earnings, total
+from recommendations.monitoring.performance import Performance, total
 from recsite.demo.catalogue import SEED, Product, make_products
 from recsite.demo.setup import PLACEMENTS
 from recsite.demo.simulation.shoppers import Market, Shopper, make_shoppers
@@ -248,7 +248,7 @@ def test_what_they_do_reaches_the_report_and_they_outlive_the_web_process(tmp_pa
         try:
             with closing(connect(server.url, timeout_s=5)) as client:
 
-                def earned() -> Earnings:
+                def earned() -> Performance:
                     day = int(time.time()) // 86_400
                     rows = read_placement_stats(client, "default", day=day, partitions=2)
                     assert {row.placement for row in rows} <= {name for name, *_ in PLACEMENTS}
