@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -53,6 +54,47 @@ class Source(Protocol):
     def units(self) -> Iterator[Unit]:
         """Yield the units; the same file always yields the same ones."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """What the person at the command line chose.
+
+    Parameters
+    ----------
+    site : str
+        Slug of the site that gets the events.
+    milliseconds : bool
+        Times are in milliseconds, for formats that know both units.
+    """
+
+    site: str
+    milliseconds: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFormat:
+    """The declaration of one importer: ``FORMAT`` in its module in ``recsite.importing.sources``.
+
+    Parameters
+    ----------
+    name : str
+        As in ``--format`` and ``make demo FORMAT=``.
+    summary : str
+        One line for the help of ``import_events``.
+    open : callable
+        Returns the source that reads a path.
+    recognises : callable
+        Whether a file that begins with these bytes (without byte-order mark and leading space) is of this format.
+    file_name : str
+        The file by which a folder is known to hold this format; empty when a folder never does.
+    """
+
+    name: str
+    summary: str
+    open: Callable[[Path, ImportOptions], Source]
+    recognises: Callable[[bytes], bool]
+    file_name: str = ""
 
 
 class InvalidSource(ValueError):

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from recsite.importing.base import Refusal, Unit, stable_event_id
+from recsite.importing.base import Refusal, SourceFormat, Unit, stable_event_id
 from recsite.importing.json_lines import SortedLines
 from recsite.importing.sources.own_lines import describe
 from tracking.contract.events import MAX_ITEMS, SCHEMA_VERSION, CustomEvent, EventItem, EventRecord
@@ -228,3 +228,11 @@ def _time_of(line: bytes) -> int | None:
         return int(_TIME.decode(line).event_timestamp) // 1_000
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         return None
+
+
+FORMAT: Final = SourceFormat(
+    name=Ga4Source.name,
+    summary="Google Analytics 4's BigQuery export as JSON lines",
+    open=lambda path, options: Ga4Source(path, site=options.site),
+    recognises=lambda head: head.startswith(b"{") and b'"event_timestamp"' in head,
+)

@@ -28,7 +28,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from recsite.importing.base import InvalidSource, Refusal, Unit, stable_event_id
+from recsite.importing.base import InvalidSource, Refusal, SourceFormat, Unit, stable_event_id
 from tracking.contract.events import (
     MAX_ITEMS,
     SCHEMA_VERSION,
@@ -41,6 +41,7 @@ from tracking.contract.events import (
     RefundParams,
 )  # fmt: skip
 
+FILE_NAME: Final = "online_retail.parquet"
 COLUMNS: Final = (
     "InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID",
 )  # fmt: skip
@@ -69,7 +70,7 @@ class OnlineRetailSource:
     currency: str | None = CURRENCY
 
     def __init__(self, path: Path, *, site: str) -> None:
-        self.path = path / "online_retail.parquet" if path.is_dir() else path
+        self.path = path / FILE_NAME if path.is_dir() else path
         self._site = site
 
     def total(self) -> int:
@@ -212,3 +213,12 @@ def _events(lines: list[_Line], *, at_ms: int, is_refund: bool) -> tuple[Event, 
             bought = PurchaseParams(transaction_id=invoice, items=items, currency=CURRENCY, value=value)
             events.append(Purchase(event_id=event_id, occurred_at_ms=at_ms, params=bought))
     return tuple(events)
+
+
+FORMAT: Final = SourceFormat(
+    name=OnlineRetailSource.name,
+    summary="UCI Online Retail as Parquet, with catalogue_derived.csv beside it if there is one",
+    open=lambda path, options: OnlineRetailSource(path, site=options.site),
+    recognises=lambda head: head.startswith(b"PAR1"),
+    file_name=FILE_NAME,
+)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from recsite.importing.base import Refusal, Unit, iso_time
+from recsite.importing.base import Refusal, SourceFormat, Unit, iso_time
 from recsite.importing.json_lines import SortedLines
 from tracking.contract.events import (
     MAX_EVENTS_SERVER,
@@ -144,3 +144,11 @@ def _time_of(line: bytes) -> int | None:
         return None
     events = head.events or [event for group in head.records for event in group.events]
     return max((event.ts for event in events), default=head.received_at_ms)
+
+
+FORMAT: Final = SourceFormat(
+    name=OwnLinesSource.name,
+    summary="one envelope (as posted to /v1/events) or one record of the log a line",
+    open=lambda path, options: OwnLinesSource(path, site=options.site),
+    recognises=lambda head: head.startswith(b"{") and b'"event_timestamp"' not in head,
+)

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from recsite.importing.base import InvalidSource, Refusal, Unit, iso_time, stable_event_id
+from recsite.importing.base import InvalidSource, Refusal, SourceFormat, Unit, iso_time, stable_event_id
 from tracking.contract.events import (
     MAX_ITEMS,
     SCHEMA_VERSION,
@@ -27,6 +27,7 @@ from tracking.contract.events import (
     ViewItem,
 )  # fmt: skip
 
+FILE_NAME: Final = "events.csv"
 COLUMNS: Final = ("timestamp", "visitorid", "event", "itemid")
 KINDS: Final = ("view", "addtocart", "transaction")
 
@@ -56,7 +57,7 @@ class RetailRocketSource:
     currency: str | None = None
 
     def __init__(self, path: Path, *, site: str, milliseconds: bool = False) -> None:
-        self.path = path / "events.csv" if path.is_dir() else path
+        self.path = path / FILE_NAME if path.is_dir() else path
         self._site = site
         self._to_ms = 1 if milliseconds else 1_000
 
@@ -138,3 +139,12 @@ def _event(rows: list[_Row]) -> Event:
     if row.kind == "addtocart":
         return AddToCart(event_id=event_id, occurred_at_ms=row.at_ms, params=ItemsParams(items=items))
     return ViewItem(event_id=event_id, occurred_at_ms=row.at_ms, params=ItemsParams(items=items))
+
+
+FORMAT: Final = SourceFormat(
+    name=RetailRocketSource.name,
+    summary="events.csv: timestamp,visitorid,event,itemid",
+    open=lambda path, options: RetailRocketSource(path, site=options.site, milliseconds=options.milliseconds),
+    recognises=lambda head: head.lower().startswith(",".join(COLUMNS).encode()),
+    file_name=FILE_NAME,
+)

@@ -17,12 +17,11 @@ from recsite.demo import setup
 from recsite.demo.source import DemoSource, end_of_history
 from recsite.demo.trained import give_up_refused
 from recsite.importing.checkpoint import Checkpoint
+from recsite.importing.formats import FORMATS
 from recsite.importing.loading import Importer, ImportFailed
 from recsite.importing.progress import progress_bar
 from tracking.log import open_log
 from tracking.models import Site
-
-FORMATS = ("retailrocket", "online_retail", "jsonl", "ga4")
 
 
 class Command(BaseCommand):
@@ -34,7 +33,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data", type=Path, help="A real log to load in place of the simulated shop.")
-        parser.add_argument("--format", choices=FORMATS, help="Format of --data; guessed from its name when left out.")
+        parser.add_argument(
+            "--format", choices=list(FORMATS), help="Format of --data; told from name and content when left out."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO and not settings.DEBUG:

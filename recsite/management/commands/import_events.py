@@ -1,4 +1,4 @@
-"""Load a shop's past events, and the items they speak of, through the same contract as live traffic."""
+"""Load a shop's past events, and the items they name, through the same contract as live traffic."""
 
 from __future__ import annotations
 
@@ -16,21 +16,18 @@ from features.feeds import upsert_items
 from features.models import Item
 from recsite.importing.base import InvalidSource, Source
 from recsite.importing.checkpoint import Checkpoint, InvalidCheckpoint, fingerprint_of
-from recsite.importing.formats import FORMATS, data_file, open_source
+from recsite.importing.formats import FORMATS, format_help, open_source
 from recsite.importing.loading import Importer, ImportFailed
 from recsite.importing.progress import progress_bar
 from tracking.access.sites import ensure_default_site
 from tracking.log import InvalidLogUrl, LogUnavailable, open_log
 from tracking.models import Site
 
-HELP = """Load past events, and the items they speak of, into a site.
+HELP = f"""Load past events, and the items they name, into a site.
 
-  retailrocket   events.csv: timestamp,visitorid,event,itemid
-  online_retail  UCI Online Retail as Parquet, with catalogue_derived.csv beside it if there is one
-  jsonl          one envelope (as posted to /v1/events) or one record of the log a line
-  ga4            Google Analytics 4's BigQuery export as JSON lines
+{format_help()}
 
-Events keep their own times and get the same ids in every import. An interrupted import goes on where it was when the
+Events keep their own times and get the same ids in every import. An interrupted import resumes where it was when the
 command is run again; a finished one is not repeated. Rows that cannot be used go to a report, the rest is loaded."""
 
 
@@ -44,13 +41,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", type=Path, metavar="PATH", help="The file, or the folder that holds it.")
-        parser.add_argument("--format", choices=FORMATS, help="Told from name and content when left out.")
+        parser.add_argument("--format", choices=list(FORMATS), help="Told from name and content when left out.")
         parser.add_argument("--site", help="Slug of the site; needed when there are several.")
         parser.add_argument(
             "--milliseconds", action="store_true", help="retailrocket: times are in milliseconds, not in seconds."
         )
         parser.add_argument(
-            "--restart", action="store_true", help="Forget how far an earlier import of this file came."
+            "--restart", action="store_true", help="Forget the progress of an earlier import of this file."
         )
         parser.add_argument("--no-items", action="store_true", help="Load events only, no items.")
 
@@ -65,7 +62,7 @@ class Command(BaseCommand):
         except (InvalidSource, InvalidCheckpoint, InvalidLogUrl, ImportFailed) as error:
             raise CommandError(str(error)) from error
         except LogUnavailable as error:
-            raise CommandError(f"the event log is away: {error}; run the command again to go on") from error
+            raise CommandError(f"the event log is unavailable: {error}; run the command again to resume") from error
 
     def _load(self, source: Source, site: Site, console: Console, *, restart: bool, with_items: bool) -> None:
         started = time.monotonic()
@@ -81,10 +78,10 @@ class Command(BaseCommand):
             on_progress=lambda progress: None,
         )
         if importer.progress.done:
-            console.print(f"{data_file(source)} is imported already; --restart does it again.")
+            console.print(f"{source.path} is imported already; --restart does it again.")
             return
         if importer.progress.units:
-            console.print(f"going on after {importer.progress.units:,} units")
+            console.print(f"resumed after {importer.progress.units:,} units")
         if with_items and not importer.progress.items_done:
             self._load_items(source, site, console)
             importer.progress.items_done = True
@@ -135,7 +132,7 @@ def _site(slug: str | None) -> Site:
 
 def _places(source: Source, site: Site) -> tuple[Checkpoint, Path]:
     """Return where progress and refusals of this import are kept; the log's address is part of the name."""
-    path = data_file(source).resolve()
+    path = source.path.resolve()
     identity = f"{path}\x1f{site.slug}\x1f{source.name}\x1f{settings.EVENT_LOG_URL}"
     name = f"{site.slug}-{path.stem}-{hashlib.blake2b(identity.encode(), digest_size=6).hexdigest()}"
     folder = Path(settings.DATA_DIR) / "imports"

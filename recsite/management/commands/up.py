@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
+from recsite.importing.formats import FORMATS
 from recsite.supervisor.embedded_redis import RedisMissing
 from recsite.supervisor.installation import Installation
 from recsite.supervisor.up import StartFailed, Up
@@ -29,7 +30,7 @@ class Command(BaseCommand):
             "--demo", action="store_true", help="make the demo shop, train a model, serve the shop at /"
         )
         parser.add_argument("--data", type=Path, help="with --demo: a real log to load in place of simulated shoppers")
-        parser.add_argument("--format", help="format of --data: retailrocket, online_retail, jsonl or ga4")
+        parser.add_argument("--format", choices=list(FORMATS), help="format of --data")
         parser.add_argument(
             "--no-shoppers", action="store_true", help="with --demo: nobody but you walks through the shop"
         )

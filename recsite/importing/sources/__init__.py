@@ -1,0 +1,1 @@
+"""The importers, one file each; ``recsite.importing.formats`` finds every module in here."""
