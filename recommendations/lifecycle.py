@@ -20,7 +20,7 @@ from recommendations.state.placements import watch_placements
 from recommendations.state.site import watch_site
 from tracking.access.sites import all_sites
 from tracking.access.sites import keys as key_snapshot
-from tracking.snapshots import snapshot
+from tracking.snapshots.snapshot import start_snapshots
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _been_ready: Final = threading.Event()
 
 async def startup() -> None:
     """Load every site's catalogue, placements and models; returns also when parts are away."""
-    snapshot.start()
+    start_snapshots()
     quotas.start(settings.REDIS_URL)
     await asyncio.to_thread(_load_all)
     # What was loaded lives as long as the process: the collector need not walk over 100,000 items again and again.

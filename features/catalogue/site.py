@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from typing import Final
 
 from features.catalogue.snapshot import CatalogueSnapshot
-from tracking.snapshots.snapshot import Snapshot, announce
+from tracking.snapshots.by_site import SiteSnapshots
+from tracking.snapshots.snapshot import Snapshot
 
 REFRESH_S: Final = 5.0
-LANE: Final = "catalogue"
-_snapshots: dict[str, Snapshot[CatalogueSnapshot]] = {}
-_lock = threading.Lock()
 
 
-def catalogue_topic(site: str) -> str:
-    """Return the topic that is announced when an item of the site changed."""
-    return f"catalogue:{site}"
+def _loader(site: str) -> Callable[[], CatalogueSnapshot]:
+    from features.catalogue.loading import CatalogueLoader  # models are not ready while apps are imported
+
+    return CatalogueLoader(site).load
+
+
+_catalogues: Final = SiteSnapshots("catalogue", _loader, refresh_s=REFRESH_S)
 
 
 def watch_catalogue(site: str) -> Snapshot[CatalogueSnapshot]:
     """Return the site's snapshot, kept fresh in the background from the first call on."""
-    found = _snapshots.get(site)
-    if found is not None:
-        return found
-    from features.catalogue.loading import CatalogueLoader  # models are not ready while apps are imported
-
-    with _lock:
-        if site not in _snapshots:
-            loader = CatalogueLoader(site)
-            _snapshots[site] = Snapshot(catalogue_topic(site), loader.load, refresh_s=REFRESH_S, lane=LANE)
-        return _snapshots[site]
+    return _catalogues.of(site)
 
 
 def catalogue_of(site: str) -> CatalogueSnapshot:
@@ -46,12 +39,4 @@ def catalogue_of(site: str) -> CatalogueSnapshot:
 
 def announce_catalogue(site: str) -> None:
     """Tell every process, once the transaction is committed, that items of the site changed."""
-    announce(catalogue_topic(site))
-
-
-def forget_catalogues() -> None:
-    """Drop every snapshot of this process; for tests, and after a site was deleted."""
-    with _lock:
-        for snapshot in _snapshots.values():
-            snapshot.close()
-        _snapshots.clear()
+    _catalogues.announce(site)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 
 import numpy as np
@@ -11,34 +10,17 @@ from features.catalogue.snapshot import CatalogueSnapshot
 from features.store import connections
 from features.store.item_stats import METRICS, WINDOWS, ItemStats, empty_item_stats, load_item_stats
 from recommendations.core.types import FloatArray
+from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
 
 REFRESH_S: Final = 10.0
 WEIGHTS: Final = {"views": 1.0, "carts": 3.0, "purchases": 5.0}
 """A purchase says more than a view, and is rarer; all count in one popularity."""
 
-_snapshots: dict[str, Snapshot[ItemStats]] = {}
-_lock = threading.Lock()
-
 
 def watch_item_counts(site: str) -> Snapshot[ItemStats]:
     """Return the site's counts, kept fresh in the background from the first call on."""
-    found = _snapshots.get(site)
-    if found is not None:
-        return found
-    with _lock:
-        if site not in _snapshots:
-            loader = _Loader(site)
-            _snapshots[site] = Snapshot(f"item-counts:{site}", loader.load, refresh_s=REFRESH_S, lane="item-counts")
-        return _snapshots[site]
-
-
-def forget_item_counts() -> None:
-    """Drop every snapshot of this process; for tests."""
-    with _lock:
-        for snapshot in _snapshots.values():
-            snapshot.close()
-        _snapshots.clear()
+    return _counts.of(site)
 
 
 def counts_by_row(stats: ItemStats, catalogue: CatalogueSnapshot) -> dict[str, FloatArray]:
@@ -67,3 +49,6 @@ class _Loader:
         if not same:
             self._held = found
         return self._held
+
+
+_counts: Final = SiteSnapshots("item-counts", lambda site: _Loader(site).load, refresh_s=REFRESH_S)

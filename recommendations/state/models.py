@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,14 +14,13 @@ from recommendations.metrics import MODEL_LOAD_FAILURES, MODEL_LOADED, MODEL_ON_
 from recommendations.models import ModelVersion
 from recommendations.ranking.batch import COLUMNS
 from recommendations.versions.folder import load_version
-from recommendations.versions.lifecycle import configured_providers, models_topic, registered_sha256, version_path
+from recommendations.versions.lifecycle import MODELS_TOPIC, configured_providers, registered_sha256, version_path
+from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
 REFRESH_S: Final = 5.0
-_snapshots: dict[str, Snapshot[LiveModels]] = {}
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +58,7 @@ class LiveModels:
 
 def watch_models(site: str) -> Snapshot[LiveModels]:
     """Return the site's versions, kept up to date in the background from the first call on."""
-    found = _snapshots.get(site)
-    if found is not None:
-        return found
-    with _lock:
-        if site not in _snapshots:
-            loader = ModelLoader(site)
-            _snapshots[site] = Snapshot(models_topic(site), loader.load, refresh_s=REFRESH_S, lane="models")
-        return _snapshots[site]
-
-
-def forget_models() -> None:
-    """Drop every version of this process; for tests, and after a site was deleted."""
-    with _lock:
-        for snapshot in _snapshots.values():
-            snapshot.close()
-        _snapshots.clear()
+    return _models.of(site)
 
 
 class ModelLoader:
@@ -138,6 +121,9 @@ class ModelLoader:
             MODEL_ON_GPU.labels(self._site).set(provider == "cuda")
         logger.info("live_models.loaded site=%s version=%s provider=%s", self._site, row.version, provider)
         return ServedModel(version=row.version, model_set=loaded.model_set)
+
+
+_models: Final = SiteSnapshots(MODELS_TOPIC, lambda site: ModelLoader(site).load, refresh_s=REFRESH_S)
 
 
 def _percentile(key: str) -> int:

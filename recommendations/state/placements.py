@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bisect
 import logging
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -19,13 +19,12 @@ from recommendations.pipeline.diversity import Variety
 from recommendations.pipeline.query import KeyedCondition, PlacementSpec
 from recommendations.pipeline.rules import CompiledRule, RuleSpec, compile_rule
 from tracking.models import Site
-from tracking.snapshots.snapshot import Snapshot, announce
+from tracking.snapshots.by_site import SiteSnapshots
+from tracking.snapshots.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 
 REFRESH_S: Final = 5.0
-_snapshots: dict[str, Snapshot[Placements]] = {}
-_lock = threading.Lock()
 
 DEFAULT_PLACEMENTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("home_for_you", "For you", "for_you"),
@@ -72,22 +71,9 @@ def _turn_ms(turn: tuple[int, str]) -> int:
     return turn[0]
 
 
-def placements_topic(site: str) -> str:
-    """Return the topic that is announced when a placement or rule of the site changed."""
-    return f"placements:{site}"
-
-
 def watch_placements(site: str) -> Snapshot[Placements]:
     """Return the site's snapshot, kept fresh in the background from the first call on."""
-    found = _snapshots.get(site)
-    if found is not None:
-        return found
-    with _lock:
-        if site not in _snapshots:
-            _snapshots[site] = Snapshot(
-                placements_topic(site), lambda: load_placements(site), refresh_s=REFRESH_S, lane="placements"
-            )
-        return _snapshots[site]
+    return _placements.of(site)
 
 
 def placements_of(site: str) -> Placements:
@@ -97,15 +83,7 @@ def placements_of(site: str) -> Placements:
 
 def announce_placements(site: str) -> None:
     """Tell every process, once the transaction is committed, that placements or rules of the site changed."""
-    announce(placements_topic(site))
-
-
-def forget_placements() -> None:
-    """Drop every snapshot of this process; for tests, and after a site was deleted."""
-    with _lock:
-        for snapshot in _snapshots.values():
-            snapshot.close()
-        _snapshots.clear()
+    _placements.announce(site)
 
 
 def load_placements(site: str) -> Placements:
@@ -127,6 +105,9 @@ def load_placements(site: str) -> Placements:
         if moment_ms is not None
     }
     return Placements(by_name=by_name, stamp=stamp, turns=tuple(sorted(turns)))
+
+
+_placements: Final = SiteSnapshots("placements", lambda site: partial(load_placements, site), refresh_s=REFRESH_S)
 
 
 def compiled_rules(documents: list[Mapping[str, Any]]) -> list[CompiledRule]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -22,6 +21,7 @@ from recommendations.retrieval.model import ModelLink
 from recommendations.state import item_counts
 from recommendations.state.models import LiveModels, ServedModel, watch_models
 from recommendations.state.placements import Placements, watch_placements
+from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -31,9 +31,6 @@ T = TypeVar("T")
 _NO_MODELS: Final = LiveModels()
 CHECK_EVERY_S: Final = 0.25
 """How soon a new catalogue or model version is noticed; a check that finds nothing new takes microseconds."""
-
-_sites: dict[str, Snapshot[SiteServing]] = {}
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +61,6 @@ class SiteBuilder:
 
     def __init__(self, site: str) -> None:
         self._site = site
-        self._catalogue = watch_catalogue(site)
-        self._models = watch_models(site)
-        self._counts = item_counts.watch_item_counts(site)
         self._no_counts = empty_item_stats(site)
         self._built: SiteServing | None = None
         self._built_from: tuple[object, ...] = ()
@@ -77,9 +71,10 @@ class SiteBuilder:
         The first call loads catalogue and models in this thread, so that a process is ready when it says so. A
         model or counts that cannot be had never keep a catalogue from being served.
         """
-        catalogue = self._catalogue.ensure_loaded()
-        models = self._part(self._models, _NO_MODELS)
-        counts = self._part(self._counts, self._no_counts)
+        # Asked for each time and not held: those of a site that was deleted and made again are other snapshots.
+        catalogue = watch_catalogue(self._site).ensure_loaded()
+        models = self._part(watch_models(self._site), _NO_MODELS)
+        counts = self._part(item_counts.watch_item_counts(self._site), self._no_counts)
         built_from = (catalogue, models, counts)
         if self._built is not None and all(new is old for new, old in zip(built_from, self._built_from, strict=True)):
             return self._built
@@ -116,6 +111,14 @@ class SiteBuilder:
         return ModelLink(model.model_set, ItemIndex(catalogue), version=model.version)
 
 
+def _builder(site: str) -> Callable[[], SiteServing]:
+    watch_placements(site)  # a request needs both
+    return SiteBuilder(site).build
+
+
+_serving: Final = SiteSnapshots("serving", _builder, refresh_s=CHECK_EVERY_S)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteState:
     """One site at one moment, as a request sees it."""
@@ -126,15 +129,7 @@ class SiteState:
 
 def watch_site(site: str) -> Snapshot[SiteServing]:
     """Return the site's serving state, kept fresh in the background from the first call on."""
-    found = _sites.get(site)
-    if found is not None:
-        return found
-    with _lock:
-        if site not in _sites:
-            builder = SiteBuilder(site)
-            _sites[site] = Snapshot(f"serving:{site}", builder.build, refresh_s=CHECK_EVERY_S, lane="serving")
-            watch_placements(site)
-        return _sites[site]
+    return _serving.of(site)
 
 
 def state_of(site: str) -> SiteState:
@@ -153,14 +148,6 @@ def load_site(site: str) -> SiteState:
     """Return what to serve a site from, loading it in this thread; for start-up, commands and tests."""
     serving = watch_site(site).reload()
     return SiteState(placements=watch_placements(site).reload(), serving=serving)
-
-
-def forget_sites() -> None:
-    """Drop the serving state of every site in this process; for tests."""
-    with _lock:
-        for snapshot in _sites.values():
-            snapshot.close()
-        _sites.clear()
 
 
 def _popularity(catalogue: CatalogueSnapshot, link: ModelLink | None, counts: Mapping[str, FloatArray]) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -14,12 +14,15 @@ from recommendations.inference.loading import Providers
 from recommendations.models import ModelVersion
 from recommendations.ranking.batch import COLUMNS
 from recommendations.versions.folder import load_version
+from tracking.snapshots.by_site import site_topic
 from tracking.snapshots.snapshot import announce
+
+MODELS_TOPIC: Final = "models"
 
 
 def models_topic(site: str) -> str:
     """Return the topic that is announced when another version of the site shall answer."""
-    return f"models:{site}"
+    return site_topic(MODELS_TOPIC, site)
 
 
 def version_path(site: str, version: str) -> Path:

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from features import keys
-from features.catalogue.site import forget_catalogues, watch_catalogue
+from features.catalogue.site import watch_catalogue
 from features.models import Item
 from features.state import states
 from features.store import connections
 from recommendations.serving import service
-from recommendations.state import item_counts, models, placements
+from recommendations.state import item_counts, models
 from recommendations.state import site as serving_site
 from recommendations.state.placements import ensure_default_placements
 from tracking.access import sites
 from tracking.models import Site
 from tracking.redis_client import connect
+from tracking.snapshots import by_site
 
 _numbers = itertools.count()
 ANONYMOUS = "0123456789abcdef0123456789abcdef"
@@ -72,11 +73,7 @@ class Shop:
 
 
 def _forget() -> None:
-    forget_catalogues()
-    placements.forget_placements()
-    models.forget_models()
-    item_counts.forget_item_counts()
-    serving_site.forget_sites()
+    by_site.close_all()
     service.forget_lists()
 
 

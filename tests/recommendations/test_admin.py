@@ -12,13 +12,13 @@ from django.urls import reverse
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.models import ModelVersion, Placement, Rule
-from recommendations.state.models import forget_models
 from recommendations.state.placements import load_placements
 from recommendations.versions.folder import check_integrity
 from recommendations.versions.lifecycle import version_path
 from tests.recommendations.conftest import Shop
 from tests.recommendations.model_worlds import fitted_model_set
 from tracking.models import Site
+from tracking.snapshots import by_site
 
 pytestmark = pytest.mark.redis
 
@@ -240,7 +240,7 @@ def test_strategies_by_segment_are_lines_and_a_wrong_one_is_named(shop: Shop, ad
 
 def test_the_first_page_says_that_the_live_version_is_refused_and_why(shop: Shop, admin: Client) -> None:
     ModelVersion.objects.create(site=shop.site, version="gone", status=ModelVersion.Status.LIVE)
-    forget_models()
+    by_site.close_all()
 
     page = admin.get(reverse("admin:index"), {"site": shop.site.slug}).content.decode()
 

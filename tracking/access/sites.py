@@ -25,6 +25,7 @@ from oauth2_provider.models import get_access_token_model
 from tracking.access.tokens import TOKEN_PREFIX, read_token
 from tracking.exceptions import TrackingError
 from tracking.models import ApiKey, ClientCertificate, OAuthClient, Site
+from tracking.snapshots import by_site
 from tracking.snapshots.snapshot import Snapshot, announce
 
 KEYS_TOPIC: Final = "keys"
@@ -107,6 +108,7 @@ class Keys(Struct, frozen=True):
     live_tokens: frozenset[str] = frozenset()  # SHA-256 of OAuth2 tokens that are neither expired nor revoked
     certificates: dict[str, KeyInfo] = {}  # by fingerprint
     as_of: float = 0.0  # epoch seconds before the load began
+    existing: frozenset[str] = frozenset()  # slugs of all sites, also of those that are not active
 
     def live_ids(self, *, now: float) -> set[int | str]:
         """Return the ids of all credentials that may be used."""
@@ -117,7 +119,8 @@ class Keys(Struct, frozen=True):
 def load_keys() -> Keys:
     """Return the active sites, their unrevoked keys, clients and certificates, and the live tokens; five queries."""
     as_of = time.time()
-    by_id = {site.pk: site_info(site) for site in Site.objects.filter(is_active=True)}
+    sites = list(Site.objects.all())
+    by_id = {site.pk: site_info(site) for site in sites if site.is_active}
     rows = ApiKey.objects.filter(revoked_at=None, site_id__in=by_id).only(
         "digest", "kind", "prefix", "site_id", "expires_at"
     )
@@ -138,7 +141,16 @@ def load_keys() -> Keys:
         live_tokens=_load_tokens(),
         certificates=_load_certificates(by_id),
         as_of=as_of,
+        existing=frozenset(site.slug for site in sites),
     )
+
+
+def _load_keys_and_drop() -> Keys:
+    """Load the keys, and let go of what this process holds in memory of sites that were deleted."""
+    asked_at = time.monotonic()
+    loaded = load_keys()
+    by_site.drop_all_but(loaded.existing, made_before=asked_at)
+    return loaded
 
 
 def _load_clients(by_id: dict[int, SiteInfo]) -> dict[int, KeyInfo]:
@@ -199,7 +211,7 @@ def site_info(site: Site) -> SiteInfo:
     )
 
 
-keys: Final[Snapshot[Keys]] = Snapshot(KEYS_TOPIC, load_keys, refresh_s=REFRESH_S)
+keys: Final[Snapshot[Keys]] = Snapshot(KEYS_TOPIC, _load_keys_and_drop, refresh_s=REFRESH_S)
 
 
 def find_key(value: str) -> KeyInfo | None:

@@ -18,7 +18,7 @@ from tracking.dead_letters.letter import DeadLetterOutbox
 from tracking.http.edge import HotPath, Reply, Request
 from tracking.http.quotas import Quotas
 from tracking.log import open_log
-from tracking.snapshots import snapshot
+from tracking.snapshots.snapshot import start_snapshots
 
 
 class _Service:
@@ -37,7 +37,7 @@ class _Service:
         self._starting = self._starting or asyncio.Lock()
         async with self._starting:
             if self._collector is None:
-                snapshot.start()
+                start_snapshots()
                 if not key_snapshot.is_loaded:
                     await asyncio.to_thread(_load_keys)
                 events = open_log(settings.EVENT_LOG_URL)

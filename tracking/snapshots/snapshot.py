@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import os
 import threading
 import time
@@ -64,6 +65,7 @@ class Snapshot(Generic[T]):
         self._value: T = _NOT_LOADED
         self._loading = threading.Lock()
         self._is_failing = False
+        self._is_closed = False
         _registry.add(self)
 
     def current(self) -> T:
@@ -104,6 +106,8 @@ class Snapshot(Generic[T]):
             self._value = value
             self.loaded_at = time.time()
         SNAPSHOT_LOADED_AT.labels(self.topic).set(self.loaded_at)
+        if self._is_closed:  # while it was loading
+            _retire_gauge(self.topic)
         return value
 
     def refresh(self) -> bool:
@@ -122,8 +126,10 @@ class Snapshot(Generic[T]):
         return True
 
     def close(self) -> None:
-        """Stop refreshing; the last copy stays readable."""
-        _registry.remove(self)
+        """Stop refreshing; the last copy stays readable, and its age is no longer watched."""
+        self._is_closed = True
+        if not _registry.remove(self):
+            _retire_gauge(self.topic)
 
     def renew_lock(self) -> None:
         """Forget the parent's lock in a forked child."""
@@ -135,7 +141,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _registry.after_fork())
 
 
-def start(url: str | None = None) -> None:
+def start_snapshots(url: str | None = None) -> None:
     """Begin to load and to listen in this process; a second call does nothing.
 
     ``url`` is the Redis that carries announcements; by default ``REDIS_URL`` of the settings. Returns at once, also
@@ -144,17 +150,9 @@ def start(url: str | None = None) -> None:
     _registry.start(url)
 
 
-def stop(*, timeout_s: float = 3.0) -> None:
-    """End the threads of ``start``; the copies stay readable."""
+def stop_snapshots(*, timeout_s: float = 3.0) -> None:
+    """End the threads of ``start_snapshots``; the copies stay readable."""
     _registry.stop(timeout_s=timeout_s)
-
-
-def on_announce(prefix: str, callback: Callable[[str], None]) -> Callable[[], None]:
-    """Call ``callback(topic)`` for each announced topic that starts with ``prefix``; return what ends it.
-
-    It runs in the listener's thread: be quick, or hand over. Announcements made while Redis was away are lost.
-    """
-    return _registry.subscribe(prefix, callback)
 
 
 def announce(topic: str) -> None:
@@ -186,6 +184,13 @@ def announce_now(topic: str, *, url: str | None = None) -> bool:
     if not _registry.is_listening:  # nobody listens in this process, yet its own copies must not lag behind
         _registry.announced(topic)
     return True
+
+
+def _retire_gauge(topic: str) -> None:
+    """End the age of a topic that nothing loads any more: it would rise for ever and raise the alarm for stale data."""
+    SNAPSHOT_LOADED_AT.labels(topic).set(math.inf)  # the files of several processes cannot lose a label
+    if not {"PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"} & os.environ.keys():
+        SNAPSHOT_LOADED_AT.remove(topic)
 
 
 @functools.lru_cache(maxsize=4)

@@ -7,8 +7,6 @@ import logging
 import random
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import redis
@@ -106,12 +104,11 @@ class Listener(threading.Thread):
 
 
 class Registry:
-    """All snapshots and callbacks of the process, and the threads that serve them."""
+    """All snapshots of the process, and the threads that serve them."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._snapshots: list[Refreshed] = []
-        self._callbacks: dict[str, list[Callable[[str], None]]] = defaultdict(list)
         self._lanes: dict[str, Lane] = {}
         self._listener: Listener | None = None
         self._url: str | None = None
@@ -129,21 +126,11 @@ class Registry:
             self._start_lanes()
             self._changed.notify_all()
 
-    def remove(self, snapshot: Refreshed) -> None:
-        """Load it no more."""
+    def remove(self, snapshot: Refreshed) -> bool:
+        """Load it no more; return whether another snapshot has its topic."""
         with self._changed:
             self._snapshots = [other for other in self._snapshots if other is not snapshot]
-
-    def subscribe(self, prefix: str, callback: Callable[[str], None]) -> Callable[[], None]:
-        """Call ``callback`` for topics with this prefix; return what ends it."""
-        with self._changed:
-            self._callbacks[prefix].append(callback)
-
-        def unsubscribe() -> None:
-            with self._changed, contextlib.suppress(ValueError):
-                self._callbacks[prefix].remove(callback)
-
-        return unsubscribe
+            return any(other.topic == snapshot.topic for other in self._snapshots)
 
     def start(self, url: str | None = None) -> None:
         """Start the threads; a second call does nothing."""
@@ -189,23 +176,12 @@ class Registry:
             return None
 
     def announced(self, topic: str) -> None:
-        """Make the snapshots of a topic due, and tell its subscribers."""
+        """Make the snapshots of a topic due."""
         with self._changed:
             for snapshot in self._snapshots:
                 if snapshot.topic == topic:
                     snapshot.due_at = 0.0
             self._changed.notify_all()
-            callbacks = [
-                callback
-                for prefix, registered in self._callbacks.items()
-                if topic.startswith(prefix)
-                for callback in registered
-            ]
-        for callback in callbacks:
-            try:
-                callback(topic)
-            except Exception:  # an edge: one subscriber's mistake must not silence the others
-                logger.exception("snapshot.callback_failed topic=%s callback=%r", topic, callback)
 
     def announced_all(self) -> None:
         """Make every snapshot due."""

@@ -12,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.catalogue import loading
-from features.catalogue.site import catalogue_of, forget_catalogues, watch_catalogue
+from features.catalogue import site as catalogue_site
 from features.catalogue.draft import with_changes
 from features.catalogue.items import NO_ID, ItemRow
 from features.catalogue.loading import OVERLAP, CatalogueLoader
+from features.catalogue.site import catalogue_of, watch_catalogue
 from features.catalogue.snapshot import CatalogueSnapshot
 from features.feeds import upsert_items
 from features.models import Item
 from tracking.models import Site
-from tracking.snapshots import snapshot as snapshots
-from tracking.snapshots.snapshot import SnapshotMissing
+from tracking.snapshots import by_site
+from tracking.snapshots import snapshot as snapshot_module
+from tracking.snapshots.snapshot import SnapshotMissing, start_snapshots, stop_snapshots
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -264,9 +266,9 @@ def test_another_sites_items_stay_there(stocked: Site) -> None:
 
 @pytest.fixture
 def clean_watchers() -> Iterator[None]:
-    forget_catalogues()
+    by_site.close_all()
     yield
-    forget_catalogues()
+    by_site.close_all()
 
 
 def test_hot_path_asks_no_database(stocked: Site, clean_watchers: None, django_assert_num_queries: Any) -> None:
@@ -284,7 +286,7 @@ def test_item_changes_are_announced_after_commit(
 ) -> None:
     item = Item.objects.create(site=site, item_id="i1", title="Item")
     heard: list[str] = []
-    monkeypatch.setattr(snapshots, "announce_now", heard.append)
+    monkeypatch.setattr(snapshot_module, "announce_now", heard.append)
 
     with django_capture_on_commit_callbacks(execute=True):
         if change == "save":
@@ -303,7 +305,7 @@ def test_unchanged_rows_are_not_announced(
     stocked: Site, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     heard: list[str] = []
-    monkeypatch.setattr(snapshots, "announce_now", heard.append)
+    monkeypatch.setattr(snapshot_module, "announce_now", heard.append)
 
     with django_capture_on_commit_callbacks(execute=True):
         report = upsert_items(stocked, [{"item_id": "i1", "stock": 3}])
@@ -319,11 +321,11 @@ def test_a_sold_out_item_is_gone_within_two_seconds(
 ) -> None:
     """Polling alone would take a minute here: what is seen, is seen because it was announced."""
     settings.REDIS_URL = redis_url
-    monkeypatch.setattr("features.catalogue.REFRESH_S", 60.0)
+    monkeypatch.setattr(catalogue_site._catalogues, "_refresh_s", 60.0)
     shop = Site.objects.create(slug="shop", name="Shop")
     upsert_items(shop, [{"item_id": f"i{number}", "title": "Item", "stock": 3} for number in range(500)])
     watch_catalogue("shop").ensure_loaded()
-    snapshots.start(redis_url)
+    start_snapshots(redis_url)
     try:
         assert _within(2.0, lambda: watch_catalogue("shop").due_at > 0)  # the listener listens
         _write(shop, {"item_id": "i7", "stock": 0})
@@ -331,7 +333,7 @@ def test_a_sold_out_item_is_gone_within_two_seconds(
         _write(shop, {"item_id": "new", "title": "New"})
         assert _within(2.0, lambda: catalogue_of("shop").recommendable("new"))
     finally:
-        snapshots.stop()
+        stop_snapshots()
 
 
 def _write(shop: Site, row: dict[str, Any]) -> None:
