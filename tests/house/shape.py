@@ -82,24 +82,26 @@ def mirror() -> list[Finding]:
 
 def arguments() -> list[Finding]:
     """Return functions with more than seven arguments whose signature gives no reason in a comment."""
+    names = python_files(*APPS, "clients", "benchmarks")
+    return [finding for name in names for finding in long_signatures(name, read(name))]
+
+
+def long_signatures(path: str, text: str) -> list[Finding]:
+    """Return the functions of one module that take too many arguments without a reason."""
     found: list[Finding] = []
-    for name in python_files(*APPS, "clients", "benchmarks"):
-        text = read(name)
-        tree_of = ast.parse(text)
-        reasons: dict[int, str] | None = None
-        for node in ast.walk(tree_of):
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            args = node.args
-            named = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
-            count = len([one for one in named if one not in ("self", "cls")])
-            if count <= MAX_ARGUMENTS:
-                continue
-            reasons = _comments(text) if reasons is None else reasons
-            signature = range(node.lineno, node.body[0].lineno + 1)
-            if not any(len(reasons.get(line, "")) >= 15 for line in signature):
-                what = f"{node.name} takes {count} arguments; at most {MAX_ARGUMENTS}, or a comment with the reason"
-                found.append(Finding(path=name, line=node.lineno, what=what))
+    reasons: dict[int, str] | None = None
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        given = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        count = len([one for one in given if one.arg not in ("self", "cls")])
+        if count <= MAX_ARGUMENTS:
+            continue
+        reasons = _comments(text) if reasons is None else reasons
+        signature = range(node.lineno, node.body[0].lineno + 1)
+        if not any(len(reasons.get(line, "")) >= 15 for line in signature):
+            what = f"{node.name} takes {count} arguments; at most {MAX_ARGUMENTS}, or a comment with the reason"
+            found.append(Finding(path=path, line=node.lineno, what=what))
     return found
 
 
