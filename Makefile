@@ -15,7 +15,7 @@ $(VENV)/.installed: requirements.txt
 	@sh deploy/make_venv.sh "$(PYTHON)" "$(VENV)" requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements.txt
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt clients/python/pyproject.toml
 	@sh deploy/make_venv.sh "$(PYTHON)" "$(VENV)" requirements-dev.txt
 	@touch $@ $(VENV)/.installed
 

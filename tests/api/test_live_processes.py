@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import websockets
+from recsite_client import Recsite
 
-from recommendations.client import Recsite
+from features.stream.notify import CHANGED_CHANNEL
 from tests.api.conftest import Place
+from tests.services.waiting import until_subscribed, wait_until_async
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 
@@ -66,7 +68,7 @@ async def pages(place: Place) -> AsyncIterator[list[tuple[websockets.ClientConne
         await page.send(json.dumps(hello))
         await page.send(json.dumps({"type": "subscribe", "placements": [HOME]}))
         opened.append((page, await update(page)))
-    await asyncio.sleep(0.6)  # the hubs have looked once
+    await asyncio.to_thread(until_subscribed, place.running.environment["REDIS_URL"], CHANGED_CHANNEL, 2)
     yield opened
     for page, _ in opened:
         await page.close()
@@ -85,7 +87,7 @@ async def test_a_rule_reaches_the_pages_of_both_processes(place: Place, pages: A
     await asyncio.to_thread(place.shell, WITHDRAW)
 
 
-async def test_an_act_sent_to_one_process_reaches_the_shoppers_pages_at_both(place: Place) -> None:
+async def test_an_event_sent_to_one_process_reaches_the_pages_of_its_user_at_both(place: Place) -> None:
     """Collect, event log, stream worker and two hubs: the whole path, with one Redis between the processes."""
     who = uuid.uuid4().hex
     for_you = {"placement": "home_for_you", "limit": 6}
@@ -95,14 +97,14 @@ async def test_an_act_sent_to_one_process_reaches_the_shoppers_pages_at_both(pla
         await page.send(json.dumps({"type": "hello", "key": place.pk, "anonymous_id": who}))
         await page.send(json.dumps({"type": "subscribe", "placements": [for_you]}))
         opened.append((page, await update(page)))
-    await asyncio.sleep(0.6)  # the hubs' own subscriptions are on their way
+    await asyncio.to_thread(until_subscribed, place.running.environment["REDIS_URL"], CHANGED_CHANNEL, 2)
 
     started = time.monotonic()
     await asyncio.to_thread(place.running.send_views, who, ["lamp01", "lamp02", "lamp03"])
     lists = await asyncio.gather(*(update(page) for page, _ in opened))
     took_s = time.monotonic() - started
 
-    print(f"act → pages of two processes: {took_s:.2f} s")
+    print(f"event → pages of two processes: {took_s:.2f} s")
     assert all(shown != after for (_, shown), after in zip(opened, lists, strict=True))
     assert all(item_id.startswith("lamp") for after in lists for item_id in after[:3])
     for page, _ in opened:
@@ -124,7 +126,7 @@ async def test_an_item_that_sells_out_leaves_the_pages_of_both_processes(place: 
     await asyncio.to_thread(client.write_item, item_id, {"availability": "in_stock"})
 
 
-async def test_a_page_that_was_away_is_told_only_what_it_missed(place: Place, pages: Any) -> None:
+async def test_a_page_that_was_closed_is_told_only_what_it_missed(place: Place, pages: Any) -> None:
     (first, _), _ = pages
     await first.close()
     client = Recsite(place.address, place.sk)
@@ -142,7 +144,13 @@ async def test_a_page_that_was_away_is_told_only_what_it_missed(place: Place, pa
     assert await back(shown.rec_id) is None
     gone = str(shown.items[0].item_id)
     await asyncio.to_thread(client.write_item, gone, {"availability": "out_of_stock"})
-    await asyncio.sleep(WITHIN_S)
+
+    async def is_gone() -> bool:
+        second = Recsite(place.second_address, place.sk)
+        listed = await asyncio.to_thread(lambda: second.recommend(placement="home_new", limit=8).results[0].items)
+        return gone not in {str(item.item_id) for item in listed}
+
+    await wait_until_async(is_gone, "the second process to know")
     missed = await back(shown.rec_id)
     assert missed
     assert gone not in missed

@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("recsite", "tracking", "features", "recommendations", "benchmarks", "tests")
+OURS = ("recsite", "tracking", "features", "recommendations", "benchmarks", "tests", "clients")
 
 
 def pinned() -> set[str]:
     lines = [line for path in ROOT.glob("requirements*.txt") for line in path.read_text().splitlines()]
     names = [match[1] for line in lines if (match := re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*==", line))]
+    ours = [line.removeprefix("-e ") for line in lines if line.startswith("-e ./")]
+    names += [tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]["name"] for folder in ours]
     return {normal(name) for name in names}
 
 

@@ -1,29 +1,38 @@
-"""Write the event contract as JSON Schema and TypeScript, or check that what is committed is up to date."""
+"""Write the event contract as JSON Schema, TypeScript and Python, or check that what is committed is up to date."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from tracking.contract import events
 from tracking.contract.events import SCHEMA_MAJOR
+from tracking.contract.python_client import client_contract
 from tracking.contract.schema import as_text, complaint, json_schema, typescript
+
+CLIENT_CONTRACT: Final = "clients/python/src/recsite_client/contract.py"
 
 
 class Command(BaseCommand):
-    help = "Write docs/schema/events-v1.json and sdk/events.d.ts from tracking/contract/events.py."
+    help = "Write the JSON Schema, the TypeScript types and the Python client's copy from tracking/contract/events.py."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="Write nothing; fail when a file is out of date.")
-        parser.add_argument("--root", type=Path, default=settings.BASE_DIR, help="Where docs/ and sdk/ are.")
+        parser.add_argument("--root", type=Path, default=settings.BASE_DIR, help="Where docs/, sdk/ and clients/ are.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         schema = json_schema()
-        schema_file: Path = options["root"] / "docs" / "schema" / f"events-v{SCHEMA_MAJOR}.json"
-        files = {schema_file: as_text(schema), options["root"] / "sdk" / "events.d.ts": typescript(schema)}
+        root: Path = options["root"]
+        schema_file = root / "docs" / "schema" / f"events-v{SCHEMA_MAJOR}.json"
+        files = {
+            schema_file: as_text(schema),
+            root / "sdk" / "events.d.ts": typescript(schema),
+            root / CLIENT_CONTRACT: client_contract(Path(events.__file__).read_text("utf-8")),
+        }
         if schema_file.exists() and (reason := complaint(json.loads(schema_file.read_text("utf-8")), schema)):
             raise CommandError(reason)
         for path, text in files.items():
@@ -33,4 +42,4 @@ class Command(BaseCommand):
                 raise CommandError(f"{path.name} is out of date; run `python manage.py schema` and commit it")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
-            self.stdout.write(f"written: {path.relative_to(options['root'])}")
+            self.stdout.write(f"written: {path.relative_to(root)}")

@@ -1,4 +1,4 @@
-"""What a shop's server calls: one method an operation of the API."""
+"""``Recsite(url, key).recommend(placement="home_for_you")``: one method for each operation of the API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from recommendations.client.shapes import (
+from recsite_client.api_types import (
     OPERATIONS,
     ErasureReceipt,
     Health,
@@ -21,7 +21,7 @@ from recommendations.client.shapes import (
     UserExport,
     WrittenItems,
 )
-from recommendations.client.transport import Transport
+from recsite_client.transport import Transport
 
 TIMEOUT_S: Final = 5.0
 RETRIES: Final = 2
@@ -48,6 +48,7 @@ class Recsite:
     def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = RETRIES) -> None:
         self._transport = Transport(url, key, timeout_s=timeout_s, retries=retries)
 
+    # One argument for each field of the request, as the API has them; a test holds them to its document.
     def recommend(
         self,
         *,
@@ -92,6 +93,7 @@ class Recsite:
         )  # fmt: skip
         return self._call("recommendPublic", Recommendations, path={"placement": placement}, query=query)
 
+    # As above: the fields of the API's request.
     def rank(
         self,
         items: Sequence[str],
@@ -108,7 +110,7 @@ class Recsite:
         explain: bool | None = None,
         lang: str | None = None,
     ) -> Recommendations:
-        """Return these items in the shopper's order."""
+        """Return these items in this user's order."""
         body = _given(
             items=items, placement=placement, limit=limit, context_items=context_items, filter=filter, user_id=user_id,
             anonymous_id=anonymous_id, user_token=user_token, fields=fields, budget_ms=budget_ms, explain=explain,
@@ -205,8 +207,8 @@ class Recsite:
     ) -> bytes:
         _, method, template = OPERATIONS[operation]
         address = template.format(**{name: quote(value, safe="") for name, value in (path or {}).items()})
-        asked = urlencode(query or {}, doseq=True)
-        return self._transport.send(method, f"{address}?{asked}" if asked else address, body)
+        query_string = urlencode(query or {}, doseq=True)
+        return self._transport.send(method, f"{address}?{query_string}" if query_string else address, body)
 
 
 def _given(**values: Any) -> dict[str, Any]:

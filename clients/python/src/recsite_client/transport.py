@@ -1,4 +1,4 @@
-"""Requests over kept connections, one a thread, asked again where that can help."""
+"""Requests over kept connections, one a thread, retried where that can help."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from recommendations.client.shapes import ApiError, NoAnswer
+from recsite_client.exceptions import ApiError, NoAnswer
 
 RETRIED: Final = frozenset({429, 503})
 LONGEST_PAUSE_S: Final = 5.0
@@ -19,7 +19,7 @@ LONGEST_PAUSE_S: Final = 5.0
 class Transport:
     """Sends one request and returns the body of a good answer. Thread-safe.
 
-    Every operation of the API may be sent twice without harm, so each is asked again after a broken connection, a 429
+    Every operation of the API may be sent twice without harm, so each is retried after a broken connection, a 429
     or a 503, ``retries`` times at most, after the pause that the server names.
     """
 

@@ -1,4 +1,4 @@
-"""What a shop's server calls."""
+"""``Tracker(url, key, queue=…).track("purchase", …)``: events of a shop's server, on disk until they are sent."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tracking.client.queue import Queue
-from tracking.client.sender import OnRejected, Sender
-from tracking.contract.events import AnonymousIdentifier, Identifier
-from tracking.contract.parsing import Rejected, parse_event
-from tracking.exceptions import InvalidEvent
+from recsite_client.contract import AnonymousIdentifier, Identifier
+from recsite_client.exceptions import InvalidEvent
+from recsite_client.queue import Queue
+from recsite_client.sender import OnRejected, RejectedEvent, Sender
+from recsite_client.validation import check_event
 
 MAX_EVENTS: Final = 1_000_000
 TIMEOUT_S: Final = 10.0
 
 
-class Client:
+class Tracker:
     """Sends a shop server's events; one a process. Thread-safe, and may be made before a fork.
 
     Parameters
@@ -64,6 +64,7 @@ class Client:
         self._sender: Sender | None = None
         self._sender_pid = 0
 
+    # One argument for each field of an event that a shop may set.
     def track(
         self,
         name: str,
@@ -101,8 +102,8 @@ class Client:
         """
         if user_id is None and anonymous_id is None:
             raise InvalidEvent("user_id", "is missing, and so is anonymous_id; give one of them", code="missing_user")
-        _check("user_id", user_id, Identifier)
-        _check("anonymous_id", anonymous_id, AnonymousIdentifier)
+        _check_id("user_id", user_id, Identifier)
+        _check_id("anonymous_id", anonymous_id, AnonymousIdentifier)
         chosen = event_id or new_event_id()
         fields = {
             "event": name,
@@ -112,14 +113,14 @@ class Client:
             "session_id": session_id,
             "url": url,
         }
-        event = msgspec.json.encode({field: value for field, value in fields.items() if value is not None})
-        parse_event(event)
+        event = _encode({field: value for field, value in fields.items() if value is not None})
+        check_event(event)
         self._queue.put(event, user_id=user_id, anonymous_id=anonymous_id)
         self._wake()
         return chosen
 
     def identify(self, user_id: str, *, anonymous_id: str, traits: Mapping[str, Any] | None = None) -> str:
-        """Join a browser's anonymous id to a known user, as after a login; return the event's id."""
+        """Join a browser's anonymous id to a known user, as after a login; return the id of the event."""
         params = {"user_id": user_id, "traits": dict(traits or {})}
         return self.track("identify", params, user_id=user_id, anonymous_id=anonymous_id)
 
@@ -170,7 +171,14 @@ def new_event_id() -> str:
     return f"{value:032x}"
 
 
-def _check(field: str, value: str | None, kind: Any) -> None:
+def _encode(event: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(event)
+    except RecursionError as error:
+        raise InvalidEvent("event", "is nested too deep; flatten it", code="too_deep") from error
+
+
+def _check_id(field: str, value: str | None, kind: Any) -> None:
     if value is None:
         return
     try:
@@ -179,5 +187,5 @@ def _check(field: str, value: str | None, kind: Any) -> None:
         raise InvalidEvent(field, f"{value[:50]!r}: {error}") from error
 
 
-def _ignore(rejected: Rejected) -> None:
+def _ignore(rejected: RejectedEvent) -> None:
     """Do nothing; the log line is enough."""

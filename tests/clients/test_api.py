@@ -6,16 +6,15 @@ import inspect
 import json
 import shutil
 import subprocess
-import sys
 import textwrap
 import uuid
 from typing import Any
 
 import msgspec
 import pytest
+from recsite_client import ApiError, NoAnswer, PlacementRequest, Recsite
+from recsite_client.api_types import ANSWERS, OPERATIONS
 
-from recommendations.client import ApiError, NoAnswer, PlacementRequest, Recsite
-from recommendations.client.shapes import ANSWERS, OPERATIONS
 from recommendations.http.openapi import ITEM_FIELDS
 from recommendations.http.rest import api
 from tests.api.conftest import Place
@@ -59,7 +58,7 @@ def node(script: str, *arguments: str, request: pytest.FixtureRequest) -> Any:
 def test_the_python_client_has_every_operation_and_no_other() -> None:
     said = {name: (method, path) for name, (_, method, path) in OPERATIONS.items()}
 
-    assert said == {name: each[:2] for name, each in BY_ID.items() if name != "sendEvents"}  # tracking.client sends
+    assert said == {name: each[:2] for name, each in BY_ID.items() if name != "sendEvents"}  # Tracker sends them
 
 
 @pytest.mark.parametrize("operation_id", sorted(OPERATIONS))
@@ -91,26 +90,6 @@ def test_a_placement_request_is_the_documents() -> None:
     assert {field.encode_name for field in msgspec.structs.fields(PlacementRequest)} == SCHEMAS["PlacementRequest"][
         "properties"
     ].keys()
-
-
-def test_it_needs_neither_django_nor_redis() -> None:
-    script = """
-        import sys
-        for name in ("django", "redis", "ninja", "numpy"):
-            sys.modules[name] = None
-        from recommendations.client import Recsite
-        print(sorted(name for name in sys.modules if name.startswith(("tracking", "features"))))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-
-    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.redis

@@ -10,21 +10,6 @@ from typing import Any, Final
 from msgspec import UNSET, Struct, UnsetType
 
 
-class ApiError(Exception):
-    """The server refused; ``error`` is its code, ``field`` the path of what was wrong."""
-
-    def __init__(self, *, status: int, error: str, message: str, field: str) -> None:
-        super().__init__(f"{status} {error}: {message}")
-        self.status = status
-        self.error = error
-        self.message = message
-        self.field = field
-
-
-class NoAnswer(Exception):
-    """No answer within the time-outs, however often it was asked; try again later."""
-
-
 class PlacementRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One list of a request."""
 
@@ -76,7 +61,7 @@ class Recommendations(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
     def __getitem__(self, placement: str) -> RecommendedList:
-        """Return the list of a placement; raises ``KeyError`` for one that was not asked for."""
+        """Return the list of a placement; raises ``KeyError`` for one that was not requested."""
         for result in self.results:
             if result.placement == placement:
                 return result

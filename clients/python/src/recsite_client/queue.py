@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tracking.exceptions import TrackingError
+from recsite_client.exceptions import QueueFull
 
 BUSY_TIMEOUT_S: Final = 5.0
 _SCHEMA: Final = """
@@ -22,10 +22,6 @@ CREATE TABLE IF NOT EXISTS events (
     event BLOB NOT NULL
 )
 """
-
-
-class QueueFull(TrackingError):
-    """The cap of waiting events is reached; the server has been away for long, or the key is wrong."""
 
 
 class Waiting(Struct, frozen=True):

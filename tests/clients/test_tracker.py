@@ -15,17 +15,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recsite_client import InvalidEvent, QueueFull, RejectedEvent, Tracker
+from recsite_client import sender as sender_module
+from recsite_client.queue import Queue
+from recsite_client.tracker import new_event_id
 
+from tests.services.waiting import outlast
 from tests.tracking.web_process import ROOT, Web
-from tracking.client import Client, InvalidEvent, QueueFull
-from tracking.client import sender as sender_module
-from tracking.client.client import new_event_id
-from tracking.client.queue import Queue
-from tracking.contract.parsing import Rejected, parse_record
+from tracking.contract.parsing import parse_record
 from tracking.log import open_log
 
 KEY = "sk_" + "k" * 24
 ITEM = {"items": [{"item_id": "SKU1"}]}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(levels):
+        found = {"a": found}
+    return found
 
 
 class Scripted:
@@ -76,12 +84,12 @@ def server() -> Iterator[Scripted]:
 
 
 @pytest.fixture
-def make(tmp_path: Path, server: Scripted, monkeypatch) -> Iterator[Callable[..., Client]]:
+def make(tmp_path: Path, server: Scripted, monkeypatch) -> Iterator[Callable[..., Tracker]]:
     monkeypatch.setattr(sender_module, "FIRST_BACKOFF_S", 0.02)
-    made: list[Client] = []
+    made: list[Tracker] = []
 
-    def build(**options: Any) -> Client:
-        made.append(Client(options.pop("url", server.url), KEY, queue=tmp_path / "shop" / "queue.db", **options))
+    def build(**options: Any) -> Tracker:
+        made.append(Tracker(options.pop("url", server.url), KEY, queue=tmp_path / "shop" / "queue.db", **options))
         return made[-1]
 
     yield build
@@ -116,6 +124,7 @@ def test_login_joins_both_ids(make, server: Scripted) -> None:
         ({"name": "view_item", "params": ITEM}, "user_id"),
         ({"name": "view_item", "params": ITEM, "anonymous_id": "short"}, "anonymous_id"),
         ({"name": "view_itm", "params": ITEM, "user_id": "1"}, "event.event"),
+        ({"name": "wheel_spun", "params": nested(3_000), "user_id": "1"}, "event"),
     ],
 )
 def test_a_mistake_is_told_where_it_is_made(make, arguments: dict[str, Any], field: str) -> None:
@@ -146,7 +155,7 @@ def test_retry_after_is_honoured(make, server: Scripted) -> None:
 
 
 def test_refused_events_are_told_and_do_not_come_again(make, server: Scripted) -> None:
-    told: list[Rejected] = []
+    told: list[RejectedEvent] = []
     rejected = {"index": 0, "event_id": "x" * 8, "error": "invalid_event", "message": "m", "field": "f"}
     server.answers = [(202, {}, json.dumps({"accepted": 0, "rejected": [rejected]}).encode())]
     client = make(on_rejected=told.append)
@@ -168,8 +177,8 @@ def test_an_event_that_spoils_a_batch_does_not_take_the_others_along(make, serve
 
 def test_what_waited_outlives_the_process(make, server: Scripted, tmp_path: Path) -> None:
     code = (
-        "import os, sys; from tracking.client import Client\n"
-        f"client = Client('http://127.0.0.1:1', {KEY!r}, queue=sys.argv[1])\n"
+        "import os, sys; from recsite_client import Tracker\n"
+        f"client = Tracker('http://127.0.0.1:1', {KEY!r}, queue=sys.argv[1])\n"
         "item = {'items': [{'item_id': 'x'}]}\n"
         "print(*[client.track('view_item', item, user_id='1') for _ in range(50)], flush=True)\n"
         "os.kill(os.getpid(), 9)"
@@ -201,9 +210,9 @@ def test_one_of_several_processes_sends_and_the_next_takes_over(make, server: Sc
 
 SHOP_PROCESS = """
 import os, sys
-from tracking.client import Client
+from recsite_client import Tracker
 url, key, queue, name, dies = sys.argv[1:]
-client = Client(url, key, queue=queue)
+client = Tracker(url, key, queue=queue)
 for number in range(100):
     print(client.track("view_item", {"items": [{"item_id": "SKU1"}]}, user_id=name), flush=True)
     if dies == "yes" and number == 60:
@@ -271,12 +280,12 @@ def test_the_queue_is_bounded(make) -> None:
 @pytest.mark.parametrize(("url", "key"), [("rec.shop.example", KEY), ("ftp://x", KEY), ("https://x.example", "pk_1")])
 def test_a_wrong_address_or_key_is_told_at_once(tmp_path: Path, url: str, key: str) -> None:
     with pytest.raises(ValueError, match=r"is not an? "):
-        Client(url, key, queue=tmp_path / "queue.db")
+        Tracker(url, key, queue=tmp_path / "queue.db")
 
 
 def test_ids_are_unique_and_in_the_order_of_time() -> None:
     first = new_event_id()
-    time.sleep(0.002)
+    outlast(0.002, "the millisecond of an id")
     later = [new_event_id() for _ in range(1_000)]
     assert len({first, *later}) == 1_001
     assert all(first < one and one[12] == "7" for one in later)
@@ -288,7 +297,7 @@ def test_nothing_is_lost_while_the_real_server_is_killed(tmp_path: Path, redis_u
     monkeypatch.setattr(sender_module, "FIRST_BACKOFF_S", 0.05)
     address = f"{redis_url}?stream=client-{time.monotonic_ns()}&partitions=2"
     web = Web(tmp_path / "web", redis_url=redis_url, log_url=address).prepare(kind="sk").start()
-    client = Client(f"http://127.0.0.1:{web.port}", web.key, queue=tmp_path / "queue.db")
+    client = Tracker(f"http://127.0.0.1:{web.port}", web.key, queue=tmp_path / "queue.db")
     try:
         ids = [client.track("purchase", {"transaction_id": "T1", **ITEM}, user_id=str(one % 7)) for one in range(200)]
         web.kill()

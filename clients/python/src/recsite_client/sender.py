@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from tracking.client.queue import Queue, Waiting
-from tracking.contract.events import MAX_EVENTS_SERVER, MAX_SERVER_BODY_BYTES, SCHEMA_VERSION
-from tracking.contract.parsing import Rejected
+from recsite_client.contract import MAX_EVENTS_SERVER, MAX_SERVER_BODY_BYTES, SCHEMA_VERSION
+from recsite_client.queue import Queue, Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +25,19 @@ FIRST_BACKOFF_S: Final = 0.5
 MAX_BACKOFF_S: Final = 300.0
 WRONG_KEY_BACKOFF_S: Final = 60.0
 IDLE_S: Final = 1.0
-OnRejected = Callable[[Rejected], None]
+
+
+class RejectedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that the server refused, and why."""
+
+    index: int
+    event_id: str | None
+    error: str
+    message: str
+    field: str
+
+
+OnRejected = Callable[[RejectedEvent], None]
 
 
 class Group(msgspec.Struct, omit_defaults=True):
@@ -47,7 +58,7 @@ class Body(msgspec.Struct):
 class Answer(msgspec.Struct):
     """What of the server's answer counts here."""
 
-    rejected: list[Rejected] = []
+    rejected: list[RejectedEvent] = []
 
 
 class Sender(threading.Thread):
@@ -111,7 +122,7 @@ class Sender(threading.Thread):
             status, retry_after_s, content = self._post(batch)
         except (OSError, http.client.HTTPException) as error:
             self._disconnect()
-            log.log(logging.WARNING if failures == 0 else logging.DEBUG, "client.unreachable error=%r", error)
+            logger.log(logging.WARNING if failures == 0 else logging.DEBUG, "client.unreachable error=%r", error)
             return self._backoff_s(failures)
         if status == 202 or (status == 400 and b'"rejected"' in content):
             self._tell(batch, content)
