@@ -32,6 +32,7 @@ from tracking.access.identity import ANONYMOUS_COOKIE, CLOCK_LEEWAY_S, Identity,
 from tracking.access.sites import KeyInfo
 from tracking.http.edge import Refusal, Request
 from tracking.snapshots.snapshot import SnapshotMissing
+from tracking.token_bucket import TokenBucket
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         self._causes: set[str] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
-        self._tokens = MESSAGES_A_SECOND
-        self._refilled_at = time.monotonic()
+        self._messages = TokenBucket(rate_per_s=MESSAGES_A_SECOND, burst=MESSAGES_A_SECOND)
         self._is_closed = False
         self._hub: LiveHub | None = None
 
@@ -107,7 +107,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         if len(data) > MAX_MESSAGE_BYTES:
             await self.shut(TOO_BIG, f"a message has at most {MAX_MESSAGE_BYTES} bytes")
             return
-        if not self._may_speak():
+        if not self._messages.take(time.monotonic()):
             await self.shut(POLICY_VIOLATION, f"at most {MESSAGES_A_SECOND:g} messages a second")
             return
         try:
@@ -269,15 +269,6 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             return
         async with asyncio.timeout(SEND_WITHIN_S):
             await self.send(text_data=encode(payload).decode())
-
-    def _may_speak(self) -> bool:
-        now = time.monotonic()
-        self._tokens = min(MESSAGES_A_SECOND, self._tokens + (now - self._refilled_at) * MESSAGES_A_SECOND)
-        self._refilled_at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
 
     def _hello_is_late(self) -> None:
         self._late = asyncio.create_task(self.shut(POLICY_VIOLATION, f"say hello within {HELLO_WITHIN_S:g} s"))

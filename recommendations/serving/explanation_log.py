@@ -21,6 +21,7 @@ from recommendations.metrics import EXPLANATIONS_DROPPED
 from recommendations.pipeline.explain import Explanation
 from recommendations.serving.rec_ids import RecId
 from tracking.redis_client import UNAVAILABLE, connect
+from tracking.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from recommendations.core.types import RequestUser
@@ -66,19 +67,12 @@ class ExplanationKeeper:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._tokens = BURST
-        self._refilled_at = time.monotonic()
+        self._bucket = TokenBucket(rate_per_s=PER_SECOND, burst=BURST)
         self._wake = threading.Event()
 
     def has_room(self) -> bool:
         """Return whether another explanation may be kept now; takes its place."""
-        now = time.monotonic()
-        self._tokens = min(BURST, self._tokens + (now - self._refilled_at) * PER_SECOND)
-        self._refilled_at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
+        return self._bucket.take(time.monotonic())
 
     def put(self, site: str, rec_id: str, receipt: Receipt) -> None:
         """Keep a receipt; returns at once."""

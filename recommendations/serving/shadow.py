@@ -30,6 +30,7 @@ from recommendations.pipeline.pipeline import recommend
 from recommendations.serving.service import Page
 from recommendations.serving.user import Reading
 from tracking.redis_client import UNAVAILABLE, connect
+from tracking.token_bucket import TokenBucket
 
 logger = logging.getLogger(__name__)
 
@@ -96,8 +97,7 @@ class ShadowRunner:
     def __init__(self) -> None:
         self._waiting: queue.Queue[tuple[Page, Reading]] = queue.Queue(MAX_WAITING)
         self._counts: dict[tuple[str, str], Counter[str]] = {}
-        self._tokens = PAGES_A_SECOND
-        self._refilled_at = time.monotonic()
+        self._sample = TokenBucket(rate_per_s=PAGES_A_SECOND, burst=PAGES_A_SECOND)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_stopping = threading.Event()
@@ -105,7 +105,7 @@ class ShadowRunner:
     def offer(self, page: Page, reading: Reading) -> None:
         """Take a page that was answered, if there is a version in the shadow and room; returns at once."""
         models = page.state.serving.models
-        if models.shadow is None or models.live is None or page.explain or not self._may_take():
+        if models.shadow is None or models.live is None or page.explain or not self._sample.take(time.monotonic()):
             return
         try:
             self._waiting.put_nowait((page, reading))
@@ -147,15 +147,6 @@ class ShadowRunner:
         """Compare what waits, in this thread."""
         while not self._waiting.empty():
             self._compare(*self._waiting.get_nowait())
-
-    def _may_take(self) -> bool:
-        now = time.monotonic()
-        self._tokens = min(PAGES_A_SECOND, self._tokens + (now - self._refilled_at) * PAGES_A_SECOND)
-        self._refilled_at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
 
     def _run(self) -> None:
         flushed_at = time.monotonic()

@@ -72,9 +72,7 @@ class SiteSnapshots(Generic[T]):
         a site may have been made while the list of sites was on its way.
         """
         with self._lock:
-            gone = [
-                site for site, (_, made_at) in self._held.items() if site not in existing and made_at < made_before
-            ]
+            gone = [site for site, (_, made_at) in self._held.items() if site not in existing and made_at < made_before]
             return self._close(gone)
 
     def close_all(self) -> None:
