@@ -137,7 +137,7 @@ REDIS_TIMEOUT_MS = env.integer("REDIS_TIMEOUT_MS", 25, minimum=1, maximum=10_000
 SPOOL_DIR = Path(env.string("SPOOL_DIR", str(DATA_DIR / "spool")))
 SPOOL_MAX_MB = env.integer("SPOOL_MAX_MB", 1024, minimum=1)
 # How many proxies of ours stand in front: which entry of X-Forwarded-For is the client's address, and whether
-# X-Forwarded-Proto is believed. 0: nobody's word is taken.
+# X-Forwarded-Proto is trusted. 0: none is.
 TRUSTED_PROXIES = env.integer("RECSITE_TRUSTED_PROXIES", 0, minimum=0, maximum=10)
 
 CACHES = {

@@ -1,4 +1,4 @@
-"""The admin's first page: what the shop does today, the performance of the lists, and whether every part is well."""
+"""The admin's first page: interactions of today, the performance of the lists, and the health of every part."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context
     try:
         stats = load_item_stats(connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S), site.slug)
-        context["demand"] = demand(stats, site)
+        context["interactions"] = interactions(stats, site)
         context["performance"] = placement_performance(site)
     except StoreUnavailable as error:
         context["store_error"] = str(error)
@@ -56,13 +56,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context
 
 
-def demand(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
+def interactions(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
     """Return views, carts, purchases and revenue, each over an hour, a day and a week."""
     rows = []
     for metric, title in (
         ("views", "Views"),
-        ("carts", "Into the cart"),
-        ("purchases", "Bought"),
+        ("carts", "Add-to-carts"),
+        ("purchases", "Purchases"),
         ("revenue", "Revenue"),
     ):
         sums = {window: int(stats.of(metric, window).sum()) for window in ("1h", "24h", "7d")}
@@ -89,7 +89,7 @@ def stream_health() -> list[Figure]:
     try:
         lags = read_lag()
     except (LogUnavailable, *UNAVAILABLE) as error:
-        return [Figure(name="Event log", value="away", note=str(error)[:120], tone="bad")]
+        return [Figure(name="Event log", value="unavailable", note=str(error)[:120], tone="bad")]
     behind = sum(lag.records for lag in lags)
     return [
         Figure(

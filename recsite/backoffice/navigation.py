@@ -18,7 +18,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Rules", "rule", "recommendations_rule"),
             ("Items", "sell", "features_item"),
             ("Feeds", "sync", "features_feed"),
-            ("What lists earn", "bar_chart", "recommendations_placement", "report"),
+            ("Performance", "bar_chart", "recommendations_placement", "report"),
         ),
         _group(
             "Shoppers",

@@ -1,4 +1,4 @@
-"""What the shop knows about a shopper right now, read from the online store and put into words."""
+"""What the shop knows about a user right now, read from the online store and put into words."""
 
 from __future__ import annotations
 

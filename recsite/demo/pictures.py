@@ -58,17 +58,7 @@ _SHARED: Final = {
 _VARIABLE: Final = re.compile(r"var\(--([a-z])\)")
 _BODY: Final = re.compile(r"<svg[^>]*>(.*)</svg>", re.DOTALL)
 
-_PAGE: Final = Template(
-    """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" role="img" aria-label=$label>
-<defs><linearGradient id="g" x1="0" y1="0" x2=".3" y2="1">
-<stop offset="0" stop-color="#fff"/><stop offset="1" stop-color="$wall"/></linearGradient>
-<radialGradient id="s"><stop offset="0" stop-color="#1d2430" stop-opacity=".28"/>
-<stop offset="1" stop-color="#1d2430" stop-opacity="0"/></radialGradient></defs>
-<rect width="400" height="400" fill="$wall"/><rect width="400" height="400" fill="url(#g)"/>
-<g fill="$tint" opacity=".55">$backdrop</g>
-<ellipse cx="200" cy="336" rx="$shadow" ry="17" fill="url(#s)"/>
-<g transform="translate(200 336) scale($scale) translate(-200 -336)">$drawing</g></svg>"""
-)
+_PAGE: Final = Template((Path(__file__).parent / "picture.svg").read_text().rstrip("\n"))
 _BACKDROPS: Final = (
     '<circle cx="200" cy="196" r="142"/>',
     '<path d="M88 336V188a112 112 0 0 1 224 0v148z"/>',

@@ -36,7 +36,7 @@ def the_site() -> Site:
 
 
 def offered(site: Site) -> QuerySet[Item]:
-    """Return what stands on the shelves."""
+    """Return the items that are for sale."""
     return Item.objects.filter(site=site, is_active=True)
 
 

@@ -37,7 +37,7 @@ def give_up_refused(site: Site) -> str | None:
             providers=cast(Providers, settings.INFERENCE_PROVIDER),
             expected_manifest_sha256=registered_sha256(live),
             expected_columns=COLUMNS,
-            check_answers=False,  # the gate asked the golden questions before the version was promoted
+            check_answers=False,  # the gate checked the golden queries before the version was promoted
         )
     except VersionRefused as error:
         live.status = ModelVersion.Status.REFUSED

@@ -25,7 +25,7 @@ class Refusal(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """The smallest step of an import: after it, an interrupted import goes on."""
+    """The smallest step of an import: an interrupted import resumes after the last one."""
 
     records: tuple[EventRecord, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -98,7 +98,7 @@ class SourceFormat:
 
 
 class InvalidSource(ValueError):
-    """The file is not what its format promises; the message names the place and the remedy."""
+    """The file is not what its format promises; the message names the line and the remedy."""
 
 
 def stable_event_id(*identity: object, at_ms: int) -> str:

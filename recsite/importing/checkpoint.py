@@ -1,4 +1,4 @@
-"""How far an import has come, on disk: written once what it speaks of is durable, so that kill -9 loses nothing.
+"""The progress of an import, on disk: written once what it counts is durable, so that kill -9 loses nothing.
 
 Before each batch the checkpoint says where the log ended ("intent"). An import that died between the append and the
 next checkpoint finds the batch's events behind that end, and does not append them again.
@@ -17,7 +17,7 @@ _HEAD_BYTES: Final = 1 << 20
 
 
 class InvalidCheckpoint(ValueError):
-    """The checkpoint cannot be read, or speaks of another file; the message names the remedy."""
+    """The checkpoint cannot be read, or belongs to another file; the message names the remedy."""
 
 
 class Progress(msgspec.Struct, kw_only=True):
@@ -57,11 +57,11 @@ class Checkpoint:
         except FileNotFoundError:
             return Progress(fingerprint=self._fingerprint)
         except msgspec.DecodeError as error:
-            raise InvalidCheckpoint(f"{self.path} is damaged ({error}); delete it to begin anew") from error
+            raise InvalidCheckpoint(f"{self.path} is damaged ({error}); delete it to start over") from error
         if progress.fingerprint != self._fingerprint:
             raise InvalidCheckpoint(
                 f"{self.path} belongs to another content of the file: it changed since the import began; "
-                "use --restart to begin anew"
+                "use --restart to start over"
             )
         return progress
 
@@ -76,7 +76,7 @@ class Checkpoint:
         draft.replace(self.path)
 
     def forget(self) -> None:
-        """Begin anew next time."""
+        """Start over next time."""
         self.path.unlink(missing_ok=True)
 
 

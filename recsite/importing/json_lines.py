@@ -55,6 +55,6 @@ class SortedLines:
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yield (line number from 1, line) in order of time."""
         with self._path.open("rb") as handle:
-            for place in self._order.tolist():
-                handle.seek(self._offsets[place])
-                yield place + 1, handle.readline()
+            for row in self._order.tolist():
+                handle.seek(self._offsets[row])
+                yield row + 1, handle.readline()

@@ -29,7 +29,7 @@ OnProgress = Callable[[Progress], None]
 
 
 class ImportFailed(RuntimeError):
-    """The log stayed away; the import can be continued later."""
+    """The log stayed unavailable; the import can be resumed later."""
 
 
 class Importer:
@@ -62,7 +62,7 @@ class Importer:
         Raises
         ------
         ImportFailed
-            The log did not take a batch within about a minute. Run again: it goes on from there.
+            The log did not take a batch within about a minute. Run again: it resumes from there.
         """
         if not self.progress.done:
             asyncio.run(self._run())
@@ -116,7 +116,7 @@ class Importer:
                 return
             if attempt == TRIES - 1 or isinstance(errors[0], RecordTooLarge):
                 reason = f"the event log did not take all records ({errors[0]})"
-                raise ImportFailed(f"{reason}; run the command again to go on")
+                raise ImportFailed(f"{reason}; run the command again to resume")
             pending = [pair for pair, error in zip(pending, outcome, strict=True) if error is not None]
             await asyncio.sleep(2**attempt)
 
@@ -152,14 +152,14 @@ class Importer:
             self.progress.report_bytes = handle.tell()
 
 
-async def _patiently(ask: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
-    """Return the log's answer; while it is away, ask again for about a minute."""
+async def _patiently(call: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+    """Return the log's answer; while it is unavailable, try again for about a minute."""
     for attempt in range(TRIES - 1):
         try:
-            return await asyncio.to_thread(ask, *args, **kwargs)
+            return await asyncio.to_thread(call, *args, **kwargs)
         except LogUnavailable:
             await asyncio.sleep(2**attempt)
-    return await asyncio.to_thread(ask, *args, **kwargs)
+    return await asyncio.to_thread(call, *args, **kwargs)
 
 
 def first_event_id(record: EventRecord) -> str:

@@ -36,7 +36,7 @@ def give_up_after(connection: psycopg.Connection[Any], *, timeout_s: float) -> N
         try:
             return wait(gen, *args, **kwargs)
         except psycopg.errors._WaitTimeout as error:
-            connection.pgconn.finish()  # what is under way on it is lost; the next use connects anew
+            connection.pgconn.finish()  # what is under way on it is lost; the next use connects again
             raise psycopg.OperationalError(
                 f"the database gave no answer for {timeout_s:g} s; see RECSITE_DATABASE_TIMEOUT_MS"
             ) from error

@@ -1,7 +1,7 @@
-"""Liveness and readiness, as ASGI callables beside Django: they answer while the database is away.
+"""Liveness and readiness, as ASGI callables beside Django: they answer while the database is unavailable.
 
 ``/livez`` says that the process runs. ``/readyz`` says that it may get traffic: configuration and model are loaded
-and it is not draining. Neither asks the event log or the database: their outage must not take the web tier down.
+and it is not draining. Neither reads the event log or the database: their outage must not take the web tier down.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Health:
         self.is_draining = False
 
     def add_check(self, name: str, check: ReadinessCheck) -> None:
-        """Ask ``check`` at each ``/readyz``."""
+        """Run ``check`` at each ``/readyz``."""
         self._checks[name] = check
 
     def reasons(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where logs go and what they must not say of shoppers."""
+"""Where logs go, and which personal data they must not hold."""
 
 from __future__ import annotations
 

@@ -7,19 +7,29 @@ own in ``edge.py``, idle connections uvicorn's ``timeout_keep_alive``. Behind ng
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tracking.error_codes import ErrorCode
+
 HEAD_TIMEOUT_S: Final = 5.0
-_LATE: Final = (
-    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 86\r\n\r\n"
-    b'{"error":"head_timeout","message":"the head did not arrive within 5 s","field":"head"}'
+_PROBLEM: Final = json.dumps(
+    {
+        "error": ErrorCode.HEAD_TIMEOUT,
+        "message": f"the head did not arrive within {HEAD_TIMEOUT_S:g} s",
+        "field": "head",
+    }
 )
+_LATE: Final = (
+    "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    f"content-length: {len(_PROBLEM)}\r\n\r\n{_PROBLEM}"
+).encode()
 
 
 class TimedProtocol(HttpToolsProtocol):
-    """Closes connections whose request head has not come whole within ``HEAD_TIMEOUT_S``."""
+    """Closes connections whose request head has not fully arrived within ``HEAD_TIMEOUT_S``."""
 
     _head_timer: asyncio.TimerHandle | None = None
 
@@ -35,7 +45,7 @@ class TimedProtocol(HttpToolsProtocol):
             self._wait_for_head()
 
     def on_headers_complete(self) -> None:
-        """Go on: the head is whole."""
+        """Stop the timer: the head has arrived."""
         self._stop_waiting()
         super().on_headers_complete()
 

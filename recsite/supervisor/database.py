@@ -1,4 +1,4 @@
-"""Whether the tables of the database are those that the code expects; asked before anything is started."""
+"""Whether the tables of the database are those that the code expects; checked before anything is started."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DatabaseOutdated(RuntimeError):
 def check_tables() -> None:
     """Compare the columns of all migrated apps with the models; milliseconds.
 
-    ``migrate`` believes its own table: a migration whose name is there is not run again, though its content may be
+    ``migrate`` trusts its own table: a migration whose name is there is not run again, though its content may be
     another by now. Then the first query would end in a traceback about a missing column.
 
     Raises

@@ -6,8 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from features.models import Item
 from features.money import to_major
@@ -27,19 +25,11 @@ def money(minor: int | None, currency: str) -> str:
     return f"{symbol}{amount}" if symbol else f"{amount} {currency}".strip()
 
 
-@register.simple_tag
-def price(item: Item) -> SafeString:
-    """Return what an item costs, with the old price struck through when it is on sale."""
+@register.inclusion_tag("demo/_price.html")
+def price(item: Item) -> dict[str, Any]:
+    """Show what an item costs, with the old price struck through when it is on sale."""
     paid = paid_minor(item)
-    if paid is None:
-        return SafeString("")
-    if paid == item.price_minor:
-        return format_html('<span class="price">{}</span>', money(paid, item.currency))
-    return format_html(
-        '<span class="price is-sale"><span class="quiet">now </span>{} <s><span class="quiet">was </span>{}</s></span>',
-        money(paid, item.currency),
-        money(item.price_minor, item.currency),
-    )
+    return {"paid": paid, "old": None if paid == item.price_minor else item.price_minor, "currency": item.currency}
 
 
 @register.filter

@@ -1,8 +1,8 @@
 """Visits of simulated shoppers to the running shop: what they ask for, see, click and buy, page by page.
 
 They go through the same API as a browser: lists come from the recommender with their ``rec_id``, and what is seen and
-clicked in them is told to collect. A click depends on taste and place, so better lists earn more. Pages follow each
-other within seconds, not minutes: a demo is watched.
+clicked in them is told to collect. A click depends on taste and position, so better lists have more revenue. Pages
+follow each other within seconds, not minutes: a demo is watched.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ PRODUCT_LISTS: Final = ("product_similar", "product_bought_together", "product_a
 CART_LISTS: Final = ("cart_cross_sell",)
 
 CLICK_OF_A_FAN: Final = 0.08
-"""Chance of a click on an item in the first place, by somebody whom it suits in every way."""
+"""Chance of a click on the first item of a list, by somebody whom it suits in every way."""
 MAX_PAGES: Final = 8
 MAX_INSIDE: Final = 40
-"""Visits at once; while so many go on, nobody else comes in."""
+"""Visits at once; while there are so many, nobody else comes in."""
 EAGER_S: Final = 600.0
 
 Visit = Iterator[float]
@@ -75,7 +75,7 @@ class Storefront(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class _Going:
-    """One visit while it goes on."""
+    """One visit under way."""
 
     shopper: Shopper
     shop: Storefront
@@ -107,10 +107,12 @@ class _Going:
                 continue
             seen = shown.item_ids[: self.chance.choice((4, 4, 8))]
             self.say(ViewItemList, _list_params(shown, seen, first=0))
-            for place, item_id in enumerate(seen):
+            for position, item_id in enumerate(seen):
                 product = self.products.get(item_id)  # staff may have added items that the simulation does not know
-                if product is not None and self.chance.random() < click_chance(self.shopper, product, place=place):
-                    self.say(SelectItem, _list_params(shown, (item_id,), first=place))
+                if product is None:
+                    continue
+                if self.chance.random() < click_chance(self.shopper, product, position=position):
+                    self.say(SelectItem, _list_params(shown, (item_id,), first=position))
                     return product
             if self.chance.random() < 0.4:
                 return None
@@ -148,8 +150,8 @@ def visit(
     going.leave_page()
 
 
-def click_chance(shopper: Shopper, product: Product, *, place: int) -> float:
-    """Return how likely the shopper clicks on a product in a list that stands at ``place``, counted from 0."""
+def click_chance(shopper: Shopper, product: Product, *, position: int) -> float:
+    """Return how likely the shopper clicks on a product in a list at ``position``, counted from 0."""
     category = product.category
     taste = (
         shopper.departments[category.department]
@@ -157,7 +159,7 @@ def click_chance(shopper: Shopper, product: Product, *, place: int) -> float:
         * shopper.brands[product.brand]
         * suits_purse(shopper, product)
     )
-    return CLICK_OF_A_FAN * taste / (1 + taste) / (1 + 0.1 * place)
+    return CLICK_OF_A_FAN * taste / (1 + taste) / (1 + 0.1 * position)
 
 
 def visits(
@@ -179,7 +181,7 @@ def pace_s(elapsed_s: float) -> float:
 
 
 class Crowd:
-    """Lets visits go on side by side in one thread; the time is an argument."""
+    """Advances many visits side by side in one thread; the time is an argument."""
 
     def __init__(self, coming: Iterator[Visit], *, started_s: float, pace: Callable[[float], float] = pace_s) -> None:
         self._coming = coming
@@ -191,13 +193,13 @@ class Crowd:
 
     @property
     def n_inside(self) -> int:
-        """How many visits go on."""
+        """How many visits are under way."""
         return len(self._inside)
 
     def step(self, now_s: float) -> float:
-        """Let everybody act whose turn it is; return the seconds until the next one's.
+        """Advance every visit whose next page is due; return the seconds until the next one's.
 
-        What a visit raises ends that visit alone: the others go on with the next step.
+        What a visit raises ends that visit alone: the others continue with the next step.
         """
         if now_s >= self._next_s:
             self._next_s = now_s + self._pace(now_s - self._started_s)
@@ -244,5 +246,5 @@ def _cart_params(cart: Mapping[str, Product]) -> CartParams:
 
 
 def _list_params(shown: ShownList, item_ids: Sequence[str], *, first: int) -> ItemListParams:
-    items = tuple(EventItem(item_id=item_id, index=first + place) for place, item_id in enumerate(item_ids))
+    items = tuple(EventItem(item_id=item_id, index=first + offset) for offset, item_id in enumerate(item_ids))
     return ItemListParams(items=items, item_list_id=shown.placement, rec_id=shown.rec_id)

@@ -1,7 +1,7 @@
 """Google Analytics 4's BigQuery export as JSON lines: one event a line, e-commerce events under the same names as ours.
 
 What GA4 collects by itself and no recommendation needs (``session_start``, ``user_engagement``, ``scroll`` …) is left
-out. ``(not set)`` means nothing. A shopper is the export's ``user_id`` where it has one, else its ``user_pseudo_id``.
+out. ``(not set)`` means nothing. A user is the export's ``user_id`` where it has one, else its ``user_pseudo_id``.
 
 References
 ----------

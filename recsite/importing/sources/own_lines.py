@@ -60,7 +60,7 @@ class OwnLinesSource:
         return len(self._lines)
 
     def items(self) -> Iterator[dict[str, Any]]:
-        """Yield the items that the events speak of, as far as they describe them."""
+        """Yield the items that the events name, as far as they describe them."""
         found: dict[str, dict[str, Any]] = {}
         for unit in self.units():
             for record in unit.records:

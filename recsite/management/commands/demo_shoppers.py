@@ -33,7 +33,7 @@ NICENESS: Final = 10
 
 class Command(BaseCommand):
     help = (
-        "Let simulated shoppers walk through the running demo shop over its own API: they ask for lists, see, click and"
+        "Let simulated shoppers walk through the running demo shop over its own API: they request lists, see, click and"
         " buy, so that the admin's reports have figures. `manage.py up --demo` starts this by itself."
     )
     requires_system_checks = ()
@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
 
 def walk(crowd: Crowd) -> None:
-    """Let the crowd walk without end; while the shop is away, it waits longer and longer."""
+    """Let the crowd walk without end; while the shop is down, it waits longer and longer."""
     failures = 0
     while True:
         try:

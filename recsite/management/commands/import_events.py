@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
     def _load(self, source: Source, site: Site, console: Console, *, restart: bool, with_items: bool) -> None:
         started = time.monotonic()
-        checkpoint, report_path = _places(source, site)
+        checkpoint, report_path = _files_of(source, site)
         if restart:
             checkpoint.forget()
             report_path.unlink(missing_ok=True)
@@ -130,7 +130,7 @@ def _site(slug: str | None) -> Site:
     return ensure_default_site()[0]
 
 
-def _places(source: Source, site: Site) -> tuple[Checkpoint, Path]:
+def _files_of(source: Source, site: Site) -> tuple[Checkpoint, Path]:
     """Return where progress and refusals of this import are kept; the log's address is part of the name."""
     path = source.path.resolve()
     identity = f"{path}\x1f{site.slug}\x1f{source.name}\x1f{settings.EVENT_LOG_URL}"
