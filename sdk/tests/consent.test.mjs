@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { startWorld, until } from './harness.mjs';
+import { startWorld, unchanged, until } from './harness.mjs';
 import { newShopper } from './open.mjs';
 
 let world;
@@ -24,7 +23,7 @@ test('Global Privacy Control: no events, no storage, no socket, lists for nobody
     return [rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] }) ?? null, rec('id')];
   });
   await page.locator('rec-widget').locator('a').first().click();
-  await sleep(500);
+  await unchanged(500);
   assert.deepEqual(result, [null, {}]);
   assert.equal(collector.attempts.length, 0);
   assert.equal(collector.sockets.size, 0);
@@ -49,7 +48,7 @@ test('pending consent keeps events in memory only; granting sends them under one
   const page = await open('/', { ...WIDGET, attributes: 'data-consent="pending"' });
   await page.locator('rec-widget').locator('a').first().waitFor();
   await page.evaluate(() => rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] }));
-  await sleep(400);
+  await unchanged(400);
   assert.equal(collector.attempts.length, 0);
   assert.deepEqual(await stored(page), NOTHING);
   assert.equal(collector.lists[0].anonymous_id, undefined);
@@ -77,7 +76,7 @@ test('denying consent drops what waits and forgets the shopper', async () => {
   collector.isDown = false;
   await page.evaluate(() => rec('track', 'view_item', { items: [{ item_id: 'SKU2' }] }));
   await page.reload();
-  await sleep(500);
+  await unchanged(500);
   assert.equal(collector.events().length, 1, 'only the page view from before');
   assert.deepEqual(await stored(page), [['rec_consent'], [], '']);
   await context.close();

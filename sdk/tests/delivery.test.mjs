@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { page as embed, startWorld, until } from './harness.mjs';
+import { page as embed, startWorld, unchanged, until } from './harness.mjs';
 
 let world;
 before(async () => (world = await startWorld()));
@@ -65,7 +64,7 @@ test('what was tracked offline is sent when the network is back, in order', asyn
   await until(() => ids('page_view').size, 'page view');
   await context.setOffline(true);
   const sent = await page.evaluate(() => [1, 2, 3].map((n) => rec('track', 'view_item', { items: [{ item_id: 'SKU' + n }] })));
-  await sleep(300);
+  await unchanged(300);
   assert.equal(ids('view_item').size, 0);
   await context.setOffline(false);
   await until(() => ids('view_item').size === 3, 'three events after the network is back');
@@ -131,7 +130,7 @@ test('a page that dies while the collector is away leaves its events to the next
   await until(() => ids('page_view').size, 'page view');
   collector.isDown = true;
   const id = await page.evaluate(() => rec('track', 'purchase', { transaction_id: 'T1', items: [{ item_id: 'SKU1' }] }));
-  await sleep(200);
+  await until(async () => (await storedEvents(page)).length, 'the stored event');
   await page.close(); // pagehide runs, the beacon is lost with the collector
   collector.isDown = false;
   await openShop();

@@ -25,14 +25,20 @@ const FLAGS = [
 export const built = (file) => readFileSync(new URL(file, STATIC));
 export const integrity = (file) => 'sha384-' + createHash('sha384').update(built(file)).digest('base64');
 
+/** How long to wait for what takes milliseconds on an idle machine: beyond it, it will never happen. */
+export const DEADLINE_MS = 60_000;
+
 /** Wait until `condition` is truthy and return its value; fail with `what` after `ms`. */
-export const until = async (condition, what, ms = 8000) => {
-  for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) {
+export const until = async (condition, what, ms = DEADLINE_MS) => {
+  for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) { // sleep: between two looks
     const value = await condition();
     if (value) return value;
   }
   throw Error(`timed out after ${ms} ms: ${what}`);
 };
+
+/** Give what must not happen `ms` to happen: a slow machine can hide a mistake, but never fails a right page. */
+export const unchanged = (ms) => sleep(ms); // sleep: a page that is left alone
 
 const listen = (server) =>
   new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)));
@@ -95,7 +101,7 @@ export const startCollector = async () => {
     };
     if (request.method === 'OPTIONS') {
       collector.attempts.push([Date.now(), 'OPTIONS ' + path, 204]);
-      await sleep(collector.preflightMs);
+      await sleep(collector.preflightMs); // sleep: a slow answer
       return response.writeHead(204, cors).end();
     }
     if (path.endsWith('.js')) {
@@ -104,7 +110,7 @@ export const startCollector = async () => {
         .end(built(path.split('/').pop()));
     }
     const body = await readBody(request);
-    await sleep(collector.delayMs);
+    await sleep(collector.delayMs); // sleep: a slow answer
     if (path === '/v1/events') {
       const envelope = JSON.parse(body);
       if (envelope.key !== collector.key) return response.writeHead(202, cors).end('{}');

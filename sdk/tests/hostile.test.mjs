@@ -1,8 +1,7 @@
 /** What shops, their other scripts and their shoppers' extensions do to us; nothing of it may reach the page or cost events. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { startWorld, until } from './harness.mjs';
+import { startWorld, unchanged, until } from './harness.mjs';
 import { newShopper } from './open.mjs';
 
 let world;
@@ -57,7 +56,7 @@ test('a blocked host costs the page nothing: no error, no word of ours in the co
   await page.evaluate(() => {
     for (let n = 0; n < 300; n++) rec('track', 'view_item', { items: [{ item_id: 'SKU' + n }] });
   });
-  await sleep(3000);
+  await unchanged(3000);
   assert.ok(attempts <= 6, `${attempts} attempts in 3 s`);
   const ours = page.logs.filter((text) => !text.startsWith('Failed to load resource')); // the browser's own line for each
   assert.deepEqual([page.errors, ours], [[], []]);
@@ -95,7 +94,7 @@ test('of two sites on one page the first counts, and the second is told', async 
   const body = `<script src="${collector.origin}/r/v1/rec.js" data-key="pk_of_another_site"></script>`;
   const page = await open('/two', { page: `<!doctype html><title>x</title><script src="${collector.origin}/r/v1/rec.js" data-key="${collector.key}"></script>${body}` });
   await until(() => collector.named('page_view').length, 'page view');
-  await sleep(500);
+  await unchanged(500);
   assert.equal(collector.attempts.length, 1);
   assert.deepEqual(page.logs, ['rec: a page has one site; ignored pk_of_another_site']);
   await context.close();
@@ -127,7 +126,7 @@ test('a burst of routes: those passed in one go are not pages, those that were s
   await page.evaluate(async () => {
     for (let n = 0; n < 100; n++) history.pushState({}, '', '/redirect/' + n);
     for (let n = 0; n < 30; n++) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, 5)); // sleep: the pace of a router
       history.pushState({}, '', '/shown/' + n);
     }
   });

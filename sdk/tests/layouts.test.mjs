@@ -73,7 +73,7 @@ const measure = () => {
 
 for (const [name, layout] of Object.entries(LAYOUTS)) {
   for (const width of WIDTHS) {
-    test(`${name} at ${width} px fits, overlaps nothing, and can be read by everybody`, { timeout: 30_000 }, async () => {
+    test(`${name} at ${width} px fits, overlaps nothing, and can be read by everybody`, { timeout: 120_000 }, async () => {
       const { collector, shop } = world;
       const { context, open } = await newShopper(world, { viewport: { width, height: 700 }, colorScheme: layout.theme || 'light' });
       COLOURS.forEach((colour, n) => {
@@ -97,7 +97,7 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
       // Lazy pictures that are out of sight are never loaded.
       await page.evaluate(() => {
         const images = [...(document.querySelector('rec-widget').shadowRoot?.querySelectorAll('img') || [])];
-        return Promise.race([Promise.all(images.map((img) => img.decode().catch(() => {}))), new Promise((resolve) => setTimeout(resolve, 800))]);
+        return Promise.race([Promise.all(images.map((img) => img.decode().catch(() => {}))), new Promise((resolve) => setTimeout(resolve, 800))]); // sleep: lazy pictures never load
       });
       await page.screenshot({ path: `${FOLDER}${name}-${width}.png`, fullPage: true, animations: 'disabled' });
       const seen = await page.evaluate(measure);

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { built, integrity, openUndriven, page as embed, startWorld, STUB, until } from './harness.mjs';
+import { built, integrity, openUndriven, page as embed, startWorld, STUB, unchanged, until } from './harness.mjs';
 import { newShopper } from './open.mjs';
 
 let world;
@@ -17,7 +16,7 @@ test('a single-page shop counts each address once, in pushState, replaceState an
     const page = await open('/spa', { init });
     await until(() => views().length === 1, 'first view');
     await page.evaluate(async () => {
-      const tick = () => new Promise((resolve) => setTimeout(resolve, 30));
+      const tick = () => new Promise((resolve) => setTimeout(resolve, 30)); // sleep: the pace of a user
       history.pushState({}, '', '/spa/shoes');
       document.title = 'Shoes'; // routers set it afterwards
       await tick();
@@ -33,7 +32,7 @@ test('a single-page shop counts each address once, in pushState, replaceState an
       await tick();
     });
     await until(() => views().length >= 5, 'five views');
-    await sleep(2200); // nothing more is waiting for its batch
+    await unchanged(2200); // nothing more is waiting for its batch
     assert.deepEqual(paths(), ['/spa', '/spa/shoes', '/spa/shoes?page=2', '/spa/shoes', '/spa']);
     assert.equal(views()[1].params.page_title, 'Shoes');
     assert.equal(new Set(views().map((event) => event.page_view_id)).size, views().length, 'each view has its own id');
@@ -92,7 +91,7 @@ test('the script loaded twice works once', async () => {
   const page = await open('/twice', { head: again, body: `<rec-widget placement="home"></rec-widget>${again}` });
   await until(() => views().length && collector.lists.length, 'a view and a list');
   await page.evaluate(() => rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] }));
-  await sleep(2500);
+  await unchanged(2500);
   assert.deepEqual([views().length, collector.named('view_item').length, collector.lists.length], [1, 1, 1]);
   assert.deepEqual(page.errors, []);
   await context.close();
@@ -151,7 +150,7 @@ test('data-auto="false" leaves page views to the shop', async () => {
   const page = await open('/manual', { attributes: 'data-auto="false"' });
   await page.waitForFunction(() => window.rec?.version);
   await page.evaluate(() => history.pushState({}, '', '/manual/2'));
-  await sleep(300);
+  await unchanged(300);
   assert.equal(views().length, 0);
   await page.evaluate(() => {
     rec.page();

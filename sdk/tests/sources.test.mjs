@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { startWorld, until } from './harness.mjs';
+import { startWorld, unchanged, until } from './harness.mjs';
 import { newShopper } from './open.mjs';
 
 let world;
@@ -42,7 +41,7 @@ test('without data-datalayer the layer is left alone', async () => {
   const { context, open } = await newShopper(world);
   const page = await open('/', { head: "<script>dataLayer=[{event:'view_item',ecommerce:{items:[{item_id:'SKU1'}]}}]</script>" });
   await until(() => world.collector.named('page_view').length, 'page view');
-  await sleep(300);
+  await unchanged(300);
   assert.equal(world.collector.named('view_item').length, 0);
   await context.close();
   void page;
@@ -81,7 +80,7 @@ test('hooks see, change and drop events; one that throws does no harm', async ()
     rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] });
   });
   await until(() => collector.named('view_item').length, 'the event');
-  await sleep(2200);
+  await unchanged(2200);
   assert.equal(collector.named('view_item')[0].params.shop, 'de');
   assert.equal(collector.named('secret').length, 0);
   await context.close();
@@ -114,7 +113,7 @@ test('event ids are UUIDv7 in the order of their events, and params are a copy',
     const params = { items: [{ item_id: 'SKU1' }] };
     for (let n = 0; n < 5; n++) {
       ids.push(rec('track', 'wish', params));
-      await new Promise((resolve) => setTimeout(resolve, 3));
+      await new Promise((resolve) => setTimeout(resolve, 3)); // sleep: the pace of a user
     }
     params.items[0].item_id = 'changed';
     return ids;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { product, startWorld, until } from './harness.mjs';
+import { product, startWorld, unchanged, until } from './harness.mjs';
 import { newShopper } from './open.mjs';
 
 const AXE = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
@@ -25,7 +24,7 @@ test('twelve widgets make one request and one socket', async () => {
   const page = await open('/', { body: body + '<p>' + 'x '.repeat(20_000) + '</p>' }); // a page that takes a while to parse
   await shown(page, 11);
   await until(() => collector.hellos.length >= 2, 'the subscription');
-  await sleep(500);
+  await unchanged(500);
   assert.equal(collector.lists.length, 1);
   assert.equal(collector.sockets.size, 1);
   assert.deepEqual(collector.lists[0].placements[11], { placement: 'p11', limit: 12, context_items: ['SKU7'] });
@@ -91,7 +90,7 @@ test('layout does not shift: not when the list arrives, not with a live update, 
     await until(() => collector.hellos.length >= 2, 'the subscription');
     collector.push(update('a', [9, 8, 7, 6]));
     await until(async () => (await titles(page))[0].startsWith('Product number 9'), 'the update');
-    await sleep(200);
+    await unchanged(200);
     const cards = await page.evaluate(() => [...document.querySelectorAll('rec-widget')].map((each) => each.offsetHeight));
     assert.deepEqual(cards, skeleton, `${layout} at ${width}`);
     const shift = (await page.evaluate(() => window.shift)) - before;
@@ -138,7 +137,7 @@ test('no field of a catalogue can run script, in our card or in a template', asy
       const root = document.querySelector('rec-widget').shadowRoot;
       return [root.querySelectorAll('script, iframe').length, [...root.querySelectorAll('*')].some((node) => [...node.attributes].some(({ name }) => name.startsWith('on') || name === 'srcdoc' || (name === 'style' && node.tagName !== 'SECTION')))];
     });
-    await sleep(100);
+    await unchanged(100);
     assert.deepEqual(inside, [0, false]);
     assert.equal(await page.evaluate(() => window.pwned), undefined);
     assert.deepEqual(page.errors, []);
@@ -166,12 +165,12 @@ test('an impression is half a card for a second, once per item and list', async 
   const { context, open } = await newShopper(world, { viewport: { width: 1280, height: 700 } });
   const page = await open('/', { body: '<div style="height:1500px"></div><rec-widget placement="a" live></rec-widget>' });
   await page.locator('rec-widget').locator('img').first().waitFor({ state: 'attached' });
-  await sleep(1300);
+  await unchanged(1300);
   const impressions = () => collector.named('view_item_list');
   assert.equal(impressions().length, 0, 'not in view');
   const jump = (ms) => page.evaluate((ms) => new Promise((resolve) => { scrollTo(0, 9999); setTimeout(() => { scrollTo(0, 0); resolve(); }, ms); }), ms);
   await jump(500);
-  await sleep(3300);
+  await unchanged(3300);
   assert.equal(impressions().length, 0, 'too short');
   await page.evaluate(() => scrollTo(0, 9999));
   await until(() => impressions().length, 'the impression');
@@ -180,7 +179,7 @@ test('an impression is half a card for a second, once per item and list', async 
   });
   await jump(1500);
   await page.evaluate(() => scrollTo(0, 9999));
-  await sleep(3300);
+  await unchanged(3300);
   assert.equal(impressions().length, 1, 'not counted again');
   collector.push(update('a', [1, 2, 30, 4]));
   await until(() => impressions().length === 2, 'a new list counts again');
@@ -224,7 +223,7 @@ test('a live update waits while pointer or focus is on the widget, then comes an
   await page.evaluate(() => (window.first = document.querySelector('rec-widget').shadowRoot.querySelector('li')));
   await cards(page).nth(1).hover();
   collector.push(update('a', [1, 20, 21, 22], 'live-1'));
-  await sleep(400);
+  await unchanged(400);
   assert.match((await titles(page))[1], /number 2 /, 'nothing moves under the pointer');
   assert.equal(await status.textContent(), '');
   await page.mouse.move(0, 0);
@@ -235,13 +234,13 @@ test('a live update waits while pointer or focus is on the widget, then comes an
   await cards(page).nth(1).locator('a').focus();
   collector.push(update('a', [30, 31, 32, 33], 'live-2'));
   collector.push(update('a', [40, 41, 42, 43], 'live-3'));
-  await sleep(400);
+  await unchanged(400);
   assert.match((await titles(page))[1], /number 20 /, 'nothing moves under the focus');
   await page.focus('#away');
   await until(async () => (await titles(page))[0].startsWith('Product number 40'), 'only the newest');
   await page.evaluate(() => document.addEventListener('rec:update', (event) => event.preventDefault()));
   collector.push(update('a', [50, 51, 52, 53], 'live-4'));
-  await sleep(300);
+  await unchanged(300);
   assert.match((await titles(page))[0], /number 40 /, 'the shop may refuse an update');
   await context.close();
 });
@@ -258,7 +257,7 @@ test('a lost socket comes back and says which lists it has; a refused one stays 
   await until(() => collector.hellos.length === 4, 'hello and subscribe again');
   assert.deepEqual(collector.hellos[3].seen, { a: 'live-1' });
   collector.sockets.forEach((socket) => socket.close(1008));
-  await sleep(2500);
+  await unchanged(2500);
   assert.equal(collector.hellos.length, 4);
   await context.close();
 });
@@ -341,7 +340,7 @@ test('a live update leaves a carousel where it is, on the edge of a card', async
     const send = async (numbers) => {
       collector.push(update('a', numbers, 'live-' + numbers[0]));
       await page.getByText(`Product number ${numbers[0]} `).waitFor({ state: 'attached' });
-      await sleep(700); // a smooth scroll would be over
+      await unchanged(700); // a smooth scroll would be over
     };
     await send([30, 31, 32, 33, 34, 1, 2, 3, 4, 5, 6, 7]);
     assert.deepEqual(await state(), [0, 0], 'it does not follow the card that stood first');
@@ -359,7 +358,7 @@ test('loading="lazy" asks only when the widget is near', async () => {
   const { context, open } = await newShopper(world, { viewport: { width: 800, height: 600 } });
   const page = await open('/', { body: '<div style="height:3000px"></div><rec-widget placement="a" loading="lazy"></rec-widget>' });
   await until(() => collector.requests.length, 'page view');
-  await sleep(300);
+  await unchanged(300);
   assert.equal(collector.lists.length, 0);
   await page.evaluate(() => scrollTo(0, 2300));
   await until(() => collector.lists.length === 1, 'the list');

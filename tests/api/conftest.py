@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from recsite.supervisor.ports import free_port
-from tests.end_to_end.conftest import ROOT, Running, eventually, start_installation, stop_installation
+from tests.end_to_end.conftest import ROOT, Running, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until
 
 NO_QUOTAS = """
 from tracking.models import Site
@@ -76,8 +77,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         try:
             running.manage("shell", "-v", "0", "-c", NO_QUOTAS)
             address = f"http://127.0.0.1:{port}"
-            eventually(lambda: is_ready(address), 60, "the second web process")
-            eventually(lambda: len(placements(running)) >= 10, 10, "the placements")
+            wait_until(lambda: is_ready(address), "the second web process")
+            wait_until(lambda: len(placements(running)) >= 10, "the placements")
             yield Place(running, address)
         finally:
             second.terminate()

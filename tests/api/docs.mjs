@@ -9,7 +9,7 @@ page.on('console', (message) => ['error', 'warning'].includes(message.type()) &&
 page.on('pageerror', (error) => problems.push(String(error)));
 page.on('request', (request) => request.url().startsWith(address) || request.url().startsWith('data:') || problems.push(`asks ${request.url()}`));
 const response = await page.goto(address + '/v1/docs');
-await page.waitForSelector('.opblock', { timeout: 20_000 });
+await page.waitForSelector('.opblock', { timeout: 60_000 });
 await page.locator('.opblock-summary').first().click();
 await page.waitForSelector('.opblock-body');
 console.log(JSON.stringify({

@@ -14,7 +14,7 @@ import pytest_asyncio
 import websockets
 from recsite_client import Recsite
 
-from features.stream.notify import CHANGED_CHANNEL
+from features.keys import CHANGED_CHANNEL
 from tests.api.conftest import Place
 from tests.services.waiting import until_subscribed, wait_until_async
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from recsite.supervisor.ports import free_port
+from tests.services.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -64,7 +65,7 @@ def serving() -> Iterator[Upstream]:
         def do_GET(self) -> None:
             state.calls[self.path] += 1
             state.headers = {name.lower(): value for name, value in self.headers.items()}
-            time.sleep(state.delay_s)
+            time.sleep(state.delay_s)  # sleep: an upstream that takes its time
             body = f"answer {state.calls[self.path]}".encode().ljust(state.size)
             self.send_response(state.status)
             self.send_header("Content-Length", str(len(body)))
@@ -116,17 +117,18 @@ def run_nginx(folder: Path, files: dict[str, dict[str, str]], *, port: int) -> I
         f"events {{ worker_connections 512; }}\nhttp {{ access_log off; {temporary}\n" + "\n".join(sites) + "\n}\n"
     )
     process = subprocess.Popen([NGINX, "-c", str(config), "-p", str(folder)], stderr=subprocess.PIPE)
-    deadline_s = time.monotonic() + 10
+
+    def listens() -> bool:
+        try:
+            http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+        except OSError:
+            if process.poll() is not None:
+                raise AssertionError(process.communicate()[1].decode()) from None
+            return False
+        return True
+
     try:
-        while True:
-            try:
-                http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
-                break
-            except OSError:
-                if process.poll() is not None:
-                    raise AssertionError(process.communicate()[1].decode()) from None
-                assert time.monotonic() < deadline_s, "nginx did not start"
-                time.sleep(0.02)
+        wait_until(listens, "nginx")
         yield
     finally:
         process.terminate()

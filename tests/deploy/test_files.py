@@ -145,7 +145,7 @@ def mounted_from(mounted: dict[str, str], name: str) -> str:
     return next(source for source in mounted if source.endswith(name))
 
 
-def test_web_believes_the_address_that_its_nginx_saw() -> None:
+def test_web_takes_the_address_that_its_nginx_saw() -> None:
     assert "proxy_set_header X-Forwarded-For $remote_addr;" in (DEPLOY / "nginx/recsite.conf").read_text()
     assert compose()["services"]["web"]["environment"]["RECSITE_TRUSTED_PROXIES"] == "1"
 

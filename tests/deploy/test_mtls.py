@@ -8,7 +8,6 @@ import http.client
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from recsite.supervisor.ports import free_port
 from tests.deploy.conftest import run_nginx
+from tests.services.waiting import wait_until
 from tests.tracking.conftest import OTHER, PUBLISHABLE, a_site
 from tracking.access import sites
 from tracking.access.certificates import read_certificate
@@ -93,10 +93,7 @@ def application_port() -> Iterator[int]:
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    give_up_at = time.monotonic() + 10
-    while not server.started and time.monotonic() < give_up_at:
-        time.sleep(0.01)
-    assert server.started
+    wait_until(lambda: server.started, "uvicorn")
     yield port
     server.should_exit = True
     thread.join(10)
@@ -216,7 +213,7 @@ def test_what_a_client_says_of_itself_is_stripped(listeners: Listeners) -> None:
         lambda said: said.update(X_Recsite_Proxy_Secret=""),
     ],
 )
-def test_without_the_secret_nobody_is_believed_beside_nginx(
+def test_without_the_secret_no_certificate_counts_beside_nginx(
     listeners: Listeners, application_port: int, change: Callable[[dict[str, str]], Any]
 ) -> None:
     said = {"X_Recsite_Client_Cert": quote(listeners.clients["shop"].pem), "X_Recsite_Proxy_Secret": SECRET}
@@ -226,7 +223,7 @@ def test_without_the_secret_nobody_is_believed_beside_nginx(
     assert (status, answer["error"]) == (401, "missing_key")
 
 
-def test_without_a_secret_in_the_settings_nobody_is_believed(
+def test_without_a_secret_in_the_settings_no_certificate_counts(
     listeners: Listeners, application_port: int, settings: Any
 ) -> None:
     settings.PROXY_SECRET = None

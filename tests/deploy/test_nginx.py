@@ -2,13 +2,13 @@
 
 import concurrent.futures
 import gzip
-import time
 from pathlib import Path
 
 import pytest
 
 from recsite.supervisor.ports import free_port
 from tests.deploy.conftest import Nginx, Upstream, nginx_before, serving
+from tests.services.waiting import outlast, wait_until
 
 pytestmark = pytest.mark.nginx
 PERSONAL = "/v1/recommendations"
@@ -33,7 +33,7 @@ def test_cold_stampede_costs_one_upstream_call(nginx: Nginx) -> None:
 def test_upstream_down_is_answered_with_the_last_copy(nginx: Nginx) -> None:
     nginx.upstream.cache_control = "public, s-maxage=1"
     nginx.get(LIST)
-    time.sleep(2.1)  # nginx counts whole seconds
+    outlast(2.1, "s-maxage=1; nginx counts whole seconds")
     nginx.upstream.status = 503
     status, headers, body = nginx.get(LIST)
     assert (status, body) == (200, b"answer 1")
@@ -107,9 +107,8 @@ def test_logs_hold_no_address_no_query_and_no_user(nginx: Nginx, tmp_path: Path)
     nginx.get("/v1/users/anna@shop.example/history")
     nginx.upstream.status = 503
     nginx.get("/v1/rank?key=sk_secret")
-    deadline_s = time.monotonic() + 5
-    while len(lines := (tmp_path / "access.log").read_text().splitlines()) < 3 and time.monotonic() < deadline_s:
-        time.sleep(0.02)
+    wait_until(lambda: len((tmp_path / "access.log").read_text().splitlines()) >= 3, "three lines of the log")
+    lines = (tmp_path / "access.log").read_text().splitlines()
     assert len(lines) == 3
     text = "\n".join(lines) + (tmp_path / "error.log").read_text()
     assert "/v1/users/- 200" in text
@@ -134,6 +133,6 @@ def test_a_shopper_s_lists_are_kept_by_one_process(tmp_path: Path, upstream: Ups
     assert second.calls[PERSONAL] == 3 * list(at_first.values()).count(0)
 
 
-def test_a_shopper_whose_process_is_away_is_answered_by_another(tmp_path: Path, upstream: Upstream) -> None:
+def test_a_user_whose_process_is_down_is_answered_by_another(tmp_path: Path, upstream: Upstream) -> None:
     for nginx in nginx_before(tmp_path, upstream, [upstream.port, free_port()]):
         assert {nginx.get(PERSONAL, "POST", source=source)[0] for source in SHOPPERS} == {200}

@@ -3,6 +3,7 @@
 import { chromium } from "../../sdk/node_modules/playwright-core/index.mjs";
 
 const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
+const DEADLINE_MS = 60_000;
 const [pageUrl, executablePath, screenshot] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath,
@@ -14,13 +15,15 @@ try {
   const page = await browser.newPage({ userAgent: USER_AGENT, viewport: { width: 1280, height: 900 } });
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
+  const updated = new Promise((resolve) => page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => String(payload).includes('"update"') && resolve())));
   await page.goto(pageUrl);
   const listed = () => page.evaluate(() => {
     const widget = document.querySelector("rec-widget");
     return [...widget.shadowRoot.querySelectorAll("a[href]")].map((link) => link.getAttribute("href"));
   });
   await page.waitForFunction(() => document.querySelector("rec-widget").shadowRoot?.querySelector("a[href]"));
-  await page.waitForTimeout(1500); // the socket is open and subscribed
+  await updated; // the server looks after this page
   const before = await listed();
   const ms = [];
   for (const button of await page.$$("button")) {
@@ -31,7 +34,7 @@ try {
     await page.waitForFunction((old) => {
       const links = [...document.querySelector("rec-widget").shadowRoot.querySelectorAll("a[href]")];
       return links.length && JSON.stringify(links.map((link) => link.getAttribute("href"))) !== old;
-    }, shown, { timeout: 10000, polling: "raf" });
+    }, shown, { timeout: DEADLINE_MS, polling: "raf" });
     ms.push(Math.round(await page.evaluate((from) => performance.now() - from, started)));
   }
   await page.screenshot({ path: screenshot });

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from recsite.supervisor.installation import Installation
 from recsite.supervisor.ports import free_port
 from recsite.supervisor.processes import Supervised
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,14 +123,6 @@ def visitor(name: str) -> str:
     return f"{name}-{'0' * 24}"
 
 
-def eventually(is_true: Callable[[], object], timeout_s: float = 30.0, what: str = "it") -> None:
-    """Wait until ``is_true`` returns something true."""
-    deadline_s = time.monotonic() + timeout_s
-    while not is_true():
-        assert time.monotonic() < deadline_s, f"waited {timeout_s} s for {what}"
-        time.sleep(0.05)
-
-
 def start_installation(data: Path, *, redis_url: str, log_url: str, database_url: str | None) -> Running:
     """Bring up web and stream worker over the given services, with two worlds of items in the catalogue."""
     port = free_port()
@@ -156,7 +149,7 @@ def start_installation(data: Path, *, redis_url: str, log_url: str, database_url
                 assert process.pid is not None, f"{process.name} died:\n{process.last_lines(40)}"
             return False
 
-    eventually(is_ready, 60, "the web process")
+    wait_until(is_ready, "the web process")
     return running
 
 
@@ -199,7 +192,7 @@ def trained(installation: Running) -> Running:
         lag = json.loads(installation.manage("stream_lag", "--json").splitlines()[-1])
         return bool(lag["records"] == 0 and lag["archive_records"] == 0)
 
-    eventually(is_archived, 60, "the archive")
+    wait_until(is_archived, "the archive")
     installation.manage("train", "--site", "default", "--promote", "--quick")
-    eventually(lambda: installation.recommend(visitor("warm"))["model_version"], 30, "the model to go live")
+    wait_until(lambda: installation.recommend(visitor("warm"))["model_version"], "the model to go live")
     return installation

@@ -9,7 +9,9 @@ import time
 import pytest
 import websockets
 
-from tests.end_to_end.conftest import Running, eventually, visitor
+from features.keys import CHANGED_CHANNEL
+from tests.end_to_end.conftest import Running, visitor
+from tests.services.waiting import until_subscribed, wait_until
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 
@@ -23,7 +25,7 @@ def test_events_change_the_list_of_their_shopper(trained: Running) -> None:
     shopper = visitor("shopper1")
     before = ids(trained.recommend(shopper))
     trained.send_views(shopper, ["tent03", "tent04"])
-    eventually(lambda: ids(trained.recommend(shopper)) != before, 10, "the list to change")
+    wait_until(lambda: ids(trained.recommend(shopper)) != before, "the list to change")
     result = trained.recommend(shopper)
     assert all(item.startswith("tent") for item in ids(result)), result
     assert result["stage"] == "personalised"
@@ -34,8 +36,8 @@ def test_events_change_the_list_of_their_shopper(trained: Running) -> None:
 def test_other_shoppers_see_nothing_of_it(trained: Running) -> None:
     trained.send_views(visitor("shopper2"), ["tent05", "tent06"])
     trained.send_views(visitor("shopper3"), ["lamp05", "lamp06"])
-    eventually(lambda: ids(trained.recommend(visitor("shopper3")))[0].startswith("lamp"), 10)
-    eventually(lambda: ids(trained.recommend(visitor("shopper2")))[0].startswith("tent"), 10)
+    wait_until(lambda: ids(trained.recommend(visitor("shopper3")))[0].startswith("lamp"))
+    wait_until(lambda: ids(trained.recommend(visitor("shopper2")))[0].startswith("tent"))
     assert not any(item.startswith("lamp") for item in ids(trained.recommend(visitor("shopper2"))))
 
 
@@ -57,7 +59,7 @@ def test_new_list_is_pushed_to_the_open_page(trained: Running) -> None:
             await socket.send(json.dumps(subscription))
             while json.loads(await asyncio.wait_for(socket.recv(), 10))["type"] != "ready":
                 pass
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(until_subscribed, trained.environment["REDIS_URL"], CHANGED_CHANNEL)
             sent_s = time.monotonic()
             await asyncio.to_thread(trained.send_views, shopper, ["lamp01", "lamp02"])
             while True:

@@ -21,7 +21,9 @@ from features.store import connections
 from features.store.online import OnlineStore
 from features.store.scan import StateHash, read_progress, state_hash
 from features.stream.loop import StreamWorker
+from recsite.server.stop_signals import held_sigterm
 from tests.features.making import LATENESS_MS
+from tests.services.waiting import wait_until
 from tracking.log import EventLog, open_log
 from tracking.log.memory import MemoryLog
 from tracking.redis_client import connect
@@ -102,21 +104,23 @@ class World:
         """Return how many records are not applied, by the stored positions."""
         return sum(self.log.behind(self.store.positions(range(self.log.partitions))).values())
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start a worker in a process of its own."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.features.run_worker"],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "recsite.settings",
-                "EVENT_LOG_URL": self.log_url,
-                "REDIS_URL": self.redis_url,
-                "RECSITE_STREAM_BATCH_RECORDS": str(self.batch_records),
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+    def start(self, *, is_heard: bool = False) -> subprocess.Popen[bytes]:
+        """Start a worker in a process of its own; what it logs can be read from its ``stdout`` if asked."""
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "recsite.settings",
+            "EVENT_LOG_URL": self.log_url,
+            "REDIS_URL": self.redis_url,
+            "RECSITE_STREAM_BATCH_RECORDS": str(self.batch_records),
+        }
+        with held_sigterm():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.features.run_worker"],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE if is_heard else subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         self.processes.append(process)
         return process
 
@@ -148,9 +152,7 @@ class World:
     def wait_for(self, condition: Callable[[], bool], *, patience_s: float = PATIENCE_S) -> float:
         """Wait until ``condition`` holds; return the seconds it took."""
         started = time.monotonic()
-        while not condition():
-            assert time.monotonic() - started < patience_s, "waited in vain"
-            time.sleep(0.02)
+        wait_until(condition, within_s=patience_s)
         return time.monotonic() - started
 
 

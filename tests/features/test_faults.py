@@ -143,7 +143,7 @@ def test_a_redis_killed_in_mid_batch_comes_back(worlds: Worlds, own_server: Any)
         for share in (0.2, 0.5):
             world.wait_for(lambda share=share: worker.status.records > share * len(records))  # type: ignore[misc]
             server.kill()
-            time.sleep(0.3)
+            world.wait_for(lambda: worker.status.is_paused)
             server.start()
         world.wait_for(lambda: _lag_of(world) == 0)
     finally:
@@ -209,7 +209,7 @@ def test_a_kafka_broker_that_stops_only_delays(worlds: Worlds, own_server: Any) 
     try:
         world.wait_for(lambda: worker.status.records > 200)
         server.stop()
-        time.sleep(2.0)
+        time.sleep(2.0)  # sleep: how long the broker is gone
         server.start()
         world.fill(records[len(records) // 2 :])
         world.wait_for(lambda: world.records_applied() >= len(records))
@@ -233,19 +233,36 @@ def test_workers_that_join_and_leave(worlds: Worlds, backend: str) -> None:
     world.wait_for(lambda: world.records_applied() > 0)
 
     for _ in range(2):
-        guest = world.start()
-        time.sleep(2.5)
+        guest = world.start(is_heard=True)
+        assert guest.stdout is not None
+        assert any(b"stream.assigned" in line for line in guest.stdout), f"it ended with {guest.wait(20)}"
         guest.send_signal(signal.SIGTERM)
-        assert guest.wait(20) == 0
+        guest.communicate(timeout=40)
+        assert guest.returncode == 0
     world.fill(traffic(500, seed=9))
     world.wait_for(lambda: world.lag() == 0)
     stay.send_signal(signal.SIGTERM)
 
-    assert stay.wait(20) == 0
+    assert stay.wait(40) == 0
     whole = clean_run(worlds, [*records, *traffic(500, seed=9)])
     assert world.ledger() == whole.ledger()
     assert clean.ledger() != whole.ledger()
     assert world.hash() == whole.hash()
+
+
+@pytest.mark.parametrize("moment", ["spawned", "assigned"])
+def test_a_worker_that_is_told_to_stop_while_it_starts_stops_cleanly(worlds: Worlds, moment: str) -> None:
+    world = worlds("redis")
+    world.fill(traffic(200))
+    worker = world.start(is_heard=True)
+    if moment == "assigned":
+        assert worker.stdout is not None
+        assert any(b"stream.assigned" in line for line in worker.stdout)
+
+    worker.send_signal(signal.SIGTERM)
+    worker.communicate(timeout=60)
+
+    assert worker.returncode == 0
 
 
 def test_one_user_with_half_of_the_traffic(worlds: Worlds) -> None:

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -34,6 +33,7 @@ from tests.features.test_faults import clean_run
 from tests.features.traffic import traffic
 from tests.services.process import free_port
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import stays_async, wait_until, wait_until_async
 from tests.tracking.web_process import Web
 from tracking.log import Record, open_log
 
@@ -141,14 +141,12 @@ def test_a_repartitioned_topic_is_refused_each_time(worlds: Worlds, settings: An
 
 async def answer_of(check: TopicCheck) -> str | None:
     """Return what a check says once the log has answered."""
-    for _ in range(1_000):
-        if check.is_answered:
-            return check.problem()
-        await asyncio.sleep(0.01)
-    raise AssertionError("the log has not answered within 10 s")
+    await wait_until_async(lambda: check.is_answered, "the log to answer")
+    return check.problem()
 
 
 @pytest.mark.parametrize(("configured", "refused"), [(8, True), (4, False), (2, True)])
+@pytest.mark.expects_errors(r"topic\.partitions_differ", maybe=True)
 def test_a_web_process_that_counts_otherwise_is_not_ready(
     worlds: Worlds, settings: Any, configured: int, refused: bool
 ) -> None:
@@ -170,14 +168,14 @@ def test_a_web_process_that_counts_otherwise_is_not_ready(
     assert problem is None or f"has 4 partitions, EVENT_LOG_URL says {configured}: set partitions=4" in problem
 
 
+@pytest.mark.expects_errors(r"topic\.partitions_differ")
 def test_a_web_process_starts_without_the_log_and_asks_it_later(settings: Any) -> None:
     async def asked(server: RedisServer) -> str | None:
         check = TopicCheck(ask_again_s=0.05)
         await check.start()
         try:
-            await asyncio.sleep(0.2)
-            assert not check.is_answered
-            assert check.problem() is None, "an outage of the log must not take the web tier down"
+            is_patient = await stays_async(lambda: not check.is_answered and check.problem() is None, for_s=0.2)
+            assert is_patient, "an outage of the log must not take the web tier down"
             server.start()
             return await answer_of(check)
         finally:
@@ -202,15 +200,15 @@ def test_readyz_of_a_web_process_says_how_the_log_is_cut(worlds: Worlds, tmp_pat
     web = Web(tmp_path, redis_url=world.redis_url, log_url=wrong, application="recsite.asgi:application").prepare()
     web.start()
     try:
-        give_up_at = time.monotonic() + 30
-        reasons: dict[str, str] = {}
-        while "event_log" not in reasons and time.monotonic() < give_up_at:
+
+        def reason() -> str:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{web.port}/readyz", timeout=5):
-                    time.sleep(0.1)
+                    return ""
             except urllib.error.HTTPError as error:
-                reasons = json.loads(error.read())["reasons"]
-        assert "has 4 partitions, EVENT_LOG_URL says 8: set partitions=4" in reasons["event_log"]
+                return str(json.loads(error.read())["reasons"].get("event_log", ""))
+
+        assert "has 4 partitions, EVENT_LOG_URL says 8: set partitions=4" in wait_until(reason, "the log's reason")
     finally:
         web.stop()
 

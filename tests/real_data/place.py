@@ -25,6 +25,7 @@ from recsite.supervisor.installation import Installation
 from recsite.supervisor.ports import free_port
 from recsite.supervisor.processes import Supervised
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until
 from tracking.log import open_log
 from tracking.redis_client import connect
 
@@ -135,25 +136,28 @@ class Place:
     def wait_applied(self, *, archived: bool = True, timeout_s: float = IMPORT_TIMEOUT_S) -> float:
         """Wait until everything in the log is in the features, and in the archive; return the seconds it took."""
         started = time.monotonic()
-        while not self._is_applied(archived=archived):
-            worker = self.processes["stream"]
+        worker = self.processes["stream"]
+
+        def is_applied() -> bool:
             assert worker.pid, f"no stream worker\n{worker.last_lines(30)}"
-            assert time.monotonic() - started < timeout_s, f"behind after {timeout_s:g} s\n{worker.last_lines(30)}"
-            time.sleep(0.2)
+            return self._is_applied(archived=archived)
+
+        wait_until(is_applied, "the stream worker", within_s=timeout_s, step_s=0.2)
         return time.monotonic() - started
 
-    def wait_ready(self, *, timeout_s: float = 60.0) -> None:
+    def wait_ready(self) -> None:
         """Wait until the web process answers and has its model."""
         web = self.processes["web"]
-        give_up_at = time.monotonic() + timeout_s
-        while True:
+
+        def is_ready() -> bool:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2):
-                    return
+                    return True
             except OSError:
                 assert web.pid, f"no web process\n{web.last_lines(30)}"
-                assert time.monotonic() < give_up_at, f"not ready after {timeout_s:g} s\n{web.last_lines(30)}"
-                time.sleep(0.1)
+                return False
+
+        wait_until(is_ready, "the web process", step_s=0.1)
 
     def _is_applied(self, *, archived: bool) -> bool:
         log = open_log(self.log_url)
@@ -214,10 +218,12 @@ class Place:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        give_up_at = time.monotonic() + IMPORT_TIMEOUT_S
-        while process.poll() is None and self._checkpoint()["units"] < at_units:
-            assert time.monotonic() < give_up_at, f"the import did not come to unit {at_units}"
-            time.sleep(0.002)
+        wait_until(
+            lambda: process.poll() is not None or self._checkpoint()["units"] >= at_units,
+            f"unit {at_units}",
+            within_s=IMPORT_TIMEOUT_S,
+            step_s=0.002,
+        )
         if process.poll() is not None:
             raise AssertionError(f"the import ended before it could be killed at unit {at_units}")
         process.kill()

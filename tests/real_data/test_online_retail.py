@@ -34,7 +34,7 @@ def shop(online_retail: Path, places: Callable[[str], Place]) -> tuple[Place, Im
 
 @pytest.fixture(scope="module")
 def lines(online_retail: Path) -> pl.DataFrame:
-    """Return the raw lines that have a price, with their money in hundredths."""
+    """Return the raw lines that have a price, with their money in minor units."""
     return (
         pl.read_parquet(online_retail)
         .filter(pl.col("UnitPrice") > 0)
@@ -50,7 +50,7 @@ def lines(online_retail: Path) -> pl.DataFrame:
 
 
 def by_buyer(lines: pl.DataFrame) -> dict[str, tuple[int, int, int]]:
-    """Return last purchase (epoch ms), orders and money (hundredths, an invoice at a time) of each buyer."""
+    """Return last purchase (epoch ms), orders and money (minor units, an invoice at a time) of each buyer."""
     invoices = lines.group_by("buyer", "InvoiceNo").agg(
         pl.col("InvoiceDate").max().dt.epoch("ms").alias("at"),
         (pl.col("money").sum() * 100).round().cast(pl.Int64).alias("money"),

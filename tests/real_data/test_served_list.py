@@ -1,4 +1,4 @@
-"""What the shop's page gets after a training on RetailRocket's log, on later sessions, beside the simplest rivals.
+"""What the shop's page gets after a training on RetailRocket's log, on later sessions, beside the simplest baselines.
 
 The first nine tenths of the log are imported and trained on. Later sessions are sent to the collect endpoint event by
 event, by shoppers that nobody knows, and after each the list is asked for over HTTP: a hit is when the next item

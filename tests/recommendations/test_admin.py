@@ -238,6 +238,7 @@ def test_strategies_by_segment_are_lines_and_a_wrong_one_is_named(shop: Shop, ad
     assert "champions: buy_again" in admin.get(change).content.decode()
 
 
+@pytest.mark.expects_errors(r"live_models\.refused")
 def test_the_first_page_says_that_the_live_version_is_refused_and_why(shop: Shop, admin: Client) -> None:
     ModelVersion.objects.create(site=shop.site, version="gone", status=ModelVersion.Status.LIVE)
     by_site.close_all()

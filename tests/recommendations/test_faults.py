@@ -32,6 +32,7 @@ from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.recommendations.model_worlds import fitted_model_set
 from tests.services.process import Server
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import outlast
 from tests.tracking.asgi_client import Answered, call
 from tracking.access import sites
 from tracking.contract.events import UserKey
@@ -69,7 +70,7 @@ async def test_a_redis_that_is_killed_frozen_and_back_never_costs_an_answer(
             assert answer.status == 200
             assert len(answer.json["results"][0]["items"]) == 4
         reasons.append(answer.json["results"][0]["fallback_reason"])
-        time.sleep(0.6)  # noqa: ASYNC251  (the breaker's pause, on the wall clock)
+        outlast(0.6, "the breaker's pause")
     await close_reader()
 
     assert reasons == ["no_model", "store_unavailable", "no_model", "store_unavailable"]
@@ -119,6 +120,7 @@ async def test_a_session_that_runs_out_leaves_the_long_term_profile(stocked: Sho
     assert after["items"]
 
 
+@pytest.mark.expects_errors(r"lists\.failed")
 async def test_a_pipeline_that_breaks_still_answers_popular_items(
     stocked: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Simulated shoppers: their visits, the crowd of them, and the way from a visit to the report of what lists earn."""
+"""Simulated shoppers: their visits, the crowd of them, and the way from a visit to the performance report."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ from recsite.demo.simulation.visits import (
     visits,
 )
 from recsite.supervisor.ports import free_port
-from tests.end_to_end.conftest import ROOT, eventually, start_installation, stop_installation
+from tests.end_to_end.conftest import ROOT, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until
 from tracking.contract.events import AddToCart, BaseEvent, Purchase, SelectItem, ViewItemList
 from tracking.contract.parsing import parse_event
 from tracking.redis_client import connect
@@ -102,7 +103,7 @@ def test_every_event_holds_to_the_contract(told: Shelves) -> None:
         parse_event(msgspec.json.encode(event))
 
 
-def test_what_is_seen_and_clicked_stood_in_that_list_at_that_place(told: Shelves) -> None:
+def test_what_is_seen_and_clicked_stood_in_that_list_at_that_position(told: Shelves) -> None:
     in_lists = [event for _, event in told.told if isinstance(event, ViewItemList | SelectItem)]
     assert len(in_lists) > 1_000
     for event in in_lists:
@@ -131,12 +132,12 @@ def test_only_what_was_put_into_the_cart_is_bought(told: Shelves) -> None:
     assert bought > 10
 
 
-def test_clicks_follow_taste_and_place(products: dict[str, Product], shoppers: list[Shopper]) -> None:
+def test_clicks_follow_taste_and_position(products: dict[str, Product], shoppers: list[Shopper]) -> None:
     shopper = shoppers[0]
-    chances = [click_chance(shopper, product, place=0) for product in products.values()]
+    chances = [click_chance(shopper, product, position=0) for product in products.values()]
     assert max(chances) > 10 * min(chances)
     some = products["FF01001"]
-    assert click_chance(shopper, some, place=0) > click_chance(shopper, some, place=7)
+    assert click_chance(shopper, some, position=0) > click_chance(shopper, some, position=7)
 
 
 def test_they_ask_for_placements_that_the_demo_has() -> None:
@@ -223,7 +224,7 @@ def test_a_shop_that_refuses_is_named_with_its_answer(
             thread.join(5)
 
 
-def test_a_shop_that_is_away_is_no_crash(shoppers: list[Shopper]) -> None:
+def test_a_shop_that_is_down_is_no_crash(shoppers: list[Shopper]) -> None:
     shop = HttpStorefront(f"http://127.0.0.1:{free_port()}", site="s", key="pk_x", token_secret="t" * 40)
     with pytest.raises(NotServed, match="ConnectionRefusedError"):
         shop.lists(shoppers[0], HOME_LISTS)
@@ -247,23 +248,28 @@ def test_what_they_do_reaches_the_report_and_they_outlive_the_web_process(tmp_pa
         )
         try:
             with closing(connect(server.url, timeout_s=5)) as client:
+                first_day = int(time.time()) // 86_400
 
-                def earned() -> Performance:
-                    day = int(time.time()) // 86_400
-                    rows = read_placement_stats(client, "default", day=day, partitions=2)
+                def performance() -> Performance:
+                    today = int(time.time()) // 86_400  # another one by the end of the test, now and then
+                    rows = [
+                        row
+                        for day in range(first_day, today + 1)
+                        for row in read_placement_stats(client, "default", day=day, partitions=2)
+                    ]
                     assert {row.placement for row in rows} <= {name for name, *_ in PLACEMENTS}
                     assert all(row.variant for row in rows), "every rec_id was signed here"
                     return total(rows)
 
-                eventually(lambda: earned().impressions >= 50, 60, "impressions")
+                wait_until(lambda: performance().impressions >= 50, "impressions")
                 web = running.processes["web"]
                 web.ask_to_stop()
                 assert web.wait_stopped(25)
-                time.sleep(3)
-                before = earned()
+                time.sleep(3)  # sleep: how long the shop is down
+                before = performance()
                 web.start()
-                eventually(lambda: earned().impressions > before.impressions + 20, 90, "them to come back")
-                eventually(lambda: earned().clicks > 0, 60, "a click")
+                wait_until(lambda: performance().impressions > before.impressions + 20, "them to come back")
+                wait_until(lambda: performance().clicks > 0, "a click")
             walkers.send_signal(signal.SIGTERM)
             said, _ = walkers.communicate(timeout=10)
             assert walkers.returncode == 0, said

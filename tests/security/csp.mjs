@@ -22,8 +22,8 @@ try {
     const page = await context.newPage();
     const problems = [];
     page.on("pageerror", (error) => problems.push(String(error)));
-    const response = await page.goto(base + path, { waitUntil: "load", timeout: 20000 });
-    await page.waitForTimeout(200); // Alpine starts, dialogs are built
+    const response = await page.goto(base + path, { waitUntil: "load", timeout: 60_000 });
+    await page.waitForTimeout(200); // sleep: time for what the policy may forbid
     if (paths.indexOf(path) < 2) { // the menus of every page are the same
       for (const opener of await page.$$("[x-on\\:click]:visible, [\\@click]:visible")) {
         await opener.click({ timeout: 300 }).catch(() => {});
@@ -31,8 +31,8 @@ try {
       }
     }
     for (const operation of (await page.$$(".opblock-summary-control")).slice(0, 4)) { // the API page's operations
-      await operation.click({ timeout: 2000 });
-      await page.waitForTimeout(150);
+      await operation.click({ timeout: 60_000 });
+      await page.waitForTimeout(150); // sleep: time for what the policy may forbid
     }
     found[path] = {
       status: response.status(),

@@ -1,4 +1,4 @@
-"""Client certificates: registered by staff, believed from nginx alone, gone within seconds once revoked."""
+"""Client certificates: registered by staff, taken from nginx alone, refused within seconds once revoked."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_is_no_certificate_is_refused_in_the_form(staff: Client, site: Site
     assert not ClientCertificate.objects.exists()
 
 
-def test_the_typed_api_believes_nginx_alone(staff: Client, site: Site, pair: Pair) -> None:
+def test_the_typed_api_takes_certificates_from_nginx_alone(staff: Client, site: Site, pair: Pair) -> None:
     staff.post(reverse("admin:tracking_clientcertificate_add"), {"site": site.pk, "label": "server", "pem": pair.pem})
     assert ask(pair).status_code == 200
     assert ask(pair, **{"x-recsite-proxy-secret": "guessed"}).status_code == 401

@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 import redis
 
-from tests.end_to_end.conftest import Running, eventually, start_installation, stop_installation
+from tests.end_to_end.conftest import Running, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until
 from tracking.access.identity import sign_token
 
 USER, ANONYMOUS = "customer-4711", "feedfacefeedfacefeedfacefeedface"
@@ -64,7 +65,7 @@ def where(running: Running, *servers: RedisServer) -> set[str]:
 
 @pytest.fixture
 def servers() -> Iterator[tuple[RedisServer, RedisServer]]:
-    """Return a Redis for states and another for the log, which can be away by itself."""
+    """Return a Redis for states and another for the log, which can be stopped by itself."""
     with RedisServer() as states, RedisServer() as log:
         yield states, log
 
@@ -103,14 +104,14 @@ def test_an_erased_shopper_is_nowhere_and_stays_away(tmp_path: Path, servers: tu
         send()
         send(item=7)  # refused: a dead letter
         running.send_views(ANONYMOUS, ["tent02"])
-        eventually(is_archived, 60, "the archive")
-        eventually(lambda: running.manage("shell", "-v0", "-c", TASKS) or "redis" in where(running, states, log))
-        eventually(lambda: "database" in where(running, states, log), 10, "the stored profile")
+        wait_until(is_archived, "the archive")
+        wait_until(lambda: running.manage("shell", "-v0", "-c", TASKS) or "redis" in where(running, states, log))
+        wait_until(lambda: "database" in where(running, states, log), "the stored profile")
         log.freeze()
         send()  # to the spool
         send(item=8)  # its letter waits for the log
         shown: Any = redis.Redis.from_url(states.url, protocol=2)
-        eventually(lambda: b"event-00000003" in repr(shown.lrange("rs:default:live_events", 0, -1)).encode())
+        wait_until(lambda: b"event-00000003" in repr(shown.lrange("rs:default:live_events", 0, -1)).encode())
         shown.close()
         assert where(running, states) >= {"redis", "database", "archive", "spool"}
         request = urllib.request.Request(
@@ -123,8 +124,8 @@ def test_an_erased_shopper_is_nowhere_and_stays_away(tmp_path: Path, servers: tu
         assert [receipt["dead_letters"]["rows"], receipt["archive"]["files"] > 0] == [1, True]
 
         log.thaw()
-        eventually(lambda: "spool" not in where(running, states), 30, "the spool to drain")
-        eventually(is_archived, 60, "the archive")
+        wait_until(lambda: "spool" not in where(running, states), "the spool to drain")
+        wait_until(is_archived, "the archive")
         running.manage("shell", "-v0", "-c", TASKS)
         assert where(running, states, log) == set()
         for source in ("log", "archive"):

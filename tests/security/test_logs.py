@@ -17,8 +17,9 @@ from prometheus_client import REGISTRY
 from websockets.sync.client import connect
 
 from recsite.server.logs import HidePersonal, hide
-from tests.end_to_end.conftest import Running, eventually, start_installation, stop_installation
+from tests.end_to_end.conftest import Running, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until
 from tracking.access.identity import sign_token
 
 USER, ANONYMOUS, MAIL = "customer-4711", "feedfacefeedfacefeedfacefeedface", "anna@shop.example"
@@ -67,8 +68,8 @@ def test_an_installation_at_work_writes_nothing_down_of_keys_and_shoppers(tmp_pa
                     page.send(json.dumps({"type": "hello", "key": key, "user_id": USER, "user_token": token}))
                     page.recv(5)
             running.manage("shell", "-v", "0", "-c", UNKNOWN_TASK.format(user=USER, key=running.sk))
-            eventually(lambda: "nobody.knows" in str(running.processes["stream"].last_lines(1_000)))
-            eventually(lambda: json.loads(running.manage("stream_lag", "--json").splitlines()[-1])["records"] == 0)
+            wait_until(lambda: "nobody.knows" in str(running.processes["stream"].last_lines(1_000)))
+            wait_until(lambda: json.loads(running.manage("stream_lag", "--json").splitlines()[-1])["records"] == 0)
             with urllib.request.urlopen(running.address + "/metrics", timeout=10) as answer:
                 metrics = answer.read().decode()
         finally:

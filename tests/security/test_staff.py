@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp import models as totp_models
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tracking.models import Site
@@ -19,6 +20,13 @@ from tracking.models import Site
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 PASSWORD = "correct horse battery"
 LOGIN = "/admin/login/"
+NOW_S = 1_800_000_010.0
+
+
+@pytest.fixture(autouse=True)
+def _one_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the clock of authenticator codes still: a code must not grow old between two lines of a test."""
+    monkeypatch.setattr(totp_models, "time", SimpleNamespace(time=lambda: NOW_S))
 
 
 @pytest.fixture
@@ -32,7 +40,7 @@ def log_in(client: Client, password: str = PASSWORD, **extra: str) -> Any:
 
 def code_of(device: TOTPDevice, *, steps: int = 0) -> str:
     totp = TOTP(device.bin_key, device.step, device.t0, device.digits)
-    totp.time = time.time() + steps * device.step
+    totp.time = NOW_S + steps * device.step
     return f"{totp.token():06d}"
 
 

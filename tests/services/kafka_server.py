@@ -16,7 +16,6 @@ class KafkaServer(Server):
     """One broker that is its own controller."""
 
     name = "kafka"
-    start_timeout_s = 60.0
 
     def __init__(self) -> None:
         find_program("Java", "apt install openjdk-17-jre-headless", "java")

@@ -8,11 +8,12 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.services.waiting import wait_until
 
 
 class Missing(Exception):
@@ -48,7 +49,6 @@ class Server(ABC):
     """
 
     name: str
-    start_timeout_s = 20.0
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -86,18 +86,22 @@ class Server(ABC):
                 self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out, user=self.user(),
                 start_new_session=True,
             )  # fmt: skip
-        give_up_at = time.monotonic() + self.start_timeout_s
-        while time.monotonic() < give_up_at:
+
+        def is_up() -> bool:
             if not self.is_running:
                 raise RuntimeError(f"{self.name} ended at its start:\n{self.tail()}")
             try:
-                if self.answers():
-                    return self
+                return self.answers()
             except OSError:
-                pass
-            time.sleep(0.02)
-        self.kill()
-        raise RuntimeError(f"{self.name} did not answer within {self.start_timeout_s:g} s:\n{self.tail()}")
+                return False
+
+        try:
+            wait_until(is_up, self.name)
+        except AssertionError as error:
+            tail = self.tail()
+            self.kill()
+            raise RuntimeError(f"{error}:\n{tail}") from error
+        return self
 
     def stop(self, timeout_s: float = 15.0) -> None:
         """Stop in good order (SIGTERM), or by force when that takes too long."""

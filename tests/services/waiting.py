@@ -1,7 +1,7 @@
 """Wait for what a test needs to happen, and no longer: the one place where tests look at a clock and sleep.
 
 A test that sleeps "long enough" fails on a busy machine and wastes time on an idle one. ``tests/test_determinism.py``
-refuses ``sleep`` elsewhere, unless a comment says whose slowness it imitates.
+refuses other calls of ``sleep``, but those with a comment that says whose slowness or pace it imitates: ``# sleep: …``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Final, TypeVar
 
+import redis
+
 T = TypeVar("T")
 
 DEADLINE_S: Final = 60.0
@@ -19,7 +21,9 @@ DEADLINE_S: Final = 60.0
 STEP_S: Final = 0.02
 
 
-def wait_until(condition: Callable[[], T], what: str = "", *, within_s: float = DEADLINE_S, step_s: float = STEP_S) -> T:
+def wait_until(
+    condition: Callable[[], T], what: str = "", *, within_s: float = DEADLINE_S, step_s: float = STEP_S
+) -> T:
     """Return the first truthy value of ``condition``; fail with ``what`` when there is none in time."""
     give_up_at = time.monotonic() + within_s
     while True:
@@ -66,7 +70,22 @@ async def stays_async(condition: Callable[[], object], *, for_s: float, step_s: 
     return bool(condition())
 
 
-def pass_time(until_s: float) -> None:
-    """Return when ``time.time()`` has reached ``until_s``: for limits that a real server keeps by its own clock."""
-    while (left_s := until_s - time.time()) > 0:
-        time.sleep(min(left_s, 1.0))
+def outlast(seconds: float, limit: str) -> None:
+    """Return when ``seconds`` have passed, so that a ``limit`` which the program keeps by its own clock is over.
+
+    A time-out, a TTL, the pause of a breaker: a slow machine makes the wait longer, never too short.
+    """
+    assert limit
+    time.sleep(seconds)
+
+
+async def outlast_async(seconds: float, limit: str) -> None:
+    """Return when ``seconds`` have passed and ``limit`` is over; others run meanwhile."""
+    assert limit
+    await asyncio.sleep(seconds)
+
+
+def until_subscribed(url: str, channel: str, listeners: int = 1) -> None:
+    """Return when ``listeners`` processes hear a channel of Redis: what is announced earlier, nobody hears."""
+    with redis.Redis.from_url(url, socket_timeout=5) as client:
+        wait_until(lambda: client.pubsub_numsub(channel)[0][1] >= listeners, f"{listeners} listeners of {channel}")

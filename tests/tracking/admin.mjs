@@ -24,7 +24,7 @@ const open = async (path) => {
 const look = async (page, name) => {
   if (folder) await page.screenshot({ path: `${folder}/${name}-1280.png`, fullPage: true });
   await page.setViewportSize({ width: 390, height: 844 });
-  await page.waitForTimeout(300);
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   seen.overflow[name] = await page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth));
   if (folder) await page.screenshot({ path: `${folder}/${name}-390.png`, fullPage: true });
   await page.setViewportSize({ width: 1280, height: 900 });
@@ -90,7 +90,7 @@ try {
   await live.uncheck('#live-rejected');
   await live.click('#live-pause');
   await send([{ event: 'search', params: { search_term: 'boots' } }]);
-  await live.waitForTimeout(2_500); // two looks of the page, and the half second until an event can be seen
+  await live.waitForTimeout(2_500); // sleep: two looks of a page that may show nothing new
   seen.paused = { events: await names(), state: await live.textContent('#live-state'), pressed: await live.getAttribute('#live-pause', 'aria-pressed') };
   await live.click('#live-pause');
   await until('search');

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tracking.collect.live_events import LiveEvents
 from tracking.collect.spool import Spool
 from tracking.contract.events import EventRecord
 from tracking.contract.parsing import parse_record
+from tracking.http import quotas
 from tracking.http.edge import HotPath
 from tracking.http.quotas import Quotas
 from tracking.log.memory import MemoryLog
@@ -25,6 +27,12 @@ from tracking.log.memory import MemoryLog
 PUBLISHABLE, SECRET, OTHER = "pk_" + "p" * 24, "sk_" + "s" * 24, "pk_" + "o" * 24
 SHOP = "https://www.shop.example"
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the clock of the quotas still: they start over with each minute, and a test must not see that."""
+    monkeypatch.setattr(quotas, "time", SimpleNamespace(time=lambda: 1_800_000_030.0))
 
 
 def a_site(**changes: Any) -> SiteInfo:

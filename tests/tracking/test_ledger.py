@@ -20,6 +20,7 @@ import pytest
 from tests.services.kafka_server import KafkaServer
 from tests.services.process import Server
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until_async
 from tests.tracking.web_process import Web, send_forever
 from tracking.collect.spool import Spool
 from tracking.contract.parsing import parse_record
@@ -81,16 +82,16 @@ async def send_all_while(web: Web, n_ids: int, trouble: Trouble) -> tuple[set[st
 
 
 async def until_sent(queue: Bodies, share: float, n_ids: int = N_IDS) -> None:
-    while queue.qsize() > n_ids / BATCH * (1 - share):  # noqa: ASYNC110  (a queue tells nobody how full it is)
-        await asyncio.sleep(0.005)
+    await wait_until_async(lambda: queue.qsize() <= n_ids / BATCH * (1 - share), f"{share:.0%} sent", step_s=0.005)
 
 
 async def until_drained(web: Web) -> None:
     """Wait until nothing is on the disk any more."""
-    give_up_at = time.monotonic() + DRAINED_WITHIN_S
-    while list((web.data / "spool").glob("*/*.seg")):
-        assert time.monotonic() < give_up_at, "the spool must be drained within a minute"
-        await asyncio.sleep(0.05)
+    await wait_until_async(
+        lambda: not list((web.data / "spool").glob("*/*.seg")),
+        "the spool to be drained within a minute",
+        within_s=DRAINED_WITHIN_S,
+    )
 
 
 def check(web: Web, log: EventLog, accepted: set[str], *, n_kills: int) -> Counter[str]:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -18,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.services.process import free_port
+from tests.services.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = """
@@ -78,17 +78,19 @@ class Web:
         ]  # fmt: skip
         with self.out.open("ab") as out:
             self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=out, stderr=out)
-        give_up_at = time.monotonic() + 30
-        while time.monotonic() < give_up_at:
+        process = self._process
+
+        def answers() -> bool:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v1/events", timeout=1)
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v1/events", timeout=5)
             except urllib.error.HTTPError:
-                return self  # 405: it answers
+                return True  # 405
             except OSError:
-                if self._process.poll() is not None:
-                    break
-            time.sleep(0.05)
-        raise RuntimeError(f"the web process did not answer:\n{self.out.read_text()[-3000:]}")
+                assert process.poll() is None, f"the web process ended:\n{self.out.read_text()[-3000:]}"
+            return False
+
+        wait_until(answers, "the web process")
+        return self
 
     @property
     def pid(self) -> int:
@@ -143,7 +145,7 @@ async def send_forever(
             try:
                 connection = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # sleep: a client that waits before it connects again
                 continue
         reader, writer = connection
         ids, body = bodies.get_nowait() if not bodies.empty() else ([], b"")

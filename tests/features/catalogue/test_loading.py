@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from features.catalogue.site import catalogue_of, watch_catalogue
 from features.catalogue.snapshot import CatalogueSnapshot
 from features.feeds import upsert_items
 from features.models import Item
+from tests.services.waiting import wait_until
 from tracking.models import Site
 from tracking.snapshots import by_site
 from tracking.snapshots import snapshot as snapshot_module
@@ -327,11 +327,11 @@ def test_a_sold_out_item_is_gone_within_two_seconds(
     watch_catalogue("shop").ensure_loaded()
     start_snapshots(redis_url)
     try:
-        assert _within(2.0, lambda: watch_catalogue("shop").due_at > 0)  # the listener listens
+        wait_until(lambda: watch_catalogue("shop").due_at > 0)  # the listener listens
         _write(shop, {"item_id": "i7", "stock": 0})
-        assert _within(2.0, lambda: not catalogue_of("shop").recommendable("i7"))
+        wait_until(lambda: not catalogue_of("shop").recommendable("i7"))
         _write(shop, {"item_id": "new", "title": "New"})
-        assert _within(2.0, lambda: catalogue_of("shop").recommendable("new"))
+        wait_until(lambda: catalogue_of("shop").recommendable("new"))
     finally:
         stop_snapshots()
 
@@ -348,13 +348,4 @@ def _write(shop: Site, row: dict[str, Any]) -> None:
             return False
         return True
 
-    assert _within(1.0, is_written)
-
-
-def _within(seconds: float, is_so: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+    wait_until(is_written, "the row to be written")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.features.test_on_call import running
 from tests.features.traffic import traffic
 from tests.services.process import find_program
 from tests.services.redis_server import RedisServer, port_with_bus
+from tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 Worlds = Callable[..., World]
@@ -58,15 +58,15 @@ class ClusterNode(RedisServer):
 
 def _wait_until_whole(address: str) -> None:
     host, _, port = address.partition(":")
-    for _ in range(200):
+
+    def is_whole() -> bool:
         answer = subprocess.run(
             ["redis-cli", "-h", host, "-p", port, "cluster", "info"],
             check=True, capture_output=True, text=True, timeout=10,
         )  # fmt: skip
-        if "cluster_state:ok" in answer.stdout and "cluster_known_nodes:3" in answer.stdout:
-            return
-        time.sleep(0.05)  # the nodes tell each other
-    raise AssertionError(f"the cluster at {address} did not come up: {answer.stdout}")
+        return "cluster_state:ok" in answer.stdout and "cluster_known_nodes:3" in answer.stdout
+
+    wait_until(is_whole, f"the nodes of the cluster at {address} to know each other")
 
 
 def test_a_cluster_holds_the_same_states(worlds: Worlds, cluster_url: str) -> None:

@@ -31,7 +31,7 @@ def test_an_answer_that_waits_for_a_busy_process_is_not_late(redis_url: str, loo
         await connection.execute("SET", "fast-redis", "here", "EX", 60)
         reads = [asyncio.create_task(connection.execute("GET", "fast-redis")) for _ in range(20)]
         await asyncio.sleep(0)  # they are on their way
-        time.sleep(4 * TIMEOUT_S)  # noqa: ASYNC251  (the process is busy, as when it loads a model)
+        time.sleep(4 * TIMEOUT_S)  # noqa: ASYNC251  # sleep: the process is busy, as when it loads a model
         found = await asyncio.gather(*reads, return_exceptions=True)
         await connection.close()
         return found

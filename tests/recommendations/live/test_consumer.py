@@ -13,15 +13,17 @@ import pytest_asyncio
 from asgiref.testing import ApplicationCommunicator
 
 from features.catalogue.site import watch_catalogue
+from features.keys import CHANGED_CHANNEL
 from features.stream.notify import announce_changed
 from recommendations.http.recommend import recommend_application
 from recommendations.live import consumer
 from recommendations.live.consumer import MAX_MESSAGE_BYTES, LiveConsumer
-from recommendations.live.hub import MAX_REFRESHES, SOCKETS_PER_ADDRESS, close_hub, hub
+from recommendations.live.hub import MAX_REFRESHES, SOCKETS_PER_ADDRESS, LiveHub, close_hub, hub
 from recommendations.serving.user import close_reader
 from recommendations.state.placements import watch_placements
 from recommendations.state.site import watch_site
 from tests.recommendations.conftest import ANONYMOUS, Shop
+from tests.services.waiting import DEADLINE_S, stays_async, until_subscribed, wait_until_async
 from tests.tracking.asgi_client import call
 from tracking.access.identity import sign_token
 from tracking.redis_client import connect
@@ -40,7 +42,7 @@ class OpenPage:
 
     async def opens(self) -> None:
         await self.socket.send_input({"type": "websocket.connect"})
-        assert (await self.socket.receive_output(3))["type"] == "websocket.accept"
+        assert (await self.socket.receive_output(DEADLINE_S))["type"] == "websocket.accept"
 
     async def leaves(self) -> None:
         await self.socket.send_input({"type": "websocket.disconnect", "code": 1001})
@@ -50,14 +52,14 @@ class OpenPage:
         text = message if isinstance(message, str) else json.dumps(message)
         await self.socket.send_input({"type": "websocket.receive", "text": text})
 
-    async def hears(self, timeout_s: float = 3) -> dict[str, Any]:
+    async def hears(self, timeout_s: float = DEADLINE_S) -> dict[str, Any]:
         answer = await self.socket.receive_output(timeout_s)
         assert answer["type"] == "websocket.send", answer
         return json.loads(answer["text"])
 
     async def closed_with(self) -> int:
         while True:
-            answer = await self.socket.receive_output(3)
+            answer = await self.socket.receive_output(DEADLINE_S)
             if answer["type"] == "websocket.close":
                 return int(answer["code"])
 
@@ -98,6 +100,7 @@ async def shopper_looks_at(shop: Shop, *item_ids: str) -> None:
     """Do what the stream worker does after events: write the state, then announce."""
 
     def write() -> None:
+        until_subscribed(shop.redis_url, CHANGED_CHANNEL)
         shop.remember(*item_ids, now_ms=int(time.time() * 1000))
         client = connect(shop.redis_url, timeout_s=2)
         announce_changed(client, {shop.site.slug: [f"a:{ANONYMOUS}"]})
@@ -117,7 +120,6 @@ async def test_an_act_of_the_shopper_pushes_the_new_list(stocked: Shop, open_pag
     page = await open_page()
     before = await page.hears()
 
-    await asyncio.sleep(0.2)  # the hub's own subscription to announcements is on its way
     await shopper_looks_at(stocked, "sku1", "sku3")
     after = await page.hears()
 
@@ -130,7 +132,6 @@ async def test_what_did_not_change_is_not_sent(stocked: Shop, open_page: Any) ->
     page = await open_page({"placements": [{"placement": "home_new", "limit": 3}, HOME]})
     assert len((await page.hears())["results"]) == 2
 
-    await asyncio.sleep(0.2)
     await shopper_looks_at(stocked, "sku1", "sku3")
 
     assert [result["placement"] for result in (await page.hears())["results"]] == ["home_for_you"]
@@ -139,7 +140,6 @@ async def test_what_did_not_change_is_not_sent(stocked: Shop, open_page: Any) ->
 async def test_another_shoppers_act_wakes_nobody(stocked: Shop, open_page: Any) -> None:
     page = await open_page(anonymous_id="f" * 32)
     await page.hears()
-    await asyncio.sleep(0.2)
 
     await shopper_looks_at(stocked, "sku1", "sku3")
 
@@ -370,6 +370,7 @@ class SlowPage:
 
     def __init__(self, shop: Shop) -> None:
         self.reads = asyncio.Event()
+        self.is_stuck = asyncio.Event()
         self.got: list[dict[str, Any]] = []
         self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         hello = {"type": "hello", "key": shop.publishable, "anonymous_id": ANONYMOUS}
@@ -388,6 +389,7 @@ class SlowPage:
 
     async def _send(self, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.send" and '"update"' in message["text"]:
+            self.is_stuck.set()
             await self.reads.wait()
             self.got.append(json.loads(message["text"]))
         elif message["type"] == "websocket.close":
@@ -398,17 +400,28 @@ class SlowPage:
         await asyncio.wait_for(self.task, 5)
 
 
-async def test_a_slow_reader_gets_the_newest_list_and_none_of_those_between(stocked: Shop) -> None:
+async def test_a_slow_reader_gets_the_newest_list_and_none_of_those_between(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = 0
+    wake = LiveHub.features_changed
+
+    def counted(hub: LiveHub, changed: Any) -> None:
+        nonlocal heard
+        wake(hub, changed)
+        heard += 1
+
+    monkeypatch.setattr(LiveHub, "features_changed", counted)
     page = SlowPage(stocked)
-    await asyncio.sleep(0.5)  # its first list is stuck
+    await asyncio.wait_for(page.is_stuck.wait(), DEADLINE_S)
     for number in range(6):
         await shopper_looks_at(stocked, f"sku{number}", f"sku{number + 2}")
-        await asyncio.sleep(0.1)
+        await wait_until_async(lambda number=number: heard > number, "the hub to hear of it")
 
     page.reads.set()
-    await asyncio.sleep(0.5)
+    await wait_until_async(lambda: len(page.got) >= 2, "the newest list")
 
-    assert len(page.got) == 2, "the one that was stuck, and the newest"
+    assert await stays_async(lambda: len(page.got) == 2, for_s=0.3), "the one that was stuck, and the newest"
     last = await call(
         recommend_application,
         json.dumps({"key": stocked.publishable, "anonymous_id": ANONYMOUS, "placements": [HOME]}).encode(),
@@ -423,11 +436,12 @@ async def test_slow_readers_keep_nobody_else_waiting(stocked: Shop, open_page: A
     slow = [SlowPage(stocked) for _ in range(2 * MAX_REFRESHES)]
     page = await open_page()
     await page.hears()
-    await asyncio.sleep(0.3)
+    for each in slow:
+        await asyncio.wait_for(each.is_stuck.wait(), DEADLINE_S)
 
     await shopper_looks_at(stocked, "sku1", "sku3")
 
-    assert listed(await page.hears(1))
+    assert listed(await page.hears())
     for each in slow:
         each.reads.set()
         await each.leaves()
@@ -436,8 +450,8 @@ async def test_slow_readers_keep_nobody_else_waiting(stocked: Shop, open_page: A
 async def test_who_reads_too_slowly_is_closed(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumer, "SEND_WITHIN_S", 0.2)
     page = SlowPage(stocked)
-    await asyncio.sleep(0.8)
 
+    await wait_until_async(lambda: page.got, "the page to be closed")
     assert [message["code"] for message in page.got] == [1008]
     await page.leaves()
     await close_hub()

@@ -95,6 +95,7 @@ def test_a_version_too_slow_for_the_policy_is_refused_with_both_figures(trained:
     assert re.search(r"[\d.]+ ms a request to all sources .*of 0.01 ms: too slow; train with fewer factors", said)
 
 
+@pytest.mark.expects_errors(r"live_models\.refused")
 async def test_a_folder_exchanged_behind_the_registrys_back_is_refused_and_the_old_one_answers(
     trained: tuple[Shop, ModelVersion],
 ) -> None:
@@ -144,6 +145,7 @@ async def test_versions_swap_without_a_failed_request(trained: tuple[Shop, Model
     assert [seen, failed] == [{first.version, second.version}, 0]
 
 
+@pytest.mark.expects_errors(r"live_models\.refused")
 async def test_a_live_version_whose_folder_is_gone_leaves_the_old_one_answering(
     trained: tuple[Shop, ModelVersion],
 ) -> None:

@@ -16,7 +16,7 @@ async def test_a_crowd_that_asks_for_one_list_has_it_made_once() -> None:
     async def make() -> str:
         nonlocal made
         made += 1
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # sleep: to make a list takes a while
         return "list"
 
     answers = await asyncio.gather(*(cache.get_or_make("key", make) for _ in range(50)))
@@ -29,7 +29,7 @@ async def test_a_failure_is_seen_by_all_who_waited_and_tried_anew_by_the_next() 
     fails = [True]
 
     async def make() -> str:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # sleep: to make a list takes a while
         if fails.pop() if fails else False:
             raise ZeroDivisionError
         return "list"
@@ -78,7 +78,7 @@ async def test_a_maker_who_goes_away_takes_nobody_along() -> None:
     made: list[str] = []
 
     async def make(name: str) -> str:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # sleep: to make a list takes a while
         made.append(name)
         return name
 

@@ -26,6 +26,7 @@ from recommendations.training.data.building import log_from_sessions
 from recommendations.versions.lifecycle import promote, roll_back, stand_down, start_canary, start_shadow
 from tests.recommendations.conftest import Shop
 from tests.recommendations.release.test_train import QUICK
+from tests.services.waiting import wait_until_async
 from tests.tracking.asgi_client import Answered, call
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
@@ -138,6 +139,7 @@ async def test_what_is_too_much_is_left_out_and_costs_the_request_nothing(
     assert took_us < 200
 
 
+@pytest.mark.expects_errors(r"shadow\.failed")
 async def test_a_shadow_that_fails_is_counted_and_fails_no_request(
     two: tuple[Shop, ModelVersion, ModelVersion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,11 +232,16 @@ async def test_swaps_and_roll_backs_under_load_fail_no_request(two: tuple[Shop, 
         shop.load()
 
     load = [asyncio.create_task(shopper(number)) for number in range(4)]
+
+    async def fifty_more() -> None:
+        goal = sum(outcomes.values()) + 50
+        await wait_until_async(lambda: sum(outcomes.values()) >= goal, "fifty more answers")
+
     for _ in range(3):
         await asyncio.to_thread(swap, lambda: promote(other))
-        await asyncio.sleep(0.3)
+        await fifty_more()
         await asyncio.to_thread(swap, lambda: roll_back(shop.site.pk))
-        await asyncio.sleep(0.3)
+        await fifty_more()
     is_done = True
     await asyncio.gather(*load)
 

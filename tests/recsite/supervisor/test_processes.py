@@ -3,8 +3,6 @@
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import redis
@@ -12,13 +10,7 @@ import redis
 from recsite.supervisor import embedded_redis
 from recsite.supervisor.ports import free_port, is_free
 from recsite.supervisor.processes import Supervised
-
-
-def wait_for(is_true: Callable[[], object], timeout_s: float = 10.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not is_true():
-        assert time.monotonic() < deadline_s, "waited too long"
-        time.sleep(0.02)
+from tests.services.waiting import wait_until
 
 
 def supervised(tmp_path: Path, code: str) -> Supervised:
@@ -52,7 +44,7 @@ def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
             statuses.append(status)
         return process.pid not in (None, first)
 
-    wait_for(started_again)
+    wait_until(started_again)
     assert statuses == [-signal.SIGKILL]
     assert process.restarts == 1
     process.ask_to_stop()
@@ -71,7 +63,7 @@ def test_children_of_a_process_that_died_do_not_hold_the_port_of_the_next(tmp_pa
     process = supervised(tmp_path, serve)
     process.start()
     try:
-        wait_for(lambda: process.last_lines().count("listens") == 1)
+        wait_until(lambda: process.last_lines().count("listens") == 1)
         first = process.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
@@ -80,7 +72,7 @@ def test_children_of_a_process_that_died_do_not_hold_the_port_of_the_next(tmp_pa
             process.watch()
             return process.last_lines().count("listens") == 2
 
-        wait_for(listens_again)
+        wait_until(listens_again)
         assert "Address already in use" not in process.last_lines(40)
     finally:
         process.ask_to_stop()
@@ -91,18 +83,18 @@ def test_stopping_ends_the_children_too(tmp_path: Path) -> None:
     child = "import subprocess,sys,time; p=subprocess.Popen([sys.executable,'-c','import time; time.sleep(60)']); "
     process = supervised(tmp_path, child + "print(p.pid, flush=True); time.sleep(60)")
     process.start()
-    wait_for(lambda: process.last_lines(1))
+    wait_until(lambda: process.last_lines(1))
     grandchild = int(process.last_lines(1))
     process.ask_to_stop()
     process.wait_stopped(5)
-    wait_for(lambda: not is_alive(grandchild))
+    wait_until(lambda: not is_alive(grandchild))
 
 
 def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     code = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     process = supervised(tmp_path, code)
     process.start()
-    wait_for(lambda: process.last_lines(1) == "up")
+    wait_until(lambda: process.last_lines(1) == "up")
     process.ask_to_stop()
     assert process.wait_stopped(0.3) is False
     assert process.pid is None

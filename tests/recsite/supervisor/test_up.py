@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from recsite.supervisor.ports import free_port
+from tests.services.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -80,10 +81,7 @@ def test_up_serves_every_part_and_ctrl_c_leaves_nothing_running(tmp_path: Path) 
         up.send_signal(signal.SIGINT)
         rest, _ = up.communicate(timeout=60)
     assert up.returncode == 0, rest
-    deadline_s = time.monotonic() + 5
-    while processes_of(tmp_path) and time.monotonic() < deadline_s:
-        time.sleep(0.1)
-    assert processes_of(tmp_path) == []
+    wait_until(lambda: not processes_of(tmp_path), "every process to end")
     assert "killed" not in rest
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.services.waiting import DEADLINE_S, wait_until_async
 from tracking.collect.durable import DurableWriter
 from tracking.collect.spool import Spool
 from tracking.exceptions import LogUnavailable, SpoolFull
@@ -89,19 +91,24 @@ async def test_the_spool_is_left_again_under_steady_load(log, writer):
 
 async def test_the_drain_does_not_wait_for_a_pause_of_those_who_send(log, writer, monkeypatch):
     written = writer._spool.append_many
-    monkeypatch.setattr(writer._spool, "append_many", lambda records: (time.sleep(0.02), written(records)))
+
+    def slowly(records: Any) -> Any:
+        time.sleep(0.02)  # sleep: a slow disk
+        return written(records)
+
+    monkeypatch.setattr(writer._spool, "append_many", slowly)
     log.fail_with(LogUnavailable("away"))
     places: list[str] = []
 
     async def client(name: int) -> None:
-        await asyncio.sleep(0.005 * name)  # so that there is always somebody who waits for the disk
+        await asyncio.sleep(0.005 * name)  # sleep: so that there is always a client who waits for the disk
         while "log" not in places:
             places.append(await writer.append(b"k%d" % name, b"v"))
 
     clients = asyncio.gather(*(client(number) for number in range(8)))
-    await asyncio.sleep(0.2)
+    await wait_until_async(lambda: places.count("spool") >= 16, "records on the disk")
     log.fail_with(None)
-    await asyncio.wait_for(clients, 5)
+    await asyncio.wait_for(clients, DEADLINE_S)
 
 
 async def test_every_answer_is_true_while_the_log_comes_and_goes(log, writer):
@@ -116,7 +123,7 @@ async def test_every_answer_is_true_while_the_log_comes_and_goes(log, writer):
     async def weather() -> None:
         for number in range(20):
             log.fail_with(LogUnavailable("away") if number % 2 else None)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # sleep: how long the log stays so
         log.fail_with(None)
 
     await asyncio.gather(weather(), *(client(name) for name in range(10)))
@@ -184,7 +191,8 @@ async def test_what_is_left_at_the_end_is_sent_by_the_next_process(log, tmp_path
 async def test_a_caller_that_goes_away_leaves_no_trouble_behind(log, writer):
     log.hold(True)
     impatient = asyncio.create_task(writer.append(b"k", b"gone"))
-    await asyncio.sleep(0.01)
+    for _ in range(10):
+        await asyncio.sleep(0)  # the append is on its way
     impatient.cancel()
     with pytest.raises(asyncio.CancelledError):
         await impatient

@@ -62,6 +62,6 @@ async def test_an_absent_redis_is_noticed_once_and_costs_nothing(install_keys, d
     for _ in range(5):
         body = {"key": PUBLISHABLE, "anonymous_id": "a" * 32, "events": [an_event()]}
         assert (await call(endpoint, json.dumps(body).encode())).status == 202
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.03)  # sleep: the pace of a page
     live.stop()
     assert caplog.text.count("live_events.away") == 1

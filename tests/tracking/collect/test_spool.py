@@ -206,6 +206,7 @@ def test_zeros_at_the_end_are_what_a_power_cut_leaves_and_are_cut_off(spool):
     heir.close()
 
 
+@pytest.mark.expects_errors(r"spool\.damaged")
 def test_a_flipped_bit_is_noticed_and_what_cannot_be_read_is_kept_for_people(spool):
     spool.append_many(numbered(0, 5))
     path = last_segment(spool)
@@ -222,6 +223,7 @@ def test_a_flipped_bit_is_noticed_and_what_cannot_be_read_is_kept_for_people(spo
     heir.close()
 
 
+@pytest.mark.expects_errors(r"spool\.damaged")
 def test_a_file_that_is_no_segment_is_not_read_as_one(spool):
     spool.append_many(numbered(0, 2))
     path = last_segment(spool)

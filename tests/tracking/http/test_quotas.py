@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until
 from tracking.http import quotas
 from tracking.http.edge import Refusal
 from tracking.http.quotas import Quotas
@@ -70,13 +71,6 @@ def test_memory_is_bounded_whoever_asks(monkeypatch) -> None:
     for number in range(1_000):
         quota.take("requests", f"shop:{number}", amount=1, per_minute=10, now=60.0)
     assert len(quota._counts) <= 100
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not fact():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
 
 
 @pytest.mark.redis

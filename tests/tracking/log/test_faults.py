@@ -14,6 +14,7 @@ import pytest
 from tests.services.kafka_server import KafkaServer
 from tests.services.process import Server
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import wait_until, wait_until_async
 from tracking.collect.durable import DurableWriter
 from tracking.collect.spool import Spool
 from tracking.log import EventLog, LogUnavailable, open_log
@@ -64,7 +65,7 @@ class LoopWatch:
     async def _watch(self) -> None:
         while True:
             started = time.monotonic()
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.002)  # sleep: the beat of the watch
             self.worst_s = max(self.worst_s, time.monotonic() - started - 0.002)
 
 
@@ -77,7 +78,7 @@ async def test_a_writer_starts_without_a_broker_fails_fast_and_connects_by_itsel
         for _ in range(20):
             with pytest.raises(LogUnavailable):
                 await writer.append(b"k", b"v", timeout_s=WAIT_S)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # sleep: the pace of who appends
         assert time.monotonic() - started < 2 * 20 * (0.01 + WAIT_S)  # twice: the machine may be busy
     assert watch.worst_s < 0.25
 
@@ -107,14 +108,14 @@ async def test_a_frozen_broker_costs_no_more_than_the_time_out_and_blocks_nobody
     finally:
         server.thaw()
 
-    give_up_at = time.monotonic() + PATIENCE_S
-    while True:
+    async def is_appended() -> bool:
         try:
             await writer.append(b"k", b"after", timeout_s=1)
-            break
         except LogUnavailable:
-            assert time.monotonic() < give_up_at
-            await asyncio.sleep(0.05)
+            return False
+        return True
+
+    await wait_until_async(is_appended, "the log to take records again")
     await writer.close()
     found = [value for _, value in read_all(log)]
     assert found[0] == b"before"
@@ -154,23 +155,19 @@ async def test_a_broker_that_is_away_for_a_while_loses_nothing_and_keeps_the_ord
             places.append(await writer.append(user, value))
             promised.setdefault(user, []).append(value)
             number += 1
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005)  # sleep: the pace of a user
 
     shoppers = [asyncio.create_task(shopper(b"user-%d" % number)) for number in range(8)]
-    await asyncio.sleep(0.5)
+    await wait_until_async(lambda: len(places) >= 200, "records in the log")
     if fault == "frozen":
         server.freeze()
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(3.0)  # sleep: how long the broker is frozen
         server.thaw()
     else:
         await asyncio.to_thread(server.kill)
-        await asyncio.sleep(1.0)
+        await wait_until_async(lambda: "spool" in places, "the outage to be noticed")
         await asyncio.to_thread(server.start)
-    back_at = time.monotonic()
-    await asyncio.sleep(0.5)
-    while writer.is_spooling:
-        assert time.monotonic() - back_at < 60, "the spool must be drained within a minute"
-        await asyncio.sleep(0.1)
+    await wait_until_async(lambda: not writer.is_spooling, "the spool to be drained within a minute", within_s=60)
     is_over.set()
     await asyncio.gather(*shoppers)
     assert await writer.flush(timeout_s=PATIENCE_S)
@@ -191,17 +188,17 @@ async def test_a_reader_goes_on_by_itself_when_its_broker_was_killed(server, log
     seen: list[bytes] = []
 
     def read_until(count: int) -> None:
-        give_up_at = time.monotonic() + PATIENCE_S
-        while len(seen) < count:
-            assert time.monotonic() < give_up_at, f"{len(seen)} of {count} records seen"
+        def read() -> bool:
             try:
                 polled = reader.poll(0.05, 100)
             except LogUnavailable:
-                time.sleep(0.05)
-                continue
+                return False
             for partition, records in polled.items():
                 seen.extend(record.value for record in records)
                 stored[partition] = records[-1].position
+            return len(seen) >= count
+
+        wait_until(read, f"{count} records", within_s=PATIENCE_S)
 
     async def write(start: int) -> None:
         writer = log.writer()

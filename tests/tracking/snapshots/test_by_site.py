@@ -71,7 +71,7 @@ def test_many_threads_that_ask_at_once_get_the_same_snapshot(loads: Loads) -> No
     at_once = threading.Barrier(8)
 
     def slow_to_make(site: str) -> Callable[[], str]:
-        time.sleep(0.01)  # imitates a loader that reads a file first; a second maker would be counted
+        time.sleep(0.01)  # sleep: a loader that reads a file first; a second maker would be counted
         return loads(site)
 
     registry = SiteSnapshots("sizes", slow_to_make, refresh_s=60.0)
