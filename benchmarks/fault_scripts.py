@@ -56,7 +56,7 @@ print(json.dumps({{"revoked": create_key(site, "pk")[1], "foreign": create_key(o
 """
 REVOKE: Final = """
 import time
-from tracking import sites
+from tracking.access import sites
 from tracking.models import ApiKey
 sites.revoke(ApiKey.objects.get(digest=sites.digest_of("{value}")))
 print(time.time())

@@ -26,7 +26,8 @@ HEAD = """
 import datetime, json, time
 from django.utils import timezone
 from oauth2_provider.models import get_access_token_model
-from tracking import oauth, sites, tokens
+from tracking.access import sites, tokens
+from tracking.http import oauth
 from tracking.models import ApiKey, OAuthClient, Site
 site = Site.objects.get(slug="default")
 """

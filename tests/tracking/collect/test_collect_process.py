@@ -83,7 +83,12 @@ def status_of(web: Web) -> int:
         return error.code
 
 
-REVOKE = "from tracking import models, sites; [sites.revoke(key) for key in models.ApiKey.objects.all()]"
+REVOKE = """
+from tracking.access.sites import revoke
+from tracking.models import ApiKey
+for key in ApiKey.objects.all():
+    revoke(key)
+"""
 
 
 @pytest.mark.redis
