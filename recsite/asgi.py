@@ -1,4 +1,4 @@
-"""The one map of all routes: hot-path ASGI applications, WebSockets, then Django."""
+"""Where a connection goes: to the ASGI applications of the hot paths, to a WebSocket consumer, else to Django."""
 
 from __future__ import annotations
 

@@ -191,8 +191,7 @@ class Crowd:
         self._numbers = count()
         self._inside: list[tuple[float, int, Visit]] = []  # a heap by the time of the next page
 
-    @property
-    def n_inside(self) -> int:
+    def __len__(self) -> int:
         """How many visits are under way."""
         return len(self._inside)
 

@@ -5,10 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-import redis
-
-from recsite.supervisor import embedded_redis
-from recsite.supervisor.ports import free_port, is_free
+from recsite.supervisor.ports import free_port
 from recsite.supervisor.processes import Supervised
 from tests.services.waiting import wait_until
 
@@ -98,30 +95,3 @@ def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     process.ask_to_stop()
     assert process.wait_stopped(0.3) is False
     assert process.pid is None
-
-
-def test_embedded_redis_keeps_its_data_over_a_restart(tmp_path: Path) -> None:
-    for expected in (None, b"kept"):
-        server, url = embedded_redis.make_server(tmp_path, log_path=tmp_path / "log", environment=dict(os.environ))
-        server.start()
-        try:
-            embedded_redis.wait_ready(server, url)
-            with redis.Redis.from_url(url, socket_timeout=2) as client:
-                assert client.get("name") == expected
-                client.set("name", "kept")
-                assert client.config_get("appendonly") == {"appendonly": "yes"}
-        finally:
-            server.ask_to_stop()
-            server.wait_stopped(10)
-    assert (tmp_path / "password").stat().st_mode & 0o077 == 0
-
-
-def test_busy_ports_are_seen() -> None:
-    import socket
-
-    port = free_port()
-    assert is_free(port)
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", port))
-        holder.listen()
-        assert not is_free(port)
