@@ -1,9 +1,11 @@
-"""One training in a process of its own: never two at once, bounded in memory and time, watched while it runs."""
+"""One training in a process of its own: never two at once, bounded in memory and time, watched while it runs.
+
+Memory and time are looked at every ``BEAT_S``; between two looks a training may exceed its limit.
+"""
 
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -18,6 +20,7 @@ from features.exceptions import StoreUnavailable
 from recommendations import metrics
 from recommendations.models import TrainingPolicy, TrainingRun
 from recommendations.release.lock import LOCK_TTL_S, LockLost, TrainingLock
+from recommendations.release.memory import MemoryExceeded, peak_memory_mb
 from recommendations.training.stages import MAX_AGE_S
 from tracking.models import Site
 
@@ -115,12 +118,9 @@ def _watched(run: TrainingRun, lock: TrainingLock, policy: TrainingPolicy, comma
                     pass
                 else:
                     return "" if code >= 0 else f"the trainer was killed by signal {-code}; was memory short?"
-                peak_mb = max(peak_mb, memory_mb(process.pid))
+                peak_mb = max(peak_mb, peak_memory_mb(process.pid))
                 if peak_mb > policy.memory_mb:
-                    return (
-                        f"training needs more than {policy.memory_mb:,} MB; raise the limit in the training policy, "
-                        "or train with manage.py train_spark"
-                    )
+                    return str(MemoryExceeded(policy.memory_mb))
                 if time.monotonic() - started > timeout_s:
                     return f"training took longer than {timeout_s / 60:.0f} minutes; train with manage.py train_spark"
                 try:
@@ -130,10 +130,13 @@ def _watched(run: TrainingRun, lock: TrainingLock, policy: TrainingPolicy, comma
                     return str(error)
                 except StoreUnavailable:
                     if time.monotonic() - renewed > LOCK_TTL_S / 2:
-                        return "Redis was away for too long to know that no other training runs"
+                        return "Redis was unavailable for too long to know that no other training runs"
         finally:
             _end(process)
-            TrainingRun.objects.filter(pk=run.pk).update(peak_memory_mb=peak_mb or None)
+            # A trainer that ended by itself has said its peak, which no look from outside can exceed.
+            if peak_mb:
+                runs = TrainingRun.objects.filter(pk=run.pk).exclude(peak_memory_mb__gte=peak_mb)
+                runs.update(peak_memory_mb=peak_mb)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -164,12 +167,3 @@ def _close_abandoned() -> None:
         error="the task worker was stopped while it trained; the next training goes on with what was finished",
         finished_at=timezone.now(),
     )
-
-
-def memory_mb(pid: int) -> int:
-    """Return the resident memory of a process in MB; 0 where the system does not say."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import django
 
+from recommendations.release.memory import MemoryExceeded, peak_memory_mb
+
 if TYPE_CHECKING:  # models cannot be imported before django.setup()
     from recommendations.models import TrainingRun
     from tracking.models import Site
@@ -48,7 +50,7 @@ def execute(run: TrainingRun) -> int:
             run.site,
             settings=settings_of(policy),
             promotes=policy.auto_promote,
-            progress=RunProgress(run),
+            progress=RunProgress(run, memory_mb=policy.memory_mb),
             on_taken_over=lambda work: logger.info("training.taken_over run=%s ready=%s", run.pk, ",".join(work.ready)),
         )
     except (RecommendationError, OSError) as error:
@@ -65,7 +67,8 @@ def execute(run: TrainingRun) -> int:
         delete_old_versions(run.site, keep=policy.keep_versions)
     run.status = run.Status.DONE if run.model_version is not None else run.Status.FAILED
     run.finished_at = timezone.now()
-    run.save(update_fields=["status", "error", "model_version", "finished_at"])
+    run.peak_memory_mb = peak_memory_mb() or None
+    run.save(update_fields=["status", "error", "model_version", "finished_at", "peak_memory_mb"])
     return 0 if run.model_version is not None else 1
 
 
@@ -91,10 +94,14 @@ def delete_old_versions(site: Site, *, keep: int) -> int:
 
 
 class RunProgress:
-    """Writes progress to the run, every two seconds and at the end of each step."""
+    """Writes progress to the run, every two seconds and at the end of each step.
 
-    def __init__(self, run: TrainingRun) -> None:
+    Raises ``MemoryExceeded`` then if this process has needed more than ``memory_mb``, also for a moment only.
+    """
+
+    def __init__(self, run: TrainingRun, *, memory_mb: int) -> None:
         self._run = run
+        self._memory_mb = memory_mb
         self._told_s = float("-inf")
 
     def __call__(self, step: str, done: int, total: int) -> None:
@@ -105,6 +112,8 @@ class RunProgress:
         self._told_s = now_s
         self._run.step, self._run.step_done, self._run.step_total = step[:64], done, total
         self._run.save(update_fields=["step", "step_done", "step_total"])
+        if peak_memory_mb() > self._memory_mb:
+            raise MemoryExceeded(self._memory_mb)
 
 
 def _end_with_parent() -> None:

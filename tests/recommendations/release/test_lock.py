@@ -6,9 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +17,20 @@ from features.store import connections
 from recommendations.release import lock as module
 from recommendations.release.lock import AlreadyTraining, LockLost, is_training, training_lock
 from tests.recommendations.conftest import Shop
+from tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.redis
 ROOT = Path(__file__).resolve().parents[3]
 HOLDER = """
-import django, os, sys, time
+import django, os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 django.setup()
-from recommendations import training_lock
-training_lock.LOCK_TTL_S, training_lock.RENEW_S = 2.0, 0.3
-with training_lock.training_lock("manage.py train of night"):
+from recommendations.release import lock
+lock.RENEW_S = 0.1
+with lock.training_lock("manage.py train of night"):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
-
-
-@pytest.fixture
-def unlocked(shop: Shop) -> Iterator[Shop]:
-    """Return a shop while no training holds the lock."""
-    client = connections.client()
-    client.delete(keys.training_lock())
-    yield shop
-    client.delete(keys.training_lock())
 
 
 def test_the_second_is_told_who_trains_and_since_when(unlocked: Shop) -> None:
@@ -70,40 +59,44 @@ def test_a_training_by_hand_waits_for_its_turn(unlocked: Shop, command: list[str
 
 def test_the_lock_is_renewed_while_its_holder_lives_and_gone_soon_after_it_was_killed(unlocked: Shop) -> None:
     environment = {**os.environ, "REDIS_URL": unlocked.redis_url, "RECSITE_SECRET_KEY": "only-for-tests-" + "x" * 50}
-    with subprocess.Popen([sys.executable, "-c", HOLDER], cwd=ROOT, env=environment, stdout=subprocess.PIPE) as holder:
+    client, key = connections.client(), keys.training_lock()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER], cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == b"held\n"
-            until = time.monotonic() + 3.0
-            while time.monotonic() < until:
-                assert is_training()
-                time.sleep(0.2)
+            for _ in range(2):
+                client.pexpire(key, 30_000)
+                wait_until(lambda: client.pttl(key) > 40_000, "a renewal")
         finally:
             holder.send_signal(signal.SIGKILL)
 
-    gone_by = time.monotonic() + 3.0
-    while is_training() and time.monotonic() < gone_by:
-        time.sleep(0.1)
-    assert not is_training()
+    left_ms = client.pttl(key)
+    client.pexpire(key, 1)
+
+    assert 0 < left_ms <= module.LOCK_TTL_S * 1000
+    wait_until(lambda: not is_training(), "the end of the lock")
 
 
 def test_a_lock_that_another_has_taken_ends_the_training_and_is_left_to_it(
     unlocked: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RENEW_S", 0.05)
-    noticed = threading.Event()
 
     with training_lock("first") as check:
         check()
         connections.client().set(keys.training_lock(), "another")
-        until = time.monotonic() + 5.0
-        while not noticed.is_set() and time.monotonic() < until:
+
+        def is_lost() -> bool:
             try:
                 check()
             except LockLost:
-                noticed.set()
+                return True
+            return False
 
-    assert noticed.is_set()
+        wait_until(is_lost, "the loss of the lock")
+
     assert connections.client().get(keys.training_lock()) == b"another"
 
 
