@@ -9,14 +9,16 @@ const folder = mkdtempSync(join(tmpdir(), 'rec-build-')) + '/';
 after(() => rmSync(folder, { recursive: true }));
 
 const text = (version, more = '') => `/*! rec.js ${version} | Apache-2.0 */${more}`;
-const release = (version, more) => Object.keys(BUDGET_BYTES).forEach((file) => writeFileSync(folder + file, text(version, more)));
+const release = (version, more) =>
+  Object.keys(BUDGET_BYTES).forEach((file) => writeFileSync(folder + file, text(version, more)));
 
 test('a new version keeps the files of the one before under its name, byte for byte', () => {
   release('1.0.0', 'old');
   assert.equal(keepReleased(folder, '1.0.0'), undefined, 'the same version is built anew');
   assert.ok(!existsSync(folder + '1.0.0'));
   assert.equal(keepReleased(folder, '1.1.0'), '1.0.0');
-  for (const file of Object.keys(BUDGET_BYTES)) assert.equal(readFileSync(`${folder}1.0.0/${file}`, 'utf8'), text('1.0.0', 'old'));
+  for (const file of Object.keys(BUDGET_BYTES))
+    assert.equal(readFileSync(`${folder}1.0.0/${file}`, 'utf8'), text('1.0.0', 'old'));
   assert.equal(keepReleased(folder, '1.1.0'), '1.0.0', 'building twice is harmless');
 });
 

@@ -87,7 +87,10 @@ test('a wrong choice is named in a warning and changes nothing', async () => {
   const page = await open('/');
   await page.waitForFunction(() => window.rec?.version);
   await page.evaluate(() => rec('consent', 'yes'));
-  assert.ok(page.logs.some((text) => text.includes("'yes' is not granted, pending or denied")), page.logs.join());
+  assert.ok(
+    page.logs.some((text) => text.includes("'yes' is not granted, pending or denied")),
+    page.logs.join(),
+  );
   await until(() => world.collector.requests.length, 'page view');
   await context.close();
 });
@@ -123,14 +126,19 @@ test('events belong to who was there when they happened, over identify and reset
     return [before, rec.id()];
   });
   await until(() => collector.named('view_item').length === 3, 'all events');
-  const of = (n) => collector.requests.find(({ events }) => events.some(({ params }) => params.items?.[0].item_id === 'SKU' + n));
+  const of = (n) =>
+    collector.requests.find(({ events }) => events.some(({ params }) => params.items?.[0].item_id === 'SKU' + n));
   assert.deepEqual([of(1).user_id, of(2).user_id, of(3).user_id], [undefined, 'ann', undefined]);
   assert.equal(of(1).anonymous_id, of(2).anonymous_id);
   assert.notEqual(of(3).anonymous_id, of(2).anonymous_id);
   assert.equal(of(3).anonymous_id, after.anonymous_id);
   assert.equal(before.user_token, 'token-of-ann');
   assert.equal(collector.named('identify').length, 1, 'once a session');
-  assert.deepEqual(collector.named('identify')[0].params, { user_id: 'ann', token: 'token-of-ann', traits: { plan: 'gold' } });
+  assert.deepEqual(collector.named('identify')[0].params, {
+    user_id: 'ann',
+    token: 'token-of-ann',
+    traits: { plan: 'gold' },
+  });
   assert.notEqual(before.session_id, after.session_id);
   await context.close();
 });
@@ -154,8 +162,10 @@ test('a session ends after 30 idle minutes and after a day', async () => {
     at(89, 2); // 31 minutes later
     for (let n = 0; n < 60; n++) at(89 + n * 25, 3 + n); // busy for longer than a day
   });
-  await until(() => collector.named('view_item').length === 63, 'all events', 15_000);
-  const byItem = Object.fromEntries(collector.named('view_item').map((event) => [event.params.items[0].item_id, event]));
+  await until(() => collector.named('view_item').length === 63, 'all events');
+  const byItem = Object.fromEntries(
+    collector.named('view_item').map((event) => [event.params.items[0].item_id, event]),
+  );
   const numbers = [0, 1, 2, 62].map((n) => byItem['SKU' + n].session_number);
   assert.deepEqual(numbers, [1, 1, 2, 3]);
   assert.equal(byItem.SKU0.session_id, byItem.SKU1.session_id);

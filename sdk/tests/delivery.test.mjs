@@ -63,12 +63,17 @@ test('what was tracked offline is sent when the network is back, in order', asyn
   const page = await openShop();
   await until(() => ids('page_view').size, 'page view');
   await context.setOffline(true);
-  const sent = await page.evaluate(() => [1, 2, 3].map((n) => rec('track', 'view_item', { items: [{ item_id: 'SKU' + n }] })));
+  const sent = await page.evaluate(() =>
+    [1, 2, 3].map((n) => rec('track', 'view_item', { items: [{ item_id: 'SKU' + n }] })),
+  );
   await unchanged(300);
   assert.equal(ids('view_item').size, 0);
   await context.setOffline(false);
   await until(() => ids('view_item').size === 3, 'three events after the network is back');
-  assert.deepEqual(world.collector.named('view_item').map((event) => event.event_id), sent);
+  assert.deepEqual(
+    world.collector.named('view_item').map((event) => event.event_id),
+    sent,
+  );
   await until(async () => (await storedEvents(page)).length === 0, 'an empty queue');
 });
 
@@ -79,8 +84,10 @@ test('a collector that answers 503 is tried again with growing pauses and gets e
   let refusals = 3;
   collector.answer = () => (refusals-- > 0 ? { status: 503 } : { status: 202 });
   collector.attempts = [];
-  const id = await page.evaluate(() => rec('track', 'purchase', { transaction_id: 'T1', items: [{ item_id: 'SKU1' }] }));
-  await until(() => ids('purchase').has(id), 'the purchase', 20_000);
+  const id = await page.evaluate(() =>
+    rec('track', 'purchase', { transaction_id: 'T1', items: [{ item_id: 'SKU1' }] }),
+  );
+  await until(() => ids('purchase').has(id), 'the purchase');
   const times = collector.attempts.map(([time]) => time);
   assert.equal(times.length, 4);
   const pauses = times.slice(1).map((time, i) => time - times[i]);
@@ -129,7 +136,9 @@ test('a page that dies while the collector is away leaves its events to the next
   const page = await openShop();
   await until(() => ids('page_view').size, 'page view');
   collector.isDown = true;
-  const id = await page.evaluate(() => rec('track', 'purchase', { transaction_id: 'T1', items: [{ item_id: 'SKU1' }] }));
+  const id = await page.evaluate(() =>
+    rec('track', 'purchase', { transaction_id: 'T1', items: [{ item_id: 'SKU1' }] }),
+  );
   await until(async () => (await storedEvents(page)).length, 'the stored event');
   await page.close(); // pagehide runs, the beacon is lost with the collector
   collector.isDown = false;
@@ -140,7 +149,10 @@ test('a page that dies while the collector is away leaves its events to the next
 
 test('the queue of a tab that crashed is adopted once its heartbeat is old, a living one is left alone', async () => {
   const page = await openShop();
-  const entry = (name) => ({ e: { event_id: `id-${name}`, event: name, ts: Date.now(), params: {} }, a: 'a'.repeat(32) });
+  const entry = (name) => ({
+    e: { event_id: `id-${name}`, event: name, ts: Date.now(), params: {} },
+    a: 'a'.repeat(32),
+  });
   await page.evaluate(
     ([dead, living, ancient]) => {
       localStorage['rec_queue.dead'] = JSON.stringify({ time: Date.now() - 2e5, entries: [dead] });
@@ -148,7 +160,11 @@ test('the queue of a tab that crashed is adopted once its heartbeat is old, a li
       localStorage['rec_queue.ancient'] = JSON.stringify({ time: Date.now() - 9e8, entries: [ancient] });
       localStorage['rec_queue.broken'] = '{"time":';
     },
-    [entry('dead_event'), entry('living_event'), { ...entry('ancient_event'), e: { ...entry('ancient_event').e, ts: Date.now() - 8 * 864e5 } }],
+    [
+      entry('dead_event'),
+      entry('living_event'),
+      { ...entry('ancient_event'), e: { ...entry('ancient_event').e, ts: Date.now() - 8 * 864e5 } },
+    ],
   );
   await page.goto(world.shop.origin + '/?again');
   await until(() => ids('dead_event').size, 'the orphan');
@@ -197,7 +213,16 @@ test('with storage denied (a sandboxed page) events still arrive and nothing thr
   page.on('pageerror', (error) => errors.push(error));
   await page.goto(shop.origin + '/sandbox');
   await page.waitForFunction(() => window.rec?.version);
-  assert.equal(await page.evaluate(() => { try { return typeof localStorage; } catch (error) { return error.name; } }), 'SecurityError');
+  assert.equal(
+    await page.evaluate(() => {
+      try {
+        return typeof localStorage;
+      } catch (error) {
+        return error.name;
+      }
+    }),
+    'SecurityError',
+  );
   const id = await page.evaluate(() => rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] }));
   await until(() => ids('view_item').has(id), 'the event');
   await page.goto(shop.origin + '/other');
@@ -262,7 +287,11 @@ test('batches hold at most 20 events and 48 kB', async () => {
     for (let n = 0; n < 45; n++) rec('track', 'small', { n });
     for (let n = 0; n < 6; n++) rec('track', 'big', { text: 'é'.repeat(10_000) });
   });
-  await until(() => collector.named('small').length === 45 && collector.named('big').length === 6, 'all events', 15_000);
+  await until(
+    () => collector.named('small').length === 45 && collector.named('big').length === 6,
+    'all events',
+    15_000,
+  );
   for (const { events, headers } of collector.requests) {
     assert.ok(events.length <= 20);
     assert.ok(+headers['content-length'] <= 48_000, `${headers['content-length']} bytes`);
@@ -278,7 +307,10 @@ test('an event of more than 32 kB is refused with a warning instead of blocking 
     rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] });
   });
   await until(() => ids('view_item').size, 'the next event');
-  assert.ok(warnings.some((text) => text.includes("'huge' is over 32 kB")), warnings.join());
+  assert.ok(
+    warnings.some((text) => text.includes("'huge' is over 32 kB")),
+    warnings.join(),
+  );
 });
 
 test('hidden pages send what they hold at once', async () => {

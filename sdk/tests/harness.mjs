@@ -18,8 +18,13 @@ import { WebSocketServer } from 'ws';
 const STATIC = new URL('../../tracking/static/recsite/', import.meta.url);
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 const FLAGS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ];
 
 export const built = (file) => readFileSync(new URL(file, STATIC));
@@ -30,7 +35,8 @@ export const DEADLINE_MS = 60_000;
 
 /** Wait until `condition` is truthy and return its value; fail with `what` after `ms`. */
 export const until = async (condition, what, ms = DEADLINE_MS) => {
-  for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) { // sleep: between two looks
+  for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) {
+    // sleep: between two looks
     const value = await condition();
     if (value) return value;
   }
@@ -119,7 +125,11 @@ export const startCollector = async () => {
       if (status === 202) collector.requests.push({ ...envelope, received_at: Date.now(), headers: request.headers });
       return response
         .writeHead(status, { 'Content-Type': 'application/json', ...cors, ...headers })
-        .end(JSON.stringify(reply || { accepted: envelope.events.length, rejected: [], anonymous_id: envelope.anonymous_id }));
+        .end(
+          JSON.stringify(
+            reply || { accepted: envelope.events.length, rejected: [], anonymous_id: envelope.anonymous_id },
+          ),
+        );
     }
     if (path === '/v1/recommendations') {
       const ask = JSON.parse(body);
@@ -132,7 +142,9 @@ export const startCollector = async () => {
       }));
       return response
         .writeHead(collector.listStatus, { 'Content-Type': 'application/json', ...cors })
-        .end(JSON.stringify(collector.listStatus === 200 ? { results } : { error: 'unavailable', message: 'try again' }));
+        .end(
+          JSON.stringify(collector.listStatus === 200 ? { results } : { error: 'unavailable', message: 'try again' }),
+        );
     }
     response.writeHead(404, cors).end();
   });
@@ -163,7 +175,9 @@ export const startShop = async () => {
     const path = new URL(request.url, 'http://shop').pathname;
     if (path.startsWith('/image/')) {
       response.writeHead(200, { 'Content-Type': 'image/svg+xml' });
-      return response.end('<svg xmlns="http://www.w3.org/2000/svg" width="480" height="480"><rect width="480" height="480" fill="#cde"/></svg>');
+      return response.end(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="480" height="480"><rect width="480" height="480" fill="#cde"/></svg>',
+      );
     }
     if (path.endsWith('.js') && !shop.pages[path]) {
       return response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(built(path.split('/').pop()));
@@ -197,7 +211,10 @@ export const startBrowser = (flags = []) => {
  */
 export const openUndriven = async (url) => {
   const profile = await mkdtemp(join(tmpdir(), 'rec-sdk-'));
-  const chromium = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${profile}`, '--remote-debugging-port=0', url], { stdio: 'ignore', detached: true });
+  const chromium = spawn(CHROMIUM, [...FLAGS, `--user-data-dir=${profile}`, '--remote-debugging-port=0', url], {
+    stdio: 'ignore',
+    detached: true,
+  });
   return async () => {
     process.kill(-chromium.pid, 'SIGKILL');
     await once(chromium, 'exit');

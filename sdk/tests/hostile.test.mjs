@@ -8,7 +8,19 @@ let world;
 before(async () => (world = await startWorld()));
 after(() => world.stop());
 
-const POISON = ['null', '1', '"text"', '[]', '{}', '[null]', '[1,[2]]', '{"time":', '{"time":0}', '{"time":0,"entries":[null]}', '{"id":{},"last":"x","start":[],"n":"y"}'];
+const POISON = [
+  'null',
+  '1',
+  '"text"',
+  '[]',
+  '{}',
+  '[null]',
+  '[1,[2]]',
+  '{"time":',
+  '{"time":0}',
+  '{"time":0,"entries":[null]}',
+  '{"id":{},"last":"x","start":[],"n":"y"}',
+];
 const KEYS = ['rec_aid', 'rec_session', 'rec_retry', 'rec_clicked', 'rec_consent', 'rec_queue.foreign'];
 
 test("whatever stands under our keys in localStorage, events arrive in the contract's form", async () => {
@@ -24,7 +36,10 @@ test("whatever stands under our keys in localStorage, events arrive in the contr
       rec('track', 'select_item', { rec_id: 'r1', items: [{ item_id: 'SKU1' }] });
       rec('track', 'add_to_cart', { items: [{ item_id: 'SKU1' }] });
     });
-    await until(() => ['page_view', 'select_item', 'add_to_cart'].every((name) => collector.named(name).length), `events beside ${poison}`);
+    await until(
+      () => ['page_view', 'select_item', 'add_to_cart'].every((name) => collector.named(name).length),
+      `events beside ${poison}`,
+    );
     for (const { anonymous_id, events } of collector.requests) {
       assert.match(anonymous_id, /^[\w-]{16,64}$/);
       for (const { session_id, session_number } of events) {
@@ -92,7 +107,9 @@ test('of two sites on one page the first counts, and the second is told', async 
   const { collector } = world;
   const { context, open } = await newShopper(world);
   const body = `<script src="${collector.origin}/r/v1/rec.js" data-key="pk_of_another_site"></script>`;
-  const page = await open('/two', { page: `<!doctype html><title>x</title><script src="${collector.origin}/r/v1/rec.js" data-key="${collector.key}"></script>${body}` });
+  const page = await open('/two', {
+    page: `<!doctype html><title>x</title><script src="${collector.origin}/r/v1/rec.js" data-key="${collector.key}"></script>${body}`,
+  });
   await until(() => collector.named('page_view').length, 'page view');
   await unchanged(500);
   assert.equal(collector.attempts.length, 1);
@@ -103,7 +120,10 @@ test('of two sites on one page the first counts, and the second is told', async 
 test('ten thousand marked elements cost what one costs', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world);
-  const body = Array.from({ length: 10_000 }, (_, n) => `<i data-rec-event="wish" data-rec-params='{"n":${n}}'>${n} </i>`).join('');
+  const body = Array.from(
+    { length: 10_000 },
+    (_, n) => `<i data-rec-event="wish" data-rec-params='{"n":${n}}'>${n} </i>`,
+  ).join('');
   const page = await open('/many', { body });
   await page.waitForFunction(() => window.rec?.version);
   const ms = await page.evaluate(() => {
@@ -113,7 +133,10 @@ test('ten thousand marked elements cost what one costs', async () => {
     return performance.now() - started;
   });
   await until(() => collector.named('wish').length === 20, 'the clicks');
-  assert.deepEqual(collector.named('wish').map(({ params }) => params.n), Array.from({ length: 20 }, (_, n) => 9980 + n));
+  assert.deepEqual(
+    collector.named('wish').map(({ params }) => params.n),
+    Array.from({ length: 20 }, (_, n) => 9980 + n),
+  );
   assert.ok(ms < 200, `20 clicks took ${ms} ms`);
   await context.close();
 });
@@ -130,7 +153,7 @@ test('a burst of routes: those passed in one go are not pages, those that were s
       history.pushState({}, '', '/shown/' + n);
     }
   });
-  await until(() => collector.named('page_view').some(({ url }) => url.endsWith('/shown/29')), 'the last page', 10_000);
+  await until(() => collector.named('page_view').some(({ url }) => url.endsWith('/shown/29')), 'the last page');
   const paths = collector.named('page_view').map(({ url }) => new URL(url).pathname);
   assert.equal(paths.filter((path) => path.startsWith('/redirect')).length, 1, 'the last of 100');
   assert.equal(paths.filter((path) => path.startsWith('/shown')).length, 30);
@@ -141,9 +164,15 @@ test('a burst of routes: those passed in one go are not pages, those that were s
 test('text that no server could read is put right: half an emoji in a title cut short', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world);
-  const page = await open('/emoji', { page: `<!doctype html><title>${'x'.repeat(499)}😀</title><script src="${collector.origin}/r/v1/rec.js" data-key="${collector.key}"></script>` });
+  const page = await open('/emoji', {
+    page: `<!doctype html><title>${'x'.repeat(499)}😀</title><script src="${collector.origin}/r/v1/rec.js" data-key="${collector.key}"></script>`,
+  });
   await page.evaluate(() => rec('track', 'search', { search_term: 'boots \ud83d' }));
-  await until(() => collector.named('search').length && collector.named('page_view').length, 'both events', 10_000);
-  for (const event of [collector.named('page_view')[0].params.page_title, collector.named('search')[0].params.search_term]) assert.ok(event.isWellFormed());
+  await until(() => collector.named('search').length && collector.named('page_view').length, 'both events');
+  for (const event of [
+    collector.named('page_view')[0].params.page_title,
+    collector.named('search')[0].params.search_term,
+  ])
+    assert.ok(event.isWellFormed());
   await context.close();
 });

@@ -72,12 +72,15 @@ test('a prerendered page is counted when it is shown, not before', async () => {
   });
   const end = await openUndriven(shop.origin + '/first');
   try {
-    await until(() => collector.named('activated').length, 'Chromium to prerender and activate the page', 15_000);
+    await until(() => collector.named('activated').length, 'Chromium to prerender and activate the page');
     await until(() => views().length === 2 && collector.named('view_item').length, 'its events');
     assert.deepEqual(paths(), ['/first', '/next']);
     const activatedAt = collector.named('activated')[0].params.at;
     for (const event of [views()[1], collector.named('view_item')[0]]) {
-      assert.ok(Math.abs(event.ts - activatedAt) < 500, `${event.event} at ${event.ts - activatedAt} ms from activation`);
+      assert.ok(
+        Math.abs(event.ts - activatedAt) < 500,
+        `${event.event} at ${event.ts - activatedAt} ms from activation`,
+      );
     }
   } finally {
     await end();
@@ -99,7 +102,10 @@ test('the script loaded twice works once', async () => {
 
 test('tracker and widget as two files work like one, in either order', async () => {
   const { collector } = world;
-  for (const [first, second] of [['tracker.js', 'widget.js'], ['widget.js', 'tracker.js']]) {
+  for (const [first, second] of [
+    ['tracker.js', 'widget.js'],
+    ['widget.js', 'tracker.js'],
+  ]) {
     const { context, open } = await newShopper(world);
     const tag = (file) => `<script src="${collector.origin}/r/v1/${file}" data-key="${collector.key}"></script>`;
     const html = `<!doctype html><title>x</title>${tag(first)}${tag(second)}<rec-widget placement="home"></rec-widget>`;
@@ -115,8 +121,12 @@ test('a strict Content-Security-Policy with Subresource Integrity needs no excep
   const { context, open } = await newShopper(world);
   const src = `${collector.origin}/r/v1.0.0/rec.js`;
   const csp = [
-    "default-src 'none'", `script-src ${collector.origin}`, `connect-src ${collector.origin} ${collector.origin.replace('http', 'ws')}`,
-    "img-src 'self'", "style-src 'none'", "require-trusted-types-for 'script'",
+    "default-src 'none'",
+    `script-src ${collector.origin}`,
+    `connect-src ${collector.origin} ${collector.origin.replace('http', 'ws')}`,
+    "img-src 'self'",
+    "style-src 'none'",
+    "require-trusted-types-for 'script'",
   ].join('; ');
   const html = `<!doctype html><title>x</title><script async crossorigin src="${src}" integrity="${integrity('rec.js')}" data-key="${collector.key}"></script>
     <rec-widget placement="home" heading="For you" live></rec-widget>`;
@@ -125,7 +135,11 @@ test('a strict Content-Security-Policy with Subresource Integrity needs no excep
   await page.locator('rec-widget').locator('img').first().waitFor();
   const violations = page.logs.filter((text) => /Content Security Policy|Trusted/i.test(text));
   assert.deepEqual(violations, []);
-  const height = await page.locator('rec-widget').locator('img').first().evaluate((image) => image.clientHeight);
+  const height = await page
+    .locator('rec-widget')
+    .locator('img')
+    .first()
+    .evaluate((image) => image.clientHeight);
   assert.ok(height > 50, 'the style sheet works');
   await context.close();
 });
@@ -133,12 +147,16 @@ test('a strict Content-Security-Policy with Subresource Integrity needs no excep
 test('calls queued by the one-line stub are replayed in order, before the page view', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world);
-  const calls = '<script>rec("use",function(e){e.params.shop_language="de"});rec("identify","u1","t.o.k");rec("track","view_item",{items:[{item_id:"SKU1"}]})</script>';
+  const calls =
+    '<script>rec("use",function(e){e.params.shop_language="de"});rec("identify","u1","t.o.k");rec("track","view_item",{items:[{item_id:"SKU1"}]})</script>';
   await open('/stub', { stub: STUB + calls });
   await until(() => views().length && collector.named('view_item').length, 'both events');
   const names = collector.events().map((event) => event.event);
   assert.deepEqual(names, ['identify', 'view_item', 'page_view']);
-  assert.ok(collector.events().every((event) => event.params.shop_language === 'de'), 'the hook saw all');
+  assert.ok(
+    collector.events().every((event) => event.params.shop_language === 'de'),
+    'the hook saw all',
+  );
   assert.equal(collector.requests[0].user_id, 'u1');
   assert.equal(collector.requests[0].user_token, 't.o.k');
   assert.equal(new Set(collector.events().map((event) => event.page_view_id)).size, 1);

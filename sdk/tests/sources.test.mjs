@@ -19,18 +19,33 @@ test('GA4 pushes of dataLayer and gtag, before and after, become events', async 
   const length = await page.evaluate(() => {
     gtag('js', new Date());
     gtag('config', 'G-1');
-    gtag('event', 'purchase', { transaction_id: 42, value: '25', currency: 'EUR', items: [{ item_id: 7, price: 12.5 }] });
+    gtag('event', 'purchase', {
+      transaction_id: 42,
+      value: '25',
+      currency: 'EUR',
+      items: [{ item_id: 7, price: 12.5 }],
+    });
     gtag('event', 'search', { search_term: 'shoes' });
     gtag('event', 'scroll', { percent: 90 });
     dataLayer.push({ event: 'add_to_cart', ecommerce: { items: [{ item_id: 'SKU2' }] } }, { event: 'gtm.click' });
-    dataLayer.push({ event: 'view_item' }, null, 'text', { get event() { throw Error('hostile'); } });
+    dataLayer.push({ event: 'view_item' }, null, 'text', {
+      get event() {
+        throw Error('hostile');
+      },
+    });
     return dataLayer.length;
   });
   await until(() => collector.named('search').length && collector.named('add_to_cart').length, 'the events');
   assert.equal(length, 13, 'the layer itself is as the tag manager expects it');
-  assert.deepEqual(collector.named('view_item').map(({ params }) => params), [{ currency: 'EUR', items: [item] }]);
+  assert.deepEqual(
+    collector.named('view_item').map(({ params }) => params),
+    [{ currency: 'EUR', items: [item] }],
+  );
   assert.deepEqual(collector.named('purchase')[0].params, {
-    transaction_id: '42', value: 25, currency: 'EUR', items: [{ item_id: '7', price: 12.5 }],
+    transaction_id: '42',
+    value: 25,
+    currency: 'EUR',
+    items: [{ item_id: '7', price: 12.5 }],
   });
   assert.equal(collector.named('scroll').length, 0);
   assert.deepEqual(page.errors, []);
@@ -39,7 +54,9 @@ test('GA4 pushes of dataLayer and gtag, before and after, become events', async 
 
 test('without data-datalayer the layer is left alone', async () => {
   const { context, open } = await newShopper(world);
-  const page = await open('/', { head: "<script>dataLayer=[{event:'view_item',ecommerce:{items:[{item_id:'SKU1'}]}}]</script>" });
+  const page = await open('/', {
+    head: "<script>dataLayer=[{event:'view_item',ecommerce:{items:[{item_id:'SKU1'}]}}]</script>",
+  });
   await until(() => world.collector.named('page_view').length, 'page view');
   await unchanged(300);
   assert.equal(world.collector.named('view_item').length, 0);
@@ -61,7 +78,10 @@ test('data-rec-event tracks clicks and submits, also in shadow trees, and surviv
   await page.click('input');
   await page.click('form button');
   await page.click('u');
-  await until(() => ['add_to_cart', 'broken', 'newsletter', 'inside'].every((name) => collector.named(name).length === 1), 'four events');
+  await until(
+    () => ['add_to_cart', 'broken', 'newsletter', 'inside'].every((name) => collector.named(name).length === 1),
+    'four events',
+  );
   assert.deepEqual(collector.named('add_to_cart')[0].params, { items: [{ item_id: 'SKU1' }] });
   assert.deepEqual(page.errors, []);
   await context.close();
@@ -73,9 +93,13 @@ test('hooks see, change and drop events; one that throws does no harm', async ()
   const page = await open('/');
   await page.waitForFunction(() => window.rec?.version);
   await page.evaluate(() => {
-    rec('use', () => { throw Error('hook'); });
+    rec('use', () => {
+      throw Error('hook');
+    });
     rec('use', (event) => event.event !== 'secret');
-    rec('use', (event) => { event.params.shop = 'de'; });
+    rec('use', (event) => {
+      event.params.shop = 'de';
+    });
     rec('track', 'secret', {});
     rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] });
   });
@@ -131,7 +155,9 @@ test('a click on a recommendation is put on later cart and purchase items for 24
   const { context, open } = await newShopper(world);
   const page = await open('/');
   await page.waitForFunction(() => window.rec?.version);
-  await page.evaluate(() => rec('track', 'select_item', { item_list_id: 'home', rec_id: 'r1', items: [{ item_id: 'SKU1' }] }));
+  await page.evaluate(() =>
+    rec('track', 'select_item', { item_list_id: 'home', rec_id: 'r1', items: [{ item_id: 'SKU1' }] }),
+  );
   await page.reload();
   await page.waitForFunction(() => window.rec?.version);
   await page.evaluate(() => {
@@ -142,7 +168,10 @@ test('a click on a recommendation is put on later cart and purchase items for 24
     Date.now = () => now() + 25 * 36e5;
     rec('track', 'purchase', { transaction_id: 'T1', items: items() });
   });
-  await until(() => ['add_to_cart', 'view_item_list', 'purchase'].every((name) => collector.named(name).length), 'events');
+  await until(
+    () => ['add_to_cart', 'view_item_list', 'purchase'].every((name) => collector.named(name).length),
+    'events',
+  );
   const ids = (name) => collector.named(name)[0].params.items.map((each) => each.rec_id);
   assert.deepEqual(ids('add_to_cart'), ['r1', undefined, 'own']);
   assert.deepEqual(ids('view_item_list'), [undefined, undefined, 'own']);

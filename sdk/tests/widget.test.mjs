@@ -14,13 +14,18 @@ const cards = (page, n = 0) => page.locator('rec-widget').nth(n).locator('li');
 const titles = (page, n = 0) => cards(page, n).locator('[part=name]').allTextContents();
 const shown = (page, n = 0) => cards(page, n).locator('[part=name]:not(:empty)').first().waitFor();
 const update = (placement, numbers, recId = 'live-1') => ({
-  type: 'update', version: 1, results: [{ placement, rec_id: recId, items: numbers.map((n) => product(n)) }],
+  type: 'update',
+  version: 1,
+  results: [{ placement, rec_id: recId, items: numbers.map((n) => product(n)) }],
 });
 
 test('twelve widgets make one request and one socket', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world);
-  const body = Array.from({ length: 12 }, (_, n) => `<rec-widget placement="p${n}" item-id="SKU7" limit="${n + 1}" live></rec-widget>`).join('');
+  const body = Array.from(
+    { length: 12 },
+    (_, n) => `<rec-widget placement="p${n}" item-id="SKU7" limit="${n + 1}" live></rec-widget>`,
+  ).join('');
   const page = await open('/', { body: body + '<p>' + 'x '.repeat(20_000) + '</p>' }); // a page that takes a while to parse
   await shown(page, 11);
   await until(() => collector.hellos.length >= 2, 'the subscription');
@@ -28,7 +33,10 @@ test('twelve widgets make one request and one socket', async () => {
   assert.equal(collector.lists.length, 1);
   assert.equal(collector.sockets.size, 1);
   assert.deepEqual(collector.lists[0].placements[11], { placement: 'p11', limit: 12, context_items: ['SKU7'] });
-  assert.deepEqual(collector.hellos.map(({ type }) => type), ['hello', 'subscribe']);
+  assert.deepEqual(
+    collector.hellos.map(({ type }) => type),
+    ['hello', 'subscribe'],
+  );
   const [hello, subscribe] = collector.hellos;
   assert.equal(hello.anonymous_id, collector.lists[0].anonymous_id);
   assert.equal(subscribe.placements.length, 12);
@@ -40,7 +48,9 @@ test('twelve widgets make one request and one socket', async () => {
 test('the request names page, cart, language and context, and nothing the API would refuse', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world);
-  const page = await open('/', { body: '<rec-widget placement="pdp" item-id="SKU7" context="A, B" cart="C,D"></rec-widget>' });
+  const page = await open('/', {
+    body: '<rec-widget placement="pdp" item-id="SKU7" context="A, B" cart="C,D"></rec-widget>',
+  });
   await shown(page);
   const { headers, ...asked } = collector.lists[0];
   assert.match(headers['content-type'], /^text\/plain/);
@@ -59,7 +69,10 @@ test('more lists than the API takes in one request are asked for in two, and a c
   const { collector } = world;
   const { context, open } = await newShopper(world);
   const cart = Array.from({ length: 10 }, (_, n) => 'C' + n);
-  const body = Array.from({ length: 25 }, (_, n) => `<rec-widget placement="p${n}" cart="${cart}" live></rec-widget>`).join('');
+  const body = Array.from(
+    { length: 25 },
+    (_, n) => `<rec-widget placement="p${n}" cart="${cart}" live></rec-widget>`,
+  ).join('');
   const page = await open('/', { body });
   await shown(page, 24);
   await until(() => collector.hellos.length >= 2, 'the subscription');
@@ -71,27 +84,39 @@ test('more lists than the API takes in one request are asked for in two, and a c
 
 test('layout does not shift: not when the list arrives, not with a live update, not without a heading', async () => {
   const { collector } = world;
-  for (const [width, layout] of [[1280, 'grid'], [390, 'grid'], [1280, 'carousel'], [390, 'carousel']]) {
+  for (const [width, layout] of [
+    [1280, 'grid'],
+    [390, 'grid'],
+    [1280, 'carousel'],
+    [390, 'carousel'],
+  ]) {
     const { context, open } = await newShopper(world, { viewport: { width, height: 900 } });
     collector.delayMs = 300;
     const page = await open('/', {
       head: '<style>rec-widget:not(:defined){display:block;min-height:400px}</style>',
       init: () => {
         window.shift = 0;
-        new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.shift += entry.value))).observe({ type: 'layout-shift', buffered: true });
+        new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.shift += entry.value))).observe({
+          type: 'layout-shift',
+          buffered: true,
+        });
       },
       body: `<rec-widget placement="a" heading="For you" layout="${layout}" live></rec-widget><p>text below</p><rec-widget placement="b" layout="${layout}"></rec-widget><p>more</p>`,
     });
     await until(() => page.evaluate(() => document.querySelector('rec-widget')?.shadowRoot), 'the skeleton');
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
-    const skeleton = await page.evaluate(() => [...document.querySelectorAll('rec-widget')].map((each) => each.offsetHeight));
+    const skeleton = await page.evaluate(() =>
+      [...document.querySelectorAll('rec-widget')].map((each) => each.offsetHeight),
+    );
     const before = await page.evaluate(() => window.shift);
     await shown(page);
     await until(() => collector.hellos.length >= 2, 'the subscription');
     collector.push(update('a', [9, 8, 7, 6]));
     await until(async () => (await titles(page))[0].startsWith('Product number 9'), 'the update');
     await unchanged(200);
-    const cards = await page.evaluate(() => [...document.querySelectorAll('rec-widget')].map((each) => each.offsetHeight));
+    const cards = await page.evaluate(() =>
+      [...document.querySelectorAll('rec-widget')].map((each) => each.offsetHeight),
+    );
     assert.deepEqual(cards, skeleton, `${layout} at ${width}`);
     const shift = (await page.evaluate(() => window.shift)) - before;
     assert.ok(shift < 0.001, `layout shift ${shift} for ${layout} at ${width}`);
@@ -102,12 +127,26 @@ test('layout does not shift: not when the list arrives, not with a live update, 
 test('a card shows picture, brand, name and price in the language of the page; sale prices stand beside the old', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world);
-  collector.items = () => [product(1, { price: 1234.5, sale_price: 999, image_url: '/image/{w}.svg' }), product(2, { price: null }), product(3, { currency: 'nonsense' })];
+  collector.items = () => [
+    product(1, { price: 1234.5, sale_price: 999, image_url: '/image/{w}.svg' }),
+    product(2, { price: null }),
+    product(3, { currency: 'nonsense' }),
+  ];
   const page = await open('/', { body: '<div lang="de-DE"><rec-widget placement="a" limit="3"></rec-widget></div>' });
   await shown(page);
   const prices = await cards(page).locator('[part=price]').allTextContents();
-  assert.deepEqual(prices.map((text) => text.replace(/\s/g, ' ')), ['999,00 €1.234,50 €', '', '13']);
-  assert.equal(await cards(page).first().locator('s').textContent().then((text) => text.replace(/\s/g, ' ')), '1.234,50 €');
+  assert.deepEqual(
+    prices.map((text) => text.replace(/\s/g, ' ')),
+    ['999,00 €1.234,50 €', '', '13'],
+  );
+  assert.equal(
+    await cards(page)
+      .first()
+      .locator('s')
+      .textContent()
+      .then((text) => text.replace(/\s/g, ' ')),
+    '1.234,50 €',
+  );
   const image = cards(page).first().locator('img');
   assert.equal(await image.getAttribute('loading'), 'lazy');
   assert.match(await image.getAttribute('srcset'), /\/image\/240\.svg 240w,.*\/image\/960\.svg 960w/);
@@ -120,7 +159,15 @@ test('no field of a catalogue can run script, in our card or in a template', asy
   const { collector } = world;
   const evil = '"><img src=x onerror=window.pwned=1><script>window.pwned=1</script>';
   const fields = ['item_id', 'title', 'brand', 'price', 'sale_price', 'currency', 'category', 'url', 'image_url'];
-  const addresses = ['javascript:window.pwned=1', 'JaVa\nScript:window.pwned=1', 'data:text/html,<script>parent.pwned=1</script>', 'vbscript:x', 'http://[bad', 42, { x: 1 }];
+  const addresses = [
+    'javascript:window.pwned=1',
+    'JaVa\nScript:window.pwned=1',
+    'data:text/html,<script>parent.pwned=1</script>',
+    'vbscript:x',
+    'http://[bad',
+    42,
+    { x: 1 },
+  ];
   const template = `<template><a data-bind="href:url;title:title;onclick:title"><img data-bind="src:image_url;alt:title;onerror:title"><b data-bind="text:title;innerHTML:title;srcdoc:title"></b><i data-bind="price:price;text:brand;style:title"></i></a></template>`;
   for (const own of ['', template]) {
     const { context, open } = await newShopper(world);
@@ -129,13 +176,33 @@ test('no field of a catalogue can run script, in our card or in a template', asy
       ...addresses.map((address, n) => product(n, { url: address, image_url: address })),
     ];
     const page = await open('/', { body: `<rec-widget placement="a" limit="8" heading='${evil}'>${own}</rec-widget>` });
-    await until(() => page.evaluate(() => document.querySelector('rec-widget')?.shadowRoot?.querySelectorAll('li').length === 8 && !document.querySelector('rec-widget').shadowRoot.querySelector('[aria-hidden]')), 'the cards');
-    const links = await page.evaluate(() => [...document.querySelector('rec-widget').shadowRoot.querySelectorAll('a')].map((a) => a.getAttribute('href')).filter(Boolean));
+    await until(
+      () =>
+        page.evaluate(
+          () =>
+            document.querySelector('rec-widget')?.shadowRoot?.querySelectorAll('li').length === 8 &&
+            !document.querySelector('rec-widget').shadowRoot.querySelector('[aria-hidden]'),
+        ),
+      'the cards',
+    );
+    const links = await page.evaluate(() =>
+      [...document.querySelector('rec-widget').shadowRoot.querySelectorAll('a')]
+        .map((a) => a.getAttribute('href'))
+        .filter(Boolean),
+    );
     for (const href of links) assert.match(href, /^https?:/);
     for (let n = 0; n < 8; n++) await cards(page).nth(n).locator('a').first().dispatchEvent('click', { button: 1 });
     const inside = await page.evaluate(() => {
       const root = document.querySelector('rec-widget').shadowRoot;
-      return [root.querySelectorAll('script, iframe').length, [...root.querySelectorAll('*')].some((node) => [...node.attributes].some(({ name }) => name.startsWith('on') || name === 'srcdoc' || (name === 'style' && node.tagName !== 'SECTION')))];
+      return [
+        root.querySelectorAll('script, iframe').length,
+        [...root.querySelectorAll('*')].some((node) =>
+          [...node.attributes].some(
+            ({ name }) =>
+              name.startsWith('on') || name === 'srcdoc' || (name === 'style' && node.tagName !== 'SECTION'),
+          ),
+        ),
+      ];
     });
     await unchanged(100);
     assert.deepEqual(inside, [0, false]);
@@ -156,26 +223,46 @@ test('a template with data-bind makes the shop its own card', async () => {
   await until(async () => (await cards(page).locator('strong').first().textContent()) !== '', 'the cards');
   assert.equal(await cards(page).locator('a.mine').first().getAttribute('href'), world.shop.origin + '/item/1');
   assert.deepEqual(await cards(page).locator('span').allTextContents(), ['€11.00', '€13.00']);
-  assert.deepEqual(await cards(page).locator('em').evaluateAll((all) => all.map((each) => each.hidden)), [false, true]);
+  assert.deepEqual(
+    await cards(page)
+      .locator('em')
+      .evaluateAll((all) => all.map((each) => each.hidden)),
+    [false, true],
+  );
   await context.close();
 });
 
 test('an impression is half a card for a second, once per item and list', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world, { viewport: { width: 1280, height: 700 } });
-  const page = await open('/', { body: '<div style="height:1500px"></div><rec-widget placement="a" live></rec-widget>' });
+  const page = await open('/', {
+    body: '<div style="height:1500px"></div><rec-widget placement="a" live></rec-widget>',
+  });
   await page.locator('rec-widget').locator('img').first().waitFor({ state: 'attached' });
   await unchanged(1300);
   const impressions = () => collector.named('view_item_list');
   assert.equal(impressions().length, 0, 'not in view');
-  const jump = (ms) => page.evaluate((ms) => new Promise((resolve) => { scrollTo(0, 9999); setTimeout(() => { scrollTo(0, 0); resolve(); }, ms); }), ms);
+  const jump = (ms) =>
+    page.evaluate(
+      (ms) =>
+        new Promise((resolve) => {
+          scrollTo(0, 9999);
+          setTimeout(() => {
+            scrollTo(0, 0);
+            resolve();
+          }, ms);
+        }),
+      ms,
+    );
   await jump(500);
   await unchanged(3300);
   assert.equal(impressions().length, 0, 'too short');
   await page.evaluate(() => scrollTo(0, 9999));
   await until(() => impressions().length, 'the impression');
   assert.deepEqual(impressions()[0].params, {
-    item_list_id: 'a', rec_id: 'rec-1-0', items: [1, 2, 3, 4].map((n) => ({ item_id: `SKU${n}`, index: n - 1 })),
+    item_list_id: 'a',
+    rec_id: 'rec-1-0',
+    items: [1, 2, 3, 4].map((n) => ({ item_id: `SKU${n}`, index: n - 1 })),
   });
   await jump(1500);
   await page.evaluate(() => scrollTo(0, 9999));
@@ -183,7 +270,10 @@ test('an impression is half a card for a second, once per item and list', async 
   assert.equal(impressions().length, 1, 'not counted again');
   collector.push(update('a', [1, 2, 30, 4]));
   await until(() => impressions().length === 2, 'a new list counts again');
-  assert.deepEqual(impressions()[1].params.items.map(({ item_id }) => item_id), ['SKU1', 'SKU2', 'SKU30', 'SKU4']);
+  assert.deepEqual(
+    impressions()[1].params.items.map(({ item_id }) => item_id),
+    ['SKU1', 'SKU2', 'SKU30', 'SKU4'],
+  );
   assert.equal(impressions()[1].params.rec_id, 'live-1');
   await context.close();
 });
@@ -196,20 +286,39 @@ test('a click is tracked before the page goes, cancelled or opened in a tab alik
   await cards(page).nth(1).click();
   await page.waitForURL(/item\/2/);
   await until(() => collector.named('select_item').length === 1, 'the click');
-  assert.deepEqual(collector.named('select_item')[0].params, { item_list_id: 'a', rec_id: 'rec-1-0', items: [{ item_id: 'SKU2', index: 1 }] });
+  assert.deepEqual(collector.named('select_item')[0].params, {
+    item_list_id: 'a',
+    rec_id: 'rec-1-0',
+    items: [{ item_id: 'SKU2', index: 1 }],
+  });
   await page.goto(shop.origin + '/');
   await shown(page);
-  const detail = await page.evaluate(() => new Promise((resolve) => {
-    document.addEventListener('rec:click', (event) => { event.preventDefault(); resolve(event.detail); }, { once: true });
-    document.querySelector('rec-widget').shadowRoot.querySelectorAll('a')[2].click();
-  }));
+  const detail = await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        document.addEventListener(
+          'rec:click',
+          (event) => {
+            event.preventDefault();
+            resolve(event.detail);
+          },
+          { once: true },
+        );
+        document.querySelector('rec-widget').shadowRoot.querySelectorAll('a')[2].click();
+      }),
+  );
   assert.deepEqual([detail.item.item_id, detail.index], ['SKU3', 2]);
   assert.equal(page.url(), shop.origin + '/');
   await cards(page).nth(3).click({ button: 'middle' });
   await until(() => collector.named('select_item').length === 3, 'three clicks');
-  await page.evaluate(() => rec('track', 'purchase', { transaction_id: 'T1', items: [{ item_id: 'SKU2' }, { item_id: 'SKU9' }] }));
+  await page.evaluate(() =>
+    rec('track', 'purchase', { transaction_id: 'T1', items: [{ item_id: 'SKU2' }, { item_id: 'SKU9' }] }),
+  );
   await until(() => collector.named('purchase').length, 'the purchase');
-  assert.deepEqual(collector.named('purchase')[0].params.items, [{ item_id: 'SKU2', rec_id: 'rec-1-0' }, { item_id: 'SKU9' }]);
+  assert.deepEqual(collector.named('purchase')[0].params.items, [
+    { item_id: 'SKU2', rec_id: 'rec-1-0' },
+    { item_id: 'SKU9' },
+  ]);
   await context.close();
 });
 
@@ -229,7 +338,9 @@ test('a live update waits while pointer or focus is on the widget, then comes an
   await page.mouse.move(0, 0);
   await until(async () => (await titles(page))[1].startsWith('Product number 20'), 'the update after the pointer left');
   assert.equal(await status.textContent(), 'Recommendations updated');
-  const isSame = await page.evaluate(() => window.first === document.querySelector('rec-widget').shadowRoot.querySelector('li'));
+  const isSame = await page.evaluate(
+    () => window.first === document.querySelector('rec-widget').shadowRoot.querySelector('li'),
+  );
   assert.ok(isSame, 'the card of an item that stayed is the same element');
   await cards(page).nth(1).locator('a').focus();
   collector.push(update('a', [30, 31, 32, 33], 'live-2'));
@@ -265,7 +376,9 @@ test('a lost socket comes back and says which lists it has; a refused one stays 
 test('two live widgets of one placement are one subscription, and the last is kept fresh', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world);
-  const page = await open('/', { body: '<rec-widget placement="a" live></rec-widget><rec-widget placement="a" item-id="SKU5" live></rec-widget>' });
+  const page = await open('/', {
+    body: '<rec-widget placement="a" live></rec-widget><rec-widget placement="a" item-id="SKU5" live></rec-widget>',
+  });
   await shown(page, 1);
   await until(() => collector.hellos.length === 2, 'the subscription');
   assert.deepEqual(collector.hellos[1].placements, [{ placement: 'a', limit: 4, context_items: ['SKU5'] }]);
@@ -297,18 +410,34 @@ test('widgets that come, change and go: later ones join the socket, the last one
 
 test('on failure the fallback shows, else the widget leaves no gap; both tell the page', async () => {
   const { collector } = world;
-  for (const [status, items] of [[503, 4], [200, 0]]) {
+  for (const [status, items] of [
+    [503, 4],
+    [200, 0],
+  ]) {
     const { context, open } = await newShopper(world);
     collector.listStatus = status;
     collector.items = () => Array.from({ length: items }, (_, n) => product(n));
     const page = await open('/', {
-      init: () => { window.failed = []; addEventListener('rec:error', (event) => window.failed.push(event.target.getAttribute('placement'))); },
+      init: () => {
+        window.failed = [];
+        addEventListener('rec:error', (event) => window.failed.push(event.target.getAttribute('placement')));
+      },
       body: '<rec-widget placement="a"><p slot="fallback">Our bestsellers</p></rec-widget><rec-widget placement="b"></rec-widget>',
     });
     await until(() => page.evaluate(() => window.failed.length === 2), 'two errors');
     assert.ok(await page.getByText('Our bestsellers').isVisible());
-    assert.equal(page.logs.some((text) => text.includes('try again')), status === 503, 'the reason is in the console');
-    assert.equal(await page.locator('rec-widget').nth(1).evaluate((each) => each.offsetHeight), 0);
+    assert.equal(
+      page.logs.some((text) => text.includes('try again')),
+      status === 503,
+      'the reason is in the console',
+    );
+    assert.equal(
+      await page
+        .locator('rec-widget')
+        .nth(1)
+        .evaluate((each) => each.offsetHeight),
+      0,
+    );
     await context.close();
   }
 });
@@ -328,15 +457,30 @@ test('one unknown placement shows its fallback, and the other lists of the page 
 
 test('a live update leaves a carousel where it is, on the edge of a card', async () => {
   const { collector } = world;
-  for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 900 }]) {
+  for (const viewport of [
+    { width: 1280, height: 900 },
+    { width: 390, height: 900 },
+  ]) {
     const { context, open } = await newShopper(world, { viewport });
-    const page = await open('/', { body: '<rec-widget placement="a" limit="12" layout="carousel" heading="New" live></rec-widget>' });
+    const page = await open('/', {
+      body: '<rec-widget placement="a" limit="12" layout="carousel" heading="New" live></rec-widget>',
+    });
     await shown(page);
     await until(() => collector.hellos.length >= 2, 'the subscription');
     await page.mouse.move(5, 5);
     const list = page.locator('rec-widget').locator('ul');
     // How far the list is scrolled, and where the first card that can be seen begins.
-    const state = () => list.evaluate((ul) => [ul.scrollLeft, Math.abs(Math.round([...ul.children].map((li) => li.getBoundingClientRect().left - ul.getBoundingClientRect().left).find((left) => left > -100)))]);
+    const state = () =>
+      list.evaluate((ul) => [
+        ul.scrollLeft,
+        Math.abs(
+          Math.round(
+            [...ul.children]
+              .map((li) => li.getBoundingClientRect().left - ul.getBoundingClientRect().left)
+              .find((left) => left > -100),
+          ),
+        ),
+      ]);
     const send = async (numbers) => {
       collector.push(update('a', numbers, 'live-' + numbers[0]));
       await page.getByText(`Product number ${numbers[0]} `).waitFor({ state: 'attached' });
@@ -356,7 +500,9 @@ test('a live update leaves a carousel where it is, on the edge of a card', async
 test('loading="lazy" asks only when the widget is near', async () => {
   const { collector } = world;
   const { context, open } = await newShopper(world, { viewport: { width: 800, height: 600 } });
-  const page = await open('/', { body: '<div style="height:3000px"></div><rec-widget placement="a" loading="lazy"></rec-widget>' });
+  const page = await open('/', {
+    body: '<div style="height:3000px"></div><rec-widget placement="a" loading="lazy"></rec-widget>',
+  });
   await until(() => collector.requests.length, 'page view');
   await unchanged(300);
   assert.equal(collector.lists.length, 0);
@@ -369,14 +515,20 @@ test('rec:render lets the shop draw itself; rec.recommend gives lists without a 
   const { collector } = world;
   const { context, open } = await newShopper(world);
   const page = await open('/', {
-    init: () => addEventListener('rec:render', (event) => { event.preventDefault(); window.drawn = event.detail; }),
+    init: () =>
+      addEventListener('rec:render', (event) => {
+        event.preventDefault();
+        window.drawn = event.detail;
+      }),
     body: '<rec-widget placement="a"></rec-widget>',
   });
   await until(() => page.evaluate(() => window.drawn), 'rec:render');
   const result = await page.evaluate(() => rec.recommend({ placement: 'own', limit: 2 }));
   assert.deepEqual([result.placement, result.items.length], ['own', 2]);
   collector.listStatus = 503;
-  const failed = await page.evaluate(() => rec.recommend({ placement: 'own' }).then(({ items, error }) => [items, error.message]));
+  const failed = await page.evaluate(() =>
+    rec.recommend({ placement: 'own' }).then(({ items, error }) => [items, error.message]),
+  );
   assert.deepEqual(failed, [[], 'try again']);
   await context.close();
 });
@@ -384,7 +536,9 @@ test('rec:render lets the shop draw itself; rec.recommend gives lists without a 
 test('carousel arrows scroll by a page, mirrored in right-to-left pages', async () => {
   for (const dir of ['ltr', 'rtl']) {
     const { context, open } = await newShopper(world, { reducedMotion: 'reduce' });
-    const page = await open('/', { body: `<div dir="${dir}"><rec-widget placement="a" limit="12" layout="carousel" heading="New"></rec-widget></div>` });
+    const page = await open('/', {
+      body: `<div dir="${dir}"><rec-widget placement="a" limit="12" layout="carousel" heading="New"></rec-widget></div>`,
+    });
     await shown(page);
     const list = page.locator('rec-widget').locator('ul');
     const [previous, next] = await page.locator('rec-widget').locator('button').all();
@@ -402,9 +556,13 @@ test('carousel arrows scroll by a page, mirrored in right-to-left pages', async 
 
 test('axe finds nothing in any layout, state or colour scheme', async () => {
   const { collector } = world;
-  for (const contextOptions of [{ viewport: { width: 1280, height: 900 } }, { viewport: { width: 390, height: 900 }, colorScheme: 'dark' }]) {
+  for (const contextOptions of [
+    { viewport: { width: 1280, height: 900 } },
+    { viewport: { width: 390, height: 900 }, colorScheme: 'dark' },
+  ]) {
     const { context, open } = await newShopper(world, contextOptions);
-    collector.items = ({ limit }) => Array.from({ length: limit }, (_, n) => product(n, n % 2 ? { sale_price: 5 } : {}));
+    collector.items = ({ limit }) =>
+      Array.from({ length: limit }, (_, n) => product(n, n % 2 ? { sale_price: 5 } : {}));
     const page = await open('/', {
       head: '<meta name="color-scheme" content="light dark">',
       body: `<main><h1>Shop</h1><rec-widget placement="a" heading="For you" live></rec-widget><rec-widget placement="b"></rec-widget>
@@ -412,10 +570,29 @@ test('axe finds nothing in any layout, state or colour scheme', async () => {
     });
     await shown(page, 3);
     await page.evaluate(AXE);
-    await page.evaluate(() => { if (!matchMedia('(prefers-color-scheme: dark)').matches) document.body.style.background = '#f2efe9'; }); // a tinted shop
-    const run = () => page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.map((each) => [each.id, each.nodes.map((node) => node.failureSummary + ' ' + JSON.stringify(node.target))])));
+    await page.evaluate(() => {
+      if (!matchMedia('(prefers-color-scheme: dark)').matches) document.body.style.background = '#f2efe9';
+    }); // a tinted shop
+    const run = () =>
+      page.evaluate(() =>
+        axe
+          .run(document, { resultTypes: ['violations'] })
+          .then(({ violations }) =>
+            violations.map((each) => [
+              each.id,
+              each.nodes.map((node) => node.failureSummary + ' ' + JSON.stringify(node.target)),
+            ]),
+          ),
+      );
     assert.deepEqual(await run(), []);
-    await page.evaluate(() => { document.querySelector('main').insertAdjacentHTML('beforeend', '<rec-widget placement="e" loading="lazy" style="position:absolute;top:9999px"></rec-widget>'); });
+    await page.evaluate(() => {
+      document
+        .querySelector('main')
+        .insertAdjacentHTML(
+          'beforeend',
+          '<rec-widget placement="e" loading="lazy" style="position:absolute;top:9999px"></rec-widget>',
+        );
+    });
     assert.deepEqual(await run(), [], 'with a skeleton');
     await context.close();
   }
@@ -423,19 +600,31 @@ test('axe finds nothing in any layout, state or colour scheme', async () => {
 
 test('keyboard: every card is one tab stop with a visible focus, in reading order', async () => {
   const { context, open } = await newShopper(world, { reducedMotion: 'reduce' });
-  const page = await open('/', { body: '<rec-widget placement="a" layout="carousel" limit="8" heading="New"></rec-widget>' });
+  const page = await open('/', {
+    body: '<rec-widget placement="a" layout="carousel" limit="8" heading="New"></rec-widget>',
+  });
   await shown(page);
   const seen = [];
   for (let n = 0; n < 10; n++) {
     await page.keyboard.press('Tab');
-    seen.push(await page.evaluate(() => {
-      const at = document.querySelector('rec-widget').shadowRoot.activeElement;
-      return [at.ariaLabel || at.querySelector('[part=name]').textContent.split(' ')[2], getComputedStyle(at).outlineStyle !== 'none'];
-    }));
+    seen.push(
+      await page.evaluate(() => {
+        const at = document.querySelector('rec-widget').shadowRoot.activeElement;
+        return [
+          at.ariaLabel || at.querySelector('[part=name]').textContent.split(' ')[2],
+          getComputedStyle(at).outlineStyle !== 'none',
+        ];
+      }),
+    );
   }
-  assert.deepEqual(seen.map(([name]) => name), ['previous', 'next', '1', '2', '3', '4', '5', '6', '7', '8']);
+  assert.deepEqual(
+    seen.map(([name]) => name),
+    ['previous', 'next', '1', '2', '3', '4', '5', '6', '7', '8'],
+  );
   assert.ok(seen.every(([, hasOutline]) => hasOutline));
-  const isInView = await cards(page).nth(7).evaluate((li) => li.getBoundingClientRect().right <= innerWidth);
+  const isInView = await cards(page)
+    .nth(7)
+    .evaluate((li) => li.getBoundingClientRect().right <= innerWidth);
   assert.ok(isInView, 'the focused card is scrolled into view');
   await context.close();
 });
@@ -445,10 +634,16 @@ test('nothing moves for those who asked for less motion', async () => {
     const { context, open } = await newShopper(world, { reducedMotion });
     world.collector.delayMs = 1000;
     const page = await open('/', { body: '<rec-widget placement="a" layout="carousel"></rec-widget>' });
-    await until(() => page.evaluate(() => document.querySelector('rec-widget')?.shadowRoot?.querySelector('li')), 'the skeleton');
+    await until(
+      () => page.evaluate(() => document.querySelector('rec-widget')?.shadowRoot?.querySelector('li')),
+      'the skeleton',
+    );
     const [animation, scroll] = await page.evaluate(() => {
       const root = document.querySelector('rec-widget').shadowRoot;
-      return [getComputedStyle(root.querySelector('li')).animationName, getComputedStyle(root.querySelector('ul')).scrollBehavior];
+      return [
+        getComputedStyle(root.querySelector('li')).animationName,
+        getComputedStyle(root.querySelector('ul')).scrollBehavior,
+      ];
     });
     assert.deepEqual([animation, scroll], reducedMotion === 'reduce' ? ['none', 'auto'] : ['f', 'smooth']);
     await context.close();

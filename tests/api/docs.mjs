@@ -1,5 +1,6 @@
 // Open the API's page in Chromium: how many operations it shows, and what the console complains of.
 import { chromium } from '../../sdk/node_modules/playwright-core/index.mjs';
+import { DEADLINE_MS } from '../services/deadline.mjs';
 
 const [address, executablePath] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
@@ -9,7 +10,7 @@ page.on('console', (message) => ['error', 'warning'].includes(message.type()) &&
 page.on('pageerror', (error) => problems.push(String(error)));
 page.on('request', (request) => request.url().startsWith(address) || request.url().startsWith('data:') || problems.push(`asks ${request.url()}`));
 const response = await page.goto(address + '/v1/docs');
-await page.waitForSelector('.opblock', { timeout: 60_000 });
+await page.waitForSelector('.opblock', { timeout: DEADLINE_MS });
 await page.locator('.opblock-summary').first().click();
 await page.waitForSelector('.opblock-body');
 console.log(JSON.stringify({

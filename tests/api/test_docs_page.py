@@ -13,6 +13,7 @@ from tests.api.conftest import Place
 from tests.end_to_end.conftest import ROOT
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
+from tests.services.waiting import BROWSER_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.slow]
 
@@ -27,7 +28,7 @@ def test_the_page_shows_every_operation_and_the_console_is_silent(place: Place, 
         [node, str(ROOT / "tests/api/docs.mjs"), place.address, chromium],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=BROWSER_S,
         check=False,
     )
 

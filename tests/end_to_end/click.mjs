@@ -1,9 +1,9 @@
 // Click a product in a real browser and measure when the list on the same page shows something else.
 // node click.mjs PAGE_URL CHROMIUM SCREENSHOT → one line of JSON: {ms: […], before: […], after: […]}
 import { chromium } from "../../sdk/node_modules/playwright-core/index.mjs";
+import { DEADLINE_MS } from "../services/deadline.mjs";
 
 const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
-const DEADLINE_MS = 60_000;
 const [pageUrl, executablePath, screenshot] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath,

@@ -1,6 +1,7 @@
 // node screens.mjs CHROMIUM BASE SESSION: every screen of merchandisers at two widths and in two themes, and one rule of each action.
 import { readFileSync } from 'node:fs';
 import { chromium } from '../../sdk/node_modules/playwright-core/index.mjs';
+import { DEADLINE_MS } from '../services/deadline.mjs';
 
 const [executablePath, base, session] = process.argv.slice(2);
 const AXE = readFileSync(new URL('../../sdk/node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
@@ -26,7 +27,7 @@ const open = async (width, colorScheme) => {
   await context.addCookies([{ name: 'sessionid', value: session, url: base }]);
   const page = await context.newPage();
   page.on('pageerror', (error) => problems.push([page.url(), String(error)]));
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(DEADLINE_MS);
   return page;
 };
 

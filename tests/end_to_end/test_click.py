@@ -16,6 +16,7 @@ import pytest
 from tests.end_to_end.conftest import ROOT, Running
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
+from tests.services.waiting import BROWSER_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.slow]
 
@@ -57,7 +58,7 @@ def test_click_changes_the_list_on_the_open_page(
         [node, str(ROOT / "tests/end_to_end/click.mjs"), shop_page, chromium, str(tmp_path / "page.png")],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=BROWSER_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ import pytest
 from tests.end_to_end.conftest import ROOT, Running
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
+from tests.services.waiting import BROWSER_S
 
 pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.slow]
 
@@ -34,7 +35,7 @@ def seen(trained: Running, request: pytest.FixtureRequest) -> dict[str, Any]:
     try:
         done = subprocess.run(
             [str(node), str(ROOT / "tests/end_to_end/screens.mjs"), str(chromium), trained.address, session],
-            capture_output=True, text=True, timeout=240, check=False,
+            capture_output=True, text=True, timeout=BROWSER_S, check=False,
         )  # fmt: skip
     finally:  # the installation is shared: no list of another test may follow these rules
         trained.manage("shell", "-v0", "-c", "from recommendations.models import Rule; Rule.objects.all().delete()")

@@ -107,7 +107,7 @@ def test_a_store_that_takes_no_writes_only_delays(
 def test_a_web_server_whose_clock_jumped_makes_nobody_else_late() -> None:
     jumped = record(event("view_item", items=["a"], at_ms=NOW_MS + DAY_MS), received_at_ms=NOW_MS + DAY_MS)
     others = [
-        record(event("view_item", items=["b"], at_ms=NOW_MS + n), anonymous_id=f"another-user-{n}") for n in range(5)
+        record(event("view_item", items=["b"], at_ms=NOW_MS + n), anonymous_id=f"another-user-000{n}") for n in range(5)
     ]
     appended_ms = NOW_MS + 10  # by the clock of the log
 

@@ -1,6 +1,7 @@
 // Open pages in a real browser and tell what their policy forbade.
 // node csp.mjs CHROMIUM COOKIE BASE_URL PATH… → one line of JSON: {PATH: {status, policy, violations: […], problems: […]}}
 import { chromium } from "../../sdk/node_modules/playwright-core/index.mjs";
+import { DEADLINE_MS } from "../services/deadline.mjs";
 
 const [executablePath, session, base, ...paths] = process.argv.slice(2);
 const browser = await chromium.launch({
@@ -22,7 +23,7 @@ try {
     const page = await context.newPage();
     const problems = [];
     page.on("pageerror", (error) => problems.push(String(error)));
-    const response = await page.goto(base + path, { waitUntil: "load", timeout: 60_000 });
+    const response = await page.goto(base + path, { waitUntil: "load", timeout: DEADLINE_MS });
     await page.waitForTimeout(200); // sleep: time for what the policy may forbid
     if (paths.indexOf(path) < 2) { // the menus of every page are the same
       for (const opener of await page.$$("[x-on\\:click]:visible, [\\@click]:visible")) {
@@ -31,7 +32,7 @@ try {
       }
     }
     for (const operation of (await page.$$(".opblock-summary-control")).slice(0, 4)) { // the API page's operations
-      await operation.click({ timeout: 60_000 });
+      await operation.click({ timeout: DEADLINE_MS });
       await page.waitForTimeout(150); // sleep: time for what the policy may forbid
     }
     found[path] = {

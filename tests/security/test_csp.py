@@ -18,6 +18,7 @@ from django.urls import reverse
 from recsite.server import csp
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
+from tests.services.waiting import BROWSER_S
 from tracking.access.sites import create_key
 from tracking.models import DeadLetter, Site
 
@@ -77,7 +78,7 @@ def test_the_demo_shop_keeps_the_policy_that_it_recommends(tmp_path: Path) -> No
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, str(HERE.parents[1] / "manage.py"), "shell", "-v", "0", "-c", code],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, capture_output=True, text=True, timeout=BROWSER_S, check=False,
     )  # fmt: skip
     assert "policy=" in done.stdout, done.stderr[-2000:]
     policy = done.stdout.partition("policy=")[2]
@@ -105,7 +106,7 @@ def visit(request: pytest.FixtureRequest, live_server: Any, staff: Client, pages
     session = staff.cookies["sessionid"].value
     done = subprocess.run(
         [str(node), str(HERE / "csp.mjs"), str(chromium), session, live_server.url, *pages],
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=BROWSER_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)

@@ -2,6 +2,7 @@
 // node admin.mjs CHROMIUM BASE_URL COOKIE SITE_ID LETTER_ID KEY [FOLDER for screenshots] → one line of JSON
 import { createServer } from 'node:http';
 import { chromium } from '../../sdk/node_modules/playwright-core/index.mjs';
+import { DEADLINE_MS } from '../services/deadline.mjs';
 
 const [executablePath, base, session, site, letter, key, folder] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync', '--disable-component-update'] });
@@ -14,7 +15,7 @@ await staff.addCookies([{ name: 'sessionid', value: session, url: base }]);
 await staff.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: base });
 const open = async (path) => {
   const page = await staff.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(DEADLINE_MS);
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && problems.push(`${path}: ${message.text()}`));
   page.on('pageerror', (error) => problems.push(`${path}: ${error}`));
   await page.goto(base + path);

@@ -13,6 +13,7 @@ import pytest
 
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
+from tests.services.waiting import BROWSER_S
 from tests.tracking.web_process import ROOT, Web
 
 pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.slow]
@@ -56,7 +57,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, redis_url: str, request: pyte
                 str(node), str(Path(__file__).with_name("admin.mjs")), str(chromium), f"http://127.0.0.1:{web.port}",
                 said["session"], str(said["site"]), str(said["letter"]), web.key, os.environ.get("SCREENSHOTS", ""),
             ],
-            capture_output=True, text=True, timeout=150, check=False,
+            capture_output=True, text=True, timeout=BROWSER_S, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:] + web.out.read_text()[-2000:]
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
