@@ -23,7 +23,11 @@ const cssText = {
   name: 'css-text',
   setup: ({ onLoad }) =>
     onLoad({ filter: /\.css$/ }, async ({ path }) => {
-      const { code } = await transform(readFileSync(path, 'utf8'), { loader: 'css', minify: true, target: 'chrome120' });
+      const { code } = await transform(readFileSync(path, 'utf8'), {
+        loader: 'css',
+        minify: true,
+        target: 'chrome120',
+      });
       // esbuild keeps blanks in custom properties; none of ours needs one after a comma or colon.
       return { contents: code.trim().replace(/([,:]) /g, '$1'), loader: 'text' };
     }),
@@ -64,7 +68,8 @@ export const keepReleased = (folder, next) => {
     kept = released;
     const copy = `${folder}${released}/${file}`;
     if (existsSync(copy)) {
-      if (readFileSync(copy, 'utf8') !== text) throw Error(`${copy} is released and differs from ${file}; raise the version in package.json`);
+      if (readFileSync(copy, 'utf8') !== text)
+        throw Error(`${copy} is released and differs from ${file}; raise the version in package.json`);
       continue;
     }
     mkdirSync(folder + released, { recursive: true });
@@ -84,14 +89,20 @@ const main = async (check) => {
     let state = 'written';
     if (check) {
       let committed = '';
-      try { committed = readFileSync(OUT + file, 'utf8'); } catch { /* reported as stale below */ }
+      try {
+        committed = readFileSync(OUT + file, 'utf8');
+      } catch {
+        /* reported as stale below */
+      }
       state = committed === text ? 'up to date' : "stale: run 'npm run build' and commit the result";
       isGood &&= committed === text;
     } else {
       writeFileSync(OUT + file, text);
     }
     isGood &&= fits;
-    console.log(`${file.padEnd(11)} ${text.length} bytes, gzip ${gzipBytes} of ${budget}${fits ? '' : ' TOO LARGE'}, ${state}`);
+    console.log(
+      `${file.padEnd(11)} ${text.length} bytes, gzip ${gzipBytes} of ${budget}${fits ? '' : ' TOO LARGE'}, ${state}`,
+    );
   }
   process.exitCode = isGood ? 0 : 1;
 };

@@ -16,9 +16,7 @@ type Id = 'item_id' | 'item_list_id' | 'transaction_id' | 'rec_id';
 type Amount = 'price' | 'discount' | 'quantity' | 'index' | 'value' | 'tax' | 'shipping';
 
 /** Parameters by event name, as in the server's contract; other names are kept as the shop's own events. */
-export type EventParams = {
-  [Name in Exclude<keyof Contract, 'identify'>]: Loose<NonNullable<Contract[Name]>>;
-};
+export type EventParams = { [Name in Exclude<keyof Contract, 'identify'>]: Loose<NonNullable<Contract[Name]>> };
 
 /** An item inside an event; only `item_id` is required. The SDK adds `rec_id` when a recommendation led there. */
 export type EventItem = EventParams['view_item']['items'][number];
@@ -89,7 +87,11 @@ export interface Methods {
   /** Count a page view. The same address again counts only with `params`. */
   page(params?: Record<string, unknown>): string | undefined;
   /** Name the shopper, on every page, with a token signed by the shop's server. */
-  identify(id: string | number, token?: string, traits?: Record<string, string | number | boolean | null>): string | undefined;
+  identify(
+    id: string | number,
+    token?: string,
+    traits?: Record<string, string | number | boolean | null>,
+  ): string | undefined;
   /** Log out: the next event comes from a stranger. */
   reset(): void;
   consent(choice: Consent): void;
@@ -111,7 +113,10 @@ export interface Rec extends Methods {
   <Name extends keyof EventParams>(method: 'track', name: Name, params: EventParams[Name]): string | undefined;
   <Name extends string>(method: 'track', name: OwnName<Name>, params?: Record<string, unknown>): string | undefined;
   <Name extends keyof Listeners>(method: 'on', name: Name, listener: (detail: Listeners[Name]) => void): void;
-  <Name extends Exclude<keyof Methods, 'track' | 'on'>>(method: Name, ...args: Parameters<Methods[Name]>): ReturnType<Methods[Name]>;
+  <Name extends Exclude<keyof Methods, 'track' | 'on'>>(
+    method: Name,
+    ...args: Parameters<Methods[Name]>
+  ): ReturnType<Methods[Name]>;
   /** Calls made before the script was there. */
   q?: IArguments[];
   readonly version: string;

@@ -37,7 +37,8 @@ const id = () =>
       }
     : {};
 
-const on = (name, listener) => addEventListener('rec:' + name, (/** @type {CustomEvent} */ event) => listener(event.detail));
+const on = (name, listener) =>
+  addEventListener('rec:' + name, (/** @type {CustomEvent} */ event) => listener(event.detail));
 
 /** Log out: what is queued still belongs to the user who leaves. */
 const reset = () => {

@@ -130,7 +130,7 @@ const beacon = (batch) => {
 /** The page goes away: send a copy of everything, unless the server asked for quiet, and leave the rest to the next page. */
 const leave = () => {
   if (isGranted() && !quietMs()) {
-    for (let rest = all(); rest.length; ) {
+    for (let rest = all(); rest.length;) {
       const batch = nextBatch(rest);
       attempt(() => beacon(batch));
       rest = rest.slice(batch.length);

@@ -11,7 +11,7 @@ export const secretId = () => hex(random());
 export const uuid7 = () => {
   const bytes = random();
   let ms = Date.now();
-  for (let i = 6; i--; ) {
+  for (let i = 6; i--;) {
     bytes[i] = ms; // a Uint8Array keeps the low byte
     ms = Math.floor(ms / 256);
   }

@@ -3,7 +3,8 @@ import { attempt, option } from './page.js';
 import { page, track } from './track.js';
 
 /** GA4's e-commerce events, as pushed by gtag or a tag manager. */
-const GA4 = /^((add_to|remove_from|view)_cart|(view|select)_item(_list)?|add_to_wishlist|begin_checkout|purchase|refund|search)$/;
+const GA4 =
+  /^((add_to|remove_from|view)_cart|(view|select)_item(_list)?|add_to_wishlist|begin_checkout|purchase|refund|search)$/;
 
 /** Count page views of ordinary and single-page shops. */
 export const watchPages = () => {
@@ -36,7 +37,10 @@ export const watchMarkup = () => {
           /** @type {Element} */ (event.composedPath()[0]).closest?.('[data-rec-event]')
         );
         if (element && (element.tagName === 'FORM') === (type === 'submit')) {
-          track(element.dataset.recEvent, attempt(() => JSON.parse(element.dataset.recParams), {}));
+          track(
+            element.dataset.recEvent,
+            attempt(() => JSON.parse(element.dataset.recParams), {}),
+          );
         }
       },
       true,

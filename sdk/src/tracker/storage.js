@@ -13,5 +13,4 @@ export const write = (key, value) =>
 export const remove = (key) => attempt(() => localStorage.removeItem(key));
 
 /** Return all keys of localStorage that start with `prefix`. */
-export const keys = (prefix) =>
-  attempt(() => Object.keys(localStorage), []).filter((key) => key.startsWith(prefix));
+export const keys = (prefix) => attempt(() => Object.keys(localStorage), []).filter((key) => key.startsWith(prefix));

@@ -53,7 +53,8 @@ export const control = (host) => {
     const arrow = (name, isNext) => {
       const button = element('button', 'arrow', '›');
       button.ariaLabel = text('label-' + name, name);
-      button.onclick = () => list.scrollBy(host.matches(':dir(rtl)') == isNext ? -list.clientWidth : list.clientWidth, 0);
+      button.onclick = () =>
+        list.scrollBy(host.matches(':dir(rtl)') == isNext ? -list.clientWidth : list.clientWidth, 0);
       return button;
     };
     list = element('ul', 'list', ...children);

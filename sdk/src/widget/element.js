@@ -6,6 +6,8 @@ export class RecWidget extends HTMLElement {
   static observedAttributes = ['placement', 'item-id', 'limit', 'context', 'cart'];
 
   connectedCallback() {
+    // Prettier would move the bracket that makes this a cast.
+    // prettier-ignore
     (/** @type {any} */ (this)._control ||= control(this))._start();
   }
 

@@ -75,6 +75,7 @@ export const leave = (widget) => {
 
 addEventListener('pagehide', close);
 addEventListener('pageshow', open);
-addEventListener('visibilitychange', () => // it bubbles
+addEventListener('visibilitychange', () =>
+  // it bubbles
   document.hidden ? later(close, HIDDEN_MS) : later(open),
 );
