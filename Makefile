@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo up test check fix clean
+.PHONY: help install install-dev demo up test test-fast check fix clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,10 +29,13 @@ demo: install ## A shop with live recommendations on this machine; PORT=8000, DA
 up: install ## The same processes without the demo
 	@$(BIN)/python manage.py up --port $(PORT) --started-at $(STARTED)
 
-test: install-dev ## Everything that CI runs: lint, types, imports, tests against real services, the SDK in Chromium
-	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/run.sh
+test: install-dev ## Everything that CI runs, services included; T=tests/features/test_feeds.py runs one path alone
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/run.sh $(if $(T),path $(T))
 
-check: install-dev ## Lint, types and import contracts alone
+test-fast: install-dev ## The tests that need no server, at most a second of CPU each
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/run.sh fast
+
+check: install-dev ## Lint, types, import contracts, words, dead names and templates alone
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/run.sh check
 
 fix: install-dev ## Format the code and mend what the linter can

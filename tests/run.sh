@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that CI runs, quick parts first. `tests/run.sh check` stops after lint, types and import contracts.
+# Everything that CI runs, quick parts first. `tests/run.sh check` stops after lint, types and import contracts;
+# `tests/run.sh fast` runs the tests that need no server, and `tests/run.sh path PATH …` those of some files.
 # What cannot be had on a machine is left out and named in the closing lines; REQUIRE_ALL=1 makes it a failure.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -49,11 +50,24 @@ deploy_checks() {
         RECSITE_DATA_DIR="$scratch" python manage.py check --deploy --fail-level WARNING
 }
 
+case "${1:-}" in
+    fast)
+        stage "Fast tests" python -m pytest -q --fast -n 2 --dist loadgroup
+        finish
+        ;;
+    path)
+        shift
+        stage "Tests of $*" python -m pytest -q "$@"
+        finish
+        ;;
+esac
+
 stage "Format" ruff format --check .
 stage "Lint" ruff check .
 stage "Import contracts" lint-imports
 stage "House" python -m tests.house
 stage "Types" mypy
+stage "Templates" djlint templates --lint --quiet
 stage "System checks and migrations" system_checks
 stage "Deployment checks" deploy_checks
 [ "${1:-}" = check ] && finish
