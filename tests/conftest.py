@@ -14,7 +14,12 @@ if "PYTEST_XDIST_WORKER" in os.environ or "RECSITE_DATA_DIR" not in os.environ: 
 # pytest-django reads the settings before this file runs; the variables above are for the processes that tests start.
 settings.SECRET_KEY = os.environ["RECSITE_SECRET_KEY"]
 
-pytest_plugins = ["tests.services.left_out", "tests.services.fixtures", "tests.services.logged_errors"]
+pytest_plugins = [
+    "tests.services.left_out",
+    "tests.services.fixtures",
+    "tests.services.logged_errors",
+    "tests.services.fast",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
