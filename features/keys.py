@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from tracking.contract.events import UserKey, log_key
+from tracking.contract.events import log_key
+from tracking.contract.user_key import UserKey
 from tracking.log.base import partition_for
 
 CHANGED_CHANNEL: Final = "rs:changed"

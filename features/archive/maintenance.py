@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from features.archive.rows import COLUMNS, SCHEMA
 from features.archive.writer import ArchiveFolder
+from tracking.contract.user_key import USER_PREFIX
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ def read_interactions(
         .join(owners, on="anonymous_id", how="left")
         .with_columns(
             pl.when(pl.col("user_id").is_null() & pl.col("owner").is_not_null())
-            .then(pl.format("u:{}", pl.col("owner")))
+            .then(pl.format(USER_PREFIX + "{}", pl.col("owner")))
             .otherwise(pl.col("user_key"))
             .alias("user")
         )

@@ -28,7 +28,7 @@ from features.state.states import decode_profile, decode_session
 from features.store import connections
 from features.store.redis_pipe import Command, borrowed, raise_errors
 from tracking.collect import live_events
-from tracking.contract.events import UserKey
+from tracking.contract.user_key import UserKey, anonymous_ids_of, key_of_anonymous, key_of_user, user_ids_of
 from tracking.dead_letters.rows import forget_user
 from tracking.models import Site
 from tracking.redis_client import UNAVAILABLE
@@ -42,13 +42,13 @@ _ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 def user_keys_of(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] = ()) -> list[UserKey]:
     """Return all keys of a user: the ones given, and the anonymous ids that the user's states name."""
-    found = [UserKey(f"u:{user_id}")] if user_id else []
+    found = [key_of_user(user_id)] if user_id else []
     known = list(anonymous_ids)
     if user_id:
         for blob in (_redis_states(site.slug, found[0])["profile"], _stored_state(site, found[0])):
             if blob is not None:
                 known += decode_profile(blob).aliases
-    return [*found, *(UserKey(f"a:{one}") for one in dict.fromkeys(known))]
+    return [*found, *(key_of_anonymous(one) for one in dict.fromkeys(known))]
 
 
 def export_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] = ()) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def erase_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] 
     receipt["archive"] = erase_users(
         ArchiveFolder(settings.ARCHIVE_URL),
         site=site.slug,
-        user_ids=[key[2:] for key in user_keys if key.startswith("u:")],
-        anonymous_ids=[key[2:] for key in user_keys if key.startswith("a:")],
+        user_ids=user_ids_of(user_keys),
+        anonymous_ids=anonymous_ids_of(user_keys),
     )
     for user_key in user_keys:
         Erasure.objects.update_or_create(
@@ -173,8 +173,8 @@ def _stored_state(site: Site, user_key: UserKey) -> bytes | None:
 
 def _events(site: str, user_keys: Sequence[UserKey]) -> list[dict[str, Any]]:
     folder = ArchiveFolder(settings.ARCHIVE_URL)
-    user_ids = [key[2:] for key in user_keys if key.startswith("u:")]
-    anonymous_ids = [key[2:] for key in user_keys if key.startswith("a:")]
+    user_ids = user_ids_of(user_keys)
+    anonymous_ids = anonymous_ids_of(user_keys)
     mine = pl.col("user_id").is_in(user_ids) | pl.col("anonymous_id").is_in(anonymous_ids)
     found: list[dict[str, Any]] = []
     for path in folder.files(site=site):

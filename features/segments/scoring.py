@@ -26,6 +26,7 @@ from features.state.states import ProfileState, decode_profile
 from features.state.user_features import Segment
 from features.store.redis_pipe import Command, borrowed, raise_errors
 from features.store.scan import scan_states
+from tracking.contract.user_key import key_of_anonymous
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class BuyerTable:
         """Take a profile in; anonymous ids are learnt from whoever they belong to."""
         hashed = hash64(user_key)
         for anonymous_id in profile.aliases:
-            self._aliases[hash64(f"a:{anonymous_id}")] = hashed
+            self._aliases[hash64(key_of_anonymous(anonymous_id))] = hashed
         if not profile.orders or hashed & self._mask:
             return
         net = profile.revenue - profile.refunded

@@ -20,7 +20,7 @@ from features.metrics import FEATURE_READ_FAILURES, FEATURE_READ_SECONDS
 from features.state.user_features import StateBlobs, UserFeatures, merge
 from features.store import connections
 from features.store.fast_redis import SharedConnection
-from tracking.contract.events import UserKey
+from tracking.contract.user_key import UserKey, key_of_anonymous, key_of_user
 from tracking.redis_client import UNAVAILABLE, connect_async, is_cluster
 
 logger = logging.getLogger(__name__)
@@ -133,10 +133,10 @@ class OnlineReader:
         anonymous += extra
         found: list[UserKey] = []
         if user_id:
-            found.append(UserKey(f"u:{user_id}"))
+            found.append(key_of_user(user_id))
             anonymous += self._aliases.get((site, user_id), ())
         for one in dict.fromkeys(anonymous):
-            found.append(UserKey(f"a:{one}"))
+            found.append(key_of_anonymous(one))
         return found[:MAX_KEYS]
 
     def _remember_aliases(self, user: tuple[str, str], aliases: tuple[str, ...]) -> None:

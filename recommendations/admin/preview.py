@@ -33,6 +33,7 @@ from recommendations.state import placements
 from recommendations.state.site import SiteServing, watch_site
 from tracking.access.identity import Identity
 from tracking.admin.screens import get_or_404, screen
+from tracking.contract.user_key import anonymous_id_of, key_of_anonymous, user_id_of
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
@@ -166,7 +167,7 @@ def _shopper(site: str, values: dict[str, Any]) -> tuple[RequestUser, FallbackRe
     if values["session"]:
         newest_first = tuple(reversed(values["session"]))
         return RequestUser(
-            key="a:preview", recents=newest_first, session=newest_first, cart=tuple(values["cart"])
+            key=key_of_anonymous("preview"), recents=newest_first, session=newest_first, cart=tuple(values["cart"])
         ), None
     identity = Identity(user_id=values["user_id"] or None, anonymous_id=values["anonymous_id"] or None)
     if identity.user_id is None and identity.anonymous_id is None:
@@ -234,8 +235,9 @@ def _recent(placement: Placement) -> list[tuple[str, str]]:
     stored = StoredProfile.objects.filter(site=placement.site).order_by("-newest_ms")
     links = []
     for key in stored.values_list("user_key", flat=True)[:MAX_RECENT]:
-        kind, _, name = key.partition(":")
-        links.append((urlencode({"user_id" if kind == "u" else "anonymous_id": name}), name))
+        user_id, anonymous_id = user_id_of(key), anonymous_id_of(key)
+        who = {"anonymous_id": anonymous_id} if user_id is None else {"user_id": user_id}
+        links.append((urlencode(who), user_id or anonymous_id or key))
     return links
 
 

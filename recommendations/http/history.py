@@ -14,6 +14,7 @@ from django.conf import settings
 from features.archive.maintenance import read_table
 from features.archive.rows import COLUMNS, DAY_MS
 from features.archive.writer import ArchiveFolder, date_of
+from tracking.contract.user_key import anonymous_ids_of, user_ids_of
 
 _CURSOR: Final = re.compile(r"(\d{1,16})-(\d{1,5})-(.{1,128})", re.DOTALL)
 MAX_DAY: Final = 2_900_000
@@ -72,7 +73,7 @@ def read_history(
 
 def _rows_of(folder: ArchiveFolder, path: str, user_keys: Sequence[str]) -> list[dict[str, Any]]:
     table: pa.Table = read_table(folder, path, columns=COLUMNS)
-    user_ids = [key[2:] for key in user_keys if key.startswith("u:")]
-    anonymous_ids = [key[2:] for key in user_keys if key.startswith("a:")]
+    user_ids = user_ids_of(user_keys)
+    anonymous_ids = anonymous_ids_of(user_keys)
     mine = pl.col("user_id").is_in(user_ids) | pl.col("anonymous_id").is_in(anonymous_ids)
     return cast("pl.DataFrame", pl.from_arrow(table)).filter(mine).to_dicts()

@@ -12,6 +12,7 @@ from features.models import Erasure
 from features.privacy.erasure import erase_user, export_user, user_hash, user_keys_of
 from recommendations.http.common import UserId, document, plain, site_of
 from recommendations.http.history import Place, read_history
+from tracking.contract.user_key import key_of_user
 from tracking.http.edge import Refusal
 
 MAX_PAGE: Final = 1_000
@@ -124,7 +125,7 @@ def history(request: HttpRequest, user_id: UserId, query: Query[HistoryQuery]) -
 def read_erasure(request: HttpRequest, user_id: UserId) -> Any:
     """Return the receipt of the user's last erasure; of the user itself only a hash is kept for that."""
     site = site_of(request)
-    found = Erasure.objects.filter(site=site, user_hash=user_hash(site.slug, f"u:{user_id}")).first()
+    found = Erasure.objects.filter(site=site, user_hash=user_hash(site.slug, key_of_user(user_id))).first()
     if found is None:
         raise Refusal(404, "not_erased", f"user {user_id[:100]!r} was never erased", field="user_id")
     return found.receipt

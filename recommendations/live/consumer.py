@@ -30,6 +30,7 @@ from recommendations.serving.schemas import Hello, Ping, Subscribe, encode, pars
 from recommendations.state.site import SiteServing
 from tracking.access.identity import ANONYMOUS_COOKIE, CLOCK_LEEWAY_S, Identity, resolve
 from tracking.access.sites import KeyInfo
+from tracking.contract.user_key import key_of_anonymous, key_of_user
 from tracking.http.edge import Refusal, Request
 from tracking.snapshots.snapshot import SnapshotMissing
 from tracking.token_bucket import TokenBucket
@@ -215,8 +216,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         self.user_keys = tuple(
             name
             for name in (
-                f"u:{identity.user_id}" if identity.user_id else "",
-                f"a:{identity.anonymous_id}" if identity.anonymous_id else "",
+                key_of_user(identity.user_id) if identity.user_id else "",
+                key_of_anonymous(identity.anonymous_id) if identity.anonymous_id else "",
             )
             if name
         )

@@ -17,6 +17,7 @@ from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.retrieval.model import ModelLink
+from tracking.contract.user_key import key_of_anonymous
 
 PLACEMENT: Final = PlacementSpec(name="evaluation", strategy="for_you", size=20)
 _UNHURRIED_MS: Final = 60_000.0
@@ -41,7 +42,9 @@ class PipelinePredictor:
         newest_first = tuple(reversed(prefix))
         made = recommend(
             ListQuery(placement=PLACEMENT, limit=self._size),
-            RequestUser(key="a:evaluation", recents=tuple(dict.fromkeys(newest_first)), session=newest_first),
+            RequestUser(
+                key=key_of_anonymous("evaluation"), recents=tuple(dict.fromkeys(newest_first)), session=newest_first
+            ),
             self._serving,
             deadline=Deadline.after(_UNHURRIED_MS),
         )

@@ -35,7 +35,7 @@ from tests.services.redis_server import RedisServer
 from tests.services.waiting import outlast
 from tests.tracking.asgi_client import Answered, call
 from tracking.access import sites
-from tracking.contract.events import UserKey
+from tracking.contract.user_key import key_of_anonymous
 from tracking.redis_client import connect
 
 pytestmark = pytest.mark.redis
@@ -105,7 +105,7 @@ async def test_a_session_that_runs_out_leaves_the_long_term_profile(stocked: Sho
             stocked.remember("sku1", "sku3", now_ms=int(time.time() * 1000))
             return
         client = connect(stocked.redis_url, timeout_s=2)
-        partition = keys.partition_of(stocked.site.slug, UserKey(f"a:{ANONYMOUS}"), connections.partitions())
+        partition = keys.partition_of(stocked.site.slug, key_of_anonymous(ANONYMOUS), connections.partitions())
         profile = states.ProfileState(newest_ms=1, recents={"vsku1": 1, "vsku3": 2}, sessions=[[1, 2, 2]])
         client.set(keys.profile(partition, stocked.site.slug, f"a:{ANONYMOUS}"), states.encode(profile), ex=600)
         assert client.delete(keys.session(partition, stocked.site.slug, f"a:{ANONYMOUS}")) == 1

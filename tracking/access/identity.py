@@ -19,7 +19,7 @@ import jwt
 from msgspec import Struct
 
 from tracking.access.sites import KeyInfo, SiteInfo
-from tracking.contract.events import UserKey, user_key
+from tracking.contract.user_key import UserKey, user_key_of
 from tracking.metrics import IDENTITY_WARNINGS
 
 ANONYMOUS_COOKIE: Final = "rec_aid"
@@ -52,7 +52,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     @property
     def user_key(self) -> UserKey:
         """The key under which this user's features are kept."""
-        return user_key(user_id=self.user_id, anonymous_id=self.anonymous_id)
+        return user_key_of(user_id=self.user_id, anonymous_id=self.anonymous_id)
 
 
 class Claim(Struct, frozen=True):

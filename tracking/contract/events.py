@@ -19,6 +19,8 @@ from typing import Annotated, Any, Final, Literal, NewType
 import msgspec
 from msgspec import Meta, Struct, field
 
+from tracking.contract.user_key import UserKey, user_key_of
+
 SCHEMA_VERSION: Final = "1.0"
 SCHEMA_MAJOR: Final = 1
 
@@ -33,7 +35,6 @@ SiteId = NewType("SiteId", str)
 UserId = NewType("UserId", str)
 AnonymousId = NewType("AnonymousId", str)
 ItemId = NewType("ItemId", str)
-UserKey = NewType("UserKey", str)  # "u:<user id>" when identified, else "a:<anonymous id>"
 
 ShortText = Annotated[str, Meta(max_length=100)]
 Text = Annotated[str, Meta(max_length=500)]
@@ -328,16 +329,7 @@ class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     @property
     def user_key(self) -> UserKey:
         """Return the key of the user whose features these events move."""
-        return user_key(user_id=self.user_id, anonymous_id=self.anonymous_id)
-
-
-def user_key(*, user_id: str | None, anonymous_id: str | None) -> UserKey:
-    """Return ``u:<user id>`` for an identified user, else ``a:<anonymous id>``."""
-    if user_id:
-        return UserKey(f"u:{user_id}")
-    if anonymous_id:
-        return UserKey(f"a:{anonymous_id}")
-    raise ValueError("an event needs a user_id or an anonymous_id")
+        return user_key_of(user_id=self.user_id, anonymous_id=self.anonymous_id)
 
 
 def log_key(site: str, key: UserKey) -> bytes:

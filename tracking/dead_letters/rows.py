@@ -15,7 +15,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from tracking.access.sites import site_info
-from tracking.contract.events import EventRecord, UserKey, log_key
+from tracking.contract.events import EventRecord, log_key
+from tracking.contract.user_key import UserKey, anonymous_id_of, key_of_anonymous, key_of_user, user_id_of
 from tracking.dead_letters.letter import TOPIC, DeadLetterRecord, decode_letter, revive
 from tracking.dead_letters.parked import REASON, read_parked, revive_parked
 from tracking.exceptions import InvalidEvent, LogUnavailable
@@ -150,7 +151,7 @@ def forget_user(site: Site, key: str) -> int:
     """Delete the letters of one user (``u:…`` or ``a:…``) of a site, for an erasure; return how many."""
     whole = log_key(site.slug, UserKey(key)).decode()
     # Parked envelopes of a server may tell of many users; what stands in them is not known yet, so it is searched.
-    name = json.dumps(key.partition(":")[2], ensure_ascii=False).encode()
+    name = json.dumps(user_id_of(key) or anonymous_id_of(key), ensure_ascii=False).encode()
     parked = DeadLetter.objects.filter(site=site, reason=REASON).exclude(key=whole)
     of_many = [letter.pk for letter in parked.iterator(chunk_size=50) if name in bytes(letter.raw)]
     deleted, _ = DeadLetter.objects.filter(site=site).filter(Q(key=whole) | Q(pk__in=of_many)).delete()
@@ -177,9 +178,9 @@ def _users_in(raw: bytes) -> Iterator[str]:
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            for name, prefix in (("user_id", "u:"), ("anonymous_id", "a:")):
+            for name, key_of in (("user_id", key_of_user), ("anonymous_id", key_of_anonymous)):
                 if isinstance(value.get(name), str):
-                    yield prefix + value[name]
+                    yield key_of(value[name])
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value

@@ -18,6 +18,7 @@ from recommendations.training.data.building import PIECE, log_from_columns
 from recommendations.training.data.dataset import KINDS, InvalidDataset, SessionLog
 from recommendations.training.data.label_weights import Impressions
 from recommendations.training.settings import Progress, no_progress
+from tracking.contract.user_key import ANONYMOUS_PREFIX, USER_PREFIX
 
 ARCHIVE_KINDS = {"view_item": "view", "add_to_wishlist": "view", "add_to_cart": "cart", "purchase": "purchase"}
 CLICK_TO_VIEW_MS = 60_000
@@ -197,8 +198,8 @@ def _owners(day: pl.DataFrame) -> pl.DataFrame:
         .group_by("anonymous_id")
         .agg(pl.col("user_id").sort_by("occurred_at_ms").last(), pl.col("occurred_at_ms").max())
         .select(
-            pl.format("a:{}", "anonymous_id").hash(seed=0).alias("anonymous"),
-            pl.format("u:{}", "user_id").hash(seed=0).alias("owner"),
+            pl.format(ANONYMOUS_PREFIX + "{}", "anonymous_id").hash(seed=0).alias("anonymous"),
+            pl.format(USER_PREFIX + "{}", "user_id").hash(seed=0).alias("owner"),
             "occurred_at_ms",
         )
     )

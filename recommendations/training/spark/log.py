@@ -15,6 +15,7 @@ from features.archive.maintenance import INTERACTIONS
 from recommendations.training.data.archive import ARCHIVE_KINDS
 from recommendations.training.data.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog
 from recommendations.training.fitted import DataRange
+from tracking.contract.user_key import USER_PREFIX
 
 _ROW_BITS = 33  # of Spark's monotonically_increasing_id: the row within its partition
 
@@ -133,7 +134,7 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
         once.where(~F.col("bot") & F.col("event").isin(list(kinds)))
         .join(owners, "anonymous_id", "left")
         .select(
-            F.when(F.col("user_id").isNull() & F.col("owner").isNotNull(), F.concat(F.lit("u:"), "owner"))
+            F.when(F.col("user_id").isNull() & F.col("owner").isNotNull(), F.concat(F.lit(USER_PREFIX), "owner"))
             .otherwise(F.col("user_key"))
             .alias("user"),
             "session_id",
