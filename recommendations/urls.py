@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from recommendations.http.rest import api, problem
+from tracking.error_codes import ErrorCode
 
 
 def _in_one_shape(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -23,7 +24,11 @@ def _in_one_shape(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
             return response
         allowed = response["Allow"]
         refused = problem(
-            request, 405, "method_not_allowed", f"{request.method} is not answered here; use {allowed}", "method"
+            request,
+            405,
+            ErrorCode.METHOD_NOT_ALLOWED,
+            f"{request.method} is not answered here; use {allowed}",
+            "method",
         )
         refused["Allow"] = allowed
         return refused
@@ -35,7 +40,7 @@ def _in_one_shape(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRe
 def unknown_address(request: HttpRequest, rest: str) -> HttpResponse:
     """Answer what is no operation of the API."""
     return problem(
-        request, 404, "unknown_address", f"/v1/{rest[:100]} is no operation; /v1/docs lists all of them", "path"
+        request, 404, ErrorCode.UNKNOWN_ADDRESS, f"/v1/{rest[:100]} is no operation; /v1/docs lists all of them", "path"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tracking.error_codes import ErrorCode
+
 
 class TrackingError(Exception):
     """Base of the errors of this application."""
@@ -16,11 +18,11 @@ class InvalidEvent(TrackingError):
         Path of the offending field, such as ``events[0].params.items[0].item_id``.
     reason : str
         What is wrong, the value where it is short, and the remedy.
-    code : str
-        Stable word for programs, such as ``invalid_event``.
+    code : ErrorCode
+        Stable word for programs.
     """
 
-    def __init__(self, field: str, reason: str, *, code: str = "invalid_event") -> None:
+    def __init__(self, field: str, reason: str, *, code: ErrorCode = ErrorCode.INVALID_EVENT) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason

@@ -15,6 +15,7 @@ from tracking.access.identity import Identity, resolve, verify_token
 from tracking.access.sites import KeyInfo
 from tracking.contract.events import SCHEMA_VERSION, Context, CustomEvent, Event, EventRecord, Identify, log_key
 from tracking.contract.parsing import ParsedEnvelope, ParsedGroup, encode_record
+from tracking.error_codes import ErrorCode
 from tracking.exceptions import InvalidEvent
 from tracking.log.base import MAX_RECORD_BYTES
 from tracking.metrics import CLAMPED_TIMES
@@ -60,7 +61,9 @@ class Clock(Struct, frozen=True, kw_only=True):
                 CLAMPED_TIMES.labels("past").inc()
                 return oldest
         elif occurred < self.received_at_ms - MAX_SERVER_AGE_MS:
-            raise InvalidEvent("ts", f"{ts} is more than ten years ago; send milliseconds since 1970", code="too_old")
+            raise InvalidEvent(
+                "ts", f"{ts} is more than ten years ago; send milliseconds since 1970", code=ErrorCode.TOO_OLD
+            )
         return occurred
 
 
@@ -97,7 +100,7 @@ def build_records(
     envelope = parsed.envelope
     source: Source = envelope.source if key.is_secret else "browser"
     if envelope.records and not key.is_secret:
-        raise InvalidEvent("records", "needs a secret key; send 'events' of one user", code="secret_key_needed")
+        raise InvalidEvent("records", "needs a secret key; send 'events' of one user", code=ErrorCode.SECRET_KEY_NEEDED)
     clock = Clock.of(envelope.sent_at, received_at_ms=received_at_ms, source=source)
     built = Built()
     for number, group in enumerate(parsed.groups):
@@ -122,7 +125,9 @@ def build_records(
         built.warnings.extend(identity.warnings)
         if identity.user_id is None and identity.anonymous_id is None:
             field = "user_id" if is_own else f"records[{number - bool(envelope.events)}].user_id"
-            error = InvalidEvent(field, "is missing, and so is anonymous_id; send one of them", code="missing_user")
+            error = InvalidEvent(
+                field, "is missing, and so is anonymous_id; send one of them", code=ErrorCode.MISSING_USER
+            )
             parsed.rejected.extend(group.reject(place, error) for place, _ in group.good)
             continue
         if is_own:
@@ -212,7 +217,7 @@ def encode_records(records: list[EventRecord]) -> list[tuple[bytes, bytes]]:
 
 def _halves(record: EventRecord) -> list[EventRecord]:
     if len(record.events) + len(record.custom) < 2:
-        raise InvalidEvent("events", "holds an event that is too large for the log", code="event_too_large")
+        raise InvalidEvent("events", "holds an event that is too large for the log", code=ErrorCode.EVENT_TOO_LARGE)
     if record.events and record.custom:
         return [replace(record, custom=()), replace(record, events=())]
     middle_event, middle_custom = len(record.events) // 2, len(record.custom) // 2

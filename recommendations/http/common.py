@@ -10,6 +10,7 @@ from ninja import Path, Schema
 from pydantic import StringConstraints
 
 from tracking.access.sites import KeyInfo
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
 from tracking.models import Site
 
@@ -35,7 +36,10 @@ def site_of(request: HttpRequest, *query: str) -> Site:
     if unknown:
         name = min(unknown)
         raise Refusal(
-            400, "invalid_request", f"{name[:100]!r} is not a field of this request; remove it", field=name[:100]
+            400,
+            ErrorCode.INVALID_REQUEST,
+            f"{name[:100]!r} is not a field of this request; remove it",
+            field=name[:100],
         )
     key: KeyInfo = request.auth  # type: ignore[attr-defined]  # set by ninja
     return Site.objects.get(pk=key.site.id)

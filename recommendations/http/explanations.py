@@ -10,6 +10,7 @@ from ninja import Router
 from recommendations.http.common import RecIdText, document, site_of
 from recommendations.serving import explanation_log
 from recommendations.serving.rec_ids import InvalidRecId, signer
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
 
 router: Final = Router()
@@ -30,11 +31,17 @@ def explain(request: HttpRequest, rec_id: RecIdText) -> dict[str, Any]:
     except InvalidRecId as error:
         # One answer for all reasons: that a reply is of another site is nobody's business.
         raise Refusal(
-            404, "unknown_rec_id", "this site made no reply with this rec_id; send it whole, as it came", field="rec_id"
+            404,
+            ErrorCode.UNKNOWN_REC_ID,
+            "this site made no reply with this rec_id; send it whole, as it came",
+            field="rec_id",
         ) from error
     found = explanation_log.find_explanation(rec_id, said)
     if found is None:
         raise Refusal(
-            404, "not_kept", "this reply was not kept: it is older than a day, or not in the sample", field="rec_id"
+            404,
+            ErrorCode.NOT_KEPT,
+            "this reply was not kept: it is older than a day, or not in the sample",
+            field="rec_id",
         )
     return document(found)

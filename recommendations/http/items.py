@@ -18,6 +18,7 @@ from features.money import to_major
 from recommendations.http.common import ItemId, site_of
 from recommendations.http.openapi import ITEM_FIELDS
 from recommendations.models import Placement
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
 from tracking.models import Site
 
@@ -146,7 +147,10 @@ def write_item(request: HttpRequest, item_id: ItemId, body: Body[dict[str, Any]]
     if body.get("item_id", item_id) != item_id:
         said = str(body["item_id"])[:100]
         raise Refusal(
-            400, "invalid_request", f"item_id is {said!r} in the body and {item_id!r} in the path", field="item_id"
+            400,
+            ErrorCode.INVALID_REQUEST,
+            f"item_id is {said!r} in the body and {item_id!r} in the path",
+            field="item_id",
         )
     written = _written(site, [{**body, "item_id": item_id}])
     if written.rejected:
@@ -181,7 +185,9 @@ def list_placements(request: HttpRequest) -> Any:
 def _item(site: Site, item_id: str) -> Item:
     item = Item.objects.filter(site=site, item_id=item_id).first()
     if item is None:
-        raise Refusal(404, "unknown_item", f"there is no item {item_id[:100]!r}; write it first", field="item_id")
+        raise Refusal(
+            404, ErrorCode.UNKNOWN_ITEM, f"there is no item {item_id[:100]!r}; write it first", field="item_id"
+        )
     return item
 
 
@@ -192,7 +198,7 @@ def _written(site: Site, items: Sequence[dict[str, Any]]) -> WrittenItems:
         RejectedItem(
             index=bad.line,
             item_id=bad.item_id,
-            error="invalid_item",
+            error=ErrorCode.INVALID_ITEM,
             message=f"{bad.field}={bad.value!r} {bad.reason}",
             field=f"items[{bad.line}].{bad.field}",
         )

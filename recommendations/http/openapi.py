@@ -16,6 +16,7 @@ from tracking.collect.endpoint import Answer as CollectAnswer
 from tracking.collect.endpoint import RejectedEvent
 from tracking.contract.events import MAX_EVENTS_SERVER, SCHEMA_MAJOR
 from tracking.contract.schema import json_schema
+from tracking.error_codes import ErrorCode, table
 
 REF: Final = "#/components/schemas/{name}"
 _KEYS: Final[list[dict[str, list[str]]]] = [{"BearerKey": []}, {"HeaderKey": []}]
@@ -84,7 +85,7 @@ LIST_PROBLEM: Final[dict[str, Any]] = {
     "properties": {
         "placement": {"type": "string"},
         "items": {"type": "array", "maxItems": 0},
-        "error": {"const": "unknown_placement"},
+        "error": {"const": ErrorCode.UNKNOWN_PLACEMENT},
         "message": {"type": "string"},
     },
 }
@@ -116,7 +117,7 @@ _PROBLEMS: Final[dict[str, str]] = {
     "415": "The content type is not read",
     "429": "A quota is used up; Retry-After says for how long",
     "500": "Our fault; it is logged",
-    "503": "Starting, or a store is away; try again in a moment",
+    "503": "Starting, or a store is unavailable; try again in a moment",
 }
 
 
@@ -242,5 +243,13 @@ def _problem() -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["error", "message", "field"],
-        "properties": {name: {"type": "string"} for name in ("error", "message", "field")},
+        "properties": {
+            "error": {
+                "type": "string",
+                "description": f"Codes may be added: treat an unknown one by its status.\n\n{table()}",
+                "x-extensible-enum": list(ErrorCode),
+            },
+            "message": _TEXT,
+            "field": _TEXT,
+        },
     }

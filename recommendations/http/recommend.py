@@ -49,6 +49,7 @@ from recommendations.state.site import state_of
 from tracking.access.certificates import CERTIFICATE_HEADER
 from tracking.access.identity import ANONYMOUS_COOKIE, resolve
 from tracking.access.sites import KeyInfo
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import HotPath, Refusal, Reply, Request
 
 LIVE_URL: Final = "/v1/live"
@@ -125,7 +126,7 @@ async def recommend_public(request: Request) -> Reply:
     unknown = query.keys() - {"key", "limit", "context_items", "filter", "fields", "lang"}
     if unknown:
         name = min(unknown)
-        raise Refusal(400, "invalid_query", f"{name!r} is not a field of this request; remove it", field=name)
+        raise Refusal(400, ErrorCode.INVALID_REQUEST, f"{name!r} is not a field of this request; remove it", field=name)
     key = request.authenticate(scope="recommendations")
     take_quota(request, key)
     name = request.scope["path"].rsplit("/", 1)[-1]
@@ -194,8 +195,8 @@ def _refusal(error: InvalidQuery, *, single: bool = False) -> Refusal:
     """Return the answer to a wrong request; ``single`` when the fields of the one placement stand at the top."""
     field = error.field.removeprefix("placements[0].") if single else error.field
     if isinstance(error, UnknownPlacement):
-        return Refusal(404, "unknown_placement", error.reason, field=field)
-    return Refusal(400, "invalid_request", f"{field} {error.reason}", field=field)
+        return Refusal(404, ErrorCode.UNKNOWN_PLACEMENT, error.reason, field=field)
+    return Refusal(400, ErrorCode.INVALID_REQUEST, f"{field} {error.reason}", field=field)
 
 
 def take_quota(request: Request, key: KeyInfo) -> None:
@@ -227,7 +228,7 @@ def _check_explain(key: KeyInfo, explain: bool) -> None:
     if explain and not key.is_secret:
         raise Refusal(
             403,
-            "secret_key_needed",
+            ErrorCode.SECRET_KEY_NEEDED,
             "explain shows what is known of the shopper; send it from the shop's server with a secret key",
             field="explain",
         )
@@ -238,7 +239,10 @@ def _limit(text: str | None) -> int | None:
         return None
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= MAX_LIMIT:
         raise Refusal(
-            400, "invalid_request", f"limit={text[:20]!r} is not a whole number from 1 to {MAX_LIMIT}", field="limit"
+            400,
+            ErrorCode.INVALID_REQUEST,
+            f"limit={text[:20]!r} is not a whole number from 1 to {MAX_LIMIT}",
+            field="limit",
         )
     return int(text)
 
@@ -251,7 +255,7 @@ def _fields(text: str | None) -> tuple[str, ...] | None:
         if name not in ALL_FIELDS:
             raise Refusal(
                 400,
-                "invalid_request",
+                ErrorCode.INVALID_REQUEST,
                 f"fields names {name[:40]!r}, which is not one of {', '.join(ALL_FIELDS)}",
                 field="fields",
             )

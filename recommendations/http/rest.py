@@ -27,6 +27,7 @@ from recommendations.http.common import Problem
 from recommendations.serving.quotas import quotas
 from tracking.access.certificates import CERTIFICATE_HEADER, PROXY_SECRET_HEADER
 from tracking.access.sites import KeyInfo
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
 from tracking.http.request import check_scope, credential
 from tracking.snapshots.snapshot import SnapshotMissing
@@ -81,7 +82,9 @@ def _secret_key(request: HttpRequest, value: str | None) -> KeyInfo:
     }
     key = credential(value, headers)
     if not key.is_secret:
-        raise Refusal(403, "secret_key_needed", "this needs a secret key; send it from the shop's server", field="key")
+        raise Refusal(
+            403, ErrorCode.SECRET_KEY_NEEDED, "this needs a secret key; send it from the shop's server", field="key"
+        )
     check_scope(key, SCOPE_OF.get(request.path_info.removeprefix("/v1/").partition("/")[0], "none"))
     quotas.take("API requests", f"{key.site.slug}:{key.id}", amount=1, per_minute=key.site.requests_per_minute)
     return key
@@ -144,28 +147,30 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     names = [part for part in first.get("loc", ())[1:] if part not in ("body", "page")]
     field = "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in names).lstrip(".")
     return problem(
-        request, 400, "invalid_request", f"{field or 'body'} {first.get('msg', 'is wrong')}", field or "body"
+        request, 400, ErrorCode.INVALID_REQUEST, f"{field or 'body'} {first.get('msg', 'is wrong')}", field or "body"
     )
 
 
 @api.exception_handler(HttpError)
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return problem(request, error.status_code, "invalid_request", str(error), "body")
+    return problem(request, error.status_code, ErrorCode.INVALID_REQUEST, str(error), "body")
 
 
 @api.exception_handler(RequestDataTooBig)
 def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return problem(request, 413, "body_too_large", "the body is too large; send fewer items a request", "body")
+    return problem(request, 413, ErrorCode.BODY_TOO_LARGE, "the body is too large; send fewer items a request", "body")
 
 
 @api.exception_handler(StoreUnavailable)
 @api.exception_handler(SnapshotMissing)
 @api.exception_handler(OperationalError)
 @api.exception_handler(OSError)
-def _not_now(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Say that a part is away; what it said of itself stands in the log, as it may name hosts and paths."""
-    logger.warning("api.not_now path=%s error=%r", request.path_info.split("/")[:3], error)
-    response = problem(request, 503, "not_now", "a store that this needs does not answer; try again in a moment", "")
+def _unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Say that a part is unavailable; what it said of itself stands in the log, as it may name hosts and paths."""
+    logger.warning("api.unavailable path=%s error=%r", request.path_info.split("/")[:3], error)
+    response = problem(
+        request, 503, ErrorCode.UNAVAILABLE, "a store that this needs does not answer; try again in a moment", ""
+    )
     response["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
@@ -173,7 +178,11 @@ def _not_now(request: HttpRequest, error: Exception) -> HttpResponse:
 @api.exception_handler(AuthenticationError)
 def _unauthorised(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return problem(
-        request, 401, "missing_key", "send a secret key as 'Authorization: Bearer sk_…' or 'X-Api-Key: sk_…'", "key"
+        request,
+        401,
+        ErrorCode.MISSING_KEY,
+        "send a secret key as 'Authorization: Bearer sk_…' or 'X-Api-Key: sk_…'",
+        "key",
     )
 
 
@@ -181,9 +190,9 @@ def _unauthorised(request: HttpRequest, error: AuthenticationError) -> HttpRespo
 def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
     """Answer in the one shape whatever happens; the edge of every operation."""
     logger.error("api.failed method=%s path=%s", request.method, request.path_info.split("/")[:3], exc_info=error)
-    return problem(request, 500, "internal_error", "something went wrong on our side; it is logged", "")
+    return problem(request, 500, ErrorCode.INTERNAL_ERROR, "something went wrong on our side; it is logged", "")
 
 
-def problem(request: HttpRequest, status: int, error: str, message: str, field: str) -> HttpResponse:
+def problem(request: HttpRequest, status: int, error: ErrorCode, message: str, field: str) -> HttpResponse:
     """Return an error in the one shape."""
     return api.create_response(request, Problem(error=error, message=message, field=field).dict(), status=status)

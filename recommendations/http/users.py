@@ -13,6 +13,7 @@ from features.privacy.erasure import erase_user, export_user, user_hash, user_ke
 from recommendations.http.common import UserId, document, plain, site_of
 from recommendations.http.history import Place, read_history
 from tracking.contract.user_key import key_of_user
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
 
 MAX_PAGE: Final = 1_000
@@ -109,7 +110,7 @@ def history(request: HttpRequest, user_id: UserId, query: Query[HistoryQuery]) -
     try:
         after = Place.parse(query.after) if query.after else None
     except ValueError as error:
-        raise Refusal(400, "invalid_request", f"after {error}", field="after") from error
+        raise Refusal(400, ErrorCode.INVALID_REQUEST, f"after {error}", field="after") from error
     user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=query.anonymous_id)
     events, following = read_history(site.slug, user_keys, after=after, limit=query.limit)
     return {"events": plain(events), "next": None if following is None else str(following)}
@@ -127,7 +128,7 @@ def read_erasure(request: HttpRequest, user_id: UserId) -> Any:
     site = site_of(request)
     found = Erasure.objects.filter(site=site, user_hash=user_hash(site.slug, key_of_user(user_id))).first()
     if found is None:
-        raise Refusal(404, "not_erased", f"user {user_id[:100]!r} was never erased", field="user_id")
+        raise Refusal(404, ErrorCode.NOT_ERASED, f"user {user_id[:100]!r} was never erased", field="user_id")
     return found.receipt
 
 

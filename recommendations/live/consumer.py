@@ -31,6 +31,7 @@ from recommendations.state.site import SiteServing
 from tracking.access.identity import ANONYMOUS_COOKIE, CLOCK_LEEWAY_S, Identity, resolve
 from tracking.access.sites import KeyInfo
 from tracking.contract.user_key import key_of_anonymous, key_of_user
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal, Request
 from tracking.snapshots.snapshot import SnapshotMissing
 from tracking.token_bucket import TokenBucket
@@ -118,19 +119,19 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             elif isinstance(message, Ping):
                 await self._say({"type": "pong"})
             elif self._key is None:
-                raise Refusal(401, "missing_key", "say hello with a key first", field="key")
+                raise Refusal(401, ErrorCode.MISSING_KEY, "say hello with a key first", field="key")
             else:
                 await self._subscribe(message)
         except UnknownPlacement as error:
-            await self._say(_error("unknown_placement", error.reason, error.field))
+            await self._say(_error(ErrorCode.UNKNOWN_PLACEMENT, error.reason, error.field))
         except InvalidQuery as error:
-            await self._say(_error("invalid_request", f"{error.field} {error.reason}", error.field))
+            await self._say(_error(ErrorCode.INVALID_REQUEST, f"{error.field} {error.reason}", error.field))
         except Refusal as refusal:
             await self._say(_error(refusal.code, refusal.message, refusal.field))
             if refusal.status in (401, 403):
                 await self.shut(POLICY_VIOLATION, refusal.code)
         except SnapshotMissing as error:
-            await self._say(_error("not_now", str(error), ""))
+            await self._say(_error(ErrorCode.UNAVAILABLE, str(error), ""))
             await self.shut(RESTARTING, "starting")
 
     @property
@@ -281,5 +282,5 @@ def _expires_at(token: str | None) -> float:
     return float(claims["exp"]) + CLOCK_LEEWAY_S
 
 
-def _error(error: str, message: str, field: str) -> dict[str, str]:
+def _error(error: ErrorCode, message: str, field: str) -> dict[str, str]:
     return {"type": "error", "error": error, "message": message, "field": field}

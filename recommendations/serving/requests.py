@@ -11,6 +11,7 @@ from recommendations.items.index import is_known_name
 from recommendations.pipeline.query import KeyedCondition, ListQuery
 from recommendations.serving.schemas import ListProblem, PlacementRequest
 from recommendations.state.site import SiteState
+from tracking.error_codes import ErrorCode
 
 
 class UnknownPlacement(InvalidQuery):
@@ -68,7 +69,7 @@ def unknown_placement(name: str, *, field: str) -> UnknownPlacement:
 def problem_of(wanted: PlacementRequest) -> ListProblem:
     """Return what stands in a reply for a placement that the site does not have."""
     error = unknown_placement(wanted.placement, field="placement")
-    return ListProblem(placement=wanted.placement, error="unknown_placement", message=error.reason)
+    return ListProblem(placement=wanted.placement, error=ErrorCode.UNKNOWN_PLACEMENT, message=error.reason)
 
 
 def condition_of(text: str | None, *, field: str) -> KeyedCondition | None:

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from recommendations.exceptions import InvalidQuery
 from tracking.contract.events import Identifier, Url
+from tracking.error_codes import ErrorCode
 
 MAX_PLACEMENTS: Final = 20
 MAX_CONTEXT_ITEMS: Final = 100
@@ -138,7 +139,7 @@ class ListProblem(Struct, frozen=True, kw_only=True):
     """Stands in the place of a list that the site does not have, so that the page's other lists are shown."""
 
     placement: str
-    error: str
+    error: ErrorCode
     message: str
     items: tuple[()] = ()
 

@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminURLInputWidget
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
 from tracking.collect import live_events
+from tracking.error_codes import ErrorCode
 from tracking.models import Site, new_token_secret
 from tracking.redis_client import UNAVAILABLE
 from tracking.sdk.embedding import NothingToEmbed, publishable_key, script_tag
@@ -189,7 +190,11 @@ def newest_events(request: HttpRequest, model_admin: SiteAdmin, site_id: int) ->
         events = live_events.read(settings.REDIS_URL, site.slug)
     except UNAVAILABLE:
         return JsonResponse(
-            {"error": "redis_away", "message": "Redis does not answer; events are still collected", "field": ""},
+            {
+                "error": ErrorCode.UNAVAILABLE,
+                "message": "Redis does not answer; events are still collected",
+                "field": "",
+            },
             status=503,
         )
     return JsonResponse({"events": to_builtins(events)})

@@ -31,6 +31,7 @@ from tracking.contract.events import (
 from tracking.contract.parsing import ParsedEnvelope, Rejected, parse_events, read_envelope
 from tracking.dead_letters.letter import DeadLetterRecord, from_rejected
 from tracking.dead_letters.parked import REASON, letter_of, read_future
+from tracking.error_codes import ErrorCode
 from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
 from tracking.http.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cookie
 from tracking.http.quotas import Quotas
@@ -191,10 +192,10 @@ class Collector:
             )
             await self._letters.append(letter)
         except RecordTooLarge as too_large:
-            raise Refusal(413, "record_too_large", str(too_large), field="events") from too_large
+            raise Refusal(413, ErrorCode.RECORD_TOO_LARGE, str(too_large), field="events") from too_large
         except LogUnavailable as away:
             raise Refusal(
-                503, "not_now", f"the log takes nothing right now: {away}", retry_after_s=RETRY_AFTER_S
+                503, ErrorCode.UNAVAILABLE, f"the log takes nothing right now: {away}", retry_after_s=RETRY_AFTER_S
             ) from away
         warnings = [REASON, *identity.warnings]
         answer = replace(answer, anonymous_id=identity.anonymous_id, warnings=warnings)
@@ -209,7 +210,7 @@ class Collector:
             if isinstance(outcome, SpoolFull):
                 raise outcome
             if isinstance(outcome, RecordTooLarge):
-                raise Refusal(413, "record_too_large", str(outcome), field="events") from outcome
+                raise Refusal(413, ErrorCode.RECORD_TOO_LARGE, str(outcome), field="events") from outcome
 
     def _refuse(self, key: KeyInfo, parsed: ParsedEnvelope, built: Built) -> None:
         """Count what was refused and write it down for the staff; whoever has no user leaves no letter."""
@@ -226,7 +227,7 @@ class Collector:
     def _reply(self, request: Request, key: KeyInfo, parsed: ParsedEnvelope, built: Built) -> Reply:
         rejected = [_named(event) for event in parsed.rejected]
         if len(rejected) == parsed.n_events:
-            first = rejected[0]
+            first = parsed.rejected[0]
             raise Refusal(
                 400, first.error, first.message, field=first.field, extra={"accepted": 0, "rejected": rejected}
             )

@@ -16,6 +16,7 @@ import redis.asyncio
 from msgspec import Struct
 
 from tracking.access.sites import KeyInfo
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal, Reply
 from tracking.redis_client import UNAVAILABLE, connect_async
 
@@ -53,7 +54,7 @@ class Idempotency:
         """
         if not _KEY.fullmatch(value):
             raise Refusal(
-                400, "invalid_idempotency_key", "use 1 to 255 visible ASCII characters", field="idempotency-key"
+                400, ErrorCode.INVALID_REQUEST, "use 1 to 255 visible ASCII characters", field="idempotency-key"
             )
         digest = hashlib.sha256(body).hexdigest()
         name = _name(key, value)
@@ -73,12 +74,12 @@ class Idempotency:
         if before.digest != digest:
             raise Refusal(
                 422,
-                "idempotency_key_reused",
+                ErrorCode.IDEMPOTENCY_KEY_REUSED,
                 f"the key {value[:50]!r} came with another body before; use a new key for a new request",
                 field="idempotency-key",
             )
         if not before.status:
-            raise Refusal(409, "in_progress", "the first request is still being answered", retry_after_s=1)
+            raise Refusal(409, ErrorCode.IN_PROGRESS, "the first request is still being answered", retry_after_s=1)
         return Reply(before.body, status=before.status, headers=[(b"idempotent-replayed", b"true")])
 
     async def keep(self, key: KeyInfo, value: str, body: bytes, reply: Reply) -> None:

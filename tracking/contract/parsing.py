@@ -19,6 +19,7 @@ from tracking.contract.events import (
     RawEnvelope,
     RawGroup,
 )
+from tracking.error_codes import ErrorCode
 from tracking.exceptions import FutureSchema, InvalidEvent
 
 MAX_DEPTH: Final = 32
@@ -38,7 +39,7 @@ class Rejected(Struct, frozen=True, kw_only=True):
 
     index: int
     event_id: str | None
-    error: str
+    error: ErrorCode
     message: str
     field: str
     raw: bytes = b""
@@ -115,7 +116,7 @@ def parse_events(envelope: RawEnvelope, *, max_events: int) -> ParsedEnvelope:
         raise InvalidEvent("events", "is missing or empty; send at least one event")
     if n_events > max_events:
         raise InvalidEvent(
-            "events", f"holds {n_events} events; send at most {max_events} a request", code="too_many_events"
+            "events", f"holds {n_events} events; send at most {max_events} a request", code=ErrorCode.TOO_MANY_EVENTS
         )
     parsed = ParsedEnvelope(envelope=envelope, groups=[], rejected=[], n_events=n_events)
     if envelope.events:
@@ -153,7 +154,9 @@ def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | C
     """Return one event of the contract; unknown names in GA4's form become custom events."""
     data = bytes(raw)
     if len(data) > MAX_EVENT_BYTES:
-        raise InvalidEvent(prefix, f"has {len(data)} bytes; the most is {MAX_EVENT_BYTES}", code="event_too_large")
+        raise InvalidEvent(
+            prefix, f"has {len(data)} bytes; the most is {MAX_EVENT_BYTES}", code=ErrorCode.EVENT_TOO_LARGE
+        )
     try:
         event: Event | CustomEvent = _EVENTS.decode(data)
     except UNREADABLE as error:
@@ -180,7 +183,7 @@ def _parse_custom(data: bytes, *, prefix: str) -> CustomEvent:
         raise InvalidEvent(
             f"{prefix}.event",
             f"{event.event!r} is not a known event; did you mean {near[0]!r}?",
-            code="unknown_event",
+            code=ErrorCode.UNKNOWN_EVENT,
         )
     if _depth(event.params) > MAX_DEPTH:
         raise InvalidEvent(f"{prefix}.params", f"is nested more than {MAX_DEPTH} deep; flatten it")
@@ -222,14 +225,15 @@ def check_version(version: str) -> None:
         raise FutureSchema(
             "v",
             f"{version!r} is a newer schema than this server's {SCHEMA_MAJOR}.x; it is parked until an upgrade",
-            code="future_schema",
+            code=ErrorCode.FUTURE_SCHEMA,
         )
 
 
 def _invalid(error: Exception, *, prefix: str) -> InvalidEvent:
-    """Return what msgspec says, as a field path and a reason."""
+    """Return what msgspec says, as a field path and a reason; of the request itself where there is no ``prefix``."""
     if isinstance(error, RecursionError):
-        return InvalidEvent(prefix or "body", "is nested too deep; flatten it", code="too_deep")
+        code = ErrorCode.TOO_DEEP if prefix else ErrorCode.INVALID_REQUEST
+        return InvalidEvent(prefix or "body", "is nested too deep; flatten it", code=code)
     match = _PATH.match(str(error))
     reason, path = (match["reason"], match["path"] or "") if match else (str(error), "")
     missing = re.search(r"missing required field `(\w+)`", reason)
@@ -238,7 +242,9 @@ def _invalid(error: Exception, *, prefix: str) -> InvalidEvent:
         reason = "is required"
     is_json = isinstance(error, msgspec.ValidationError)
     field = ".".join(part for part in (prefix, path) if part) or "body"
-    code = "invalid_event" if is_json else "invalid_json"
+    code = ErrorCode.INVALID_EVENT if is_json else ErrorCode.INVALID_JSON
+    if not prefix:
+        code = ErrorCode.INVALID_REQUEST
     return InvalidEvent(field, reason if is_json else f"is not valid JSON: {reason}", code=code)
 
 
@@ -275,7 +281,9 @@ def _refuse_nul(value: Any, path: str) -> None:
     """Raise for a U+0000 anywhere: PostgreSQL's text type refuses it."""
     if isinstance(value, str):
         if "\0" in value:
-            raise InvalidEvent(path or "body", "holds the character U+0000; remove it", code="invalid_character")
+            raise InvalidEvent(
+                path or "body", "holds the character U+0000; remove it", code=ErrorCode.INVALID_CHARACTER
+            )
     elif isinstance(value, dict):
         for name, inner in value.items():
             _refuse_nul(name, path)

@@ -26,6 +26,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from tracking.contract.events import MAX_BODY_BYTES, MAX_SERVER_BODY_BYTES
+from tracking.error_codes import ErrorCode
 from tracking.exceptions import InvalidEvent, SpoolFull
 from tracking.http.request import (
     Disconnected,
@@ -131,7 +132,7 @@ class HotPath:
             if request.method not in self._methods:
                 raise Refusal(
                     405,
-                    "method_not_allowed",
+                    ErrorCode.METHOD_NOT_ALLOWED,
                     f"{request.method[:20]} is not answered here; use {self._allow.decode()}",
                     field="method",
                     headers=[(b"allow", self._allow)],
@@ -144,7 +145,7 @@ class HotPath:
         except InvalidEvent as error:
             return refused(Refusal(400, error.code, error.reason, field=error.field))
         except (SnapshotMissing, SpoolFull) as error:
-            return refused(Refusal(503, "not_now", str(error), retry_after_s=RETRY_AFTER_S))
+            return refused(Refusal(503, ErrorCode.UNAVAILABLE, str(error), retry_after_s=RETRY_AFTER_S))
         except Disconnected:
             raise
         except Exception:  # an edge: whatever goes wrong, the shop gets JSON and we get a log line with its id
@@ -152,7 +153,7 @@ class HotPath:
             return refused(
                 Refusal(
                     500,
-                    "internal_error",
+                    ErrorCode.INTERNAL_ERROR,
                     f"something went wrong on our side; it is logged with the id {request.id}",
                     retry_after_s=RETRY_AFTER_S,
                 )
@@ -178,7 +179,7 @@ class HotPath:
         if content_type not in _ACCEPTED_TYPES:
             raise Refusal(
                 415,
-                "unsupported_media_type",
+                ErrorCode.UNSUPPORTED_MEDIA_TYPE,
                 f"content type {content_type[:100].decode('latin-1')!r} is not read; "
                 "use application/json or text/plain",
                 field="content-type",
@@ -194,7 +195,7 @@ class HotPath:
         if encoding not in (b"", b"identity"):
             raise Refusal(
                 415,
-                "unsupported_encoding",
+                ErrorCode.UNSUPPORTED_ENCODING,
                 f"content encoding {encoding[:50].decode('latin-1')!r} is not read; use gzip or none",
                 field="content-encoding",
             )
@@ -225,7 +226,7 @@ async def read_body(receive: Receive, *, limit: int, timeout_s: float) -> bytes:
     except TimeoutError as error:
         raise Refusal(
             408,
-            "body_timeout",
+            ErrorCode.BODY_TIMEOUT,
             f"the body did not arrive within {timeout_s:g} s; send it at once",
             field="body",
             headers=[(b"connection", b"close")],
@@ -241,11 +242,11 @@ def gunzip(data: bytes, *, limit: int) -> bytes:
     try:
         body = inflater.decompress(data, limit + 1)
     except zlib.error as error:
-        raise Refusal(400, "invalid_gzip", f"the body is not gzip: {error}", field="body") from error
+        raise Refusal(400, ErrorCode.INVALID_GZIP, f"the body is not gzip: {error}", field="body") from error
     if len(body) > limit:
         raise _too_large(limit)
     if not inflater.eof:
-        raise Refusal(400, "invalid_gzip", "the gzip body is cut short; send all of it", field="body")
+        raise Refusal(400, ErrorCode.INVALID_GZIP, "the gzip body is cut short; send all of it", field="body")
     return body
 
 
@@ -287,7 +288,7 @@ async def _send(send: Send, request: Request, reply: Reply) -> None:
 def _too_large(limit: int) -> Refusal:
     return Refusal(
         413,
-        "body_too_large",
+        ErrorCode.BODY_TOO_LARGE,
         f"the body is larger than {limit} bytes; send fewer events a request",
         field="body",
         headers=[(b"connection", b"close")],

@@ -18,6 +18,7 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from redis.backoff import NoBackoff
 
+from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
 from tracking.metrics import QUOTA_REFUSALS
 
@@ -98,7 +99,7 @@ class Quotas:
             QUOTA_REFUSALS.labels(quota).inc()
             raise Refusal(
                 429,
-                "quota_exceeded",
+                ErrorCode.QUOTA_EXCEEDED,
                 f"the quota of {per_minute} {quota} a minute is used up; wait, or raise it in the site's settings",
                 field="key",
                 retry_after_s=max(math.ceil((window + 1) * WINDOW_S - moment), 1),

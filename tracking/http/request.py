@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from tracking.access.certificates import vouched_fingerprint
 from tracking.access.sites import KeyInfo, SiteInfo, find_certificate, find_key
 from tracking.access.tokens import TOKEN_PREFIX
+from tracking.error_codes import ErrorCode
 from tracking.exceptions import TrackingError
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -31,14 +32,14 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class Refusal(TrackingError):
-    """An answer that is an error of the caller's, or a "not now".
+    """An answer that is an error of the caller's, or says that a part is unavailable.
 
     Parameters
     ----------
     status : int
         HTTP status.
-    code : str
-        Stable word for programs, such as ``unknown_key``.
+    code : ErrorCode
+        Stable word for programs.
     message : str
         The thing, the value and the remedy.
     field : str
@@ -52,7 +53,7 @@ class Refusal(TrackingError):
     def __init__(
         self,
         status: int,
-        code: str,
+        code: ErrorCode,
         message: str,
         *,
         field: str = "",
@@ -112,7 +113,7 @@ class Request:
             )
         except (ValueError, UnicodeDecodeError) as error:
             raise Refusal(
-                400, "invalid_query", f"the query cannot be read: {error}; percent-encode it", field="query"
+                400, ErrorCode.INVALID_REQUEST, f"the query cannot be read: {error}; percent-encode it", field="query"
             ) from error
         return dict(pairs)
 
@@ -179,18 +180,18 @@ class Request:
             if origin is not None:
                 raise Refusal(
                     403,
-                    "secret_key_in_browser",
+                    ErrorCode.SECRET_KEY_IN_BROWSER,
                     "a secret key must not be used from a page; revoke it and use the publishable key there",
                     field="key",
                 )
         elif secret_only:
             raise Refusal(
-                403, "secret_key_needed", "this needs a secret key; send it from the shop's server", field="key"
+                403, ErrorCode.SECRET_KEY_NEEDED, "this needs a secret key; send it from the shop's server", field="key"
             )
         elif origin is not None and not key.site.allows_origin(origin):
             raise Refusal(
                 403,
-                "origin_not_allowed",
+                ErrorCode.ORIGIN_NOT_ALLOWED,
                 f"origin {origin[:200]!r} is not on the site's list; add it to the site in the admin",
                 field="origin",
             )
@@ -229,7 +230,7 @@ def credential(value: str | None, headers: Mapping[bytes, bytes]) -> KeyInfo:
     if fingerprint is not None and by_certificate is None:
         raise Refusal(
             401,
-            "unknown_certificate",
+            ErrorCode.UNKNOWN_CERTIFICATE,
             "the client certificate is unknown, expired or revoked; register it in the admin",
             field="certificate",
         )
@@ -238,7 +239,7 @@ def credential(value: str | None, headers: Mapping[bytes, bytes]) -> KeyInfo:
             return by_certificate
         raise Refusal(
             401,
-            "missing_key",
+            ErrorCode.MISSING_KEY,
             "no key was sent; send one as 'Authorization: Bearer …', 'X-Api-Key: …' or 'key' in the body",
             field="key",
             headers=[(b"www-authenticate", b"Bearer")],
@@ -247,7 +248,7 @@ def credential(value: str | None, headers: Mapping[bytes, bytes]) -> KeyInfo:
     if key is None or (by_certificate is not None and by_certificate.site.slug != key.site.slug):
         raise Refusal(
             401,
-            "unknown_key",
+            ErrorCode.UNKNOWN_KEY,
             f"key {value[:9] + '…'!r} is unknown, expired or revoked; copy a live one from the admin",
             field="key",
             headers=[(b"www-authenticate", b"Bearer")],
@@ -260,7 +261,7 @@ def check_scope(key: KeyInfo, scope: str) -> None:
     if not key.may(scope):
         raise Refusal(
             403,
-            "insufficient_scope",
+            ErrorCode.INSUFFICIENT_SCOPE,
             f"this token lacks the scope {scope!r}; ask for it when you get the token, and allow it in the admin",
             field="key",
             headers=[(b"www-authenticate", f'Bearer error="insufficient_scope", scope="{scope}"'.encode())],

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from tracking.error_codes import ErrorCode
 from tracking.sdk.files import SdkFile, current_file, file_of_version
 
 FRESH_S = 300
@@ -52,6 +53,6 @@ def _missing(name: str) -> HttpResponse:
     current = current_file("rec.js")
     version = current.version if current else "?"
     message = f"there is no {name}; the newest version is {version}, at /r/v1/rec.js"
-    response = JsonResponse({"error": "unknown_file", "message": message, "field": "path"}, status=404)
+    response = JsonResponse({"error": ErrorCode.UNKNOWN_ADDRESS, "message": message, "field": "path"}, status=404)
     response["Access-Control-Allow-Origin"] = "*"
     return response

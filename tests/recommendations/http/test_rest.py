@@ -87,7 +87,7 @@ def test_a_store_that_is_away_is_a_503_that_names_no_host(ask: Any, settings: An
 
     answer = ask("get", "/users/u-1")
 
-    assert [answer.status_code, answer.json()["error"]] == [503, "not_now"]
+    assert [answer.status_code, answer.json()["error"]] == [503, "unavailable"]
     assert answer["Retry-After"]
     assert "127.0.0.1" not in answer.content.decode()
 

@@ -266,7 +266,7 @@ async def test_with_the_spool_full_it_is_a_503_and_never_a_202(
     memory_log.fail_with(LogUnavailable("away"))
     monkeypatch.setattr(spool, "_max_bytes", 10)
     answer = await post(endpoint, an_event())
-    assert (answer.status, answer.json["error"]) == (503, "not_now")
+    assert (answer.status, answer.json["error"]) == (503, "unavailable")
     assert answer.header("retry-after") is not None
 
 

@@ -119,7 +119,7 @@ async def test_nothing_is_answered_for_that_the_log_does_not_have(install_keys, 
     install_keys()
     memory_log.sibling(TOPIC).fail_with(LogUnavailable("away"))  # type: ignore[attr-defined]
     answer = await send(memory_log, an_envelope())
-    assert (answer.status, answer.json["error"], answer.header("retry-after")) == (503, "not_now", "5")
+    assert (answer.status, answer.json["error"], answer.header("retry-after")) == (503, "unavailable", "5")
 
 
 @pytest.mark.parametrize("odd", [{"key": 7}, {"events": 3}, {"events": {"a": [1]}}, {"records": "x"}, {"consent": []}])
