@@ -30,7 +30,11 @@ SESSION_GAP_MS: Final = 30 * 60_000
 """A pause longer than this ends a browsing session, as in Google Analytics."""
 
 ATTRIBUTION_WINDOW_MS: Final = 24 * 3_600_000
-"""A click in a placement is credited with what happens to its item for this long; the newest click wins."""
+"""A click in a placement is credited with what happens to its item for this long; the newest click wins.
+
+The page's tracker (``sdk/src/tracker/attribution.js``) keeps a click as long, and a test compares the two.
+"""
+_ATTRIBUTION_H: Final = ATTRIBUTION_WINDOW_MS // 3_600_000
 
 CART_AGE_MS: Final = 7 * 24 * 3_600_000
 """What was put into a cart longer ago no longer counts as being in it."""
@@ -158,7 +162,7 @@ PROFILE: Final = FeatureView(
         _f("aliases", "map<string, int64>", "epoch ms", "{}", "Anonymous ids of the user.", f"{KEEP_ALIASES} newest"),
         _f(
             "touches", "list<(time, item, label)>", "", "[]",
-            "Clicks in placements, for attribution.", f"{KEEP_TOUCHES} newest, 24 h",
+            "Clicks in placements, for attribution.", f"{KEEP_TOUCHES} newest, {_ATTRIBUTION_H} h",
         ),
         _read("recency_s", "float64", "s", "none", "Time since the last purchase.", "lifetime"),
         _read("frequency_30d", "int64", "transactions", "0", "Purchases.", "30 days"),
@@ -197,7 +201,7 @@ PLACEMENT: Final = FeatureView(
         _f("lists", "int64", "events", "0", "Times the list was seen.", "UTC day"),
         _f("impressions", "int64", "items", "0", "Items seen in it.", "UTC day"),
         _f("clicks", "int64", "items", "0", "Items clicked in it.", "UTC day"),
-        _f("carts", "int64", "pieces", "0", "Pieces put into the cart within 24 h of the click.", "UTC day"),
+        _f("carts", "int64", "pieces", "0", f"Pieces put into carts within {_ATTRIBUTION_H} h of a click.", "UTC day"),
         _f("orders", "int64", "transactions", "0", "Purchases with such an item.", "UTC day"),
         _f("units", "int64", "pieces", "0", "Pieces of such items bought.", "UTC day"),
         _f("revenue", "int64", MINOR, "0", "Their value.", "UTC day"),

@@ -1,4 +1,4 @@
-"""Which placement earned what: the last click on an item within 24 h before it went into the cart or was bought.
+"""Which placement earned what: the last click on an item within the window before it went into the cart or was bought.
 
 Clicks and conversions may arrive in any order. So a profile remembers its newest of both, and every new one changes
 the counts by the difference between what is credited with it and what was credited without it.

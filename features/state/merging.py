@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from msgspec.structs import fields
+
 from features.definitions import (
     KEEP_ALIASES,
     KEEP_BOUGHT,
@@ -15,46 +19,50 @@ from features.state import purchases
 from features.state.recents import trim
 from features.state.states import ProfileState
 
-_SUMS = (
-    "page_views", "list_views", "selects", "views", "carts", "wishlists", "searches", "checkouts", "orders", "units",
-    "revenue", "refunds", "refunded",
+_MAXIMA: Final = (
+    "newest_ms", "last_purchase_ms", "session_number", "cart_cleared", "seen_until_s", "seen_import_until_s"
 )  # fmt: skip
-_MAXIMA = ("newest_ms", "last_purchase_ms", "session_number", "cart_cleared", "seen_until_s", "seen_import_until_s")
+_MINIMA: Final = ("first_ms",)
+SUMS: Final = tuple(
+    one.name for one in fields(ProfileState) if one.type is int and one.name not in (*_MAXIMA, *_MINIMA)
+)
+"""Every number of a profile is a count or an amount, and adds up, but for the times named above."""
 
 
 def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
     """Return one profile that counts what both count; as if Redis had never forgotten ``older``."""
-    whole = ProfileState(is_fully_loaded=True)
-    for name in _SUMS:
-        setattr(whole, name, getattr(older, name) + getattr(newer, name))
+    total = ProfileState(is_fully_loaded=True)
+    for name in SUMS:
+        setattr(total, name, getattr(older, name) + getattr(newer, name))
     for name in _MAXIMA:
-        setattr(whole, name, max(getattr(older, name), getattr(newer, name)))
-    whole.first_ms = min((p.first_ms for p in (older, newer) if p.first_ms), default=0)
+        setattr(total, name, max(getattr(older, name), getattr(newer, name)))
+    for name in _MINIMA:
+        setattr(total, name, min((at_ms for p in (older, newer) if (at_ms := getattr(p, name))), default=0))
     for profile in (older, newer):
-        whole.seen.update(profile.seen)
-        whole.seen_import.update(profile.seen_import)
+        total.seen.update(profile.seen)
+        total.seen_import.update(profile.seen_import)
         for day, (orders, revenue) in profile.days.items():
-            sums = whole.days.setdefault(day, [0, 0])
+            sums = total.days.setdefault(day, [0, 0])
             sums[0] += orders
             sums[1] += revenue
         for item_id, (at_ms, quantity) in profile.cart.items():
-            known = whole.cart.get(item_id)
+            known = total.cart.get(item_id)
             if known is None or (at_ms, -quantity) > (known[0], -known[1]):
-                whole.cart[item_id] = [at_ms, quantity]
-        whole.transactions.update(profile.transactions)
+                total.cart[item_id] = [at_ms, quantity]
+        total.transactions.update(profile.transactions)
         for target, source in (
-            (whole.recents, profile.recents), (whole.bought, profile.bought), (whole.aliases, profile.aliases)
+            (total.recents, profile.recents), (total.bought, profile.bought), (total.aliases, profile.aliases)
         ):  # fmt: skip
             for name, at_ms in source.items():
                 target[name] = max(at_ms, target.get(name, 0))
-    purchases.fold_old(whole.days)
-    trim(whole.recents, keep=KEEP_PROFILE_RECENTS)
-    trim(whole.bought, keep=KEEP_BOUGHT)
-    trim(whole.aliases, keep=KEEP_ALIASES)
-    whole.sessions = joined_sessions([*older.sessions, *newer.sessions])[-KEEP_SESSIONS:]
-    whole.touches = sorted({*older.touches, *newer.touches})[-KEEP_TOUCHES:]
-    whole.conversions = sorted([*older.conversions, *newer.conversions])[-KEEP_CONVERSIONS:]
-    return whole
+    purchases.fold_old(total.days)
+    trim(total.recents, keep=KEEP_PROFILE_RECENTS)
+    trim(total.bought, keep=KEEP_BOUGHT)
+    trim(total.aliases, keep=KEEP_ALIASES)
+    total.sessions = joined_sessions([*older.sessions, *newer.sessions])[-KEEP_SESSIONS:]
+    total.touches = sorted({*older.touches, *newer.touches})[-KEEP_TOUCHES:]
+    total.conversions = sorted([*older.conversions, *newer.conversions])[-KEEP_CONVERSIONS:]
+    return total
 
 
 def joined_sessions(sessions: list[list[int]]) -> list[list[int]]:

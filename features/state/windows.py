@@ -5,6 +5,7 @@ A pane is closed by nobody: late events find it and count in it. Sums of whole n
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -12,8 +13,9 @@ import msgspec
 
 from features.definitions import ITEM_WINDOWS
 
-VIEWS, CARTS, PURCHASES, REVENUE = range(4)
-Counts = list[int]  # [views, carts, purchases, revenue in minor units]
+METRICS: Final = ("views", "carts", "purchases", "revenue")  # revenue in minor units
+VIEWS, CARTS, PURCHASES, REVENUE = range(len(METRICS))
+Counts = list[int]  # one count a metric
 
 WIDTHS_S: Final = tuple(width_s for _, width_s, _ in ITEM_WINDOWS)
 _WINDOW_MS: Final = {width_s: window_s * 1_000 for _, width_s, window_s in ITEM_WINDOWS}
@@ -50,7 +52,7 @@ def pane_increments(effects: Iterable[ItemEffect], *, now_ms: int) -> dict[Pane,
             items = minutes[minute] = {}
         counts = items.get(item_id)
         if counts is None:
-            counts = items[item_id] = [0, 0, 0, 0]
+            counts = items[item_id] = [0] * len(METRICS)
         counts[metric] += amount
         counts[REVENUE] += revenue
     panes: dict[Pane, dict[str, Counts]] = {}
@@ -73,7 +75,7 @@ def _add_pane(panes: dict[int, dict[str, Counts]], number: int, items: dict[str,
         return
     for item_id, counts in items.items():
         known = sums.get(item_id)
-        sums[item_id] = counts if known is None else [old + new for old, new in zip(known, counts, strict=True)]
+        sums[item_id] = counts if known is None else add_counts(known, counts)
 
 
 def first_pane(width_s: int, *, now_ms: int) -> int:
@@ -94,6 +96,11 @@ def decode_counts(blob: bytes) -> Counts:
     return _DECODE(blob)
 
 
+def add_counts(left: Counts, right: Counts) -> Counts:
+    """Return the sum of two counts, metric by metric."""
+    return list(map(operator.add, left, right))
+
+
 def sum_counts(panes: Iterable[Mapping[bytes, bytes]]) -> dict[str, Counts]:
     """Add the stored panes of one window up, by item."""
     totals: dict[str, Counts] = {}
@@ -101,9 +108,5 @@ def sum_counts(panes: Iterable[Mapping[bytes, bytes]]) -> dict[str, Counts]:
         for item_id, blob in pane.items():
             counts = _DECODE(blob)
             sums = totals.get(name := item_id.decode())
-            if sums is None:
-                totals[name] = counts
-            else:
-                for metric in range(4):
-                    sums[metric] += counts[metric]
+            totals[name] = counts if sums is None else add_counts(sums, counts)
     return totals

@@ -21,13 +21,13 @@ from features import keys
 from features.definitions import ITEM_WINDOWS
 from features.exceptions import StoreUnavailable
 from features.state import windows
-from features.state.windows import Counts, Pane
+from features.state.windows import Counts, Pane, add_counts
 from features.store.redis_pipe import borrowed, raise_errors
 from features.store.scan import site_times
 from tracking.redis_client import UNAVAILABLE
 
 WINDOWS: Final = tuple(name for name, _, _ in ITEM_WINDOWS)
-METRICS: Final = ("views", "carts", "purchases", "revenue")
+METRICS: Final = windows.METRICS
 BLOB_TTL_S: Final = 8 * 86_400
 PRIOR_VIEWS: Final = 50.0
 """An item's conversion begins at the site's mean and is half its own after that many views."""
@@ -113,7 +113,11 @@ class ItemStats:
 def empty_item_stats(site: str) -> ItemStats:
     """Return the statistics of a site without events."""
     return ItemStats(
-        site=site, made_at_ms=0, event_time_ms=0, item_ids=(), counts=np.zeros((0, len(WINDOWS), 4), np.int64)
+        site=site,
+        made_at_ms=0,
+        event_time_ms=0,
+        item_ids=(),
+        counts=np.zeros((0, len(WINDOWS), len(METRICS)), np.int64),
     )
 
 
@@ -172,7 +176,7 @@ class ItemStatsMerger:
             for item_id, counts in self._window(site, width_s, now_ms=now_ms).items():
                 rows = totals.get(item_id)
                 if rows is None:
-                    rows = totals[item_id] = [[0, 0, 0, 0] for _ in WINDOWS]
+                    rows = totals[item_id] = [[0] * len(METRICS) for _ in WINDOWS]
                 rows[number] = counts
         item_ids = sorted(totals)
         merged: CountArray = np.array([totals[item_id] for item_id in item_ids], np.int64)
@@ -194,11 +198,10 @@ class ItemStatsMerger:
         if known is None or known[0] != (first, first_open):
             closed = self._sum(site, width_s, range(first, first_open))
             known = self._closed[(site, width_s)] = ((first, first_open), closed)
-        totals = {item_id: counts.copy() for item_id, counts in known[1].items()}
+        totals = known[1].copy()
         for item_id, counts in self._sum(site, width_s, range(first_open, last + 1)).items():
-            sums = totals.setdefault(item_id, [0, 0, 0, 0])
-            for metric in range(4):
-                sums[metric] += counts[metric]
+            sums = totals.get(item_id)
+            totals[item_id] = counts if sums is None else add_counts(sums, counts)
         return totals
 
     def _sum(self, site: str, width_s: int, numbers: Iterable[int]) -> dict[str, Counts]:
