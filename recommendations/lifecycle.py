@@ -31,7 +31,7 @@ _been_ready: Final = threading.Event()
 
 
 async def startup() -> None:
-    """Load every site's catalogue, placements and models; returns also when parts are away."""
+    """Load every site's catalogue, placements and models; returns also when parts are unavailable."""
     start_snapshots()
     quotas.start(settings.REDIS_URL)
     await asyncio.to_thread(_load_all)

@@ -8,6 +8,9 @@ _FAST = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.025, 0.05, 0.
 
 LISTS = Counter("recsite_lists_total", "Lists served, by how good they are.", ["site", "placement", "stage"])
 FALLBACKS = Counter("recsite_fallbacks_total", "Lists that are not what the placement asks for.", ["site", "reason"])
+PIPELINE_ERRORS = Counter(
+    "recsite_pipeline_errors_total", "Lists that a step of the pipeline failed for.", ["site", "step"]
+)
 STAGE_SECONDS = Histogram("recsite_serving_stage_seconds", "Time of one step of a request.", ["stage"], buckets=_FAST)
 PERSONAL_CACHE = Counter("recsite_personal_cache_total", "Personal lists looked up in memory.", ["result"])
 MODEL_LOADED = Gauge(
@@ -17,7 +20,7 @@ MODEL_ON_GPU = Gauge(
     "recsite_model_on_gpu", "Whether the live version runs on a GPU: 1 or 0.", ["site"], multiprocess_mode="livemin"
 )
 MODEL_LOAD_FAILURES = Counter("recsite_model_load_failures_total", "Model versions that were refused.", ["site"])
-SHELF_SECONDS = Histogram(
+ITEM_INDEX_SECONDS = Histogram(
     "recsite_shelf_build_seconds",
     "Time to prepare a catalogue for serving, in the background.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),

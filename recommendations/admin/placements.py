@@ -16,8 +16,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.preview import preview
 from recommendations.admin.report import report
+from recommendations.core.strategies import STRATEGIES, strategy_choices
 from recommendations.models import Placement
-from recommendations.pipeline.strategies import STRATEGIES
 from recommendations.retrieval.sources import SOURCES
 from recommendations.state.models import watch_models
 from tracking.admin.decorators import action, display
@@ -37,17 +37,17 @@ class StrategiesField(forms.Field):
         """Return lines as pairs; a strategy may be written as it is called."""
         if isinstance(value, dict):
             return value
-        by_label = {label.casefold(): name for name, label in Placement.Strategy.choices}
+        by_label = {label.casefold(): name for name, label in strategy_choices()}
         pairs: dict[str, str] = {}
         for line in str(value or "").splitlines():
             if not line.strip():
                 continue
             segment, colon, name = (part.strip() for part in line.partition(":"))
             name = by_label.get(name.casefold(), name)
-            if not colon or not segment or name not in Placement.Strategy.values:
+            if not colon or not segment or name not in STRATEGIES:
                 raise forms.ValidationError(
                     f"“{line.strip()}” is no pair of a segment and a strategy; write it like champions: buy_again. "
-                    f"Strategies: {', '.join(Placement.Strategy.values)}."
+                    f"Strategies: {', '.join(STRATEGIES)}."
                 )
             pairs[segment] = name
         return pairs

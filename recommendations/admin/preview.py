@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -20,15 +20,15 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from features.catalogue.items import ItemCard
 from features.models import StoredProfile
 from recommendations.admin.fields import LinesField, LinesWidget
-from recommendations.admin.wording import FILTERED, effect_words, source_words
+from recommendations.admin.wording import effect_words, filtered_words, source_words
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import NOBODY, FallbackReason, RequestUser
+from recommendations.core.types import NOBODY, RequestUser
 from recommendations.models import Placement, Rule
-from recommendations.pipeline.explain import Explanation, ItemWhy, Trace
+from recommendations.pipeline.explanation import Explanation, ItemWhy
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery, PlacementSpec
-from recommendations.pipeline.rules import compile_rule
-from recommendations.serving.user import close_reader, read_shopper
+from recommendations.pipeline.rules.base import compile_rule
+from recommendations.serving.user import close_reader, read_user
 from recommendations.state import placements
 from recommendations.state.site import SiteServing, watch_site
 from tracking.access.identity import Identity
@@ -111,14 +111,14 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
     context: dict[str, Any] = {"placement": placement, "form": form, "recent_shoppers": _recent(placement)}
     if form.is_valid():
         serving = watch_site(placement.site.slug).ensure_loaded()
-        shopper, problem = _shopper(placement.site.slug, form.cleaned_data)
-        if problem is not None:
+        user = _user(placement.site.slug, form.cleaned_data)
+        if user.problem is not None:
             messages.warning(request, "The feature store did not answer: the list is that of an unknown shopper.")
-        before, _ = _made(placement_before(placement), form.cleaned_data, shopper, serving)
+        before, _ = _made(placement_before(placement), form.cleaned_data, user, serving)
         after, explanation = _made(
             placement_after(placement, drafts=form.cleaned_data["rules"] == "draft"),
             form.cleaned_data,
-            shopper,
+            user,
             serving,
         )
         rule_names = dict(Rule.objects.filter(site=placement.site).values_list("pk", "name"))
@@ -133,7 +133,7 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
             "filtered": [
                 (
                     _title(serving, each.item_id),
-                    FILTERED.get(each.reason, each.reason),
+                    filtered_words(each.reason),
                     rule_names.get(each.rule_id or 0),
                 )
                 for each in explanation.filtered[:MAX_FILTERED]
@@ -163,44 +163,42 @@ def placement_after(placement: Placement, *, drafts: bool) -> PlacementSpec:
     return placements.placement_spec(placement, compiled)
 
 
-def _shopper(site: str, values: dict[str, Any]) -> tuple[RequestUser, FallbackReason | None]:
+def _user(site: str, values: dict[str, Any]) -> RequestUser:
     if values["session"]:
         newest_first = tuple(reversed(values["session"]))
         return RequestUser(
             key=key_of_anonymous("preview"), recents=newest_first, session=newest_first, cart=tuple(values["cart"])
-        ), None
+        )
     identity = Identity(user_id=values["user_id"] or None, anonymous_id=values["anonymous_id"] or None)
     if identity.user_id is None and identity.anonymous_id is None:
-        return NOBODY, None
+        return NOBODY
 
-    async def read() -> Any:
+    async def read() -> RequestUser:
         try:
-            return await read_shopper(site, identity, deadline=Deadline.after(10.0 * settings.REDIS_TIMEOUT_MS))
+            return await read_user(site, identity, deadline=Deadline.after(10.0 * settings.REDIS_TIMEOUT_MS))
         finally:
             await close_reader()
 
-    reading = asyncio.run(read())
-    return reading.shopper, reading.problem
+    return asyncio.run(read())
 
 
 def _made(
-    spec: PlacementSpec, values: dict[str, Any], shopper: RequestUser, serving: SiteServing
+    spec: PlacementSpec, values: dict[str, Any], user: RequestUser, serving: SiteServing
 ) -> tuple[list[ItemWhy], Explanation]:
-    trace = Trace()
-    recommend(
+    result = recommend(
         ListQuery(
-            placement=replace(spec),
+            placement=spec,
             limit=spec.size,
             context_items=(values["context_item"],) if values["context_item"] else (),
             cart=tuple(values["cart"]),
+            explains=True,
         ),
-        shopper,
-        serving.for_shopper(shopper.key, now_ms=int(time.time() * 1000)),
+        user,
+        serving.for_user(user.key, now_ms=int(time.time() * 1000)),
         deadline=Deadline.after(2_000.0),
-        trace=trace,
     )
-    assert trace.explanation is not None  # a given trace is always filled
-    return trace.explanation.items, trace.explanation
+    assert result.explanation is not None  # a query that explains gets one
+    return result.explanation.items, result.explanation
 
 
 def _shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) -> list[Shown]:

@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from features.models import SegmentThreshold
 from features.segments import rfm
 from recommendations.admin.fields import LinesField, LinesWidget
+from recommendations.core.actions import RuleAction
 from recommendations.models import Placement, Rule
 from tracking.models import Site
 
@@ -111,7 +112,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         for placement in cleaned.get("placements") or ():
             if site is not None and placement.site_id != site.pk:
                 self.add_error("placements", f"{placement.name} belongs to {placement.site}; choose those of {site}.")
-        if cleaned.get("action") == Rule.Action.PIN:
+        if cleaned.get("action") == RuleAction.PIN:
             for name in _OF_PIN:
                 if cleaned.get(name) not in (None, "", []):
                     self.add_error(

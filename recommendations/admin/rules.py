@@ -18,7 +18,7 @@ from recommendations.admin.rule_form import RuleForm
 from recommendations.admin.suggest import suggest
 from recommendations.admin.wording import rule_words, state_words
 from recommendations.models import Placement, Rule
-from recommendations.pipeline.rules import compile_rule
+from recommendations.pipeline.rules.base import compile_rule
 from recommendations.state import placements
 from recommendations.state.site import watch_site
 from tracking.admin.decorators import action, display

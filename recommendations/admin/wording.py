@@ -6,72 +6,34 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from recommendations.pipeline.explain import RuleEffect
-from recommendations.pipeline.rules import RuleSpec
+from recommendations.pipeline.eligibility import Filtered
+from recommendations.pipeline.explanation import RuleEffect
+from recommendations.pipeline.rules.base import RuleSpec
+from recommendations.pipeline.rules.registry import ACTIONS
+from recommendations.retrieval.sources import LABELS
 
-SOURCES: Final = {
-    "sessions": "shoppers with a similar visit went on to it",
-    "tfidf": "looked at by the same shoppers",
-    "bm25": "looked at by the same shoppers",
-    "covisitation": "often looked at in the same visit",
-    "next": "often looked at next",
-    "walk": "a few steps away in what shoppers look at",
-    "around": "often looked at shortly before or after",
-    "factors": "suits the visit as a whole",
-    "als": "suits the taste of the shopper",
-    "bpr": "suits the taste of the shopper",
-    "baskets": "often bought together",
-    "content": "alike in title, category, brand and price",
-    "recents": "the shopper looked at it before",
-    "purchases": "the shopper bought it before",
-    "trending": "looked at much just now",
-    "popular": "popular in the shop",
-    "newest": "newly arrived",
-    "fresh": "newly arrived, near to what the shopper looks at",
-    "explore": "a new item that is given a chance",
-    "editorial": "named in the placement for when there is too little",
-    "pin": "pinned by a rule",
-    "pinned": "pinned by a rule",
-}
-FILTERED: Final = {
-    "not_recommendable": "sold out or inactive",
-    "condition": "does not match the condition of the placement or the request",
-    "rule": "kept out by a rule",
-    "repeat": "seen, bought or on the page already",
-}
-ACTIONS: Final = {
-    "pin": "Pins",
-    "boost": "Moves up",
-    "bury": "Moves down",
-    "exclude": "Never shows",
-    "include_only": "Shows nothing but",
-}
 MAX_NAMED: Final = 3
 
 
 def source_words(name: str) -> str:
-    """Return what a source or reason says of an item."""
-    return SOURCES.get(name, name.replace("_", " "))
+    """Return what a source or reason says of an item; the name itself where a model of another release brought it."""
+    return LABELS.get(name, name.replace("_", " "))
+
+
+def filtered_words(reason: str) -> str:
+    """Return why a candidate may not be shown."""
+    return Filtered(reason).label
 
 
 def effect_words(effect: RuleEffect) -> str:
     """Return what one rule did to one item."""
-    if effect.action == "pin" and effect.position is not None:
-        return f"pinned to place {effect.position}"
-    if effect.action == "boost":
-        return f"moved up: counts {effect.factor:g} times" if effect.factor else "moved up"
-    if effect.action == "bury":
-        return f"moved down: counts 1/{1 / effect.factor:g}" if effect.factor else "moved down"
-    return {"include_only": "kept, as the rule names it", "exclude": "kept out"}.get(effect.action, effect.action)
+    return ACTIONS[effect.action].effect_words(factor=effect.factor, position=effect.position)
 
 
 def rule_words(spec: RuleSpec) -> str:
     """Return a rule as one sentence."""
-    sentence = f"{ACTIONS[spec.action]} {_targets(spec)}"
-    if spec.action == "pin":
-        sentence += f" from place {spec.position} on" if len(spec.items) > 1 else f" to place {spec.position}"
-    elif spec.action in ("boost", "bury"):
-        sentence += f", {spec.strength:g} times" if spec.action == "boost" else f", to 1/{spec.strength:g}"
+    action = ACTIONS[spec.action]
+    sentence = f"{action.verb} {_targets(spec)}{action.sentence_end(spec)}"
     if spec.placements:
         sentence += f"; in {_some(spec.placements)}"
     if spec.shoppers != "all":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.state.user_features import UserFeatures
-from recommendations.core.row_index import last_places, numbers_to
+from recommendations.core.row_index import last_positions, numbers_to
+from recommendations.core.words import Worded
 
 FloatArray = NDArray[np.float32]
 RowArray = NDArray[np.int32]
@@ -18,52 +18,53 @@ Mask = NDArray[np.bool_]
 
 NO_ROWS: Final[RowArray] = np.empty(0, np.int32)
 NO_SCORES: Final[FloatArray] = np.empty(0, np.float32)
-NO_ROW: Final = -1
 _ROWS: Final = np.int64(2**31 - 1)
 
 
-class Stage(StrEnum):
+class Stage(Worded):
     """How good the answer is, best first; each is a step down from the one before."""
 
-    PERSONALISED = "personalised"
-    SESSION = "session"
-    POPULAR = "popular"
-    EDITORIAL = "editorial"
-    EMPTY = "empty"
+    PERSONALISED = "personalised", "from the user's own history"
+    SESSION = "session", "from what the request says: the page's item, the cart"
+    POPULAR = "popular", "popular items"
+    EDITORIAL = "editorial", "items that merchandisers named"
+    EMPTY = "empty", "no items"
 
 
-class FallbackReason(StrEnum):
+class FallbackReason(Worded):
     """Why the answer is not what the placement asks for."""
 
-    NO_HISTORY = "no_history"
-    NO_MODEL = "no_model"
-    MODEL_FAILED = "model_failed"
-    STORE_UNAVAILABLE = "store_unavailable"
-    DEADLINE = "deadline"
-    NO_CANDIDATES = "no_candidates"
-    NOT_IDENTIFIED = "not_identified"
+    NO_HISTORY = "no_history", "nothing is known of the user yet"
+    NO_MODEL = "no_model", "no model version is live"
+    MODEL_FAILED = "model_failed", "the model could not answer"
+    PIPELINE_ERROR = "pipeline_error", "a step of the pipeline failed"
+    STORE_UNAVAILABLE = "store_unavailable", "the feature store did not answer"
+    DEADLINE = "deadline", "the time budget was spent"
+    NO_CANDIDATES = "no_candidates", "no source found an item that may be shown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestUser:
-    """What is known of the shopper when a list is made; item ids, newest first.
+    """What is known of the user when a list is made; item ids, newest first.
 
     Attributes
     ----------
     recents : tuple of str
-        Items looked at, put into the cart or bought, of this session and before; no item twice.
+        Items viewed, added to the cart or purchased, of this session and before; no item twice.
     session : tuple of str
         The interactions of this browsing session, repeats kept.
     purchases : tuple of str
-        Items bought.
+        Items purchased.
     cart : tuple of str
         Items in the cart, as far as events told.
     version : str
         Changes whenever anything above does; part of the key under which lists are cached.
     feature_age_ms : int or None
-        Time since the newest event that counts; None for a shopper of whom nothing is known.
+        Time since the newest event that counts; None for a user of whom nothing is known.
     features : UserFeatures, optional
         What all this was taken from, for explanations.
+    problem : FallbackReason, optional
+        Why less is known than there is to know, as when the feature store is unavailable.
     """
 
     key: str | None = None
@@ -76,23 +77,15 @@ class RequestUser:
     version: str = ""
     feature_age_ms: int | None = None
     features: UserFeatures | None = None
+    problem: FallbackReason | None = None
 
 
 NOBODY: Final = RequestUser()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceList:
-    """What one source proposes, best first, no row twice."""
-
-    name: str
-    rows: RowArray
-    scores: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """Candidates and their scores, in any order; scores are above 0 and comparable within one list only.
+    """Candidates and their scores, higher is better; comparable within one list only.
 
     Attributes
     ----------
@@ -113,7 +106,7 @@ class Ranked:
         return self if len(kept) == len(mask) else Ranked(rows=self.rows.take(kept), scores=self.scores.take(kept))
 
     def best_first(self) -> Ranked:
-        """Return the candidates by falling score; ties go to the lower row.
+        """Return the candidates by falling score, all of them above 0; ties go to the lower row.
 
         One integer says both, since the bits of floats from 0 on rise with them; sorting plain integers takes a third
         of the time of sorting by two keys.
@@ -131,30 +124,7 @@ NOTHING_RANKED: Final = Ranked(rows=NO_ROWS, scores=NO_SCORES)
 
 def summed_by_row(rows: RowArray, scores: FloatArray) -> Ranked:
     """Add up the scores of each row, which may stand there more than once; in no order that means something."""
-    places = last_places(rows)
-    sums = np.bincount(places, weights=scores, minlength=len(rows))
-    is_last = places == numbers_to(len(rows))
+    positions = last_positions(rows)
+    sums = np.bincount(positions, weights=scores, minlength=len(rows))
+    is_last = positions == numbers_to(len(rows))
     return Ranked(rows=rows[is_last], scores=sums[is_last].astype(np.float32))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendation:
-    """One finished list.
-
-    Attributes
-    ----------
-    rows : tuple of int
-        Rows of the catalogue, in the order of the page.
-    reasons : tuple of str
-        The source that spoke most for each item, or ``pinned``.
-    rule_ids : tuple of int
-        Rules that had an effect.
-    """
-
-    rows: tuple[int, ...]
-    reasons: tuple[str, ...]
-    stage: Stage
-    fallback_reason: FallbackReason | None
-    model_version: str
-    variant: str
-    rule_ids: tuple[int, ...] = ()

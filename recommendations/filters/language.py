@@ -95,7 +95,7 @@ def parse(text: str, *, field: str = "filter") -> Condition:
 
 
 def names_of(condition: Condition) -> Iterator[str]:
-    """Yield the attribute names that a condition speaks of."""
+    """Yield the attribute names that a condition compares."""
     match condition:
         case Comparison(name=name):
             yield name

@@ -21,24 +21,24 @@ MAX_DAY: Final = 2_900_000
 """In the year 9909; Python's dates end soon after."""
 
 
-class Place(NamedTuple):
-    """Where an event's row stands: newest first, then by row and event, so that no two stand at the same place."""
+class Cursor(NamedTuple):
+    """Where an event's row stands: newest first, then by row and event, so that no two have the same cursor."""
 
     minus_occurred_at_ms: int
     row: int
     event_id: str
 
     @classmethod
-    def of(cls, event: dict[str, Any]) -> Place:
-        """Return the place of an archived row."""
+    def of(cls, event: dict[str, Any]) -> Cursor:
+        """Return the cursor of an archived row."""
         return cls(-int(event["occurred_at_ms"]), int(event["row"]), str(event["event_id"]))
 
     @classmethod
-    def parse(cls, text: str) -> Place:
+    def parse(cls, text: str) -> Cursor:
         """Return what ``str`` made; raises ``ValueError`` for anything else."""
         found = _CURSOR.fullmatch(text)
         if found is None:
-            raise ValueError("is no place in a history; send the 'next' of the page before as it came")
+            raise ValueError("is no cursor of a history; send the 'next' of the page before as it came")
         return cls(-int(found[1]), int(found[2]), found[3])
 
     def __str__(self) -> str:
@@ -46,8 +46,8 @@ class Place(NamedTuple):
 
 
 def read_history(
-    site: str, user_keys: Sequence[str], *, after: Place | None, limit: int
-) -> tuple[list[dict[str, Any]], Place | None]:
+    site: str, user_keys: Sequence[str], *, after: Cursor | None, limit: int
+) -> tuple[list[dict[str, Any]], Cursor | None]:
     """Return a page of a user's events and where the next one begins, None after the last.
 
     Files are looked at a day at a time, from the newest day or that of ``after`` on. Memory: one file's rows.
@@ -64,10 +64,10 @@ def read_history(
     newest = "9999-99-99" if after is None else date_of(min(-after.minus_occurred_at_ms // DAY_MS, MAX_DAY))
     found: list[dict[str, Any]] = []
     for day in sorted((day for day in by_day if day <= newest), reverse=True):
-        rows = {Place.of(row): row for path in by_day[day] for row in _rows_of(folder, path, user_keys)}
-        found += [rows[place] for place in sorted(rows) if after is None or place > after]
+        rows = {Cursor.of(row): row for path in by_day[day] for row in _rows_of(folder, path, user_keys)}
+        found += [rows[cursor] for cursor in sorted(rows) if after is None or cursor > after]
         if len(found) > limit:
-            return found[:limit], Place.of(found[limit - 1])
+            return found[:limit], Cursor.of(found[limit - 1])
     return found, None
 
 

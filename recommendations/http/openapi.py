@@ -10,13 +10,22 @@ from typing import Any, Final
 
 import msgspec
 
+from recommendations.core.types import FallbackReason, Stage
+from recommendations.core.words import Worded
 from recommendations.http.openapi_examples import EXAMPLES
+from recommendations.retrieval.sources import LABELS
 from recommendations.serving.schemas import ALL_FIELDS, MAX_LIMIT, RankRequest, RecommendRequest
 from tracking.collect.endpoint import Answer as CollectAnswer
 from tracking.collect.endpoint import RejectedEvent
 from tracking.contract.events import MAX_EVENTS_SERVER, SCHEMA_MAJOR
 from tracking.contract.schema import json_schema
 from tracking.error_codes import ErrorCode, table
+
+
+def _words(declared: type[Worded]) -> str:
+    """Return names and their words, as a description."""
+    return "; ".join(f"{member.value}: {member.label}" for member in declared)
+
 
 REF: Final = "#/components/schemas/{name}"
 _KEYS: Final[list[dict[str, list[str]]]] = [{"BearerKey": []}, {"HeaderKey": []}]
@@ -60,6 +69,7 @@ ITEM: Final[dict[str, Any]] = {
         **{name: {"type": "string"} for name in ALL_FIELDS if name not in ("price", "sale_price")},
         "price": {"type": ["number", "null"]},
         "sale_price": {"type": ["number", "null"]},
+        "reason": {"type": "string", "description": f"Why the item is listed: {', '.join(LABELS)}."},
     },
 }
 LIST: Final[dict[str, Any]] = {
@@ -70,8 +80,11 @@ LIST: Final[dict[str, Any]] = {
         "heading": {"type": ["string", "null"]},
         "rec_id": {"type": "string", "description": "Send it back with clicks, carts and purchases."},
         "items": {"type": "array", "items": {"$ref": REF.format(name="RecommendedItem")}},
-        "stage": {"enum": ["personalised", "session", "popular", "editorial", "empty"]},
-        "fallback_reason": {"type": ["string", "null"]},
+        "stage": {"enum": [stage.value for stage in Stage], "description": _words(Stage)},
+        "fallback_reason": {
+            "enum": [*(reason.value for reason in FallbackReason), None],
+            "description": _words(FallbackReason),
+        },
         "model_version": {"type": ["string", "null"]},
         "variant": {"type": "string"},
         "feature_age_ms": {"type": ["integer", "null"]},

@@ -17,12 +17,13 @@ from recommendations.pipeline.query import ListQuery
 from recommendations.serving.quotas import quotas
 from recommendations.serving.requests import (
     UnknownPlacement,
-    asks_of,
     check_any_known,
     condition_of,
     problem_of,
+    queries_of,
     unknown_placement,
 )
+from recommendations.serving.response import reply_of
 from recommendations.serving.schemas import (
     ALL_FIELDS,
     MAX_CONTEXT_ITEMS,
@@ -37,15 +38,10 @@ from recommendations.serving.schemas import (
     parse_rank,
     parse_recommend,
 )
-from recommendations.serving.service import (
-    RANK_PLACEMENT,
-    Page,
-    make_lists,
-    reply_of,
-)
+from recommendations.serving.service import RANK_PLACEMENT, make_lists
 from recommendations.serving.shadow import runner as shadow
-from recommendations.serving.user import Reading, read_shopper
-from recommendations.state.site import state_of
+from recommendations.serving.user import read_user
+from recommendations.state.site import SiteState, state_of
 from tracking.access.certificates import CERTIFICATE_HEADER
 from tracking.access.identity import ANONYMOUS_COOKIE, resolve
 from tracking.access.sites import KeyInfo
@@ -65,56 +61,59 @@ T = TypeVar("T")
 
 async def recommend(request: Request) -> Reply:
     """Answer ``POST /v1/recommendations``: personal lists; one Redis round trip."""
-    asked = _parsed(parse_recommend, request.body)
-    deadline = Deadline.after(float(asked.budget_ms or settings.BUDGET_MS))
-    key = request.authenticate(asked.key, scope="recommendations")
+    body = _parsed(parse_recommend, request.body)
+    deadline = Deadline.after(float(body.budget_ms or settings.BUDGET_MS))
+    key = request.authenticate(body.key, scope="recommendations")
     take_quota(request, key)
-    _check_explain(key, asked.explain)
+    _check_explain(key, body.explain)
     try:
         state = state_of(key.site.slug)
-        wanted = asked.asked()
+        wanted = body.lists()
         check_any_known(wanted, state)
-        asks = asks_of(wanted, state, cart=asked.cart, skips_unknown=True)
+        queries = queries_of(
+            wanted,
+            state,
+            cart=body.cart,
+            fields=body.fields,
+            locale=body.lang,
+            explains=body.explain,
+            skips_unknown=True,
+        )
     except InvalidQuery as error:
-        raise _refusal(error, single=asked.placements is None) from error
-    page = Page(
-        site=key.site,
-        state=state,
-        asks=asks,
-        fields=asked.fields,
-        locale=asked.lang,
-        explain=asked.explain,
-    )
-    return await _answer(request, key, asked, page, deadline, wanted=wanted)
+        raise _refusal(error, single=body.placements is None) from error
+    return await _answer(request, key, body, state, queries, deadline=deadline, wanted=wanted)
 
 
 async def rank(request: Request) -> Reply:
-    """Answer ``POST /v1/rank``: the given items in this shopper's order; one Redis round trip."""
-    asked = _parsed(parse_rank, request.body)
-    deadline = Deadline.after(float(asked.budget_ms or settings.BUDGET_MS))
-    key = request.authenticate(asked.key, scope="recommendations")
+    """Answer ``POST /v1/rank``: the given items in this user's order; one Redis round trip."""
+    body = _parsed(parse_rank, request.body)
+    deadline = Deadline.after(float(body.budget_ms or settings.BUDGET_MS))
+    key = request.authenticate(body.key, scope="recommendations")
     take_quota(request, key)
-    _check_explain(key, asked.explain)
+    _check_explain(key, body.explain)
     state = state_of(key.site.slug)
     placement = RANK_PLACEMENT
-    if asked.placement is not None:
-        found = state.placements.by_name.get(asked.placement)
+    if body.placement is not None:
+        found = state.placements.by_name.get(body.placement)
         if found is None:
-            raise _refusal(unknown_placement(asked.placement, field="placement"))
+            raise _refusal(unknown_placement(body.placement, field="placement"))
         placement = replace(found, strategy="rerank", segment_strategies={}, sources=(), fallback="empty")
     try:
-        condition = condition_of(asked.filter, field="filter")
+        condition = condition_of(body.filter, field="filter")
     except InvalidQuery as error:
         raise _refusal(error) from error
-    ask = ListQuery(
+    query = ListQuery(
         placement=placement,
-        limit=asked.limit or len(asked.items),
-        context_items=asked.context_items,
+        limit=body.limit or len(body.items),
+        context_items=body.context_items,
+        filter=body.filter or "",
         condition=condition,
-        candidates=asked.items,
+        candidates=body.items,
+        fields=body.fields,
+        locale=body.lang,
+        explains=body.explain,
     )
-    page = Page(site=key.site, state=state, asks=[ask], fields=asked.fields, locale=asked.lang, explain=asked.explain)
-    return await _answer(request, key, asked, page, deadline)
+    return await _answer(request, key, body, state, [query], deadline=deadline)
 
 
 async def recommend_public(request: Request) -> Reply:
@@ -138,13 +137,12 @@ async def recommend_public(request: Request) -> Reply:
     )
     try:
         state = state_of(key.site.slug)
-        asks = asks_of([wanted], state)
+        queries = queries_of([wanted], state, fields=_fields(query.get("fields")), locale=query.get("lang"))
     except InvalidQuery as error:
         raise _refusal(error, single=True) from error
-    page = Page(site=key.site, state=state, asks=asks, fields=_fields(query.get("fields")), locale=query.get("lang"))
-    made = await make_lists(page, Reading(shopper=NOBODY), deadline=Deadline.after(float(settings.BUDGET_MS)))
+    results = await make_lists(state, queries, NOBODY, deadline=Deadline.after(float(settings.BUDGET_MS)))
     now_s = int(time.time()) // PUBLIC_MAX_AGE_S * PUBLIC_MAX_AGE_S
-    reply = reply_of(made[0], page, NOBODY, now_s=now_s)
+    reply = reply_of(results[0], queries[0], state, NOBODY, now_s=now_s)
     etag = b'"%b"' % hashlib.sha256(bytes(reply.items) + (reply.model_version or "").encode()).hexdigest()[:24].encode()
     headers = [
         (b"etag", etag),
@@ -159,29 +157,32 @@ async def recommend_public(request: Request) -> Reply:
 async def _answer(
     request: Request,
     key: KeyInfo,
-    asked: RecommendRequest | RankRequest,
-    page: Page,
-    deadline: Deadline,
+    body: RecommendRequest | RankRequest,
+    state: SiteState,
+    queries: Sequence[ListQuery],
     *,
+    deadline: Deadline,
     wanted: Sequence[PlacementRequest] = (),
 ) -> Reply:
     identity = resolve(
         key,
-        anonymous_id=asked.anonymous_id,
+        anonymous_id=body.anonymous_id,
         cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
-        user_id=asked.user_id,
-        user_token=asked.user_token,
+        user_id=body.user_id,
+        user_token=body.user_token,
         issue=False,
     )
-    reading = await read_shopper(page.site.slug, identity, deadline=deadline)
-    made = await make_lists(page, reading, deadline=deadline)
-    shadow.offer(page, reading)
+    user = await read_user(state.site, identity, deadline=deadline)
+    results = await make_lists(state, queries, user, deadline=deadline)
+    shadow.offer(state, queries, user)
     now_s = int(time.time())
-    results: list[ListReply | ListProblem] = [reply_of(each, page, reading.shopper, now_s=now_s) for each in made]
+    replies: list[ListReply | ListProblem] = [
+        reply_of(result, query, state, user, now_s=now_s) for result, query in zip(results, queries, strict=True)
+    ]
     for index, each in enumerate(wanted):
-        if each.placement not in page.state.placements.by_name:
-            results.insert(index, problem_of(each))
-    return Reply(encode(RecommendReply(results=results, live_url=LIVE_URL, warnings=identity.warnings)))
+        if each.placement not in state.placements.by_name:
+            replies.insert(index, problem_of(each))
+    return Reply(encode(RecommendReply(results=replies, live_url=LIVE_URL, warnings=identity.warnings)))
 
 
 def _parsed(parse: Callable[[bytes], T], body: bytes) -> T:

@@ -1,4 +1,4 @@
-"""Shoppers in the API: what is known of one, all of it for export, and its erasure with a receipt."""
+"""Users in the API: what is known of one, all of it for export, and its erasure with a receipt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import StringConstraints
 from features.models import Erasure
 from features.privacy.erasure import erase_user, export_user, user_hash, user_keys_of
 from recommendations.http.common import UserId, document, plain, site_of
-from recommendations.http.history import Place, read_history
+from recommendations.http.history import Cursor, read_history
 from tracking.contract.user_key import key_of_user
 from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
@@ -24,7 +24,7 @@ AnonymousId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$"
 
 
 class AlsoKnownAs(Schema):
-    """Anonymous ids of the same shopper, beside those that we know of."""
+    """Anonymous ids of the same user, beside those that we know of."""
 
     anonymous_id: list[AnonymousId] = Field(default_factory=list, max_length=MAX_ANONYMOUS_IDS)
 
@@ -108,7 +108,7 @@ def history(request: HttpRequest, user_id: UserId, query: Query[HistoryQuery]) -
     """Return the archived events of a user, newest first; ask for the next page with ``after``."""
     site = site_of(request, "anonymous_id", "after", "limit")
     try:
-        after = Place.parse(query.after) if query.after else None
+        after = Cursor.parse(query.after) if query.after else None
     except ValueError as error:
         raise Refusal(400, ErrorCode.INVALID_REQUEST, f"after {error}", field="after") from error
     user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=query.anonymous_id)

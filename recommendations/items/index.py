@@ -24,7 +24,7 @@ from recommendations.items.similarity import SimilarityColumns
 
 MAX_MASKS_BYTES: Final = 64 * 1024 * 1024
 MAX_ORDER: Final = 2_000
-"""How far lists without a shopper go; what is less popular than that is found by other sources."""
+"""How far lists without a user go; what is less popular than that is found by other sources."""
 
 LOOKED_AT_FOR_NEW: Final = 500
 """How many of the newest items stand ready by category."""
@@ -32,7 +32,7 @@ LOOKED_AT_FOR_NEW: Final = 500
 DAY_MS: Final = 86_400_000.0
 AGE: Final = "age_days"
 PRIVATE_NAMES: Final = frozenset({"margin"})
-"""Known to rules and placements, never to a request: what a shop earns is not for its visitors."""
+"""Known to rules and placements, never to a request: a shop's profit is not for its visitors."""
 
 PUBLIC_NAMES: Final = (
     "item_id", "price", "on_sale", "brand", "category", "group_id", "stock", "age_days", "availability", "tags",
@@ -54,13 +54,13 @@ class ItemIndex:
     popularity : float32, shape (n_rows,)
         Interactions of late; what popular lists are ordered by.
     log_price : float32, shape (n_rows,)
-        Natural logarithm of what a shopper pays now.
+        Natural logarithm of what a user pays now.
     popular, newest : int32
         Recommendable rows, best first, at most ``MAX_ORDER``.
     by_category : int32
         Recommendable rows category by category, most popular first; ``in_category`` says where each stands.
     brand_by_category, log_price_by_category : int32, float32
-        Of those rows, side by side: reading them one after the other is what makes like items quick to find.
+        Of those rows, side by side: reading them in sequence is what makes similar items quick to find.
     similarity : SimilarityColumns
         What diversity compares.
     """
@@ -99,7 +99,7 @@ class ItemIndex:
         self.by_category, self._category_starts = _by_category(catalogue.category, by_popularity)
         self.brand_by_category: RowArray = catalogue.brand[self.by_category]
         self.log_price_by_category: FloatArray = self.log_price[self.by_category]
-        self._newest_places = _places_of(catalogue.category[self.newest[:LOOKED_AT_FOR_NEW]])
+        self._newest_positions = _positions_of(catalogue.category[self.newest[:LOOKED_AT_FOR_NEW]])
 
     # --- rows ---------------------------------------------------------------------------------------------
 
@@ -124,9 +124,9 @@ class ItemIndex:
             return slice(0, 0)
         return slice(int(self._category_starts[category]), int(self._category_starts[category + 1]))
 
-    def newest_places(self, category: int) -> RowArray:
+    def newest_positions(self, category: int) -> RowArray:
         """Return where items of a category stand among the newest, the newest first."""
-        return self._newest_places.get(category, NO_ROWS)
+        return self._newest_positions.get(category, NO_ROWS)
 
     def trending(self, window: Window) -> tuple[RowArray, FloatArray]:
         """Return recommendable rows by their count in a window, and the counts; empty where nothing was counted."""
@@ -166,9 +166,9 @@ class ItemIndex:
         return known
 
     def warm_from(self, other: ItemIndex) -> None:
-        """Compute the masks that another shelf was asked for, so that no request has to.
+        """Compute the masks that another item index holds, so that no request has to.
 
-        Where only counts differ, columns, masks and cards are taken over, but for what goes by the clock.
+        Where only counts differ, columns, masks and cards are taken over, except those that depend on the time.
         """
         if other.catalogue is self.catalogue:
             self._cards = other._cards
@@ -224,7 +224,7 @@ class ItemIndex:
 
 
 def is_known_name(name: str, *, public: bool) -> bool:
-    """Return whether conditions may speak of ``name``."""
+    """Return whether conditions may name the attribute."""
     return (
         name in PUBLIC_NAMES
         or (name.startswith("attributes.") and len(name) > len("attributes."))
@@ -240,11 +240,11 @@ def _by_category(categories: RowArray, rows: RowArray) -> tuple[RowArray, NDArra
     return rows[order], starts
 
 
-def _places_of(codes: RowArray) -> dict[int, RowArray]:
-    places: dict[int, list[int]] = {}
-    for place, code in enumerate(codes.tolist()):
-        places.setdefault(code, []).append(place)
-    return {code: np.asarray(found, np.int32) for code, found in places.items()}
+def _positions_of(codes: RowArray) -> dict[int, RowArray]:
+    positions: dict[int, list[int]] = {}
+    for position, code in enumerate(codes.tolist()):
+        positions.setdefault(code, []).append(position)
+    return {code: np.asarray(found, np.int32) for code, found in positions.items()}
 
 
 def _texts(values: list[str]) -> TextColumn:

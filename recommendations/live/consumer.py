@@ -4,9 +4,9 @@ The client says hello (key and ids; never in the URL, where logs would keep them
 page. From then on it gets an ``update`` with those lists that differ from what it shows. Nothing is promised about
 the number of updates: when a page or its network is slow, only the newest lists are sent.
 
-What opened a socket is looked at again when it changes or its time is over. A user's token that is believed no longer
-makes the shopper anonymous: lists on the page stay, later ones are not personal, and a ``ready`` with the warning says
-so. A key or OAuth2 token that is taken no longer closes the socket. A new hello with a new token prevents both.
+What opened a socket is checked again when it changes or expires. When a user's token is no longer valid, the user is
+anonymous from then on: lists on the page stay, later ones are not personal, and a ``ready`` with the warning says so.
+When a key or OAuth2 token is no longer valid, the socket is closed. A new hello with a new token prevents both.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ POLICY_VIOLATION, TOO_BIG, RESTARTING, TRY_LATER = 1008, 1009, 1012, 1013
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no type information
-    """One socket. It uses no channel layer: who is concerned is known in this process (``live_hub``)."""
+    """One socket. It uses no channel layer: who is concerned is known in this process (``live.hub``)."""
 
     channel_layer_alias = None
 
@@ -83,12 +83,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
     async def connect(self) -> None:
         """Take the socket; who it is for is said in the hello."""
         self.address = self._request().address_digest()
-        arrived_at = hub()
+        entered = hub()
         await self.accept()
-        if not arrived_at.arrive(self.address):
+        if not entered.count_in(self.address):
             await self.shut(TRY_LATER, "too many sockets from this address")
             return
-        self._hub = arrived_at
+        self._hub = entered
         loop = asyncio.get_running_loop()
         self._hello_timer = loop.call_later(HELLO_WITHIN_S, self._hello_is_late)
 
@@ -140,7 +140,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         return self._lists.names
 
     def wake(self, cause: str) -> None:
-        """Make the lists anew; while that is under way, once more afterwards, however often it was asked."""
+        """Make the lists again; while that is under way, once more afterwards, however many causes there were."""
         if self._is_closed or not self._lists.names:
             return
         self._causes.add(cause)
@@ -185,7 +185,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             await self._say({"type": "ready", "warnings": list(identity.warnings)})
 
     async def _greet(self, hello: Hello) -> None:
-        """Check key, origin and identity. A second hello on a socket changes the shopper, as after a login."""
+        """Check key, origin and identity. A second hello on a socket changes the user, as after a login."""
         key = self._request().authenticate(hello.key, scope="recommendations")
         identity = self._resolved(key, hello)
         if self._hello_timer is not None:
@@ -209,7 +209,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         )
 
     def _become(self, key: KeyInfo, identity: Identity) -> None:
-        """Be the page of this shopper from now on."""
+        """Be the page of this user from now on."""
         assert self._hub is not None  # set when the socket was taken
         self._hub.leave(self)
         self._key, self._identity = key, identity
@@ -235,7 +235,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         left, self._hub = self._hub, None
         if left is not None:
             left.leave(self)
-            left.depart(self.address)
+            left.count_out(self.address)
 
     async def _subscribe(self, wanted: Subscribe) -> None:
         """Take what the page shows now; raises ``InvalidQuery`` for what cannot be."""
@@ -253,7 +253,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             try:
                 async with self._hub.slots:
                     causes, self._causes = self._causes, set()
-                    update = await self._lists.news(self._key.site, self._identity, locale=self._locale)
+                    update = await self._lists.news(self.site, self._identity, locale=self._locale)
             except Exception:  # an edge: one page's mishap must not end its updates
                 logger.exception("live.refresh_failed site=%s", self.site)
                 continue
@@ -277,7 +277,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
 
 
 def _expires_at(token: str | None) -> float:
-    """Return when a token that was believed a moment ago ends to be, in epoch seconds, with the clocks' leeway."""
+    """Return when a valid token expires, in epoch seconds, with the clocks' leeway."""
     claims = jwt.decode(token or "", options={"verify_signature": False, "verify_exp": False})
     return float(claims["exp"]) + CLOCK_LEEWAY_S
 

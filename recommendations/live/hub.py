@@ -1,9 +1,9 @@
 """Who is connected to this process, and whose lists have to be looked at again.
 
-Three things make a list stale: the shopper acted (the stream worker announces whose features changed), a placement or
-rule was changed or its schedule begins or ends, or a shown item can no longer be had. The hub hears of each and wakes
-the pages concerned, nobody else: one message to a thousand sockets costs more than a hundred milliseconds. A shopper
-who acts waits for nobody: pages that a rule concerns stand in a queue of their own, and only a free slot lets one in.
+Three things make a list stale: events of the user (the stream worker announces whose features changed), a placement or
+rule was changed or its schedule begins or ends, or a shown item is no longer available. The hub hears of each and wakes
+the pages concerned, nobody else: one message to a thousand sockets costs more than a hundred milliseconds. Pages whose
+user has new events wait for nobody: pages that a rule concerns have a queue of their own, and take only free slots.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PAGES_A_SLICE: Final = 200
 """How many pages are looked at before others get the event loop again."""
 
 MAX_REFRESHES: Final = 8
-"""Lists that are made anew at the same time; the rest of a crowd waits in order."""
+"""Pages whose lists are made at the same time; the rest of a crowd waits in order."""
 
 SOCKETS_PER_ADDRESS: Final = 100
 MOST_SOCKETS: Final = 20_000
@@ -84,7 +84,7 @@ class LiveHub:
         self._pages: set[LivePage] = set()
         self._by_user: dict[tuple[str, str], set[LivePage]] = {}
         self._by_address: dict[str, int] = {}
-        self._n_arrived = 0
+        self._n_sockets = 0
         self._known: dict[str, _Known] = {}
         self._crowd: dict[LivePage, str] = {}  # pages that wait their turn, in order, and why
         self._crowd_waits = asyncio.Event()
@@ -97,17 +97,17 @@ class LiveHub:
     def __len__(self) -> int:
         return len(self._pages)
 
-    def arrive(self, address: str) -> bool:
+    def count_in(self, address: str) -> bool:
         """Count a socket, before it says who it is for, and return whether it may stay."""
-        if self._by_address.get(address, 0) >= SOCKETS_PER_ADDRESS or self._n_arrived >= MOST_SOCKETS:
+        if self._by_address.get(address, 0) >= SOCKETS_PER_ADDRESS or self._n_sockets >= MOST_SOCKETS:
             return False
         self._by_address[address] = self._by_address.get(address, 0) + 1
-        self._n_arrived += 1
+        self._n_sockets += 1
         return True
 
-    def depart(self, address: str) -> None:
+    def count_out(self, address: str) -> None:
         """Count a socket no longer."""
-        self._n_arrived -= 1
+        self._n_sockets -= 1
         left = self._by_address[address] - 1
         if left:
             self._by_address[address] = left
@@ -142,7 +142,7 @@ class LiveHub:
         LIVE_SOCKETS.set(len(self._pages))
 
     def features_changed(self, changed: Changed) -> None:
-        """Wake the pages of these shoppers; most announcements concern none of ours."""
+        """Wake the pages of these users; most announcements concern none of ours."""
         by_user = self._by_user
         for site, user_keys in changed.items():
             for user_key in user_keys:

@@ -10,14 +10,13 @@ from django.conf import settings
 from recommendations.core.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
 from recommendations.serving.rec_ids import InvalidRecId, digest_of, signer
-from recommendations.serving.requests import asks_of, check_any_known, problem_of
-from recommendations.serving.response import item_ids_of
+from recommendations.serving.requests import check_any_known, problem_of, queries_of
+from recommendations.serving.response import item_ids_of, reply_of
 from recommendations.serving.schemas import ListProblem, LiveUpdate, Subscribe
-from recommendations.serving.service import Page, make_lists, reply_of
-from recommendations.serving.user import read_shopper
+from recommendations.serving.service import make_lists
+from recommendations.serving.user import read_user
 from recommendations.state.site import SiteServing, state_of
 from tracking.access.identity import Identity
-from tracking.access.sites import SiteInfo
 
 _NOTHING: Final = Subscribe()
 
@@ -35,7 +34,7 @@ class ShownLists:
         self._version = 0
 
     def subscribe(self, wanted: Subscribe, *, site: str) -> dict[int, ListProblem]:
-        """Take what the page wants and says it shows; return, by place in the request, placements that are unknown.
+        """Take what the page wants and says it shows; return, by position in the request, placements that are unknown.
 
         Those are left out, and sent as soon as they are made in the admin.
 
@@ -46,7 +45,7 @@ class ShownLists:
         """
         state = state_of(site)
         check_any_known(wanted.placements, state)
-        asks_of(wanted.placements, state, cart=wanted.cart, skips_unknown=True)
+        queries_of(wanted.placements, state, cart=wanted.cart, skips_unknown=True)
         names = frozenset(each.placement for each in wanted.placements)
         if len(names) < len(wanted.placements):
             raise InvalidQuery(field="placements", reason="names a placement twice; an update could not say which")
@@ -57,7 +56,7 @@ class ShownLists:
             try:
                 said = signer().read(rec_id, site=site)
             except InvalidRecId:
-                continue  # an old secret, or another installation: the list is sent anew
+                continue  # an old secret, or another installation: the list is sent again
             if said.placement == name:
                 self._digests[name] = said.digest
                 self._shown.pop(name, None)
@@ -69,28 +68,28 @@ class ShownLists:
         recommendable = serving.item_index.catalogue.recommendable
         return any(not recommendable(item_id) for shown in self._shown.values() for item_id in shown)
 
-    async def news(self, site: SiteInfo, identity: Identity, *, locale: str | None) -> LiveUpdate | None:
+    async def news(self, site: str, identity: Identity, *, locale: str | None) -> LiveUpdate | None:
         """Return the lists that differ from what the page shows, or None; from now on the page shows them."""
         deadline = Deadline.after(float(settings.BUDGET_MS))
-        state = state_of(site.slug)
-        asks = asks_of(self._wanted.placements, state, cart=self._wanted.cart, skips_unknown=True)
-        page = Page(site=site, state=state, asks=asks, locale=locale)
-        reading = await read_shopper(site.slug, identity, deadline=deadline)
-        made = await make_lists(page, reading, deadline=deadline)
+        state = state_of(site)
+        wanted = self._wanted
+        queries = queries_of(wanted.placements, state, cart=wanted.cart, locale=locale, skips_unknown=True)
+        user = await read_user(site, identity, deadline=deadline)
+        results = await make_lists(state, queries, user, deadline=deadline)
         item_index = state.serving.item_index
         now_s = int(time.time())
-        results = []
-        for each in made:
-            name, items = each.ask.placement.name, item_ids_of(each, item_index)
+        news = []
+        for result, query in zip(results, queries, strict=True):
+            name, items = query.placement.name, item_ids_of(result, item_index)
             if name in self._shown:
                 is_same = self._shown[name] == items
             else:
                 is_same = name in self._digests and self._digests[name] == digest_of(items)
             self._shown[name] = items
             if not is_same:
-                results.append(reply_of(each, page, reading.shopper, now_s=now_s))
+                news.append(reply_of(result, query, state, user, now_s=now_s))
         self._digests = {}
-        if not results:
+        if not news:
             return None
         self._version += 1
-        return LiveUpdate(results=results, version=self._version)
+        return LiveUpdate(results=news, version=self._version)

@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from recommendations.core.actions import RuleAction
+from recommendations.core.strategies import STRATEGIES, strategy_choices
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
 from tracking.models import Site
@@ -36,18 +38,6 @@ def _words(help_text: str) -> models.JSONField[Any, Any]:
 class Placement(models.Model):
     """A named slot on a page: which strategy fills it, and how. What is saved is served within two seconds."""
 
-    class Strategy(models.TextChoices):
-        FOR_YOU = "for_you", "For you"
-        SIMILAR = "similar", "Similar items"
-        ALSO_VIEWED = "also_viewed", "Also viewed"
-        BOUGHT_TOGETHER = "bought_together", "Bought together"
-        CART = "cart", "Goes with the cart"
-        TRENDING = "trending", "Trending"
-        NEW = "new", "New arrivals"
-        RECENTLY_VIEWED = "recently_viewed", "Recently viewed"
-        BUY_AGAIN = "buy_again", "Buy again"
-        RERANK = "rerank", "Re-rank given items"
-
     class Repeats(models.TextChoices):
         ALLOW = "allow", "may show what was seen"
         HIDE_SEEN = "hide_seen", "hide what was seen in this session"
@@ -72,7 +62,7 @@ class Placement(models.Model):
     heading = models.CharField(
         max_length=200, blank=True, help_text="Heading that the widget shows unless the page gives one."
     )
-    strategy = models.CharField(max_length=32, choices=Strategy.choices, default=Strategy.FOR_YOU)
+    strategy = models.CharField(max_length=32, choices=strategy_choices(), default="for_you")
     segment_strategies = models.JSONField(
         default=dict,
         blank=True,
@@ -127,7 +117,7 @@ class Placement(models.Model):
 
     def clean(self) -> None:
         """Refuse strategies that do not exist."""
-        known = set(self.Strategy.values)
+        known = set(STRATEGIES)
         if not isinstance(self.segment_strategies, dict):
             raise ValidationError({"segment_strategies": 'Give pairs, such as {"champions": "buy_again"}.'})
         unknown = [each for each in self.segment_strategies.values() if each not in known]
@@ -137,13 +127,6 @@ class Placement(models.Model):
 
 class Rule(models.Model):
     """What a merchandiser wants of some items. Only what was published is served; edits are a draft until then."""
-
-    class Action(models.TextChoices):
-        PIN = "pin", "Pin to a place"
-        BOOST = "boost", "Move up"
-        BURY = "bury", "Move down"
-        EXCLUDE = "exclude", "Never show"
-        INCLUDE_ONLY = "include_only", "Show nothing else"
 
     class Shoppers(models.TextChoices):
         ALL = "all", "all shoppers"
@@ -155,7 +138,7 @@ class Rule(models.Model):
     placements = models.ManyToManyField(
         Placement, blank=True, related_name="rules", help_text="None chosen: every placement."
     )
-    action = models.CharField(max_length=16, choices=Action.choices, default=Action.BOOST)
+    action = models.CharField(max_length=16, choices=RuleAction.choices(), default=RuleAction.BOOST)
     strength = models.FloatField(
         default=2.0,
         validators=[MinValueValidator(1.0), MaxValueValidator(100.0)],
@@ -215,9 +198,9 @@ class Rule(models.Model):
             )
         if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
             raise ValidationError({"ends_at": "Is not after the start; choose a later time, or leave it empty."})
-        if self.action == self.Action.PIN and not self.items:
+        if self.action == RuleAction.PIN and not self.items:
             raise ValidationError({"items": "Name the items to pin."})
-        if self.action in (self.Action.EXCLUDE, self.Action.INCLUDE_ONLY) and not self.has_target:
+        if self.action in (RuleAction.EXCLUDE, RuleAction.INCLUDE_ONLY) and not self.has_target:
             raise ValidationError(
                 "Say which items are meant, by number, category, brand, tag, price, stock or condition: "
                 "without a target this would touch every item."

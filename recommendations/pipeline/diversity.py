@@ -13,7 +13,7 @@ from recommendations.items.similarity import SimilarityColumns
 
 LOOK_AT_LEAST: Final = 50
 LOOK_TIMES_SIZE: Final = 4
-"""Items below that many places never come up for the sake of difference."""
+"""Items below that many positions never come up for the sake of difference."""
 
 SAME_CATEGORY: Final = np.float32(0.6)
 SAME_BRAND: Final = np.float32(0.4)
@@ -59,7 +59,7 @@ def _within_limits(ranked: Ranked, similarity: SimilarityColumns, variety: Varie
     chosen: list[int] = []
     held_back: list[int] = []
     has_limits = bool(variety.max_per_category or variety.max_per_brand)
-    for place, group, category, brand in _traits(ranked, similarity, size):
+    for position, group, category, brand in _traits(ranked, similarity, size):
         if group:
             if group in groups:
                 continue
@@ -68,18 +68,18 @@ def _within_limits(ranked: Ranked, similarity: SimilarityColumns, variety: Varie
             if (variety.max_per_category and category and categories.get(category, 0) >= variety.max_per_category) or (
                 variety.max_per_brand and brand and brands.get(brand, 0) >= variety.max_per_brand
             ):
-                held_back.append(place)
+                held_back.append(position)
                 continue
             categories[category] = categories.get(category, 0) + 1
             brands[brand] = brands.get(brand, 0) + 1
-        chosen.append(place)
+        chosen.append(position)
         if len(chosen) == size:
             return chosen
     return chosen + held_back[: size - len(chosen)]
 
 
 def _traits(ranked: Ranked, similarity: SimilarityColumns, size: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield place, group, category and brand of each candidate, as plain integers and some dozens at a time.
+    """Yield position, group, category and brand of each candidate, as plain integers and some dozens at a time.
 
     Most lists are full after a few more than ``size`` candidates.
     """
@@ -111,11 +111,11 @@ def _reordered(ranked: Ranked, similarity: SimilarityColumns, difference: float,
     order: list[int] = []
     weight = np.float32(difference)
     for _ in range(min(size, n)):
-        place = int(np.argmax(np.where(left, relevance - weight * likest, -np.inf)))
-        order.append(place)
-        left[place] = False
-        alike = SAME_CATEGORY * ((categories == categories[place]) & (categories > 0))
-        alike += SAME_BRAND * ((brands == brands[place]) & (brands > 0))
+        position = int(np.argmax(np.where(left, relevance - weight * likest, -np.inf)))
+        order.append(position)
+        left[position] = False
+        alike = SAME_CATEGORY * ((categories == categories[position]) & (categories > 0))
+        alike += SAME_BRAND * ((brands == brands[position]) & (brands > 0))
         np.maximum(likest, alike.astype(np.float32), out=likest)
-    places = np.concatenate([np.asarray(order, np.int64), np.flatnonzero(left), np.arange(n, len(ranked))])
-    return Ranked(rows=ranked.rows[places], scores=ranked.scores[places])
+    positions = np.concatenate([np.asarray(order, np.int64), np.flatnonzero(left), np.arange(n, len(ranked))])
+    return Ranked(rows=ranked.rows[positions], scores=ranked.scores[positions])

@@ -7,21 +7,27 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.core.row_index import places_in
+from recommendations.core.row_index import positions_in
 from recommendations.core.types import Mask, RequestUser, RowArray
+from recommendations.core.words import Worded
 from recommendations.items.index import MAX_ORDER, ItemIndex
-from recommendations.pipeline import rules
 from recommendations.pipeline.query import ListQuery
-from recommendations.pipeline.rules import ActiveRule
+from recommendations.pipeline.rules import registry
+from recommendations.pipeline.rules.base import ActiveRule
 
-NOT_RECOMMENDABLE: Final = "not_recommendable"
-CONDITION: Final = "condition"
-RULE: Final = "rule"
-REPEAT: Final = "repeat"
 FEW: Final = 4
 
 
-class Allowed:
+class Filtered(Worded):
+    """Why a candidate may not be shown."""
+
+    NOT_RECOMMENDABLE = "not_recommendable", "sold out or inactive"
+    CONDITION = "condition", "does not match the condition of the placement or the request"
+    RULE = "rule", "kept out by a rule"
+    REPEAT = "repeat", "seen, bought or on the page already"
+
+
+class Eligibility:
     """The filter step: what it lets through, and why not.
 
     Masks are looked up at the rows of candidates only, so a request costs the same for any size of catalogue.
@@ -29,32 +35,31 @@ class Allowed:
 
     def __init__(
         self,
-        ask: ListQuery,
+        query: ListQuery,
         item_index: ItemIndex,
         active: Sequence[ActiveRule],
         *,
         hidden: Collection[int],
     ) -> None:
         self._item_index = item_index
-        self._active = [rule for rule in active if rule.spec.action in ("exclude", "include_only")]
-        self.conditions = [
-            item_index.mask(keyed.key, keyed.condition)
-            for keyed in (ask.placement.condition, ask.condition)
-            if keyed is not None
+        self._filters = registry.filters_of(active)
+        conditions = [(each.filter, each.condition) for each in (query.placement, query)]
+        self._masks = [
+            item_index.mask(f"filter:{text}", condition) for text, condition in conditions if condition is not None
         ]
-        self._condition_keys = [keyed.key for keyed in (ask.placement.condition, ask.condition) if keyed is not None]
+        self._conditions = [text for text, condition in conditions if condition is not None]
         self._hidden = frozenset(hidden)
         self._hidden_rows = np.fromiter(self._hidden, np.int32, len(self._hidden))
 
     def of(self, rows: RowArray) -> Mask:
         """Return which of ``rows`` may be shown."""
         kept: Mask = self._item_index.catalogue.is_recommendable.take(rows)
-        for mask in self.conditions:
+        for mask in self._masks:
             kept &= mask.take(rows)
-        if self._active:
-            kept &= rules.allowed(self._active, rows)
+        if self._filters:
+            kept &= registry.allowed(self._filters, lambda mask: mask.take(rows))
         if self._hidden:
-            kept &= ~places_in(self._hidden_rows, rows)[1]
+            kept &= ~positions_in(self._hidden_rows, rows)[1]
         return kept
 
     def keep(self, rows: RowArray) -> RowArray:
@@ -72,41 +77,42 @@ class Allowed:
         if len(self._item_index.popular) < MAX_ORDER:
             return found
         mask = self._item_index.catalogue.is_recommendable
-        for each in self.conditions:
+        for each in self._masks:
             mask = mask & each
-        masks = [rule.mask for rule in self._active if rule.spec.action == "include_only"]
-        if masks:
-            mask = mask & np.logical_or.reduce(masks)
-        key = "|".join([*self._condition_keys, *(str(rule.spec) for rule in self._active)])
+        allowed = registry.allowed(self._filters, lambda mask: mask)
+        if allowed is not None:
+            mask = mask & allowed
+        key = "|".join([*self._conditions, *(str(rule.spec) for rule in self._filters)])
         return self.keep(self._item_index.popular_within(key, mask))[:n]
 
-    def why_not(self, row: int) -> tuple[str, int | None] | None:
-        """Return the reason why a row may not be shown, and the rule where one is to blame; None if it may."""
+    def why_not(self, row: int) -> tuple[Filtered, int | None] | None:
+        """Return the reason why a row may not be shown, and the rule that keeps it out, if one does; else None."""
         if not self._item_index.catalogue.is_recommendable[row]:
-            return NOT_RECOMMENDABLE, None
-        if not all(mask[row] for mask in self.conditions):
-            return CONDITION, None
-        for rule in self._active:
-            if bool(rule.mask[row]) == (rule.spec.action == "exclude"):
-                one = np.asarray([row], np.int32)
-                if not rules.allowed(self._active, one)[0]:
-                    return RULE, rule.spec.rule_id
-        return (REPEAT, None) if row in self._hidden else None
+            return Filtered.NOT_RECOMMENDABLE, None
+        if not all(mask[row] for mask in self._masks):
+            return Filtered.CONDITION, None
+        one = slice(row, row + 1)
+        if self._filters:
+            allowed = registry.allowed(self._filters, lambda mask: mask[one])
+            if allowed is not None and not allowed[0]:
+                return Filtered.RULE, registry.blamed(self._filters, row)
+        return (Filtered.REPEAT, None) if row in self._hidden else None
 
 
 def hidden_rows(
-    ask: ListQuery, shopper: RequestUser, item_index: ItemIndex, *, about: Sequence[int], hides_about: bool
+    query: ListQuery, user: RequestUser, item_index: ItemIndex, *, about: Sequence[int], hides_about: bool
 ) -> set[int]:
     """Return the rows that this list must not repeat."""
-    hidden = set(item_index.sequence(ask.exclude))
+    hidden = set(item_index.sequence(query.exclude))
+    placement = query.placement
     if hides_about:
         hidden.update(about)
-        hidden.update(item_index.sequence(ask.context_items))
-    if ask.placement.strategy == "cart":
-        hidden.update(item_index.sequence(ask.cart or shopper.cart))
-    if ask.placement.repeats == "hide_seen":
-        hidden.update(item_index.sequence(shopper.session))
-        hidden.update(item_index.sequence(ask.context_items))
-    elif ask.placement.repeats == "hide_purchased":
-        hidden.update(item_index.sequence(shopper.purchases))
+        hidden.update(item_index.sequence(query.context_items))
+    if placement.strategy == "cart":
+        hidden.update(item_index.sequence(query.cart or user.cart))
+    if placement.repeats == "hide_seen":
+        hidden.update(item_index.sequence(user.session))
+        hidden.update(item_index.sequence(query.context_items))
+    elif placement.repeats == "hide_purchased":
+        hidden.update(item_index.sequence(user.purchases))
     return hidden

@@ -1,64 +1,59 @@
-"""A share of places for new items, so that they are seen often enough to be learnt about. Off unless a placement asks.
+"""A share of positions for new items, so that they are seen often enough to be learnt about. Off by default.
 
-What nobody has seen, no model can rank. Places are given by chance and not by score, so that what is logged about them
-is fair to every new item. Chance follows from the shopper, the placement and the hour: a page that is loaded again
+What nobody has seen, no model can rank. Positions are given by chance and not by score, so that what is logged about
+them is fair to every new item. Chance follows from the user, the placement and the hour: a page that is loaded again
 shows the same list, and a cached list is the list that would be made.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from recommendations.items.index import DAY_MS, ItemIndex
-from recommendations.pipeline.eligibility import Allowed
-from recommendations.pipeline.fallbacks import Filled
-from recommendations.pipeline.query import ListQuery
+from recommendations.items.index import DAY_MS
+from recommendations.pipeline.state import PipelineState
 from recommendations.retrieval.arrivals import FRESH_DAYS
+from recommendations.retrieval.sources import Reason
 
 LOOKED_AT: Final = 200
 KEPT_FIRST: Final = 1
-"""Places at the top that are never given away: the best answer stays where it is looked for."""
+"""Positions at the top that are never given away: the best item stays where it is looked for."""
 
 HOUR_MS: Final = 3_600_000
-REASON: Final = "exploration"
 
 
-def with_new_items(
-    filled: Filled, ask: ListQuery, item_index: ItemIndex, allowed: Allowed, *, key: str | None, now_ms: int
-) -> Filled:
-    """Return the list with new items in some of its places; the same list where the placement wants none.
+def add_new_items(state: PipelineState) -> None:
+    """Write new items into some positions of the list; none where the placement wants none.
 
-    Each place below the first is given to a new item with the placement's chance, as long as there are new items that
-    the list may show. An item is new for 30 days. Given candidates are never added to.
+    Each position below the first is given to a new item with the placement's chance, as long as there are new items
+    that the list may show. An item is new for 30 days. Given candidates are never added to.
     """
-    share = ask.placement.exploration
-    if share <= 0 or ask.candidates is not None or len(filled.rows) <= KEPT_FIRST:
-        return filled
-    chance = np.random.default_rng(
-        [zlib.crc32((key or "").encode()), zlib.crc32(ask.placement.name.encode()), now_ms // HOUR_MS]
-    )
-    places = KEPT_FIRST + np.flatnonzero(chance.random(len(filled.rows) - KEPT_FIRST) < share)
-    if not len(places):
-        return filled
-    fresh = _new_rows(item_index, allowed, listed=filled.rows, now_ms=now_ms)
-    chosen = chance.permutation(fresh)[: len(places)].tolist()
-    rows = list(filled.rows)
-    for place, row in zip(places.tolist(), chosen, strict=False):
-        rows[place] = row
-    return replace(filled, rows=tuple(rows), reasons={**filled.reasons, **dict.fromkeys(chosen, REASON)})
+    query = state.query
+    share = query.placement.exploration
+    if share <= 0 or query.candidates is not None or len(state.rows) <= KEPT_FIRST:
+        return
+    seed = (state.user.key or "").encode(), query.placement.name.encode()
+    chance = np.random.default_rng([*map(zlib.crc32, seed), state.context.now_ms // HOUR_MS])
+    positions = KEPT_FIRST + np.flatnonzero(chance.random(len(state.rows) - KEPT_FIRST) < share)
+    if not len(positions):
+        return
+    chosen = chance.permutation(_new_rows(state))[: len(positions)].tolist()
+    rows = list(state.rows)
+    for position, row in zip(positions.tolist(), chosen, strict=False):
+        rows[position] = row
+        state.filled[row] = Reason.EXPLORATION.value
+    state.rows = tuple(rows)
 
 
-def _new_rows(item_index: ItemIndex, allowed: Allowed, *, listed: Collection[int], now_ms: int) -> list[int]:
+def _new_rows(state: PipelineState) -> list[int]:
     """Return new items that may be shown and are not listed yet, one of each group."""
+    item_index = state.context.item_index
     newest = item_index.newest[:LOOKED_AT]
-    first_seen_ms = item_index.catalogue.first_seen_ms[newest]
-    fresh = allowed.keep(newest[first_seen_ms >= now_ms - FRESH_DAYS * DAY_MS]).tolist()
-    taken, groups = set(listed), {int(item_index.similarity.group[row]) for row in listed} - {0}
+    since_ms = state.context.now_ms - FRESH_DAYS * DAY_MS
+    fresh = state.eligibility.keep(newest[item_index.catalogue.first_seen_ms[newest] >= since_ms]).tolist()
+    taken, groups = set(state.rows), {int(item_index.similarity.group[row]) for row in state.rows} - {0}
     found = []
     for row in fresh:
         group = int(item_index.similarity.group[row])

@@ -1,63 +1,37 @@
-"""What shoppers get when there is too little to go by: popular or editorial items, an empty list, never an error."""
+"""What users get when there is too little to go by: popular or editorial items, an empty list, never an error."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from recommendations.core.strategies import About
 from recommendations.core.types import FallbackReason, Stage
-from recommendations.items.index import ItemIndex
-from recommendations.pipeline.eligibility import Allowed
-from recommendations.pipeline.query import ListQuery
-from recommendations.pipeline.retrieve import Found
-from recommendations.pipeline.rules import Pin
-from recommendations.pipeline.strategies import About, Strategy, Subject
+from recommendations.pipeline.state import PipelineState
+from recommendations.retrieval.sources import Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
-    """A list that was filled up.
+def fill(state: PipelineState, chosen: Sequence[int]) -> None:
+    """Write the chosen rows, and as many popular or editorial ones as the placement wants to fill the list.
 
-    Attributes
-    ----------
-    rows : tuple of int
-    n_own : int
-        How many of them the strategy itself found; they come first.
-    reasons : mapping of row to ``popular`` or ``editorial``
+    Lists of a user's own past are never filled: nobody "recently viewed" a popular item. Given candidates are never
+    added to.
     """
-
-    rows: tuple[int, ...]
-    n_own: int
-    reasons: dict[int, str] = field(default_factory=dict)
-
-
-def fill(
-    chosen: Sequence[int], ask: ListQuery, item_index: ItemIndex, allowed: Allowed, *, strategy: Strategy
-) -> Filled:
-    """Return the chosen rows, and as many popular or editorial ones as the placement wants to fill it.
-
-    Lists that speak of a shopper's own past are never filled: nobody "recently viewed" a popular item. Given
-    candidates are never added to.
-    """
+    query, item_index, allowed = state.query, state.context.item_index, state.eligibility
     rows = list(chosen)
-    missing = ask.limit - len(rows)
-    policy = ask.placement.fallback
-    own_past = strategy.is_personal and strategy.about is About.NOTHING
-    if missing <= 0 or policy == "empty" or own_past or ask.candidates is not None:
-        return Filled(rows=tuple(rows), n_own=len(rows))
+    state.n_own = len(rows)
+    policy = query.placement.fallback
+    if len(rows) >= query.limit or policy == "empty" or state.strategy.lists_own_past or query.candidates is not None:
+        state.rows = tuple(rows)
+        return
     listed = set(rows)
     groups = {group for row in rows if (group := int(item_index.similarity.group[row]))}
-    reasons: dict[int, str] = {}
-    editorial = allowed.keep(item_index.rows(ask.placement.editorial_items)).tolist()
-    popular = allowed.popular(ask.limit + 2 * len(listed)).tolist() if policy == "popular" else []
-    # Items that merchandisers named come before what is merely popular only where they asked for that.
-    order = (
-        [(row, "popular") for row in popular] + [(row, "editorial") for row in editorial]
-        if policy == "popular"
-        else [(row, "editorial") for row in editorial]
-    )
+    order = [(row, Reason.EDITORIAL) for row in allowed.keep(item_index.rows(query.placement.editorial_items)).tolist()]
+    if policy == "popular":
+        # Items that merchandisers named come before what is merely popular only where they asked for that.
+        popular = allowed.popular(query.limit + 2 * len(listed)).tolist()
+        order = [*((row, Reason.POPULAR) for row in popular), *order]
     for row, reason in order:
-        if len(rows) == ask.limit:
+        if len(rows) == query.limit:
             break
         group = int(item_index.similarity.group[row])
         if row in listed or group in groups:
@@ -66,38 +40,31 @@ def fill(
         if group:
             groups.add(group)
         rows.append(row)
-        reasons[row] = reason
-    return Filled(rows=tuple(rows), n_own=len(chosen), reasons=reasons)
+        state.filled[row] = reason.value
+    state.rows = tuple(rows)
 
 
-def stage_of(
-    strategy: Strategy,
-    about: Subject,
-    filled: Filled,
-    *,
-    pins: Sequence[Pin],
-    found: Found,
-    shopper_problem: FallbackReason | None,
-) -> tuple[Stage, FallbackReason | None]:
+def stage_of(state: PipelineState) -> tuple[Stage, FallbackReason | None]:
     """Return how good the list is, and why it is not better where it should be.
 
-    A list is as good as its best item: one that the strategy itself found makes it personalised (by the shopper's
+    A list is as good as its best item: one that the strategy itself found makes it personalised (by the user's
     history) or session (by what the request says).
     """
-    reason = (shopper_problem if strategy.is_personal else None) or found.problem
-    if filled.n_own:
+    strategy = state.strategy
+    reason = (state.user.problem if strategy.is_personal else None) or state.problem
+    if state.n_own:
         if strategy.about is About.NOTHING and not strategy.is_personal:
             return Stage.POPULAR, reason
-        if about.is_of_shopper:
+        if state.is_of_user:
             return Stage.PERSONALISED, reason
-        if about.rows:
+        if state.about:
             return Stage.SESSION, reason
         return Stage.POPULAR, reason or FallbackReason.NO_HISTORY
-    knows_nothing = not about.rows if strategy.about is not About.NOTHING else strategy.is_personal
+    knows_nothing = not state.about if strategy.about is not About.NOTHING else strategy.is_personal
     if reason is None:
-        is_new = knows_nothing and not about.is_of_shopper
+        is_new = knows_nothing and not state.is_of_user
         reason = FallbackReason.NO_HISTORY if is_new else FallbackReason.NO_CANDIDATES
-    if filled.rows:
-        first = filled.reasons[filled.rows[0]]
-        return (Stage.EDITORIAL if first == "editorial" else Stage.POPULAR), reason
-    return (Stage.EDITORIAL if pins else Stage.EMPTY), reason
+    first = next(iter(state.filled.values()), None)  # in the order of the list, before anything was pinned
+    if first is not None:
+        return (Stage.EDITORIAL if first == Reason.EDITORIAL else Stage.POPULAR), reason
+    return (Stage.EDITORIAL if state.pins else Stage.EMPTY), reason

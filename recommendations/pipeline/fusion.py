@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from recommendations.core.row_index import places_in
-from recommendations.core.types import NOTHING_RANKED, FloatArray, Ranked, RowArray, SourceList, summed_by_row
+from recommendations.core.row_index import positions_in
+from recommendations.core.types import NOTHING_RANKED, FloatArray, Ranked, RowArray, summed_by_row
 
 _LONGEST: Final = 2_000
 _RANKS: Final = np.arange(1, _LONGEST + 1, dtype=np.float32)
 
 
-def fused(lists: Sequence[SourceList], weights: Mapping[str, float], *, k: float) -> Ranked:
+def fused(candidates: Mapping[str, Ranked], weights: Mapping[str, float], *, k: float) -> Ranked:
     """Return score(row) = Σ over the sources that list it of ``weight / (k + rank)``, best first.
 
-    The same formula as ``fusion.fuse``, for one shopper and with rows of the catalogue in place of item indices.
+    The same formula as ``ranking.rrf.fuse``, for one user and with rows of the catalogue in place of item indices.
     """
-    used = [each for each in lists if weights.get(each.name, 0.0) > 0 and len(each.rows)]
+    used = [(weights[name], each.rows) for name, each in candidates.items() if weights.get(name, 0.0) > 0 and len(each)]
     if not used:
         return NOTHING_RANKED
-    gains = [_gains(weights[each.name], k)[: len(each.rows)] for each in used]
-    return summed_by_row(np.concatenate([each.rows for each in used]), np.concatenate(gains)).best_first()
+    gains = [_gains(weight, k)[: len(rows)] for weight, rows in used]
+    return summed_by_row(np.concatenate([rows for _, rows in used]), np.concatenate(gains)).best_first()
 
 
 @lru_cache(maxsize=256)
@@ -36,9 +36,9 @@ def _gains(weight: float, k: float) -> FloatArray:
 
 
 def reordered(ranked: Ranked, order: RowArray) -> Ranked:
-    """Give the rows that a ranker ordered the scores of the places which they hold together.
+    """Give the rows that a ranker ordered the positions and scores which they hold together.
 
-    Rows that the ranker does not know (items newer than its training) keep their place among them. So scores stay
+    Rows that the ranker does not know (items newer than its training) keep their position among them. So scores stay
     positive and comparable, which rules and diversity rely on.
 
     Parameters
@@ -50,27 +50,27 @@ def reordered(ranked: Ranked, order: RowArray) -> Ranked:
     """
     if not len(ranked) or not len(order):
         return ranked
-    places, is_ranked = places_in(ranked.rows, order)
-    held = places[is_ranked]
+    positions, is_ranked = positions_in(ranked.rows, order)
+    held = positions[is_ranked]
     held.sort()
     rows = ranked.rows.copy()
     rows[held] = order[is_ranked]
     return Ranked(rows=rows, scores=ranked.scores)
 
 
-def placed(ranked: Ranked, places: Mapping[int, int]) -> Ranked:
-    """Move rows up to the places (from 0) that they are given; scores stay with the places. None is moved down.
+def moved_up(ranked: Ranked, positions: Mapping[int, int]) -> Ranked:
+    """Move rows up to the positions that they are given; scores stay with the positions. None is moved down.
 
     Parameters
     ----------
     ranked : Ranked
         Best first.
-    places : mapping of row to place
+    positions : mapping of row to position
         Rows that are not in ``ranked`` are left out.
     """
     rows: list[int] = ranked.rows.tolist()
-    for row, place in sorted(places.items(), key=lambda pair: pair[1]):
-        if row in rows and rows.index(row) > place:
+    for row, position in sorted(positions.items(), key=lambda pair: pair[1]):
+        if row in rows and rows.index(row) > position:
             rows.remove(row)
-            rows.insert(place, row)
+            rows.insert(position, row)
     return Ranked(rows=np.asarray(rows, np.int32), scores=ranked.scores)

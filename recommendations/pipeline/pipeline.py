@@ -1,94 +1,154 @@
-"""How a list is made: features → candidates → filter → rank → rules → diversity → explain. Pure; no I/O, no clock."""
+"""How a list is made: features → candidates → filter → rank → rules → diversity → fill → explain. Pure; no I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Final
 
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import FallbackReason, Recommendation, RequestUser
-from recommendations.pipeline import diversity, exploration, fallbacks, fusion, reasons, retrieve, rules, strategies
-from recommendations.pipeline.context import ServingContext
-from recommendations.pipeline.eligibility import Allowed, hidden_rows
-from recommendations.pipeline.explain import Trace
+from recommendations.core.types import FallbackReason, RequestUser, Stage
+from recommendations.pipeline import diversity, explain, exploration, fallbacks, fusion, retrieve, strategies
+from recommendations.pipeline.eligibility import Eligibility, hidden_rows
 from recommendations.pipeline.query import ListQuery
+from recommendations.pipeline.rules import pin, registry
+from recommendations.pipeline.rules.base import active_rules
+from recommendations.pipeline.state import ListResult, PipelineError, PipelineState, Step
+from recommendations.retrieval.base import ServingContext
+from recommendations.retrieval.sources import Reason
 
 
 def recommend(
-    ask: ListQuery,
-    shopper: RequestUser,
-    serving: ServingContext,
+    query: ListQuery,
+    user: RequestUser,
+    context: ServingContext,
     *,
     deadline: Deadline,
     shown: Collection[int] = (),
-    shopper_problem: FallbackReason | None = None,
-    trace: Trace | None = None,
-) -> Recommendation:
+) -> ListResult:
     """Return one list; never fails for want of data, see ``fallbacks``.
 
     Parameters
     ----------
     shown : collection of int
         Rows in other lists of the same page: not shown twice.
-    shopper_problem : FallbackReason, optional
-        Why ``shopper`` is not what it should be, as when the store is away.
-    trace : Trace, optional
-        Filled with the why of every step; costs about as much as the list itself.
+
+    Raises
+    ------
+    PipelineError
+        A step failed, which is a mistake in the code; ``recover`` returns what can be had without it.
     """
-    item_index = serving.item_index
-    strategy = strategies.of(ask.placement, shopper)
-    # features: which items the list is about
-    about = strategies.about(strategy, ask, shopper, item_index)
-    active = rules.active_rules(ask.placement.rules, shopper, item_index, context=about.context, now_ms=serving.now_ms)
-    # candidates
-    found = retrieve.candidates(ask, shopper, serving, strategy, about, deadline=deadline)
-    # filter
-    hidden = hidden_rows(ask, shopper, item_index, about=about.rows, hides_about=strategy.hides_about)
-    allowed = Allowed(ask, item_index, active, hidden=hidden.union(shown))
-    # rank
-    fused = fusion.fused(found.lists, found.weights, k=found.fusion_k)
-    ranked = fused.keep(allowed.of(fused.rows))
-    if found.order is not None:
-        ranked = fusion.reordered(ranked, found.order)
-    if found.unlearned:
-        ranked = fusion.placed(ranked, found.unlearned)
-    # rules
-    boosted, used_rules = rules.with_boosts(ranked, active)
-    # diversity
-    chosen = diversity.choose(boosted, item_index.similarity, ask.placement.variety, size=ask.limit)
-    # what is missing, and what merchandisers pinned
-    filled = fallbacks.fill(chosen.rows.tolist(), ask, item_index, allowed, strategy=strategy)
-    filled = exploration.with_new_items(filled, ask, item_index, allowed, key=shopper.key, now_ms=serving.now_ms)
-    pins = rules.pins_of(active, item_index, allowed.keep, size=ask.limit)
-    rows = rules.with_pins(filled.rows, pins, size=ask.limit)
-    stage, reason = fallbacks.stage_of(strategy, about, filled, pins=pins, found=found, shopper_problem=shopper_problem)
-    # explain
-    said = reasons.of(rows, found, filled, pins)
-    version = serving.model.version if serving.model else ""
-    if trace is not None:
-        trace.record(
-            ask=ask,
-            shopper=shopper,
-            item_index=item_index,
-            about=about,
-            strategy_about=strategy.about,
-            found=found,
-            fused=fused,
-            ranked=ranked,
-            boosted=boosted,
-            filled=filled,
-            pins=pins,
-            active=active,
-            allowed=allowed,
-            rows=rows,
-            reasons=said,
-            model_version=version,
-        )
-    return Recommendation(
-        rows=tuple(rows),
-        reasons=said,
-        stage=stage,
-        fallback_reason=reason,
-        model_version=version,
-        variant=serving.variant,
-        rule_ids=tuple(dict.fromkeys([*(pin.rule_id for pin in pins), *used_rules])),
+    state = PipelineState(query=query, user=user, context=context, deadline=deadline, shown=shown)
+    try:
+        for step, run in STEPS.items():
+            state.step = step
+            run(state)
+    except Exception as error:
+        raise PipelineError(state) from error
+    return _result(state)
+
+
+def recover(error: PipelineError) -> ListResult:
+    """Return what can be had without the step that failed: the given items, popular or editorial ones, or none.
+
+    What the filter keeps out is never listed: where the filter, or the rules that it needs, is what failed, the list
+    is empty.
+    """
+    failed = error.state
+    state = PipelineState(
+        query=failed.query, user=failed.user, context=failed.context, deadline=failed.deadline, shown=failed.shown
+    )
+    state.step = state.failed_step = failed.step
+    state.strategy = strategies.strategy_for(state.query.placement, state.user)
+    if failed.step not in (Step.FEATURES, Step.FILTER):
+        state.about, state.page_row, state.active = failed.about, failed.page_row, failed.active
+        _make_eligibility(state)
+        if state.query.candidates is not None:
+            given = state.eligibility.keep(state.context.item_index.rows(state.query.candidates)).tolist()
+            state.rows = tuple(given[: state.query.limit])
+            state.filled = dict.fromkeys(state.rows, Reason.GIVEN.value)
+        elif failed.step is not Step.FILL:
+            fallbacks.fill(state, [])
+    state.reasons = tuple(state.filled[row] for row in state.rows)
+    state.stage = Stage.POPULAR if state.rows else Stage.EMPTY
+    state.fallback_reason = FallbackReason.PIPELINE_ERROR
+    if state.query.explains and failed.step is not Step.EXPLAIN:
+        state.explanation = explain.explanation_of(state)
+    return _result(state)
+
+
+def _features(state: PipelineState) -> None:
+    strategies.find_subject(state)
+    state.active = active_rules(
+        state.query.placement.rules,
+        state.user,
+        state.context.item_index,
+        page_row=state.page_row,
+        now_ms=state.context.now_ms,
+    )
+
+
+def _make_eligibility(state: PipelineState) -> None:
+    item_index = state.context.item_index
+    hidden = hidden_rows(state.query, state.user, item_index, about=state.about, hides_about=state.strategy.hides_about)
+    state.eligibility = Eligibility(state.query, item_index, state.active, hidden=hidden.union(state.shown))
+
+
+def _filter(state: PipelineState) -> None:
+    _make_eligibility(state)
+    state.fused = fusion.fused(state.candidates, state.weights, k=state.fusion_k)
+    state.ranked = state.fused.keep(state.eligibility.of(state.fused.rows))
+
+
+def _rank(state: PipelineState) -> None:
+    if state.order is not None:
+        state.ranked = fusion.reordered(state.ranked, state.order)
+    if state.unlearned:
+        state.ranked = fusion.moved_up(state.ranked, state.unlearned)
+
+
+def _rules(state: PipelineState) -> None:
+    state.boosted, state.used_rules = registry.with_boosts(state.ranked, state.active)
+
+
+def _diversity(state: PipelineState) -> None:
+    query = state.query
+    state.chosen = diversity.choose(
+        state.boosted, state.context.item_index.similarity, query.placement.variety, size=query.limit
+    )
+
+
+def _fill(state: PipelineState) -> None:
+    """Fill what is missing, give positions to new items, then to what merchandisers pinned."""
+    item_index, size = state.context.item_index, state.query.limit
+    fallbacks.fill(state, state.chosen.rows.tolist())
+    exploration.add_new_items(state)
+    state.pins = pin.pins_of(registry.pinning(state.active), item_index, state.eligibility.keep, size=size)
+    state.rows = tuple(pin.with_pins(state.rows, state.pins, size=size))
+
+
+STEPS: Final[dict[Step, Callable[[PipelineState], None]]] = {
+    Step.FEATURES: _features,
+    Step.CANDIDATES: retrieve.find_candidates,
+    Step.FILTER: _filter,
+    Step.RANK: _rank,
+    Step.RULES: _rules,
+    Step.DIVERSITY: _diversity,
+    Step.FILL: _fill,
+    Step.EXPLAIN: explain.explain,
+}
+
+
+def _result(state: PipelineState) -> ListResult:
+    model = state.context.model
+    return ListResult(
+        query=state.query,
+        rows=state.rows,
+        reasons=state.reasons,
+        stage=state.stage,
+        fallback_reason=state.fallback_reason,
+        model_version=model.version if model is not None else "",
+        variant=state.context.variant,
+        rule_ids=tuple(dict.fromkeys([*(pinned.rule_id for pinned in state.pins), *state.used_rules])),
+        failed_step=state.failed_step,
+        explanation=state.explanation,
     )

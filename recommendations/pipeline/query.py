@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from recommendations.filters.language import Condition
 from recommendations.pipeline.diversity import NO_VARIETY, Variety
-from recommendations.pipeline.rules import CompiledRule
+from recommendations.pipeline.rules.base import CompiledRule
 
 Repeats = Literal["allow", "hide_seen", "hide_purchased"]
 FallbackPolicy = Literal["popular", "editorial", "empty"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyedCondition:
-    """A condition and the key under which its mask is cached."""
-
-    key: str
-    condition: Condition
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementSpec:
-    """A placement as it is served, with the rules that may touch it, highest priority first."""
+    """A placement as it is served, with the rules that may touch it, highest priority first.
+
+    Attributes
+    ----------
+    condition : Condition, optional
+        ``filter``, parsed; its mask is cached under that text.
+    exploration : float
+        Chance of each position but the first to hold a new item.
+    """
 
     name: str
     heading: str = ""
     strategy: str = "for_you"
     segment_strategies: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
-    condition: KeyedCondition | None = None
+    filter: str = ""
+    condition: Condition | None = None
     size: int = 8
     repeats: Repeats = "allow"
     window: str = "24h"
@@ -39,7 +40,7 @@ class PlacementSpec:
     fallback: FallbackPolicy = "popular"
     editorial_items: tuple[str, ...] = ()
     rules: tuple[CompiledRule, ...] = ()
-    exploration: float = 0.0  # chance of each place but the first to hold a new item
+    exploration: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,16 @@ class ListQuery:
     ----------
     context_items : tuple of str
         The item, or items, of the page.
+    condition : Condition, optional
+        ``filter``, parsed; its mask is cached under that text.
     candidates : tuple of str, optional
         Order these and add nothing: search results, a category page.
+    fields : tuple of str, optional
+        The fields of items that the reply is to hold; all when None.
+    locale : str, optional
+        The language of titles.
+    explains : bool
+        Whether the reply is to say why; costs about as much as the list itself.
     """
 
     placement: PlacementSpec
@@ -59,5 +68,22 @@ class ListQuery:
     context_items: tuple[str, ...] = ()
     cart: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    condition: KeyedCondition | None = None
+    filter: str = ""
+    condition: Condition | None = None
     candidates: tuple[str, ...] | None = None
+    fields: tuple[str, ...] | None = None
+    locale: str | None = None
+    explains: bool = False
+
+    @property
+    def cache_key(self) -> Hashable:
+        """What the rows of the list depend on, beside the user and the state of the site."""
+        return (
+            self.placement.name,
+            self.limit,
+            self.context_items,
+            self.cart,
+            self.exclude,
+            self.filter,
+            self.candidates,
+        )

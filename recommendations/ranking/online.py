@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.core.row_index import places_in
+from recommendations.core.row_index import positions_in
 from recommendations.ranking.batch import (
     CANDIDATES_PER_SOURCE,
     COLUMNS,
@@ -121,7 +121,7 @@ def one_ranking_input(
 
     if listed:
         _write_sources(features, candidates, listed)
-    features[places_in(candidates, seen)[0], _CANDIDATE_COLUMNS] = of_seen
+    features[positions_in(candidates, seen)[0], _CANDIDATE_COLUMNS] = of_seen
     _write_pairs(features[:, _PAIR_COLUMNS], candidates, prefix, tables)
     features[:, _ITEM_COLUMNS] = tables.item_columns.take(candidates, axis=0)
     _write_affinity(features[:, _AFFINITY_COLUMNS], candidates, prefix, tables, known.log_order_value[0])
@@ -142,7 +142,7 @@ def _write_sources(
     starts = ends - lengths
     # A score is compared with the best of its list and with the sum of its list.
     measures = np.maximum(np.stack([scores[starts], np.add.reduceat(scores, starts)]), SMALLEST)
-    places, is_candidate = places_in(candidates, items)
+    places, is_candidate = positions_in(candidates, items)
     hit = is_candidate.nonzero()[0]
     places, lists, scores = places.take(hit), lists.take(hit), scores.take(hit)
     values = np.empty((len(_LISTED), len(hit)), np.float32)
@@ -162,7 +162,7 @@ def _write_pairs(columns: FloatArray, candidates: IndexArray, prefix: IndexArray
         if len(prefix) > age:
             origin = prefix[-1 - age]
             found = tables.next_indices[origin]
-            places, is_candidate = places_in(candidates, found)
+            places, is_candidate = positions_in(candidates, found)
             columns[places[is_candidate], column] = tables.next_weights[origin][is_candidate]
     vectors = tables.item_vectors
     of_session = vectors[prefix]

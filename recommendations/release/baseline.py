@@ -13,9 +13,9 @@ from recommendations.core.deadline import Deadline
 from recommendations.core.types import RequestUser
 from recommendations.inference import ModelSet
 from recommendations.items.index import ItemIndex
-from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery, PlacementSpec
+from recommendations.retrieval.base import ServingContext
 from recommendations.retrieval.model import ModelLink
 from tracking.contract.user_key import key_of_anonymous
 

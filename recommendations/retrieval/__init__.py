@@ -1,1 +1,1 @@
-"""Candidate sources, one file each; ``registry.SOURCES`` names them all."""
+"""Candidate sources, one file each; ``sources`` names them all."""

@@ -1,4 +1,4 @@
-"""New items: all of them, and those that a shopper may like although no model knows them yet."""
+"""New items: all of them, and those that a user may like although no model knows them yet."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.core.types import NO_ROWS, SourceList
-from recommendations.retrieval.base import Question, listed
+from recommendations.core.types import NO_ROWS, Ranked, RequestUser, RowArray
+from recommendations.retrieval.base import PER_SOURCE, ServingContext, listed
 
 FRESH_DAYS: Final = 30.0
 FRESH_ITEMS: Final = 20
@@ -17,24 +17,27 @@ class NewestSource:
     """What came into the catalogue last."""
 
     name = "newest"
+    label = "newly arrived"
 
-    def retrieve(self, question: Question) -> SourceList:
+    def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
         """Return the newest items."""
-        return listed(self.name, question.item_index.newest[: question.k])
+        return listed(context.item_index.newest[:PER_SOURCE])
 
 
 class FreshSource:
     """New items of the categories that the list is about: they appear at once, without a new training."""
 
     name = "fresh"
+    label = "newly arrived, in a category that the shopper looks at"
 
-    def retrieve(self, question: Question) -> SourceList:
+    def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
         """Return new items of the same categories, newest first."""
-        catalogue = question.item_index.catalogue
-        if not len(question.about):
-            return listed(self.name, question.item_index.newest[:0])
-        since_ms = question.now_ms - FRESH_DAYS * 86_400_000.0
-        wanted = set(catalogue.category[question.about[:10]].tolist()) - {0}
-        rows = np.sort(np.concatenate([NO_ROWS, *(question.item_index.newest_places(each) for each in wanted)]))
-        rows = question.item_index.newest[rows[:FRESH_ITEMS]]
-        return listed(self.name, rows[catalogue.first_seen_ms[rows] >= since_ms])
+        item_index = context.item_index
+        catalogue = item_index.catalogue
+        if not len(about):
+            return listed(item_index.newest[:0])
+        since_ms = context.now_ms - FRESH_DAYS * 86_400_000.0
+        wanted = set(catalogue.category[about[:10]].tolist()) - {0}
+        positions = np.sort(np.concatenate([NO_ROWS, *(item_index.newest_positions(each) for each in wanted)]))
+        rows = item_index.newest[positions[:FRESH_ITEMS]]
+        return listed(rows[catalogue.first_seen_ms[rows] >= since_ms])

@@ -1,14 +1,16 @@
-"""What a candidate source is asked, and what every source promises."""
+"""What candidate sources are given, and what every source and every model version promises."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 
-from recommendations.core.types import NO_ROWS, FloatArray, RequestUser, RowArray, SourceList
+from recommendations.core.types import FloatArray, Ranked, RequestUser, RowArray
 from recommendations.items.index import ItemIndex
+from recommendations.ranking.rrf import FusionWeights
 
 PER_SOURCE: Final = 100
 """How many items a source may propose."""
@@ -23,39 +25,100 @@ _LONGEST: Final = 1_000
 _BY_RANK: Final = _by_rank(_LONGEST)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What a list is to be about.
-
-    Attributes
-    ----------
-    about : int32 rows
-        Items that the list goes with, newest first: the session, the page's item, or the cart.
-    window : str
-        What trending counts: ``1h``, ``24h`` or ``7d``.
-    now_ms : int
-    """
-
-    item_index: ItemIndex
-    shopper: RequestUser
-    about: RowArray = field(default_factory=lambda: NO_ROWS)
-    window: str = "24h"
-    now_ms: int = 0
-    k: int = PER_SOURCE
+Ranker = Callable[[RequestUser, Mapping[str, FloatArray]], RowArray]
+"""Returns rows in the order that suits a user, best first; beside the user it is given ``ItemIndex.counts``."""
 
 
-class Source(Protocol):
-    """Proposes candidates. Pure: memory and arithmetic, no I/O, a bounded number of rows looked at."""
+class CandidateModel(Protocol):
+    """A trained model version, as the pipeline sees it: rows in, rows out; ``retrieval.model`` runs the real ones."""
 
-    name: str
+    @property
+    def version(self) -> str:
+        """The version's name."""
+        ...
 
-    def retrieve(self, question: Question) -> SourceList:
-        """Return at most ``question.k`` rows, best first, no row twice; what may not be shown is filtered later."""
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The candidate sources that the version brings."""
+        ...
+
+    @property
+    def fusion(self) -> FusionWeights:
+        """The weights of its sources, as they were tuned in training."""
+        ...
+
+    @property
+    def ranked_sources(self) -> tuple[str, ...]:
+        """The sources that its ranker reads; none where it has no ranker."""
+        ...
+
+    def indices(self, rows: Sequence[int]) -> list[int]:
+        """Return the item index of each row, 0 where the model does not know the item."""
+        ...
+
+    def knows(self, rows: Sequence[int]) -> bool:
+        """Return whether the model knows any of these rows."""
+        ...
+
+    def candidates(
+        self, newest_first: Sequence[int], *, sources: tuple[str, ...], given: RowArray | None
+    ) -> tuple[dict[str, Ranked], Ranker | None]:
+        """Return what sources of the model propose, and what asks its ranker about them, where it has one.
+
+        Parameters
+        ----------
+        newest_first : sequence of int
+            Rows that the list goes with.
+        given : int32 rows, optional
+            Propose these and no others.
+
+        Raises
+        ------
+        ModelUnavailable
+            ONNX Runtime failed; the ranker raises it, too.
+        """
         ...
 
 
-def listed(name: str, rows: RowArray, scores: FloatArray | None = None) -> SourceList:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingContext:
+    """What a site serves from at one moment: catalogue, model version (where there is one) and time."""
+
+    item_index: ItemIndex
+    model: CandidateModel | None
+    now_ms: int
+    variant: str = "live"
+
+
+class Source(Protocol):
+    """Proposes candidates without a model: memory and arithmetic, no I/O, a bounded number of rows looked at.
+
+    Attributes
+    ----------
+    name : str
+        As placements, replies and explanations spell it.
+    label : str
+        Why an item is listed, as merchandisers read it.
+    """
+
+    name: str
+    label: str
+
+    def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
+        """Return at most ``PER_SOURCE`` rows, best first, no row twice; what may not be shown is filtered later.
+
+        Parameters
+        ----------
+        about : int32 rows
+            Items that the list goes with, newest first, each once: the session, the page's item, or the cart.
+        window : str
+            What trending counts: ``1h``, ``24h`` or ``7d``.
+        """
+        ...
+
+
+def listed(rows: RowArray, scores: FloatArray | None = None) -> Ranked:
     """Return rows that are in order already; without scores of their own they get 1 / rank."""
     if scores is None:
         scores = _BY_RANK[: len(rows)] if len(rows) <= _LONGEST else _by_rank(len(rows))
-    return SourceList(name=name, rows=rows, scores=scores)
+    return Ranked(rows=rows, scores=scores)

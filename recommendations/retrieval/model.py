@@ -1,4 +1,4 @@
-"""Candidates of a trained model version: its sources asked at once, its item indices translated to rows."""
+"""Candidates of a trained model version: its sources run together, its item indices translated to rows."""
 
 from __future__ import annotations
 
@@ -11,32 +11,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.state.user_features import UserFeatures
-from recommendations.core.types import FloatArray, RowArray, SourceList
+from recommendations.core.types import FloatArray, Ranked, RequestUser, RowArray
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
 from recommendations.items.index import ItemIndex
 from recommendations.metrics import STAGE_SECONDS
 from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables
 from recommendations.ranking.item_features import FACTS, Demand, Shoppers
 from recommendations.ranking.online import Listing, one_ranking_input
+from recommendations.retrieval.base import PER_SOURCE, Ranker
 
 _RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
 _RANKING_SECONDS: Final = STAGE_SECONDS.labels("ranking")
-MAX_PREFIX: Final = 50
+MAX_HISTORY: Final = 50
 POPULARITY_DEPTH: Final = 100
+_NOTHING_EXCLUDED: Final = np.empty(0, np.int64)
 RANKED_SOURCES: Final = tuple(name for name in CANDIDATES_PER_SOURCE if name != "popularity")
-"""What the ranker's features speak of; popularity comes from arrays, not from a graph."""
+"""The sources in the ranker's features; popularity comes from arrays, not from a graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAnswer:
     """What the sources of a model said to one question, as the ranker wants to see it again."""
 
-    prefix: NDArray[np.int64]
+    history: NDArray[np.int64]
     results: Mapping[str, SourceResult]
 
 
 class ModelLink:
-    """A model version joined to a shelf; made in the background when either changes.
+    """A model version joined to an item index; made in the background when either changes.
+
+    The ``CandidateModel`` that the pipeline is given.
 
     Attributes
     ----------
@@ -68,9 +72,9 @@ class ModelLink:
             self._tables = replace(self._tables, item_facts=self._facts_today(self._tables.item_facts, catalogue.price))
 
     @property
-    def has_ranker(self) -> bool:
-        """Whether ``rank`` works."""
-        return self._tables is not None
+    def ranked_sources(self) -> tuple[str, ...]:
+        """The sources that the ranker reads; none where there is no ranker."""
+        return RANKED_SOURCES if self._tables is not None else ()
 
     def popularity_of_rows(self) -> FloatArray:
         """Return each row's interactions in the training data, of late first."""
@@ -87,16 +91,23 @@ class ModelLink:
         """Return whether the model knows any of these rows."""
         return any(self.indices(rows))
 
-    def ask(
-        self,
-        newest_first: Sequence[int],
-        *,
-        sources: tuple[str, ...],
-        exclude: Sequence[int] = (),
-        candidates: RowArray | None = None,
-        k: int,
+    def candidates(
+        self, newest_first: Sequence[int], *, sources: tuple[str, ...], given: RowArray | None
+    ) -> tuple[dict[str, Ranked], Ranker | None]:
+        """Return what sources of the model propose, and what asks its ranker about them; see ``CandidateModel``."""
+        answer = self.retrieve(newest_first, sources=sources, candidates=given, k=PER_SOURCE)
+        if self._tables is None:
+            return self.lists(answer), None
+
+        def ranked(user: RequestUser, counts: Mapping[str, FloatArray]) -> RowArray:
+            return self.rank(answer, k=2 * PER_SOURCE, user=user.features, counts=counts)
+
+        return self.lists(answer), ranked
+
+    def retrieve(
+        self, newest_first: Sequence[int], *, sources: tuple[str, ...], candidates: RowArray | None = None, k: int
     ) -> ModelAnswer:
-        """Ask sources of the model what goes with these rows; one graph run a source, on this thread.
+        """Run sources of the model for these rows; one graph run a source, on this thread.
 
         Raises
         ------
@@ -104,16 +115,15 @@ class ModelLink:
             ONNX Runtime failed.
         """
         started = time.perf_counter()
-        prefix = self.index_of_row[np.asarray(newest_first[:MAX_PREFIX][::-1], np.int64)]
-        excluded = self.index_of_row[np.asarray(exclude, np.int64)] if exclude else np.empty(0, np.int64)
+        history = self.index_of_row[np.asarray(newest_first[:MAX_HISTORY][::-1], np.int64)]
         wanted = None
         if candidates is not None:
             wanted = self.index_of_row[candidates]
             wanted = wanted[wanted > 0]
         results = self._model.retrieve(
             RetrievalQuery(
-                item_index=prefix,
-                exclude=excluded,
+                item_index=history,
+                exclude=_NOTHING_EXCLUDED,
                 item_bias=self._item_bias,
                 candidates=wanted,
                 k=k,
@@ -121,17 +131,17 @@ class ModelLink:
             )
         )
         _RETRIEVAL_SECONDS.observe(time.perf_counter() - started)
-        return ModelAnswer(prefix=prefix, results=results)
+        return ModelAnswer(history=history, results=results)
 
-    def lists(self, answer: ModelAnswer) -> list[SourceList]:
-        """Return an answer as rows of the catalogue."""
+    def lists(self, answer: ModelAnswer) -> dict[str, Ranked]:
+        """Return an answer as rows of the catalogue, by source."""
         found = [(name, result) for name, result in answer.results.items() if len(result.item_index)]
         if not found:
-            return []
+            return {}
         rows_of_all = self.row_of_index.take(np.concatenate([result.item_index for _, result in found]))
         is_known = rows_of_all >= 0
         every_row_is_known = bool(is_known.all())
-        lists = []
+        lists: dict[str, Ranked] = {}
         start = 0
         for name, result in found:
             part = slice(start, start + len(result.item_index))
@@ -140,7 +150,7 @@ class ModelLink:
             if not every_row_is_known:
                 rows, scores = rows[is_known[part]], scores[is_known[part]]
             if len(rows):
-                lists.append(SourceList(name=name, rows=rows, scores=scores))
+                lists[name] = Ranked(rows=rows, scores=scores)
         return lists
 
     def rank(
@@ -148,31 +158,31 @@ class ModelLink:
         answer: ModelAnswer,
         *,
         k: int,
-        shopper: UserFeatures | None = None,
+        user: UserFeatures | None = None,
         counts: Mapping[str, FloatArray] | None = None,
     ) -> RowArray:
-        """Return rows in the order of the ranker, best first: those of the answer, the prefix and popular ones.
+        """Return rows in the order of the ranker, best first: those of the answer, the history and popular ones.
 
         Parameters
         ----------
-        shopper : UserFeatures, optional
+        user : UserFeatures, optional
             Whose orders the ranker may look at.
         counts : mapping of window to float32, shape (n_rows,), optional
-            What is in demand just now (``ItemIndex.counts``).
+            What is popular just now (``ItemIndex.counts``).
 
         Raises
         ------
         ModelUnavailable
             There is no ranker, or ONNX Runtime failed.
         """
-        prefix = answer.prefix[answer.prefix > 0].astype(np.int32)
-        if self._tables is None or not len(prefix):
+        history = answer.history[answer.history > 0].astype(np.int32)
+        if self._tables is None or not len(history):
             return self.row_of_index[:0]
         started = time.perf_counter()
         lists = {name: (result.item_index, result.score) for name, result in answer.results.items()}
         lists["popularity"] = self._popularity
         items, features = one_ranking_input(
-            lists, prefix, self._tables, shopper=shoppers_of(shopper), demand=self._demand(counts)
+            lists, history, self._tables, shopper=ranking_user(user), demand=self._demand(counts)
         )
         # Indices rise, so ties go to the lower one.
         order = np.argsort(-self._model.rank(features), kind="stable")[:k]
@@ -182,7 +192,7 @@ class ModelLink:
         return rows
 
     def _facts_today(self, facts: FloatArray, price: FloatArray) -> FloatArray:
-        """Return facts with the prices that shoppers pay now, where the catalogue has one."""
+        """Return facts with the prices that users pay now, where the catalogue has one."""
         known = np.flatnonzero(self.row_of_index >= 0)
         today = price[self.row_of_index[known]]
         priced = known[today > 0]
@@ -205,8 +215,8 @@ class ModelLink:
         return demand
 
 
-def shoppers_of(features: UserFeatures | None) -> Shoppers | None:
-    """Return what the ranker looks at of one shopper; None for one who never ordered."""
+def ranking_user(features: UserFeatures | None) -> Shoppers | None:
+    """Return what the ranker looks at of one user; None for one who never ordered."""
     if features is None or not features.rfm.frequency:
         return None
     rfm, segment = features.rfm, features.segment

@@ -1,28 +1,29 @@
-"""What everybody looks at: all in all, and in the last hours."""
+"""What everybody looks at: over all time, and in the last hours."""
 
 from __future__ import annotations
 
-from recommendations.core.types import SourceList
-from recommendations.retrieval.base import Question, listed
+from recommendations.core.types import Ranked, RequestUser, RowArray
+from recommendations.retrieval.base import PER_SOURCE, ServingContext, listed
 
 
 class PopularSource:
-    """Needs neither a shopper nor a model; a site without any event yet shows its newest items."""
+    """Needs neither a user nor a model; a site without any event yet shows its newest items."""
 
     name = "popular"
+    label = "popular in the shop"
 
-    def retrieve(self, question: Question) -> SourceList:
+    def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
         """Return the most popular items."""
-        rows = question.item_index.popular[: question.k]
-        return listed(self.name, rows)
+        return listed(context.item_index.popular[:PER_SOURCE])
 
 
 class TrendingSource:
     """Counts of a window of minutes to days, as the stream workers keep them."""
 
     name = "trending"
+    label = "viewed often just now"
 
-    def retrieve(self, question: Question) -> SourceList:
-        """Return the items that were looked at most in the question's window."""
-        rows, counts = question.item_index.trending(question.window)
-        return listed(self.name, rows[: question.k], counts[: question.k])
+    def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
+        """Return the items with the highest counts in the window."""
+        rows, counts = context.item_index.trending(window)
+        return listed(rows[:PER_SOURCE], counts[:PER_SOURCE])

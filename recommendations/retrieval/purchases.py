@@ -1,20 +1,21 @@
-"""What the shopper bought before: what was bought most often first, then the newest."""
+"""What the user purchased before: what was purchased most often first, then the newest."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from recommendations.core.types import SourceList
-from recommendations.retrieval.base import Question, listed
+from recommendations.core.types import Ranked, RequestUser, RowArray
+from recommendations.retrieval.base import PER_SOURCE, ServingContext, listed
 
 
 class PurchasesSource:
     """For things that are bought again: coffee, filters, pet food."""
 
     name = "purchases"
+    label = "the shopper bought it before"
 
-    def retrieve(self, question: Question) -> SourceList:
-        """Return the shopper's purchases."""
-        times = Counter(question.shopper.purchases)
+    def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
+        """Return the user's purchases."""
+        times = Counter(user.purchases)
         order = sorted(times, key=lambda item_id: -times[item_id])  # stable: ties stay newest first
-        return listed(self.name, question.item_index.rows(order[: question.k]))
+        return listed(context.item_index.rows(order[:PER_SOURCE]))

@@ -1,16 +1,17 @@
-"""What the shopper looked at of late, newest first."""
+"""What the user looked at recently, newest first."""
 
 from __future__ import annotations
 
-from recommendations.core.types import SourceList
-from recommendations.retrieval.base import Question, listed
+from recommendations.core.types import Ranked, RequestUser, RowArray
+from recommendations.retrieval.base import PER_SOURCE, ServingContext, listed
 
 
 class RecentsSource:
     """In shops a third of what comes next was seen before, and most of what is bought."""
 
     name = "recents"
+    label = "the shopper looked at it before"
 
-    def retrieve(self, question: Question) -> SourceList:
-        """Return the shopper's recent items."""
-        return listed(self.name, question.item_index.rows(question.shopper.recents[: question.k]))
+    def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
+        """Return the user's recent items."""
+        return listed(context.item_index.rows(user.recents[:PER_SOURCE]))

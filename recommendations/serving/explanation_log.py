@@ -1,7 +1,7 @@
 """What was shown and why, kept for 24 hours under the reply's id: for everybody as long as it is little, else a sample.
 
-Nothing here names the shopper. Written in the background, a batch a second; when the store is slow or away, or there
-is more than the limit, explanations are dropped and counted, never waited for.
+Nothing here names the user. Written in the background, a batch a second; when the store is slow or unavailable, or
+there is more than the limit, explanations are dropped and counted, never waited for.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from django.conf import settings
 
 from features import keys
 from recommendations.metrics import EXPLANATIONS_DROPPED
-from recommendations.pipeline.explain import Explanation
+from recommendations.pipeline.explanation import Explanation
 from recommendations.serving.rec_ids import RecId
 from tracking.redis_client import UNAVAILABLE, connect
 from tracking.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from recommendations.core.types import RequestUser
-    from recommendations.items.index import ItemIndex
-    from recommendations.serving.response import MadeList
+    from recommendations.pipeline.state import ListResult
+    from recommendations.state.site import SiteState
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rule_ids: tuple[int, ...]
     feature_age_ms: int | None
     explanation: Explanation | None = None
+    failed_step: str | None = None
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -126,28 +127,27 @@ class ExplanationKeeper:
 keeper: Final = ExplanationKeeper()
 
 
-def keep_explanation(
-    site: str, rec_id: str, made: MadeList, item_index: ItemIndex, shopper: RequestUser, *, now_s: int
-) -> None:
+def keep_explanation(rec_id: str, result: ListResult, state: SiteState, user: RequestUser, *, now_s: int) -> None:
     """Keep what a reply showed, as far as there is room."""
     if not keeper.has_room():
         EXPLANATIONS_DROPPED.inc()
         return
-    result = made.recommendation
+    item_id = state.serving.item_index.item_id
     keeper.put(
-        site,
+        state.site,
         rec_id,
         Receipt(
-            placement=made.ask.placement.name,
+            placement=result.query.placement.name,
             made_at_s=now_s,
-            items=[(item_index.item_id(row), reason) for row, reason in zip(result.rows, result.reasons, strict=True)],
+            items=[(item_id(row), reason) for row, reason in zip(result.rows, result.reasons, strict=True)],
             stage=result.stage.value,
             fallback_reason=result.fallback_reason.value if result.fallback_reason is not None else None,
             model_version=result.model_version or None,
             variant=result.variant,
             rule_ids=result.rule_ids,
-            feature_age_ms=shopper.feature_age_ms,
-            explanation=made.explanation,
+            feature_age_ms=user.feature_age_ms,
+            failed_step=result.failed_step,
+            explanation=result.explanation,
         ),
     )
 

@@ -1,6 +1,6 @@
-"""Lists that were just made, kept for as long as nothing they depend on changed; and one computation a list at a time.
+"""Cached lists, kept for as long as nothing they depend on changed; and one computation of a list at a time.
 
-The key holds the version of the shopper's state, so activity itself invalidates: a click changes the version, and the
+The key holds the version of the user's state, so activity itself invalidates: a click changes the version, and the
 next request finds nothing. What is kept is rows and reasons, a few hundred bytes; ids of replies are always new.
 """
 
@@ -66,10 +66,10 @@ class ListCache(Generic[T]):
         *,
         is_worth_keeping: Callable[[T], bool] = lambda value: True,
     ) -> T:
-        """Return what is kept, or make it; callers who ask while it is being made wait for the same result.
+        """Return what is kept, or make it; callers who come while it is being made wait for the same result.
 
-        A failure is not kept: those who waited see it too, and the next caller tries anew. A maker who goes away, as
-        when its page is closed, takes nobody along: one of those who waited makes it.
+        A failure is not kept: those who waited see it too, and the next caller tries again. When the maker is
+        cancelled, as when its page is closed, one of those who waited makes it.
         """
         while True:
             found = self.get(key)

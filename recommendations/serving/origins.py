@@ -1,4 +1,4 @@
-"""What a ``rec_id`` in an event says of its list, for the stream workers that count what placements earn."""
+"""What a ``rec_id`` in an event says of its list, for the stream workers that attribute events to placements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quotas of one web process: what keys and addresses may ask of the HTTP endpoints, counted in one place."""
+"""The quotas of one web process: requests to the HTTP endpoints by key and address, counted in one place."""
 
 from __future__ import annotations
 

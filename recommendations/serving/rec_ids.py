@@ -1,4 +1,4 @@
-"""The signed id of a reply: which list it was, verifiable without storage, so that what it earns is counted."""
+"""The signed id of a reply: which list it was, verifiable without storage, so that events are attributed to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.conf import settings
 
 from recommendations.exceptions import RecommendationError
 
-PREFIX: Final = "r1."
+MARK: Final = "r1."
 _MAC_BYTES: Final = 10
 """80 bits: forging one takes 2^79 tries against a server that answers each."""
 
@@ -68,13 +68,12 @@ class RecIdSigner:
         now_s: int,
         rule_ids: tuple[int, ...] = (),
         digest: int = 0,
-        nonce: bytes | None = None,
     ) -> str:
-        """Return a new id; ``nonce`` is random unless a test gives one."""
+        """Return a new id."""
         body = _ENCODER.encode(
-            RecId(site, placement, model_version, variant, now_s, nonce or secrets.token_bytes(8), rule_ids[:8], digest)
+            RecId(site, placement, model_version, variant, now_s, secrets.token_bytes(8), rule_ids[:8], digest)
         )
-        return PREFIX + base64.urlsafe_b64encode(body + self._signature(body)).rstrip(b"=").decode("ascii")
+        return MARK + base64.urlsafe_b64encode(body + self._signature(body)).rstrip(b"=").decode("ascii")
 
     def read(self, rec_id: str, *, site: str) -> RecId:
         """Return what an id of this site says.
@@ -84,9 +83,9 @@ class RecIdSigner:
         InvalidRecId
             Malformed, forged, or of another site.
         """
-        if not rec_id.startswith(PREFIX) or len(rec_id) > 500:
-            raise InvalidRecId(f"rec_id {rec_id[:20]!r} does not begin with {PREFIX!r}")
-        encoded = rec_id[len(PREFIX) :]
+        if not rec_id.startswith(MARK) or len(rec_id) > 500:
+            raise InvalidRecId(f"rec_id {rec_id[:20]!r} does not begin with {MARK!r}")
+        encoded = rec_id[len(MARK) :]
         try:
             raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError) as error:

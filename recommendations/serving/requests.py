@@ -1,4 +1,4 @@
-"""From a checked request to what the pipeline is asked: placements looked up, conditions parsed."""
+"""From a checked request to list queries: placements looked up, conditions parsed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
+from recommendations.filters.language import Condition
 from recommendations.items.index import is_known_name
-from recommendations.pipeline.query import KeyedCondition, ListQuery
-from recommendations.serving.schemas import ListProblem, PlacementRequest
+from recommendations.pipeline.query import ListQuery
+from recommendations.serving.schemas import MAX_LIMIT, ListProblem, PlacementRequest
 from recommendations.state.site import SiteState
 from tracking.error_codes import ErrorCode
 
@@ -18,21 +19,24 @@ class UnknownPlacement(InvalidQuery):
     """The site has no active placement of that name."""
 
 
-def asks_of(
+def queries_of(
     requested: Sequence[PlacementRequest],
     state: SiteState,
     *,
     cart: tuple[str, ...] = (),
+    fields: tuple[str, ...] | None = None,
+    locale: str | None = None,
+    explains: bool = False,
     skips_unknown: bool = False,
 ) -> list[ListQuery]:
-    """Return what a request asks, each placement with what the site's merchandisers set up.
+    """Return the list queries of a request, each placement with what the site's merchandisers set up.
 
     Raises
     ------
     UnknownPlacement, InvalidQuery
         With the path of the field in the request.
     """
-    asks = []
+    queries = []
     by_name = state.placements.by_name
     for index, wanted in enumerate(requested):
         spec = by_name.get(wanted.placement)
@@ -40,17 +44,21 @@ def asks_of(
             if skips_unknown:
                 continue
             raise unknown_placement(wanted.placement, field=f"placements[{index}].placement")
-        asks.append(
+        queries.append(
             ListQuery(
                 placement=spec,
-                limit=min(wanted.limit or spec.size, 100),
+                limit=min(wanted.limit or spec.size, MAX_LIMIT),
                 context_items=wanted.context_items,
                 cart=cart,
                 exclude=wanted.exclude,
+                filter=wanted.filter or "",
                 condition=condition_of(wanted.filter, field=f"placements[{index}].filter"),
+                fields=fields,
+                locale=locale,
+                explains=explains,
             )
         )
-    return asks
+    return queries
 
 
 def check_any_known(requested: Sequence[PlacementRequest], state: SiteState) -> None:
@@ -72,24 +80,23 @@ def problem_of(wanted: PlacementRequest) -> ListProblem:
     return ListProblem(placement=wanted.placement, error=ErrorCode.UNKNOWN_PLACEMENT, message=error.reason)
 
 
-def condition_of(text: str | None, *, field: str) -> KeyedCondition | None:
+def condition_of(text: str | None, *, field: str) -> Condition | None:
     """Return a request's condition; raises ``InvalidQuery``, also for attributes that are not for visitors."""
     if not text or text.isspace():
         return None
     try:
-        condition = _parsed(text)
+        return _parsed(text)
     except InvalidQuery as error:
         raise InvalidQuery(field=field, reason=error.reason) from error
-    return KeyedCondition(key=f"filter:{text}", condition=condition)
 
 
 @lru_cache(maxsize=2_048)
-def _parsed(text: str) -> language.Condition:
+def _parsed(text: str) -> Condition:
     condition = language.parse(text)
     for name in language.names_of(condition):
         if not is_known_name(name, public=True):
             raise InvalidQuery(
                 field="filter",
-                reason=f"speaks of {name!r}, which items do not have; attributes of your own are attributes.{name}",
+                reason=f"names {name!r}, which items do not have; attributes of your own are attributes.{name}",
             )
     return condition

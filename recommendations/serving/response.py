@@ -1,49 +1,36 @@
-"""A list as it was made, and its items as JSON."""
+"""The items of a finished list as JSON, and the list itself as a reply holds it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
-from recommendations.core.types import Recommendation
+from recommendations.core.types import RequestUser
 from recommendations.items.index import ItemIndex
-from recommendations.pipeline.explain import Explanation
+from recommendations.metrics import FALLBACKS, LISTS
 from recommendations.pipeline.query import ListQuery
-from recommendations.serving.schemas import ALL_FIELDS
+from recommendations.pipeline.state import ListResult
+from recommendations.serving.explanation_log import keep_explanation
+from recommendations.serving.rec_ids import digest_of, signer
+from recommendations.serving.schemas import ALL_FIELDS, ListReply
+from recommendations.state.site import SiteState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeList:
-    """A list and what it was made from.
-
-    Attributes
-    ----------
-    cards : bytes
-        The items as the usual reply says them, a JSON array.
-    digest : int
-        Of the items' ids, for the reply's id.
-    """
-
-    ask: ListQuery
-    recommendation: Recommendation
-    cards: bytes
-    digest: int
-    explanation: Explanation | None = None
-
-
-def item_ids_of(made: MadeList, item_index: ItemIndex) -> tuple[str, ...]:
+def item_ids_of(result: ListResult, item_index: ItemIndex) -> tuple[str, ...]:
     """Return the ids of a list's items, in order."""
-    return tuple(item_index.item_id(row) for row in made.recommendation.rows)
+    return tuple(item_index.item_id(row) for row in result.rows)
 
 
-def cards_of(
-    result: Recommendation, item_index: ItemIndex, *, fields: tuple[str, ...] | None, locale: str | None
-) -> bytes:
+def encode_items(result: ListResult, item_index: ItemIndex) -> None:
+    """Write the items as the usual reply holds them, and their digest, so that a cached list need not be encoded."""
+    result.cards = cards_of(result, item_index, fields=None, locale=None)
+    result.digest = digest_of(item_ids_of(result, item_index))
+
+
+def cards_of(result: ListResult, item_index: ItemIndex, *, fields: tuple[str, ...] | None, locale: str | None) -> bytes:
     """Return the items of a list as a JSON array.
 
     The usual reply joins cards that are encoded once a catalogue; only a choice of fields, or a title in another
-    language, is put together anew.
+    language, is encoded for this reply.
     """
     titles = item_index.catalogue.titles if locale else None
     parts = []
@@ -55,3 +42,41 @@ def cards_of(
         card["reason"] = reason
         parts.append(msgspec.json.encode({name: card[name] for name in fields or ALL_FIELDS}))
     return b"[" + b",".join(parts) + b"]"
+
+
+def reply_of(result: ListResult, query: ListQuery, state: SiteState, user: RequestUser, *, now_s: int) -> ListReply:
+    """Return a list as JSON holds it, under a new signed id.
+
+    Parameters
+    ----------
+    query : ListQuery
+        Of this request; a cached list was made for another one, which may have named other fields or another language.
+    """
+    placement, item_index = query.placement, state.serving.item_index
+    rec_id = signer().make(
+        site=state.site,
+        placement=placement.name,
+        model_version=result.model_version,
+        variant=result.variant,
+        now_s=now_s,
+        rule_ids=result.rule_ids,
+        digest=result.digest,
+    )
+    LISTS.labels(state.site, placement.name, result.stage.value).inc()
+    if result.fallback_reason is not None:
+        FALLBACKS.labels(state.site, result.fallback_reason.value).inc()
+    keep_explanation(rec_id, result, state, user, now_s=now_s)
+    is_usual = query.fields is None and query.locale is None
+    cards = result.cards if is_usual else cards_of(result, item_index, fields=query.fields, locale=query.locale)
+    return ListReply(
+        placement=placement.name,
+        heading=placement.heading or None,
+        rec_id=rec_id,
+        items=msgspec.Raw(cards),
+        stage=result.stage.value,
+        fallback_reason=result.fallback_reason.value if result.fallback_reason is not None else None,
+        model_version=result.model_version or None,
+        variant=result.variant,
+        feature_age_ms=user.feature_age_ms,
+        explanation=result.explanation if result.explanation is not None else msgspec.UNSET,
+    )

@@ -1,4 +1,4 @@
-"""The JSON that HTTP and WebSocket share: what may be asked, what is answered, and clear words for what is wrong."""
+"""The JSON that HTTP and WebSocket share: what requests and replies hold, and clear messages for what is wrong."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class RecommendRequest(_Who, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     url: Url | None = None
     lang: Annotated[str, Meta(max_length=35)] | None = None
 
-    def asked(self) -> tuple[PlacementRequest, ...]:
-        """Return the lists that are asked for; raises ``InvalidQuery`` for none, or for both ways at once."""
+    def lists(self) -> tuple[PlacementRequest, ...]:
+        """Return the lists that the request wants; raises ``InvalidQuery`` for none, or for both ways at once."""
         if self.placements is not None:
             if self.placement is not None:
                 raise InvalidQuery(field="placement", reason="stands beside placements; send one of the two")
@@ -86,7 +86,7 @@ class RecommendRequest(_Who, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class RankRequest(_Who, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of ``POST /v1/rank``: the items of a search or category page, to be put in this shopper's order."""
+    """Body of ``POST /v1/rank``: the items of a search or category page, to be put in this user's order."""
 
     items: Annotated[tuple[Identifier, ...], Meta(min_length=1, max_length=MAX_CANDIDATES)]
     placement: PlacementName | None = None
@@ -136,7 +136,7 @@ class ListReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ListProblem(Struct, frozen=True, kw_only=True):
-    """Stands in the place of a list that the site does not have, so that the page's other lists are shown."""
+    """Stands where a list would be that the site does not have, so that the page's other lists are shown."""
 
     placement: str
     error: ErrorCode

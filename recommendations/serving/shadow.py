@@ -1,10 +1,10 @@
-"""What a version in the shadow would have answered: asked beside the live one, for a sample, when nobody waits for it.
+"""What a version in the shadow would have answered, for a sample of requests, after they were answered.
 
-A request hands over what it asked and what it got, which takes a microsecond, and goes on. One thread with a small
-queue makes both versions' lists anew, so that both are timed alike, and counts how far they agree. The counts of all
+A request hands over its list queries, which takes a microsecond, and goes on. One thread with a small queue makes
+both versions' lists, so that both are timed alike, and counts how far they agree. The counts of all
 processes meet in Redis, where the admin reads them. When there is more to do than fits, requests are left out.
 
-Scores of two versions are on no common scale, so places are compared and not scores.
+Scores of two versions are on no common scale, so positions are compared and not scores.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from django.conf import settings
 
 from features import keys
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import Recommendation, RequestUser
+from recommendations.core.types import RequestUser
 from recommendations.metrics import SHADOW_LISTS
-from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
-from recommendations.serving.service import Page
-from recommendations.serving.user import Reading
+from recommendations.pipeline.query import ListQuery
+from recommendations.pipeline.state import ListResult
+from recommendations.retrieval.base import ServingContext
+from recommendations.state.site import SiteServing, SiteState
 from tracking.redis_client import UNAVAILABLE, connect
 from tracking.token_bucket import TokenBucket
 
@@ -44,6 +45,10 @@ LIST_BUDGET_MS: Final = 1_000.0
 BUCKETS_MS: Final = (0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500)
 
 
+Answered = tuple[SiteState, Sequence[ListQuery], RequestUser]
+"""A request that was answered: what it was answered from, what it asked for, and for whom."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """How far two lists agree.
@@ -54,7 +59,7 @@ class Comparison:
         Share of the live list's items that are in the other, 0 to 1; 1 for two empty lists.
     same_first : bool
     moved : float
-        Mean number of places that items in both lists moved.
+        Mean number of positions that items in both lists moved.
     """
 
     overlap: float
@@ -82,8 +87,8 @@ def compare(live: Sequence[int], other: Sequence[int]) -> Comparison:
     >>> compare([1, 2, 3, 4], [2, 1, 3, 9])
     Comparison(overlap=0.75, same_first=False, moved=0.6666666666666666)
     """
-    places = {row: place for place, row in enumerate(other)}
-    moves = [abs(place - places[row]) for place, row in enumerate(live) if row in places]
+    positions = {row: position for position, row in enumerate(other)}
+    moves = [abs(position - positions[row]) for position, row in enumerate(live) if row in positions]
     return Comparison(
         overlap=len(moves) / len(live) if live else float(not other),
         same_first=list(live[:1]) == list(other[:1]),
@@ -95,22 +100,24 @@ class ShadowRunner:
     """A bounded queue, and the thread that empties it; started by the first page that is handed over."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[tuple[Page, Reading]] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.Queue[Answered] = queue.Queue(MAX_WAITING)
         self._counts: dict[tuple[str, str], Counter[str]] = {}
         self._sample = TokenBucket(rate_per_s=PAGES_A_SECOND, burst=PAGES_A_SECOND)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_stopping = threading.Event()
 
-    def offer(self, page: Page, reading: Reading) -> None:
-        """Take a page that was answered, if there is a version in the shadow and room; returns at once."""
-        models = page.state.serving.models
-        if models.shadow is None or models.live is None or page.explain or not self._sample.take(time.monotonic()):
+    def offer(self, state: SiteState, queries: Sequence[ListQuery], user: RequestUser) -> None:
+        """Take a request that was answered, if there is a version in the shadow and room; returns at once."""
+        models = state.serving.models
+        if models.shadow is None or models.live is None or any(query.explains for query in queries):
+            return
+        if not self._sample.take(time.monotonic()):
             return
         try:
-            self._waiting.put_nowait((page, reading))
+            self._waiting.put_nowait((state, queries, user))
         except queue.Full:
-            SHADOW_LISTS.labels(page.site.slug, "dropped").inc(len(page.asks))
+            SHADOW_LISTS.labels(state.site, "dropped").inc(len(queries))
             return
         if self._thread is None:
             with self._lock:
@@ -143,20 +150,15 @@ class ShadowRunner:
         finally:
             client.close()
 
-    def work_off(self) -> None:
-        """Compare what waits, in this thread."""
-        while not self._waiting.empty():
-            self._compare(*self._waiting.get_nowait())
-
     def _run(self) -> None:
         flushed_at = time.monotonic()
         while not self._is_stopping.is_set() or not self._waiting.empty():
             try:
-                page, reading = self._waiting.get(timeout=0.25)
+                answered = self._waiting.get(timeout=0.25)
             except queue.Empty:
                 pass
             else:
-                self._compare(page, reading)
+                self._compare(*answered)
             if time.monotonic() - flushed_at > FLUSH_EVERY_S:
                 flushed_at = time.monotonic()
                 self._flush_quietly()
@@ -168,19 +170,19 @@ class ShadowRunner:
         except UNAVAILABLE as error:
             logger.warning("shadow.store_unavailable error=%r", error)
 
-    def _compare(self, page: Page, reading: Reading) -> None:
-        serving = page.state.serving
+    def _compare(self, state: SiteState, queries: Sequence[ListQuery], user: RequestUser) -> None:
+        serving = state.serving
         live, shadow = serving.models.live, serving.models.shadow
         if live is None or shadow is None:
             return
-        counted = self._counts.setdefault((page.site.slug, shadow.version), Counter())
+        counted = self._counts.setdefault((state.site, shadow.version), Counter())
         try:
-            ours, live_ms = _lists(page, reading, version=live.version, variant="live")
-            theirs, shadow_ms = _lists(page, reading, version=shadow.version, variant="shadow")
+            ours, live_ms = _lists(serving, queries, user, version=live.version, variant="live")
+            theirs, shadow_ms = _lists(serving, queries, user, version=shadow.version, variant="shadow")
         except Exception:  # the edge of the thread: a version in the shadow may fail as it likes
-            logger.exception("shadow.failed site=%s version=%s", page.site.slug, shadow.version)
-            counted["failed"] += len(page.asks)
-            SHADOW_LISTS.labels(page.site.slug, "failed").inc(len(page.asks))
+            logger.exception("shadow.failed site=%s version=%s", state.site, shadow.version)
+            counted["failed"] += len(queries)
+            SHADOW_LISTS.labels(state.site, "failed").inc(len(queries))
             return
         for mine, other in zip(ours, theirs, strict=True):
             found = compare(mine.rows, other.rows)
@@ -191,11 +193,11 @@ class ShadowRunner:
             counted["same_stage"] += mine.stage == other.stage
         counted[f"live_ms:{_bucket(live_ms / len(ours))}"] += 1
         counted[f"shadow_ms:{_bucket(shadow_ms / len(theirs))}"] += 1
-        SHADOW_LISTS.labels(page.site.slug, "compared").inc(len(page.asks))
+        SHADOW_LISTS.labels(state.site, "compared").inc(len(queries))
 
 
 def read_report(site: str, version: str) -> ShadowReport | None:
-    """Return what was counted of a version; None when nothing was, and when Redis is away."""
+    """Return what was counted of a version; None when nothing was, and when Redis is unavailable."""
     client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
     try:
         found: Any = client.hgetall(keys.shadow(site, version))
@@ -220,7 +222,7 @@ def read_report(site: str, version: str) -> ShadowReport | None:
 
 
 def forget_report(site: str, version: str) -> None:
-    """Count anew from here on; a Redis that is away keeps the old counts, which is no error."""
+    """Delete what was counted of a version; an unavailable Redis keeps the counts, which is no error."""
     client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
     try:
         client.delete(keys.shadow(site, version))
@@ -230,21 +232,21 @@ def forget_report(site: str, version: str) -> None:
         client.close()
 
 
-def _lists(page: Page, reading: Reading, *, version: str, variant: str) -> tuple[list[Recommendation], float]:
+def _lists(
+    serving: SiteServing, queries: Sequence[ListQuery], user: RequestUser, *, version: str, variant: str
+) -> tuple[list[ListResult], float]:
     """Return the lists of a page as a version makes them, and the milliseconds that it took."""
-    state = page.state.serving
-    shopper: RequestUser = reading.shopper
-    serving = ServingContext(
-        item_index=state.item_index, model=state.links.get(version), now_ms=int(time.time() * 1000), variant=variant
+    context = ServingContext(
+        item_index=serving.item_index, model=serving.links.get(version), now_ms=int(time.time() * 1000), variant=variant
     )
     shown: set[int] = set()
-    made = []
+    results = []
     started = time.perf_counter()
     deadline = Deadline.after(LIST_BUDGET_MS)
-    for ask in page.asks:
-        made.append(recommend(ask, shopper, serving, deadline=deadline, shown=shown, shopper_problem=reading.problem))
-        shown.update(made[-1].rows)
-    return made, (time.perf_counter() - started) * 1000
+    for query in queries:
+        results.append(recommend(query, user, context, deadline=deadline, shown=shown))
+        shown.update(results[-1].rows)
+    return results, (time.perf_counter() - started) * 1000
 
 
 def _bucket(took_ms: float) -> str:

@@ -1,11 +1,10 @@
-"""The shopper of a request: features read in one round trip, and what to do without them."""
+"""The user of a request: features read in one round trip, and what to do without them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -26,36 +25,28 @@ SEEN_KINDS: Final = frozenset({"view", "select", "cart", "purchase"})
 _readers: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, OnlineReader]] = WeakKeyDictionary()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What is known of a shopper, and what kept us from knowing more."""
+async def read_user(site: str, identity: Identity, *, deadline: Deadline) -> RequestUser:
+    """Return what is known of the user; never raises, and waits no longer than the store's time-out or the deadline.
 
-    shopper: RequestUser
-    problem: FallbackReason | None = None
-
-
-async def read_shopper(site: str, identity: Identity, *, deadline: Deadline) -> Reading:
-    """Return the shopper's features; never raises, and waits no longer than the store's time-out or the deadline.
-
-    One round trip. A shopper without any id costs none.
+    One round trip. A user without any id costs none.
     """
     if identity.user_id is None and identity.anonymous_id is None:
-        return Reading(shopper=NOBODY, problem=None)
+        return NOBODY
     started = time.perf_counter()
     try:
         async with asyncio.timeout(deadline.left_s):
             found = await _reader().read_user(site, user_id=identity.user_id, anonymous_id=identity.anonymous_id)
     except TimeoutError:
-        return Reading(shopper=_unread(identity), problem=FallbackReason.DEADLINE)
+        return _unread(identity, FallbackReason.DEADLINE)
     except (StoreUnavailable, UnknownState) as error:
-        logger.debug("shoppers.unread site=%s error=%r", site, error)
-        return Reading(shopper=_unread(identity), problem=FallbackReason.STORE_UNAVAILABLE)
+        logger.debug("user.unread site=%s error=%r", site, error)
+        return _unread(identity, FallbackReason.STORE_UNAVAILABLE)
     _FEATURES_SECONDS.observe(time.perf_counter() - started)
-    return Reading(shopper=shopper_of(identity, found))
+    return request_user(identity, found)
 
 
-def shopper_of(identity: Identity, found: UserFeatures) -> RequestUser:
-    """Return what the pipeline wants to know of a shopper."""
+def request_user(identity: Identity, found: UserFeatures) -> RequestUser:
+    """Return what the pipeline wants to know of a user."""
     session = _items(found.session)
     return RequestUser(
         key=identity.user_key,
@@ -90,6 +81,6 @@ def _items(interactions: tuple[Recent, ...]) -> tuple[str, ...]:
     return tuple(each.item_id for each in interactions if each.kind in SEEN_KINDS)
 
 
-def _unread(identity: Identity) -> RequestUser:
-    """Return a shopper of whom only the key is known, so that an experiment still finds the same variant."""
-    return RequestUser(key=identity.user_key)
+def _unread(identity: Identity, problem: FallbackReason) -> RequestUser:
+    """Return a user of whom only the key is known, so that an experiment still finds the same variant."""
+    return RequestUser(key=identity.user_key, problem=problem)

@@ -1,4 +1,4 @@
-"""How much each item is in demand, as the stream workers count it; read in the background every few seconds."""
+"""How popular each item is, as the stream workers count it; read in the background every few seconds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def counts_by_row(stats: ItemStats, catalogue: CatalogueSnapshot) -> dict[str, F
 
 
 class _Loader:
-    """Returns the very same object while the merge wrote nothing new, so that shelves are not rebuilt for nothing."""
+    """Returns the very same object while the merge wrote nothing new, so that no item index is rebuilt for nothing."""
 
     def __init__(self, site: str) -> None:
         self._site = site

@@ -38,7 +38,7 @@ class LiveModels:
     Attributes
     ----------
     canary_percent : int
-        Share of shoppers who are answered by the canary.
+        Share of users who are answered by the canary.
     refused : mapping of version to reason
         Versions that ought to answer and cannot; what answered before still does.
     """
@@ -49,8 +49,8 @@ class LiveModels:
     shadow: ServedModel | None = None
     refused: Mapping[str, str] = field(default_factory=dict)
 
-    def for_shopper(self, key: str | None) -> tuple[ServedModel | None, str]:
-        """Return the version that answers a shopper, and the name of the variant; the same one every time."""
+    def for_user(self, key: str | None) -> tuple[ServedModel | None, str]:
+        """Return the version that answers a user, and the name of the variant; the same one every time."""
         if self.canary is not None and key is not None and _percentile(key) < self.canary_percent:
             return self.canary, "canary"
         return self.live, "live"

@@ -1,4 +1,4 @@
-"""Placements and their published rules in memory: ``placements_of(site)`` never touches the database."""
+"""Placements and their published rules in memory, so that no request waits for the database."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
 from recommendations.models import Placement, Rule
 from recommendations.pipeline.diversity import Variety
-from recommendations.pipeline.query import KeyedCondition, PlacementSpec
-from recommendations.pipeline.rules import CompiledRule, RuleSpec, compile_rule
+from recommendations.pipeline.query import PlacementSpec
+from recommendations.pipeline.rules.base import CompiledRule, RuleSpec, compile_rule
 from tracking.models import Site
 from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
@@ -76,11 +76,6 @@ def watch_placements(site: str) -> Snapshot[Placements]:
     return _placements.of(site)
 
 
-def placements_of(site: str) -> Placements:
-    """Return the placements in memory; raises ``SnapshotMissing`` before the first load."""
-    return watch_placements(site).current()
-
-
 def announce_placements(site: str) -> None:
     """Tell every process, once the transaction is committed, that placements or rules of the site changed."""
     _placements.announce(site)
@@ -126,7 +121,7 @@ def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
     condition = None
     if row.condition:
         try:
-            condition = KeyedCondition(key=f"filter:{row.condition}", condition=language.parse(row.condition))
+            condition = language.parse(row.condition)
         except InvalidQuery as error:
             logger.error("placements.condition_unreadable placement=%s error=%s", row.name, error)
     return PlacementSpec(
@@ -135,6 +130,7 @@ def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
         strategy=row.strategy,
         segment_strategies=dict(row.segment_strategies),
         sources=tuple(row.sources),
+        filter=row.condition if condition is not None else "",
         condition=condition,
         size=row.size,
         repeats=row.repeats,  # type: ignore[arg-type]  # one of the model's choices

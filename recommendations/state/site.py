@@ -1,4 +1,4 @@
-"""What a web process serves a site from: shelf and model links, rebuilt in the background and swapped as one."""
+"""What a web process serves a site from: item index and model links, rebuilt in the background and swapped as one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from features.catalogue.snapshot import CatalogueSnapshot
 from features.store.item_stats import empty_item_stats
 from recommendations.core.types import FloatArray
 from recommendations.items.index import ItemIndex
-from recommendations.metrics import SHELF_SECONDS
-from recommendations.pipeline.context import ServingContext
+from recommendations.metrics import ITEM_INDEX_SECONDS
+from recommendations.retrieval.base import ServingContext
 from recommendations.retrieval.model import ModelLink
 from recommendations.state import item_counts
 from recommendations.state.models import LiveModels, ServedModel, watch_models
@@ -40,8 +40,8 @@ class SiteServing:
     Attributes
     ----------
     number : int
-        Rises by one with each change of catalogue or models; part of the key of kept lists. Counts of what is looked
-        at move every few seconds: lists catch up with them when they are made anew, within ``cache.MAX_AGE_MS``.
+        Rises by one with each change of catalogue or models; part of the key of cached lists. Counts of what is looked
+        at move every few seconds: lists catch up with them when they are made again, within ``list_cache.MAX_AGE_MS``.
     """
 
     number: int
@@ -49,9 +49,9 @@ class SiteServing:
     models: LiveModels
     links: Mapping[str, ModelLink] = field(default_factory=dict)
 
-    def for_shopper(self, key: str | None, *, now_ms: int) -> ServingContext:
-        """Return what answers this shopper."""
-        model, variant = self.models.for_shopper(key)
+    def for_user(self, key: str | None, *, now_ms: int) -> ServingContext:
+        """Return what answers this user."""
+        model, variant = self.models.for_user(key)
         link = self.links.get(model.version) if model is not None else None
         return ServingContext(item_index=self.item_index, model=link, now_ms=now_ms, variant=variant)
 
@@ -95,7 +95,7 @@ class SiteBuilder:
             number += 1
         self._built = SiteServing(number=number, item_index=item_index, models=models, links=links)
         self._built_from = built_from
-        SHELF_SECONDS.observe(time.perf_counter() - started)
+        ITEM_INDEX_SECONDS.observe(time.perf_counter() - started)
         return self._built
 
     def _part(self, snapshot: Snapshot[T], default: T) -> T:
@@ -123,6 +123,7 @@ _serving: Final = SiteSnapshots("serving", _builder, refresh_s=CHECK_EVERY_S)
 class SiteState:
     """One site at one moment, as a request sees it."""
 
+    site: str
     placements: Placements
     serving: SiteServing
 
@@ -141,13 +142,7 @@ def state_of(site: str) -> SiteState:
         The first load has not ended yet; answer 503 and the caller tries again in a moment.
     """
     serving = watch_site(site)
-    return SiteState(placements=watch_placements(site).current(), serving=serving.current())
-
-
-def load_site(site: str) -> SiteState:
-    """Return what to serve a site from, loading it in this thread; for start-up, commands and tests."""
-    serving = watch_site(site).reload()
-    return SiteState(placements=watch_placements(site).reload(), serving=serving)
+    return SiteState(site=site, placements=watch_placements(site).current(), serving=serving.current())
 
 
 def _popularity(catalogue: CatalogueSnapshot, link: ModelLink | None, counts: Mapping[str, FloatArray]) -> FloatArray:

@@ -21,18 +21,17 @@ from tracking.models import Site
 SHOP_NAME: Final = "Fjord & Fern"
 ADMIN_NAME: Final = "admin"
 
-_STRATEGY: Final = Placement.Strategy
 _REPEATS: Final = Placement.Repeats
 PLACEMENTS: Final = (
-    ("home_for_you", "Picked for you", _STRATEGY.FOR_YOU, 8, _REPEATS.HIDE_PURCHASED),
-    ("home_trending", "What others look at today", _STRATEGY.TRENDING, 8, _REPEATS.ALLOW),
-    ("home_new", "Just arrived", _STRATEGY.NEW, 8, _REPEATS.ALLOW),
-    ("product_similar", "You may prefer", _STRATEGY.SIMILAR, 8, _REPEATS.ALLOW),
-    ("product_bought_together", "Goes well with it", _STRATEGY.BOUGHT_TOGETHER, 4, _REPEATS.HIDE_PURCHASED),
-    ("product_also_viewed", "Others also looked at", _STRATEGY.ALSO_VIEWED, 8, _REPEATS.ALLOW),
-    ("cart_cross_sell", "Goes with your cart", _STRATEGY.CART, 4, _REPEATS.HIDE_PURCHASED),
-    ("recently_viewed", "Seen a moment ago", _STRATEGY.RECENTLY_VIEWED, 8, _REPEATS.ALLOW),
-    ("search_rerank", "Search results in your order", _STRATEGY.RERANK, 48, _REPEATS.ALLOW),
+    ("home_for_you", "Picked for you", "for_you", 8, _REPEATS.HIDE_PURCHASED),
+    ("home_trending", "What others look at today", "trending", 8, _REPEATS.ALLOW),
+    ("home_new", "Just arrived", "new", 8, _REPEATS.ALLOW),
+    ("product_similar", "You may prefer", "similar", 8, _REPEATS.ALLOW),
+    ("product_bought_together", "Goes well with it", "bought_together", 4, _REPEATS.HIDE_PURCHASED),
+    ("product_also_viewed", "Others also looked at", "also_viewed", 8, _REPEATS.ALLOW),
+    ("cart_cross_sell", "Goes with your cart", "cart", 4, _REPEATS.HIDE_PURCHASED),
+    ("recently_viewed", "Seen a moment ago", "recently_viewed", 8, _REPEATS.ALLOW),
+    ("search_rerank", "Search results in your order", "rerank", 48, _REPEATS.ALLOW),
 )
 
 

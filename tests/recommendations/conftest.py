@@ -17,7 +17,7 @@ from features.store import connections
 from recommendations.serving import service
 from recommendations.state import item_counts, models
 from recommendations.state import site as serving_site
-from recommendations.state.placements import ensure_default_placements
+from recommendations.state.placements import ensure_default_placements, watch_placements
 from tracking.access import sites
 from tracking.models import Site
 from tracking.redis_client import connect
@@ -43,13 +43,13 @@ class Shop:
         return self.items[item_id]
 
     def load(self) -> serving_site.SiteState:
-        """Load everything anew, as announcements would make it."""
+        """Load everything again, as announcements would make it."""
         sites.keys.reload()
         serving_site.watch_site(self.site.slug)
         models.watch_models(self.site.slug).reload()
         item_counts.watch_item_counts(self.site.slug).reload()
         watch_catalogue(self.site.slug).reload()
-        return serving_site.load_site(self.site.slug)
+        return load_site(self.site.slug)
 
     def remember(
         self,
@@ -72,9 +72,21 @@ class Shop:
         client.close()
 
 
+def load_site(site: str) -> serving_site.SiteState:
+    """Load what a site is served from in this thread, and return it."""
+    serving = serving_site.watch_site(site).reload()
+    return serving_site.SiteState(site=site, placements=watch_placements(site).reload(), serving=serving)
+
+
+def forget_lists() -> None:
+    """Empty the cache of lists."""
+    service._cache.clear()
+    service._late.clear()
+
+
 def _forget() -> None:
     by_site.close_all()
-    service.forget_lists()
+    forget_lists()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What shoppers get when a part is away, frozen or broken: always 200, with the reason, in time."""
+"""What shoppers get when a part is unavailable, frozen or broken: always 200, with the reason, in time."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from recommendations.exceptions import ModelUnavailable
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.http.recommend import recommend_application
+from recommendations.metrics import PIPELINE_ERRORS
 from recommendations.models import ModelVersion
+from recommendations.pipeline.pipeline import STEPS
+from recommendations.pipeline.state import PipelineState, Step
 from recommendations.retrieval.model import ModelLink
-from recommendations.serving import service
 from recommendations.serving.user import close_reader
 from recommendations.state.models import watch_models
 from recommendations.state.placements import watch_placements
 from recommendations.versions.folder import check_integrity
 from recommendations.versions.lifecycle import version_path
-from tests.recommendations.conftest import ANONYMOUS, Shop
+from tests.recommendations.conftest import ANONYMOUS, Shop, forget_lists
 from tests.recommendations.model_worlds import fitted_model_set
 from tests.services.process import Server
 from tests.services.redis_server import RedisServer
@@ -49,7 +51,7 @@ def stocked(shop: Shop) -> Shop:
     return shop
 
 
-async def ask(shop: Shop, **changes: Any) -> Answered:
+async def request_lists(shop: Shop, **changes: Any) -> Answered:
     body = {"key": shop.publishable, "anonymous_id": ANONYMOUS, "placement": "home_for_you", "limit": 4, **changes}
     return await call(recommend_application, json.dumps(body).encode())
 
@@ -65,7 +67,7 @@ async def test_a_redis_that_is_killed_frozen_and_back_never_costs_an_answer(
         step()
         for _ in range(5):
             started = time.perf_counter()
-            answer = await ask(stocked)
+            answer = await request_lists(stocked)
             took_ms.append((time.perf_counter() - started) * 1000)
             assert answer.status == 200
             assert len(answer.json["results"][0]["items"]) == 4
@@ -83,7 +85,7 @@ async def test_eleven_minutes_without_the_database_cost_no_answer(
     def away(*arguments: Any, **named: Any) -> Any:
         raise OperationalError("the server closed the connection unexpectedly")
 
-    before = await ask(stocked)
+    before = await request_lists(stocked)
     now, monotonic = time.time, time.monotonic
     monkeypatch.setattr(time, "time", lambda: now() + 660)
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 660)
@@ -92,7 +94,7 @@ async def test_eleven_minutes_without_the_database_cost_no_answer(
         slug = stocked.site.slug
         snapshots: list[Any] = [sites.keys, watch_placements(slug), watch_models(slug), watch_catalogue(slug)]
         refreshed = [await asyncio.to_thread(snapshot.refresh) for snapshot in snapshots]
-        during = await ask(stocked)
+        during = await request_lists(stocked)
 
     assert refreshed == [False] * 4
     assert [during.status, len(during.json["results"][0]["items"])] == [200, 4]
@@ -112,9 +114,9 @@ async def test_a_session_that_runs_out_leaves_the_long_term_profile(stocked: Sho
         client.close()
 
     await asyncio.to_thread(act, forget=False)
-    during = (await ask(stocked)).json["results"][0]
+    during = (await request_lists(stocked)).json["results"][0]
     await asyncio.to_thread(act, forget=True)
-    after = (await ask(stocked)).json["results"][0]
+    after = (await request_lists(stocked)).json["results"][0]
 
     assert [during["stage"], after["stage"]] == ["personalised", "personalised"]
     assert after["items"]
@@ -122,23 +124,22 @@ async def test_a_session_that_runs_out_leaves_the_long_term_profile(stocked: Sho
 
 @pytest.mark.expects_errors(r"lists\.failed")
 async def test_a_pipeline_that_breaks_still_answers_popular_items(
-    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = service.make_lists_now
-    calls: list[int] = []
+    def fail(state: PipelineState) -> None:
+        raise ZeroDivisionError("a mistake of ours")
 
-    def breaks_once(*arguments: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 1:
-            raise ZeroDivisionError("a mistake of ours")
-        return real(*arguments)
+    monkeypatch.setitem(STEPS, Step.DIVERSITY, fail)
+    failed = PIPELINE_ERRORS.labels(stocked.site.slug, "diversity")
+    before = failed._value.get()
 
-    monkeypatch.setattr(service, "make_lists_now", breaks_once)
-
-    answer = await ask(stocked)
+    answer = await request_lists(stocked)
 
     result = answer.json["results"][0]
-    assert [answer.status, result["stage"], result["fallback_reason"]] == [200, "popular", "model_failed"]
+    assert [answer.status, result["stage"], result["fallback_reason"]] == [200, "popular", "pipeline_error"]
+    assert len(result["items"]) == 4
+    assert failed._value.get() == before + 1
+    assert "step=diversity" in caplog.text
 
 
 async def test_a_model_that_fails_while_running_leaves_content_and_says_so(
@@ -158,10 +159,10 @@ async def test_a_model_that_fails_while_running_leaves_content_and_says_so(
         raise ModelUnavailable("gone")
 
     await asyncio.to_thread(install)
-    good = (await ask(stocked)).json["results"][0]
-    service.forget_lists()
-    monkeypatch.setattr(ModelLink, "ask", fail)
-    bad = (await ask(stocked)).json["results"][0]
+    good = (await request_lists(stocked)).json["results"][0]
+    forget_lists()
+    monkeypatch.setattr(ModelLink, "retrieve", fail)
+    bad = (await request_lists(stocked)).json["results"][0]
 
     assert [good["stage"], good["fallback_reason"], good["model_version"]] == ["personalised", None, "v1"]
     assert [bad["stage"], bad["fallback_reason"]] == ["personalised", "model_failed"]
@@ -169,7 +170,7 @@ async def test_a_model_that_fails_while_running_leaves_content_and_says_so(
 
 
 async def test_without_time_the_model_is_not_asked(stocked: Shop) -> None:
-    answer = await ask(stocked, budget_ms=1)
+    answer = await request_lists(stocked, budget_ms=1)
 
     assert answer.status == 200
     assert len(answer.json["results"][0]["items"]) == 4

@@ -10,11 +10,12 @@ from features.catalogue.draft import with_changes
 from features.catalogue.items import ItemRow
 from features.catalogue.snapshot import CatalogueSnapshot
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import Recommendation, RequestUser
+from recommendations.core.types import RequestUser
 from recommendations.items.index import ItemIndex
-from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery, PlacementSpec
+from recommendations.pipeline.state import ListResult
+from recommendations.retrieval.base import ServingContext
 
 NOW_MS = 1_800_000_000_000
 DAY_US = 86_400_000_000
@@ -33,7 +34,7 @@ def item_row(number: int, **changes: Any) -> ItemRow:
 
 
 def catalogue(*items: ItemRow | dict[str, Any], n: int = 0) -> CatalogueSnapshot:
-    """Return a catalogue of these items, or of ``n`` plain ones; a dict changes the item of its place."""
+    """Return a catalogue of these items, or of ``n`` plain ones; a dict changes the item at its position."""
     rows = [
         item if isinstance(item, ItemRow) else item_row(number, **item) for number, item in enumerate(items or [{}] * n)
     ]
@@ -41,7 +42,7 @@ def catalogue(*items: ItemRow | dict[str, Any], n: int = 0) -> CatalogueSnapshot
 
 
 def item_index(*items: ItemRow | dict[str, Any], n: int = 0, popular: dict[str, float] | None = None) -> ItemIndex:
-    """Return a shelf; without ``popular`` items are the more popular the lower their number."""
+    """Return an item index; without ``popular`` items are the more popular the lower their number."""
     snapshot = catalogue(*items, n=n)
     popularity = np.arange(snapshot.n_rows, 0, -1).astype(np.float32)
     if popular is not None:
@@ -57,20 +58,20 @@ def served(
     on: ItemIndex,
     placement: PlacementSpec | None = None,
     *,
-    shopper: RequestUser | None = None,
+    user: RequestUser | None = None,
     limit: int = 8,
     model: Any = None,
-    **ask: Any,
-) -> Recommendation:
-    """Return what the pipeline makes of one ask."""
+    **query: Any,
+) -> ListResult:
+    """Return what the pipeline makes of one list query."""
     return recommend(
-        ListQuery(placement=placement or PlacementSpec(name="home"), limit=limit, **ask),
-        shopper or RequestUser(),
+        ListQuery(placement=placement or PlacementSpec(name="home"), limit=limit, **query),
+        user or RequestUser(),
         ServingContext(item_index=on, model=model, now_ms=NOW_MS),
         deadline=Deadline.after(1_000),
     )
 
 
-def ids(on: ItemIndex, result: Recommendation) -> list[str]:
+def ids(on: ItemIndex, result: ListResult) -> list[str]:
     """Return the item ids of a list."""
     return [on.item_id(row) for row in result.rows]

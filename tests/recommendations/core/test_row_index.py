@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from recommendations.core.row_index import last_places, places_in
+from recommendations.core.row_index import last_positions, positions_in
 from recommendations.core.types import Ranked, summed_by_row
 
 
@@ -16,22 +16,22 @@ def test_places_are_those_of_a_search_whatever_was_looked_up_before(seed):
     for _ in range(5):
         listed = rng.permutation(n_rows)[: int(rng.integers(1, n_rows))].astype(np.int32)
         wanted = rng.integers(0, 2 * n_rows, 300)
-        where = {row: place for place, row in enumerate(listed.tolist())}
+        where = {row: position for position, row in enumerate(listed.tolist())}
 
-        places, is_listed = places_in(listed, wanted)
+        positions, is_listed = positions_in(listed, wanted)
 
         assert is_listed.tolist() == [row in where for row in wanted.tolist()]
-        assert places[is_listed].tolist() == [where[row] for row in wanted.tolist() if row in where]
+        assert positions[is_listed].tolist() == [where[row] for row in wanted.tolist() if row in where]
 
 
 def test_nothing_is_wanted():
-    places, is_listed = places_in(np.array([3], np.int32), np.empty(0, np.int32))
+    positions, is_listed = positions_in(np.array([3], np.int32), np.empty(0, np.int32))
 
-    assert (len(places), len(is_listed)) == (0, 0)
+    assert (len(positions), len(is_listed)) == (0, 0)
 
 
 def test_equal_rows_share_their_last_place():
-    assert last_places(np.array([7, 2, 7, 9, 2], np.int32)).tolist() == [2, 4, 2, 3, 4]
+    assert last_positions(np.array([7, 2, 7, 9, 2], np.int32)).tolist() == [2, 4, 2, 3, 4]
 
 
 def test_threads_do_not_write_into_each_others_tables():
@@ -41,8 +41,8 @@ def test_threads_do_not_write_into_each_others_tables():
         rng = np.random.default_rng(seed)
         for _ in range(300):
             listed = rng.permutation(1_000)[:200].astype(np.int32)
-            places, is_listed = places_in(listed, listed)
-            if places.tolist() != list(range(200)) or not is_listed.all():
+            positions, is_listed = positions_in(listed, listed)
+            if positions.tolist() != list(range(200)) or not is_listed.all():
                 wrong.append(seed)
 
     threads = [threading.Thread(target=look, args=(seed,)) for seed in range(4)]

@@ -14,7 +14,7 @@ from features.archive import maintenance
 from features.archive.rows import DAY_MS, rows_of, table_of
 from features.archive.writer import ArchiveFolder, date_of
 from recommendations.http import history
-from recommendations.http.history import Place, read_history
+from recommendations.http.history import Cursor, read_history
 from tests.features.making import NOW_MS, event, record
 
 SITE = "shop"
@@ -50,7 +50,7 @@ def pages(*, limit: int, user_keys: tuple[str, ...] = (f"a:{ME}",)) -> list[list
         found.append([(each["event_id"], each["row"]) for each in events])
         if after is None:
             return found
-        after = Place.parse(str(after))
+        after = Cursor.parse(str(after))
 
 
 def test_pages_hold_every_event_once_newest_first(folder: ArchiveFolder) -> None:
@@ -83,7 +83,7 @@ def test_a_page_reads_the_days_that_it_needs(folder: ArchiveFolder, monkeypatch:
     events, after = read_history(SITE, [f"a:{ME}"], after=None, limit=4)
     read_history(SITE, [f"a:{ME}"], after=after, limit=4)
 
-    assert [len(events), after] == [4, Place(-(NOW_MS - DAY_MS), 1, "e00000001")]
+    assert [len(events), after] == [4, Cursor(-(NOW_MS - DAY_MS), 1, "e00000001")]
     assert len(read) <= 2 * 4, "of fifty days"
 
 
@@ -96,12 +96,12 @@ def test_a_site_sees_its_own_events_only(folder: ArchiveFolder) -> None:
 @settings(max_examples=200)
 @given(st.integers(0, 10**15), st.integers(0, 32_767), st.text(min_size=1, max_size=128))
 def test_a_place_is_read_as_it_was_written(at_ms: int, row: int, event_id: str) -> None:
-    place = Place(-at_ms, row, event_id)
+    cursor = Cursor(-at_ms, row, event_id)
 
-    assert Place.parse(str(place)) == place
+    assert Cursor.parse(str(cursor)) == cursor
 
 
 @pytest.mark.parametrize("text", ["x", "-1-0-e", "1-1", "1-1-", "9" * 17 + "-0-e", "1-1-" + "e" * 129])
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="send the 'next'"):
-        Place.parse(text)
+        Cursor.parse(text)

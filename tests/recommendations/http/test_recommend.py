@@ -29,13 +29,13 @@ def stocked(shop: Shop) -> Shop:
     return shop
 
 
-async def ask(shop: Shop, body: dict[str, Any] | bytes, *, key: str | None = None) -> Answered:
+async def request_lists(shop: Shop, body: dict[str, Any] | bytes, *, key: str | None = None) -> Answered:
     raw = body if isinstance(body, bytes) else json.dumps({"key": key or shop.publishable, **body}).encode()
     return await call(recommend_application, raw, path="/v1/recommendations")
 
 
 async def test_a_new_shopper_gets_popular_items_and_the_reason(stocked: Shop) -> None:
-    answer = await ask(stocked, {"placements": [{"placement": "home_for_you", "limit": 5}]})
+    answer = await request_lists(stocked, {"placements": [{"placement": "home_for_you", "limit": 5}]})
 
     assert answer.status == 200
     result = answer.json["results"][0]
@@ -47,7 +47,7 @@ async def test_a_new_shopper_gets_popular_items_and_the_reason(stocked: Shop) ->
 async def test_what_the_shopper_saw_leads_to_items_like_it(stocked: Shop) -> None:
     stocked.remember("sku1", "sku3", now_ms=int(time.time() * 1000))
 
-    answer = await ask(stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "limit": 6})
+    answer = await request_lists(stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "limit": 6})
 
     result = answer.json["results"][0]
     assert result["stage"] == "personalised"
@@ -56,14 +56,14 @@ async def test_what_the_shopper_saw_leads_to_items_like_it(stocked: Shop) -> Non
 
 
 async def test_the_rec_id_says_which_list_it_was(stocked: Shop) -> None:
-    answer = await ask(stocked, {"placement": "home_new"})
+    answer = await request_lists(stocked, {"placement": "home_new"})
 
     said = signer().read(answer.json["results"][0]["rec_id"], site=stocked.site.slug)
     assert [said.placement, said.variant] == ["home_new", "live"]
 
 
 async def test_lists_of_one_page_share_no_item(stocked: Shop) -> None:
-    answer = await ask(
+    answer = await request_lists(
         stocked,
         {"placements": [{"placement": "home_trending", "limit": 8}, {"placement": "home_new", "limit": 8}]},
     )
@@ -76,7 +76,7 @@ async def test_lists_of_one_page_share_no_item(stocked: Shop) -> None:
 async def test_one_unknown_placement_does_not_blank_the_others(stocked: Shop) -> None:
     wanted = ["home_new", "nowhere", "home_trending"]
 
-    answer = await ask(stocked, {"placements": [{"placement": name, "limit": 3} for name in wanted]})
+    answer = await request_lists(stocked, {"placements": [{"placement": name, "limit": 3} for name in wanted]})
 
     assert answer.status == 200
     results = answer.json["results"]
@@ -111,7 +111,7 @@ async def test_one_unknown_placement_does_not_blank_the_others(stocked: Shop) ->
 async def test_a_wrong_request_is_told_what_is_wrong(
     stocked: Shop, body: Any, status: int, error: str, field: str
 ) -> None:
-    answer = await ask(stocked, body)
+    answer = await request_lists(stocked, body)
 
     assert [answer.status, answer.json["error"], answer.json["field"]] == [status, error, field]
     assert answer.json["message"]
@@ -120,9 +120,9 @@ async def test_a_wrong_request_is_told_what_is_wrong(
 async def test_a_key_reads_its_own_site_only(stocked: Shop, second_shop: Shop) -> None:
     second_shop.remember("sku1", "sku3", now_ms=int(time.time() * 1000))
 
-    theirs = await ask(second_shop, {"anonymous_id": ANONYMOUS, "placement": "home_for_you"})
-    ours = await ask(stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you"})
-    nobody = await ask(stocked, {"placement": "home_new"}, key="pk_" + "x" * 24)
+    theirs = await request_lists(second_shop, {"anonymous_id": ANONYMOUS, "placement": "home_for_you"})
+    ours = await request_lists(stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you"})
+    nobody = await request_lists(stocked, {"placement": "home_new"}, key="pk_" + "x" * 24)
 
     assert theirs.json["results"][0]["items"] == []  # they have no items; ours must not appear
     assert ours.json["results"][0]["feature_age_ms"] is None  # and their shopper is not ours
@@ -130,14 +130,16 @@ async def test_a_key_reads_its_own_site_only(stocked: Shop, second_shop: Shop) -
 
 
 async def test_a_filter_keeps_only_what_matches(stocked: Shop) -> None:
-    answer = await ask(stocked, {"placement": "home_trending", "filter": 'price <= 10 and category under "Shoes"'})
+    answer = await request_lists(
+        stocked, {"placement": "home_trending", "filter": 'price <= 10 and category under "Shoes"'}
+    )
 
     items = answer.json["results"][0]["items"]
     assert sorted(item["item_id"] for item in items) == ["sku1", "sku3", "sku5", "sku7", "sku9"]
 
 
 async def test_fields_choose_what_items_say(stocked: Shop) -> None:
-    answer = await ask(stocked, {"placement": "home_new", "limit": 1, "fields": ["item_id", "price"]})
+    answer = await request_lists(stocked, {"placement": "home_new", "limit": 1, "fields": ["item_id", "price"]})
 
     assert answer.json["results"][0]["items"][0].keys() == {"item_id", "price"}
 
@@ -173,16 +175,16 @@ async def test_all_who_did_nothing_yet_share_one_list_and_nobody_who_did(
     made: list[str | None] = []
     real = service.make_lists_now
 
-    def counting(page: Any, shopper: Any, *rest: Any) -> Any:
-        made.append(shopper.key)
-        return real(page, shopper, *rest)
+    def counting(state: Any, queries: Any, user: Any, deadline: Any) -> Any:
+        made.append(user.key)
+        return real(state, queries, user, deadline)
 
     monkeypatch.setattr(service, "make_lists_now", counting)
     stocked.remember("sku1", now_ms=int(time.time() * 1000))
     strangers = [f"{number:032x}" for number in range(20)]
 
     answers = [
-        (await ask(stocked, {"anonymous_id": who, "placement": "home_for_you"})).json["results"][0]
+        (await request_lists(stocked, {"anonymous_id": who, "placement": "home_for_you"})).json["results"][0]
         for who in (*strangers, ANONYMOUS)
     ]
 
@@ -202,16 +204,15 @@ async def test_what_came_too_late_is_made_once_and_kept(stocked: Shop, monkeypat
             time.sleep(0.15)  # sleep: a pipeline that is slower than the budget
             return real(*arguments)
         made = real(*arguments)  # what is answered when the budget is spent, as it is with a model
-        late = replace(made[0].recommendation, fallback_reason=FallbackReason.DEADLINE)
-        return (replace(made[0], recommendation=late),)
+        return (replace(made[0], fallback_reason=FallbackReason.DEADLINE),)
 
     monkeypatch.setattr(service, "make_lists_now", slow)
     body = {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "budget_ms": 20}
 
-    hurried = [(await ask(stocked, body)).json["results"][0] for _ in range(3)]
+    hurried = [(await request_lists(stocked, body)).json["results"][0] for _ in range(3)]
 
     async def in_time() -> dict[str, Any] | None:
-        answer = (await ask(stocked, body)).json["results"][0]
+        answer = (await request_lists(stocked, body)).json["results"][0]
         return answer if answer["fallback_reason"] != "deadline" else None
 
     at_leisure = await wait_until_async(in_time, "the kept list")
@@ -272,8 +273,10 @@ async def test_no_request_touches_the_database(stocked: Shop, monkeypatch: pytes
         guard.setattr(CursorWrapper, "execute", refuse)
         guard.setattr(CursorWrapper, "executemany", refuse)
         answers = [
-            await ask(stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "filter": "price < 20"}),
-            await ask(stocked, {"placement": "home_for_you", "explain": True}, key=stocked.secret),
+            await request_lists(
+                stocked, {"anonymous_id": ANONYMOUS, "placement": "home_for_you", "filter": "price < 20"}
+            ),
+            await request_lists(stocked, {"placement": "home_for_you", "explain": True}, key=stocked.secret),
             await call(
                 public_application,
                 method="GET",

@@ -1,4 +1,4 @@
-"""New items get the share of places that a placement gives them, and nothing else changes."""
+"""New items get the share of positions that a placement gives them, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import RequestUser
 from recommendations.items.index import ItemIndex
-from recommendations.pipeline.context import ServingContext
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery, PlacementSpec
+from recommendations.retrieval.base import ServingContext
 from tests.recommendations.worlds import DAY_US, NOW_MS, ids, item_index, served
 
 PLACEMENT = PlacementSpec(name="home", strategy="for_you", size=10, exploration=0.3)
@@ -41,12 +41,12 @@ def is_new(item_id: str) -> bool:
     return int(item_id.removeprefix("sku")) >= 40
 
 
-def test_new_items_get_their_share_of_the_places_below_the_first(on: ItemIndex) -> None:
-    places = np.array([[is_new(item_id) for item_id in listed(on, f"a:{n}")] for n in range(400)])
+def test_new_items_get_their_share_of_the_positions_below_the_first(on: ItemIndex) -> None:
+    positions = np.array([[is_new(item_id) for item_id in listed(on, f"a:{n}")] for n in range(400)])
 
-    assert not places[:, 0].any()
-    assert places[:, 1:].mean() == pytest.approx(0.3, abs=0.03)
-    assert places[:, 1:].mean(axis=0) == pytest.approx([0.3] * 9, abs=0.08)
+    assert not positions[:, 0].any()
+    assert positions[:, 1:].mean() == pytest.approx(0.3, abs=0.03)
+    assert positions[:, 1:].mean(axis=0) == pytest.approx([0.3] * 9, abs=0.08)
 
 
 def test_every_new_item_that_can_be_bought_gets_its_turn(on: ItemIndex) -> None:

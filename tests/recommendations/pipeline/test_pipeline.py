@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from recommendations.core.actions import RuleAction
 from recommendations.core.types import FallbackReason, RequestUser, Stage
 from recommendations.pipeline.diversity import Variety
+from recommendations.pipeline.pipeline import STEPS, recover
 from recommendations.pipeline.query import PlacementSpec
+from recommendations.pipeline.rules.base import RuleSpec, compile_rule
+from recommendations.pipeline.state import PipelineError, PipelineState, Step
 from tests.recommendations.worlds import NOW_MS, ids, item_index, item_row, served
 
 SHOES = item_index(*[{"category": "Shoes" if number % 2 else "Hats"} for number in range(10)])
@@ -36,14 +40,14 @@ def test_a_stranger_gets_the_best_there_is_and_the_reason(
 
 
 def test_recently_viewed_is_the_shoppers_own_past_newest_first_and_nothing_else() -> None:
-    result = served(SHOES, PlacementSpec(name="p", strategy="recently_viewed"), shopper=who("sku7", "sku2"))
+    result = served(SHOES, PlacementSpec(name="p", strategy="recently_viewed"), user=who("sku7", "sku2"))
 
     assert ids(SHOES, result) == ["sku7", "sku2"]
     assert result.stage is Stage.PERSONALISED
 
 
 def test_buy_again_lists_purchases() -> None:
-    result = served(SHOES, PlacementSpec(name="p", strategy="buy_again"), shopper=who(purchases=("sku4", "sku1")))
+    result = served(SHOES, PlacementSpec(name="p", strategy="buy_again"), user=who(purchases=("sku4", "sku1")))
 
     assert ids(SHOES, result) == ["sku4", "sku1"]
 
@@ -74,9 +78,9 @@ def test_what_is_sold_out_inactive_or_excluded_is_never_shown() -> None:
 )
 def test_repeats_are_a_choice_of_the_placement(repeats: str, hidden: set[str]) -> None:
     placement = PlacementSpec(name="p", repeats=repeats)  # type: ignore[arg-type]
-    shopper = who("sku1", "sku3", purchases=("sku5",))
+    user = who("sku1", "sku3", purchases=("sku5",))
 
-    shown = set(ids(SHOES, served(SHOES, placement, shopper=shopper, limit=10)))
+    shown = set(ids(SHOES, served(SHOES, placement, user=user, limit=10)))
 
     assert {f"sku{number}" for number in range(10)} - shown == hidden
 
@@ -86,7 +90,7 @@ def test_a_new_item_appears_without_a_model_that_knows_it() -> None:
     rows = [item_row(number, category="Shoes" if number % 2 else "Hats") for number in range(10)]
     on = item_index(*rows, new)
 
-    shown = ids(on, served(on, shopper=who("sku1"), limit=5))
+    shown = ids(on, served(on, user=who("sku1"), limit=5))
 
     assert "sku99" in shown
 
@@ -126,23 +130,14 @@ def test_a_segment_may_have_a_strategy_of_its_own() -> None:
     placement = PlacementSpec(name="p", strategy="new", segment_strategies={"champions": "buy_again"})
     champion = who(purchases=("sku6",), segments=frozenset({"champions"}))
 
-    assert ids(SHOES, served(SHOES, placement, shopper=champion)) == ["sku6"]
+    assert ids(SHOES, served(SHOES, placement, user=champion)) == ["sku6"]
     assert ids(SHOES, served(SHOES, placement, limit=1)) == ["sku0"]
 
 
-def test_the_store_being_away_is_said_and_the_page_still_counts() -> None:
-    from recommendations.core.deadline import Deadline
-    from recommendations.pipeline.context import ServingContext
-    from recommendations.pipeline.pipeline import recommend
-    from recommendations.pipeline.query import ListQuery
+def test_an_unavailable_store_is_said_and_the_page_still_counts() -> None:
+    user = RequestUser(key="a:1", problem=FallbackReason.STORE_UNAVAILABLE)
 
-    result = recommend(
-        ListQuery(placement=PlacementSpec(name="p"), limit=3, context_items=("sku3",)),
-        RequestUser(key="a:1"),
-        ServingContext(item_index=SHOES, model=None, now_ms=NOW_MS),
-        deadline=Deadline.after(100),
-        shopper_problem=FallbackReason.STORE_UNAVAILABLE,
-    )
+    result = served(SHOES, limit=3, user=user, context_items=("sku3",))
 
     assert [result.stage, result.fallback_reason] == [Stage.SESSION, FallbackReason.STORE_UNAVAILABLE]
 
@@ -150,6 +145,46 @@ def test_the_store_being_away_is_said_and_the_page_still_counts() -> None:
 def test_an_empty_catalogue_is_an_empty_list() -> None:
     on = item_index({"is_active": False})
 
-    result = served(on, shopper=who("sku0"))
+    result = served(on, user=who("sku0"))
 
     assert [result.rows, result.stage] == [(), Stage.EMPTY]
+
+
+@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize("strategy", ["for_you", "similar", "recently_viewed", "trending"])
+def test_a_step_that_fails_is_named_and_costs_no_promise(
+    step: Step, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(state: PipelineState) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    never = compile_rule(RuleSpec(rule_id=1, name="never", action=RuleAction.EXCLUDE, items=("sku0", "sku1")))
+    placement = PlacementSpec(name="p", strategy=strategy, rules=(never,))
+    monkeypatch.setitem(STEPS, step, fail)
+
+    with pytest.raises(PipelineError, match=step) as caught:
+        served(SHOES, placement, user=who("sku7"), limit=4, explains=True)
+    result = recover(caught.value)
+
+    assert [result.fallback_reason, result.failed_step] == [FallbackReason.PIPELINE_ERROR, step]
+    assert not {"sku0", "sku1"} & set(ids(SHOES, result)), "what is never to be shown is not shown now either"
+    nothing_can_be_had = step in (Step.FEATURES, Step.FILTER, Step.FILL) or strategy == "recently_viewed"
+    assert len(result.rows) == len(result.reasons) == (0 if nothing_can_be_had else 4)
+    if step is not Step.EXPLAIN:
+        assert result.explanation is not None
+        assert result.explanation.failed_step == step
+
+
+def test_given_items_stay_when_a_step_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    on = item_index({}, {"stock": 0}, {}, {})
+    monkeypatch.setitem(STEPS, Step.RANK, None)  # type: ignore[arg-type]
+
+    with pytest.raises(PipelineError) as caught:
+        served(on, PlacementSpec(name="p", strategy="rerank"), candidates=("sku3", "sku1", "sku0"))
+    result = recover(caught.value)
+
+    assert [ids(on, result), result.reasons] == [["sku3", "sku0"], ("given", "given")]
+
+
+def test_every_step_of_the_pipeline_runs_in_its_order() -> None:
+    assert list(STEPS) == list(Step)

@@ -41,9 +41,9 @@ def asked(model_set: ModelSet, on: ItemIndex, monkeypatch: pytest.MonkeyPatch, p
     retrieve = model_set.retrieve
     monkeypatch.setattr(model_set, "retrieve", lambda query: queries.append(query) or retrieve(query))
     link = ModelLink(model_set, on, version="v1")
-    shopper = RequestUser(key="a:1", recents=("item-3",), session=("item-3",))
+    user = RequestUser(key="a:1", recents=("item-3",), session=("item-3",))
 
-    result = served(on, placement, shopper=shopper, model=link)
+    result = served(on, placement, user=user, model=link)
 
     assert result.rows
     return set(queries[0].sources or ())
@@ -61,17 +61,17 @@ def test_a_placement_that_names_a_source_has_it_asked_whatever_fusion_thinks_of_
     assert asked(model_set, on, monkeypatch, PlacementSpec(name="p", sources=("als", "tfidf"))) == {"als", "tfidf"}
 
 
-@pytest.mark.parametrize(("history", "place"), [(("new", "item-3"), 0), (("item-3", "new"), 1)])
+@pytest.mark.parametrize(("history", "position"), [(("new", "item-3"), 0), (("item-3", "new"), 1)])
 def test_what_was_looked_at_and_is_newer_than_the_model_is_listed_where_its_recency_puts_it(
-    model_set: ModelSet, history: tuple[str, ...], place: int
+    model_set: ModelSet, history: tuple[str, ...], position: int
 ) -> None:
     known = [item_row(number, item_id=f"item-{number}") for number in range(1, N_ITEMS)]
     on = item_index(*known, item_row(N_ITEMS, item_id="new"))
     link = ModelLink(model_set, on, version="v1")
-    shopper = RequestUser(key="a:1", recents=history, session=history)
+    user = RequestUser(key="a:1", recents=history, session=history)
 
-    listed = ids(on, served(on, PlacementSpec(name="p"), shopper=shopper, model=link))
-    hidden = ids(on, served(on, PlacementSpec(name="p", repeats="hide_seen"), shopper=shopper, model=link))
+    listed = ids(on, served(on, PlacementSpec(name="p"), user=user, model=link))
+    hidden = ids(on, served(on, PlacementSpec(name="p", repeats="hide_seen"), user=user, model=link))
 
-    assert listed.index("new") == place
+    assert listed.index("new") == position
     assert "new" not in hidden

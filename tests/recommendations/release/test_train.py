@@ -18,11 +18,10 @@ from recommendations.http.recommend import recommend_application
 from recommendations.models import ModelVersion, TrainingPolicy
 from recommendations.release import train
 from recommendations.state.models import watch_models
-from recommendations.state.site import load_site
 from recommendations.training.data.building import log_from_sessions
 from recommendations.training.settings import TrainingSettings
 from recommendations.versions.lifecycle import promote, version_path
-from tests.recommendations.conftest import ANONYMOUS, Shop
+from tests.recommendations.conftest import ANONYMOUS, Shop, load_site
 from tests.tracking.asgi_client import call
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]

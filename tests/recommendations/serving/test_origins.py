@@ -1,4 +1,4 @@
-"""From the id in a reply to what its placement earned: signed here, read by the stream worker, counted once."""
+"""From the id in a reply to what is attributed to its placement: signed here, read by a stream worker, counted once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def journey(said: str, *, name: str) -> list[tuple[bytes, bytes]]:
     return [wire(record(step, anonymous_id=f"anonymous-{name:>010}")) for step in steps]
 
 
-def earned(world: World) -> list[PlacementStats]:
+def attributed(world: World) -> list[PlacementStats]:
     return read_placement_stats(world.client, "shop", day=DAY, partitions=2)
 
 
@@ -57,7 +57,7 @@ def test_what_a_reply_earned_is_counted_by_what_its_id_says(world: World) -> Non
     world.fill(records)
     world.drain()
 
-    once = earned(world)
+    once = attributed(world)
     world.fill(records)
     world.drain()
 
@@ -66,7 +66,7 @@ def test_what_a_reply_earned_is_counted_by_what_its_id_says(world: World) -> Non
         "clicks": 1, "carts": 2, "orders": 1, "units": 2, "revenue": 2_500,
     }  # fmt: skip
     assert once == [PlacementStats(variant=variant, **expected) for variant in ("a", "b")]  # type: ignore[arg-type]
-    assert earned(world) == once, "a re-send was counted"
+    assert attributed(world) == once, "a re-send was counted"
     assert world.ledger() == {"applied": 8, "duplicate": 8}
 
 
@@ -84,7 +84,7 @@ def test_a_forged_id_counts_only_for_the_list_that_the_page_names(world: World, 
     world.fill(journey(forged, name="one"))
     world.drain()
 
-    (row,) = earned(world)
+    (row,) = attributed(world)
 
     assert (row.placement, row.variant, row.model_version, row.rules) == ("shown", "", "", "")
     assert (row.impressions, row.clicks, row.revenue) == (3, 1, 2_500)
@@ -107,4 +107,4 @@ def test_a_program_without_recommendations_counts_by_the_named_list(
     world.fill(journey(rec_id(), name="one"))
     world.drain()
 
-    assert [row.placement for row in earned(world)] == ["shown"]
+    assert [row.placement for row in attributed(world)] == ["shown"]

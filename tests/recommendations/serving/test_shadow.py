@@ -15,13 +15,17 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from recommendations.core.types import NOBODY
 from recommendations.exceptions import VersionRefused
 from recommendations.http.recommend import recommend_application
 from recommendations.models import ModelVersion
 from recommendations.release import train
 from recommendations.serving import shadow
+from recommendations.serving.requests import queries_of
+from recommendations.serving.schemas import PlacementRequest
 from recommendations.serving.shadow import MAX_WAITING, ShadowRunner, compare
 from recommendations.state import models
+from recommendations.state.site import SiteState
 from recommendations.training.data.building import log_from_sessions
 from recommendations.versions.lifecycle import promote, roll_back, stand_down, start_canary, start_shadow
 from tests.recommendations.conftest import Shop
@@ -52,7 +56,7 @@ def two(shop: Shop) -> Iterator[tuple[Shop, ModelVersion, ModelVersion]]:
     shadow.runner.stop()
 
 
-async def ask(shop: Shop, item_id: str = "sku8", *, limit: int = 3, **who: str) -> Answered:
+async def request_lists(shop: Shop, item_id: str = "sku8", *, limit: int = 3, **who: str) -> Answered:
     body = {"key": shop.publishable, "placement": "product_also_viewed", "context_items": [item_id], "limit": limit}
     return await call(recommend_application, json.dumps({**body, **who}).encode())
 
@@ -75,7 +79,7 @@ async def test_a_shadow_is_asked_and_counted_and_answers_nobody(two: tuple[Shop,
     await asyncio.to_thread(start_shadow, other)
     await asyncio.to_thread(shop.load)
 
-    answers = [result(await ask(shop, f"sku{number}")) for number in range(5)]
+    answers = [result(await request_lists(shop, f"sku{number}")) for number in range(5)]
 
     assert {answer["model_version"] for answer in answers} == {live.version}
     assert [answer["items"][0]["item_id"] for answer in answers] == [f"sku{number + 1}" for number in range(5)]
@@ -96,9 +100,9 @@ async def test_a_version_that_is_compared_with_itself_agrees(two: tuple[Shop, Mo
     link = state.serving.links[live.version]
     twin = replace(state.serving, links={live.version: link, other.version: link})
     runner = ShadowRunner()
-    page, reading = await a_page(shop, replace(state, serving=twin))
+    answered = await an_answered_request(shop, replace(state, serving=twin))
 
-    runner.offer(page, reading)
+    runner.offer(*answered)
     await asyncio.to_thread(runner.stop)
 
     report = await asyncio.to_thread(shadow.read_report, shop.site.slug, other.version)
@@ -106,18 +110,9 @@ async def test_a_version_that_is_compared_with_itself_agrees(two: tuple[Shop, Mo
     assert [report.overlap, report.same_first, report.moved] == [1.0, 1.0, 0.0]
 
 
-async def a_page(shop: Shop, state: Any) -> Any:
-    from recommendations.core.types import NOBODY
-    from recommendations.serving.requests import asks_of
-    from recommendations.serving.schemas import PlacementRequest
-    from recommendations.serving.service import Page
-    from recommendations.serving.user import Reading
-    from tracking.access.sites import find_key
-
-    key = find_key(shop.publishable)
-    assert key is not None
+async def an_answered_request(shop: Shop, state: SiteState) -> shadow.Answered:
     wanted = PlacementRequest(placement="product_also_viewed", context_items=("sku8",))
-    return Page(site=key.site, state=state, asks=asks_of([wanted], state)), Reading(shopper=NOBODY)
+    return state, queries_of([wanted], state), NOBODY
 
 
 async def test_what_is_too_much_is_left_out_and_costs_the_request_nothing(
@@ -125,14 +120,14 @@ async def test_what_is_too_much_is_left_out_and_costs_the_request_nothing(
 ) -> None:
     shop, _, other = two
     await asyncio.to_thread(start_shadow, other)
-    page, reading = await a_page(shop, await asyncio.to_thread(shop.load))
+    answered = await an_answered_request(shop, await asyncio.to_thread(shop.load))
     monkeypatch.setattr(shadow, "PAGES_A_SECOND", 1e9)
     runner = ShadowRunner()
     runner._thread = asyncio  # type: ignore[assignment]  # as if a thread were there that does not get to it
 
     started = time.perf_counter()
     for _ in range(20 * MAX_WAITING):
-        runner.offer(page, reading)
+        runner.offer(*answered)
     took_us = (time.perf_counter() - started) / (20 * MAX_WAITING) * 1e6
 
     assert runner._waiting.qsize() == MAX_WAITING
@@ -151,7 +146,7 @@ async def test_a_shadow_that_fails_is_counted_and_fails_no_request(
         raise RuntimeError("no such graph")
 
     monkeypatch.setattr(shadow, "recommend", broken)
-    assert result(await ask(shop))["items"]
+    assert result(await request_lists(shop))["items"]
     await asyncio.to_thread(shadow.runner.stop)
 
     report = await asyncio.to_thread(shadow.read_report, shop.site.slug, other.version)
@@ -183,7 +178,7 @@ def test_the_admin_puts_a_version_into_the_shadow_shows_it_and_ends_it(
 async def _asked_once(shop: Shop) -> None:
     from recommendations.serving.user import close_reader
 
-    await ask(shop)
+    await request_lists(shop)
     await asyncio.to_thread(shadow.runner.stop)
     await close_reader()
 
@@ -196,8 +191,8 @@ async def test_a_canary_answers_its_share_of_shoppers_and_each_of_them_always(
     await asyncio.to_thread(shop.load)
     shoppers = [f"{number:032x}" for number in range(300)]
 
-    first = [result(await ask(shop, anonymous_id=shopper)) for shopper in shoppers]
-    again = [result(await ask(shop, anonymous_id=shopper)) for shopper in shoppers]
+    first = [result(await request_lists(shop, anonymous_id=shopper)) for shopper in shoppers]
+    again = [result(await request_lists(shop, anonymous_id=shopper)) for shopper in shoppers]
 
     variants = [answer["variant"] for answer in first]
     assert variants == [answer["variant"] for answer in again]
@@ -218,7 +213,7 @@ async def test_swaps_and_roll_backs_under_load_fail_no_request(two: tuple[Shop, 
         nonlocal worst_ms
         while not is_done:
             started = time.perf_counter()
-            answer = await ask(shop, f"sku{number}", limit=4)
+            answer = await request_lists(shop, f"sku{number}", limit=4)
             worst_ms = max(worst_ms, (time.perf_counter() - started) * 1000)
             found = result(answer)
             step = (int(found["items"][0]["item_id"][3:]) - number) % 30

@@ -88,8 +88,8 @@ def test_the_served_vector_is_the_training_vector(tmp_path: Path, monkeypatch: p
         served, "one_ranking_input", lambda *args, **kept: given.append(one_ranking_input(*args, **kept)) or given[0]
     )
     newest_first = item_index.sequence([fitted.item_ids[i] for i in last.prefixes[0][::-1]])
-    answer = link.ask(newest_first, sources=tuple(RANKED_SOURCES), k=100)
-    link.rank(answer, k=20, shopper=_eva(now_ms, known), counts=item_index.counts)
+    answer = link.retrieve(newest_first, sources=tuple(RANKED_SOURCES), k=100)
+    link.rank(answer, k=20, user=_eva(now_ms, known), counts=item_index.counts)
 
     items, features = given[0]
     assert items.tolist() == trained.items.tolist()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from recommendations.core.types import RequestUser
 from recommendations.pipeline.query import PlacementSpec
-from recommendations.pipeline.rules import Pin, RuleSpec, applies, compile_rule, with_pins
+from recommendations.pipeline.rules.base import Pin, RuleSpec, applies, compile_rule
+from recommendations.pipeline.rules.pin import with_pins
 from tests.recommendations.worlds import NOW_MS, ids, item_index, served
 
 ON = item_index(*[{"brand": "Alta" if number % 2 else "Brio", "category": "Shoes"} for number in range(20)])
@@ -26,8 +27,8 @@ def home(*specs: dict[str, Any], **placement: Any) -> PlacementSpec:
     return PlacementSpec(name="home", strategy=placement.pop("strategy", "new"), rules=tuple(rules), **placement)
 
 
-def listed(*specs: dict[str, Any], limit: int = 6, **ask: Any) -> list[str]:
-    return ids(ON, served(ON, home(*specs), limit=limit, **ask))
+def listed(*specs: dict[str, Any], limit: int = 6, **query: Any) -> list[str]:
+    return ids(ON, served(ON, home(*specs), limit=limit, **query))
 
 
 def test_without_rules_the_newest_come_first() -> None:
@@ -81,7 +82,7 @@ def test_what_is_sold_out_or_excluded_is_not_pinned() -> None:
     assert ids(on, served(on, home(*rules), limit=3)) == ["sku3", "sku0"]
 
 
-def test_limits_of_price_stock_and_tags_say_which_items_are_meant() -> None:
+def test_limits_of_price_stock_and_tags_say_which_items_match() -> None:
     on = item_index({"tags": ["sale"]}, {"price_minor": 9000}, {"stock": 2}, {})
 
     def left(**target: Any) -> list[str]:
@@ -95,7 +96,7 @@ def test_limits_of_price_stock_and_tags_say_which_items_are_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "shopper", "does"),
+    ("spec", "user", "does"),
     [
         ({"starts_at_ms": NOW_MS + 1}, RequestUser(), False),
         ({"starts_at_ms": NOW_MS}, RequestUser(), True),
@@ -109,8 +110,8 @@ def test_limits_of_price_stock_and_tags_say_which_items_are_meant() -> None:
         ({"segments": ("champions",)}, RequestUser(), False),
     ],
 )
-def test_a_rule_applies_by_time_and_shopper(spec: dict[str, Any], shopper: RequestUser, does: bool) -> None:
-    assert applies(RuleSpec(rule_id=1, name="r", action="exclude", **spec), shopper=shopper, now_ms=NOW_MS) is does
+def test_a_rule_applies_by_time_and_user(spec: dict[str, Any], user: RequestUser, does: bool) -> None:
+    assert applies(RuleSpec(rule_id=1, name="r", action="exclude", **spec), user=user, now_ms=NOW_MS) is does
 
 
 def test_a_rule_for_pages_of_a_category_applies_on_those_only() -> None:
@@ -130,7 +131,7 @@ def test_a_rule_for_pages_of_a_category_applies_on_those_only() -> None:
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 11)), max_size=6, unique_by=(lambda p: p[0], lambda p: p[1])),
 )
 def test_pins_never_repeat_an_item_nor_disturb_the_order_of_others(rows: list[int], wanted: list[Any]) -> None:
-    pins = [Pin(row=row, position=place, rule_id=1) for row, place in sorted(wanted, key=lambda pair: pair[1])]
+    pins = [Pin(row=row, position=position, rule_id=1) for row, position in sorted(wanted, key=lambda pair: pair[1])]
 
     listed_rows = with_pins(rows, pins, size=12)
 

@@ -1,0 +1,70 @@
+"""Pin: put items into fixed positions of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from recommendations.core.actions import RuleAction
+from recommendations.core.types import RowArray
+from recommendations.items.index import ItemIndex
+from recommendations.pipeline.rules.base import Action, ActiveRule, Pin, RuleSpec
+
+MAX_PINNED: Final = 20
+
+
+class PinItems(Action):
+    """The first item takes the rule's position, further ones follow it."""
+
+    name = RuleAction.PIN
+    verb = "Pins"
+    is_pin = True
+
+    def sentence_end(self, spec: RuleSpec) -> str:
+        """Return the rank, from 1."""
+        return f" from rank {spec.position} on" if len(spec.items) > 1 else f" to rank {spec.position}"
+
+    def effect_words(self, *, factor: float | None, position: int | None) -> str:
+        """Return the rank, from 1."""
+        return f"pinned to rank {position}" if position is not None else "pinned"
+
+
+def pins_of(
+    pinning: Iterable[ActiveRule], item_index: ItemIndex, may_show: Callable[[RowArray], RowArray], *, size: int
+) -> list[Pin]:
+    """Return what is pinned where, by position; a position and an item are given once, to the highest priority.
+
+    Parameters
+    ----------
+    pinning : iterable of ActiveRule
+        Rules that pin, highest priority first.
+    may_show : callable
+        Keeps the rows that may be shown: what is sold out, excluded or on the page already is not pinned either.
+    size : int
+        Positions of the list.
+    """
+    taken: set[int] = set()
+    pinned: set[int] = set()
+    pins: list[Pin] = []
+    for rule in pinning:
+        position = rule.spec.position - 1
+        for row in may_show(item_index.rows(rule.spec.items)).tolist()[:MAX_PINNED]:
+            if row in pinned:
+                continue
+            while position in taken:
+                position += 1
+            if position >= size:
+                break
+            taken.add(position)
+            pinned.add(row)
+            pins.append(Pin(row=row, position=position, rule_id=rule.spec.rule_id))
+    return sorted(pins, key=lambda pin: pin.position)
+
+
+def with_pins(rows: Sequence[int], pins: Sequence[Pin], *, size: int) -> list[int]:
+    """Return the list with the pinned items in their positions; the others keep their order around them."""
+    pinned = {pin.row for pin in pins}
+    listed = [row for row in rows if row not in pinned]
+    for pin in pins:  # by position, so that each insertion leaves the earlier ones where they are
+        listed.insert(min(pin.position, len(listed)), pin.row)
+    return listed[:size]

@@ -1,0 +1,82 @@
+"""A catalogue prepared for serving: orders, masks that are made once, cards that are encoded once."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from recommendations.filters import language
+from recommendations.items import index
+from recommendations.items.index import ItemIndex, is_known_name
+from tests.recommendations.worlds import DAY_US, NOW_MS, catalogue, item_index
+
+ON = item_index({"category": "Shoes"}, {"category": "Hats"}, {"category": "Shoes", "stock": 0}, {"category": "Shoes"})
+
+
+def test_ids_become_rows_in_their_order_and_what_is_unknown_is_left_out() -> None:
+    assert ON.rows(["sku3", "gone", "sku0", "sku3"]).tolist() == [3, 0]
+    assert ON.sequence(["sku3", "gone", "sku0", "sku3"]) == [3, 0, 3]
+    assert ON.item_id(1) == "sku1"
+
+
+def test_a_category_holds_its_recommendable_items_most_popular_first() -> None:
+    shoes = int(ON.catalogue.category[0])
+
+    assert ON.by_category[ON.in_category(shoes)].tolist() == [0, 3]
+    assert ON.by_category[ON.in_category(0)].tolist() == []
+    assert ON.by_category[ON.in_category(99)].tolist() == []
+
+
+def test_a_mask_is_made_once_and_cannot_be_written_to() -> None:
+    condition = language.parse('category under "Shoes"')
+    first = ON.mask("shoes", condition)
+
+    assert first.tolist() == [True, False, True, True]
+    assert ON.mask("shoes", condition) is first
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = False
+
+
+def test_the_oldest_mask_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "MAX_MASKS_BYTES", 0)
+    on = item_index({}, {})
+    masks = {number: on.mask(str(number), language.parse(f"price < {number}")) for number in range(1, 10)}
+
+    assert on.mask("9", language.parse("price < 9")) is masks[9]
+    assert on.mask("1", language.parse("price < 1")) is not masks[1]
+
+
+def test_a_new_index_has_the_masks_of_the_one_before_but_for_those_of_time() -> None:
+    snapshot = catalogue({}, {"first_seen_us": NOW_MS * 1000 - DAY_US})
+    old = ItemIndex(snapshot, now_ms=NOW_MS)
+    price = old.mask("price", language.parse("price > 1"))
+    young = old.mask("young", language.parse("age_days < 5"))
+
+    new = ItemIndex(snapshot, now_ms=NOW_MS + 10 * 86_400_000)
+    new.warm_from(old)
+
+    assert new.mask("price", language.parse("price > 1")) is price
+    assert young.tolist() == [False, True]
+    assert new.mask("young", language.parse("age_days < 5")).tolist() == [False, False]
+
+
+def test_a_card_is_encoded_once() -> None:
+    assert json.loads(ON.card(0))["item_id"] == "sku0"
+    assert ON.card(0) is ON.card(0)
+
+
+def test_visitors_may_not_ask_for_what_is_the_shops_alone() -> None:
+    assert not is_known_name("margin", public=True)
+    assert is_known_name("margin", public=False)
+    assert is_known_name("attributes.colour", public=True)
+    assert not is_known_name("attributes.", public=False)
+
+
+def test_an_index_of_nothing_lists_nothing() -> None:
+    on = item_index()
+
+    assert [len(on.popular), len(on.newest)] == [0, 0]
+    assert on.trending("1h")[0].tolist() == []
+    assert np.asarray(on.rows(["sku0"])).tolist() == []

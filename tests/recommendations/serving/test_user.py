@@ -1,0 +1,31 @@
+"""What the pipeline is told of a user, from the features that were read."""
+
+from __future__ import annotations
+
+from features.state import states
+from features.state.user_features import StateBlobs, merge
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import NOBODY
+from recommendations.serving.user import read_user, request_user
+from tracking.access.identity import Identity
+
+NOW_MS = 1_800_000_000_000
+WHO = Identity(anonymous_id="0123456789abcdef", user_id=None)
+
+
+def test_recents_name_each_item_once_and_leave_out_what_is_no_step() -> None:
+    session = states.SessionState(newest_ms=NOW_MS)
+    session.recents = {"vsku1": NOW_MS - 2_000, "csku1": NOW_MS - 1_000, "wsku2": NOW_MS - 500, "vsku3": NOW_MS - 3_000}
+    found = merge([StateBlobs(session=states.encode(session), profile=None, segment=None)], now_ms=NOW_MS)
+
+    user = request_user(WHO, found)
+
+    assert user.recents == ("sku1", "sku3")
+    assert user.key == WHO.user_key
+    assert [user.is_returning, user.problem] == [False, None]
+
+
+async def test_a_user_without_any_id_costs_no_read() -> None:
+    nobody = Identity(anonymous_id=None, user_id=None)
+
+    assert await read_user("shop", nobody, deadline=Deadline.after(0.0)) is NOBODY
