@@ -12,17 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from recommendations.ranking.rrf import FusionWeights
-from recommendations.training.data.building import log_from_sessions
-from recommendations.training.data.dataset import SessionLog
 from recommendations.training.fit.sources import FIT_CLASSES
 from recommendations.training.settings import RankerParameters, TrainingSettings
 from recommendations.training.stages import BEGUN_NAME, MAX_AGE_S, WorkFolder, run_key
-from recommendations.training.stored import Unreadable, load, store
-from tests.recommendations.training.conftest import aisle_sessions
+from recommendations.training.stored import Unreadable, load
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = TrainingSettings(factors=8, als_iterations=2, trees=8, min_queries=50, tuning_queries=60, num_threads=1)
@@ -91,19 +87,6 @@ def test_a_run_killed_again_and_again_ends_with_the_same_version(tmp_path: Path)
     assert found["files"] == whole["files"]
     assert found["metrics"] == whole["metrics"]
     assert not (tmp_path / "never").exists()
-
-
-def test_what_is_stored_is_what_comes_back(tmp_path: Path) -> None:
-    log = log_from_sessions(aisle_sessions(30, seed=1))
-    store((log, FusionWeights(weights={"a": np.float32(0.5)}, k=3.0), None, "text", True), tmp_path)
-
-    found = load(tmp_path, (SessionLog, FusionWeights))
-
-    assert found[1:] == (FusionWeights(weights={"a": 0.5}, k=3.0), None, "text", True)
-    assert found[0].item_ids == log.item_ids
-    np.testing.assert_array_equal(found[0].items, log.items)
-    assert found[0].items.dtype == log.items.dtype
-    assert found[0].prices is None
 
 
 def test_a_stage_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:

@@ -7,11 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommendations.ranking.batch import COLUMNS
+from recommendations.ranking.columns import COLUMNS
 from recommendations.training.data.building import log_from_sessions
 from recommendations.training.data.dataset import InvalidDataset
-from recommendations.training.data.split import points_at_every_position
-from recommendations.training.evaluation.evaluate import evaluate, points_from_ids
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
 from tests.recommendations.training.conftest import aisle_sessions
@@ -119,31 +117,18 @@ def test_settings_out_of_range_are_refused_by_name(wrong):
         TrainingSettings(**wrong)
 
 
-def test_evaluate_asks_one_by_one_and_measures_any_predictor(log):
-    points = points_at_every_position(log).take(np.arange(50))
-    answers = iter(points.targets.tolist())
+def test_a_further_baseline_is_measured_on_the_same_points(log):
+    by_baseline = []
 
-    def oracle(prefix):
-        return [next(answers)]
-
-    evaluation = evaluate(oracle, points, item_counts=log.counts())
-
-    assert evaluation.metrics.values["mrr@20"] == 1.0
-    assert 0 <= evaluation.p50_ms <= evaluation.p99_ms
-
-
-def test_a_rival_is_measured_on_the_same_points(log):
-    by_rival = []
-
-    def rival(prefix):
-        by_rival.append(list(prefix))
-        return [prefix[-1], "an item that training does not know"]
+    def baseline(history):
+        by_baseline.append(list(history))
+        return [history[-1], "an item that training does not know"]
 
     trained = train_model_set(
-        log, settings=replace(SETTINGS, refit=False, max_points=50), rivals={"live": lambda: rival}
+        log, settings=replace(SETTINGS, refit=False, max_points=50), baselines={"live": lambda: baseline}
     )
 
-    assert len(by_rival) == trained.metrics["live"]["points"] == trained.metrics["fusion"]["points"] == 50
+    assert len(by_baseline) == trained.metrics["live"]["points"] == trained.metrics["fusion"]["points"] == 50
     assert trained.metrics["live"]["repeat_share@20"] == 1.0
 
 
@@ -160,13 +145,6 @@ def test_one_session_since_the_live_version_does_not_decide_on_the_ranker(log):
 
     assert trained.metrics["ranker"]["points"] < 10
     assert trained.ranker is not None
-
-
-def test_points_given_as_ids_lose_unknown_items_and_keep_unknown_targets_as_misses():
-    points = points_from_ids([(["a", "?", "b"], "b"), (["?"], "?")], ("", "a", "b"))
-
-    assert [points.prefixes[i].tolist() for i in range(2)] == [[1, 2], []]
-    assert points.targets.tolist() == [2, 0]
 
 
 def test_of_a_log_that_is_too_long_the_newest_sessions_are_trained_on(log):

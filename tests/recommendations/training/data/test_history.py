@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recommendations.ranking.item_features import SHOPPER_COLUMNS
+from recommendations.ranking.columns import USER_COLUMNS
 from recommendations.state.item_counts import WEIGHTS
 from recommendations.training.data.building import log_from_frame, log_from_sessions
 from recommendations.training.data.dataset import Kind
-from recommendations.training.data.history import DAY_MS, DEMAND_WEIGHTS, Known, LogDemand, Orders
+from recommendations.training.data.history import DAY_MS, POPULARITY_WEIGHTS, Known, LogPopularity, Orders
 from recommendations.training.data.split import points_at_every_position
 
 
@@ -33,8 +33,8 @@ def log_of(*rows):
     )
 
 
-def column(shoppers, name):
-    return shoppers.columns[:, SHOPPER_COLUMNS.index(name)].tolist()
+def column(users, name):
+    return users.columns[:, USER_COLUMNS.index(name)].tolist()
 
 
 BUYER = log_of(
@@ -51,12 +51,12 @@ BUYER = log_of(
 def test_an_order_counts_for_later_points_only():
     points = points_at_every_position(BUYER)
 
-    shoppers = Orders(BUYER).known_before(points)
+    users = Orders(BUYER).known_before(points)
 
     # Both rows of eva's order, her next session, and tom.
-    assert np.expm1(column(shoppers, "orders")).tolist() == pytest.approx([0, 0, 1, 0], abs=1e-5)
-    assert np.expm1(column(shoppers, "spent"))[2] == pytest.approx(40, abs=1e-3)
-    assert np.expm1(column(shoppers, "order_age"))[2] == pytest.approx(3.1, abs=1e-4)
+    assert np.expm1(column(users, "orders")).tolist() == pytest.approx([0, 0, 1, 0], abs=1e-5)
+    assert np.expm1(column(users, "spent"))[2] == pytest.approx(40, abs=1e-3)
+    assert np.expm1(column(users, "order_age"))[2] == pytest.approx(3.1, abs=1e-4)
 
 
 def test_the_future_changes_nothing():
@@ -75,11 +75,11 @@ def test_scores_are_fifths_of_those_who_had_bought_when_the_first_point_was_aske
     later = [(f"u{n}", 2, 20 + n / 10, item, "view", 1) for n in range(5) for item in "bc"]
     log = log_of(*rows, *later)
 
-    shoppers = Orders(log).known_before(points_at_every_position(log))
+    users = Orders(log).known_before(points_at_every_position(log))
 
-    assert column(shoppers, "monetary_score") == [1, 2, 3, 4, 5]
-    assert column(shoppers, "recency_score") == [1, 2, 3, 4, 5]
-    assert column(shoppers, "frequency_score") == [1, 1, 1, 1, 1]
+    assert column(users, "monetary_score") == [1, 2, 3, 4, 5]
+    assert column(users, "recency_score") == [1, 2, 3, 4, 5]
+    assert column(users, "frequency_score") == [1, 1, 1, 1, 1]
 
 
 def test_segments_name_shoppers_without_an_order():
@@ -93,11 +93,11 @@ def test_a_log_without_users_times_or_orders_has_no_shoppers():
     bare = log_from_sessions([["a", "b"]] * 3)
     known = Known.before(points_at_every_position(bare), log=bare, orders=Orders(bare))
 
-    assert known.shoppers is None
-    assert known.demand is None
+    assert known.users is None
+    assert known.popularity is None
 
 
-def test_demand_counts_the_day_and_the_week_before_each_point_by_kind():
+def test_popularity_counts_the_day_and_the_week_before_each_point_by_kind():
     log = log_of(
         ("a", 1, 0.0, "x", "purchase", 1),
         ("b", 1, 5.0, "x", "cart", 1),
@@ -107,25 +107,25 @@ def test_demand_counts_the_day_and_the_week_before_each_point_by_kind():
         ("f", 1, 8.5, "y", "view", 1),
     )
     x = log.item_ids.index("x")
-    demand = LogDemand(log, np.array([8 * DAY_MS, round(5.5 * DAY_MS)]))
+    popularity = LogPopularity(log, np.array([8 * DAY_MS, round(5.5 * DAY_MS)]))
 
-    day, week = demand(np.array([0, 1]), np.array([x, x], np.int32))
+    day, week = popularity(np.array([0, 1]), np.array([x, x], np.int32))
 
     assert day.tolist() == [2, 3]  # neither the view at that very moment nor a later one
     assert week.tolist() == [5, 8]
 
 
-def test_one_query_has_the_demand_that_it_has_among_others():
+def test_one_query_has_the_popularity_that_it_has_among_others():
     rng = np.random.default_rng(0)
     rows = [(f"u{n}", 1, rng.uniform(0, 20), f"i{rng.integers(9)}", "view", 1) for n in range(400)]
     log = log_of(*rows)
     asked = np.sort(rng.integers(DAY_MS, 20 * DAY_MS, 30))
-    demand = LogDemand(log, asked)
+    popularity = LogPopularity(log, asked)
     items = np.arange(1, 10, dtype=np.int32)
 
     for query in range(30):
-        whole = demand(np.full(9, query), items)
-        alone = demand.take(np.array([query]))(np.zeros(9, np.int64), items)
+        whole = popularity(np.full(9, query), items)
+        alone = popularity.take(np.array([query]))(np.zeros(9, np.int64), items)
         by_hand = [
             ((log.items == item) & (log.occurred_at_ms < asked[query]) & (log.occurred_at_ms >= asked[query] - DAY_MS))
             for item in items
@@ -135,4 +135,4 @@ def test_one_query_has_the_demand_that_it_has_among_others():
 
 
 def test_kinds_weigh_as_they_do_in_the_counts_that_serving_reads():
-    assert DEMAND_WEIGHTS.tolist() == [WEIGHTS["views"], WEIGHTS["carts"], WEIGHTS["purchases"]]
+    assert POPULARITY_WEIGHTS.tolist() == [WEIGHTS["views"], WEIGHTS["carts"], WEIGHTS["purchases"]]

@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recommendations.ranking.item_features import FACTS, NO_PRICE
+from recommendations.ranking.columns import ITEM_FEATURES
+from recommendations.ranking.item_features import NO_PRICE
 from recommendations.training.data.building import log_from_frame
-from recommendations.training.data.items import ItemFacts, facts_of, profits_of
+from recommendations.training.data.items import ItemFeatures, item_features_of, profits_of
 
 LOG = log_from_frame(
     pl.DataFrame(
@@ -21,27 +22,27 @@ LOG = log_from_frame(
     )
 )
 ITEMS = {
-    "a": ItemFacts(category="Shoes > Boots", brand="X", price=10.0, cost=4.0),
-    "b": ItemFacts(category="Shoes > Sandals", brand="X"),
+    "a": ItemFeatures(category="Shoes > Boots", brand="X", price=10.0, cost=4.0),
+    "b": ItemFeatures(category="Shoes > Sandals", brand="X"),
 }
 
 
-def fact(item_id, name):
-    return facts_of(LOG, ITEMS)[LOG.item_ids.index(item_id), FACTS.index(name)]
+def feature(item_id, name):
+    return item_features_of(LOG, ITEMS)[LOG.item_ids.index(item_id), ITEM_FEATURES.index(name)]
 
 
 def test_the_catalogues_price_counts_before_that_of_the_log_and_then_the_newest():
-    assert np.exp(fact("a", "log_price")) == pytest.approx(10)
-    assert np.exp(fact("b", "log_price")) == pytest.approx(4)
-    assert fact("c", "log_price") == NO_PRICE
+    assert np.exp(feature("a", "log_price")) == pytest.approx(10)
+    assert np.exp(feature("b", "log_price")) == pytest.approx(4)
+    assert feature("c", "log_price") == NO_PRICE
 
 
 def test_codes_tell_what_is_the_same_and_0_what_is_unknown():
-    assert fact("a", "department") == fact("b", "department") > 0
-    assert fact("a", "category") != fact("b", "category")
-    assert fact("a", "brand") == fact("b", "brand") > 0
-    assert [fact("c", name) for name in FACTS[1:]] == [0, 0, 0]
-    assert facts_of(LOG, ITEMS)[0].tolist() == [NO_PRICE, 0, 0, 0]
+    assert feature("a", "department") == feature("b", "department") > 0
+    assert feature("a", "category") != feature("b", "category")
+    assert feature("a", "brand") == feature("b", "brand") > 0
+    assert [feature("c", name) for name in ITEM_FEATURES[1:]] == [0, 0, 0]
+    assert item_features_of(LOG, ITEMS)[0].tolist() == [NO_PRICE, 0, 0, 0]
 
 
 def test_profit_needs_price_and_cost():

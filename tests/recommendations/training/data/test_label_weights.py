@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.ranking.batch import ITEM_COLUMNS, RankingTables
+from recommendations.ranking.batch import RankingTables
+from recommendations.ranking.columns import ITEM_COLUMNS, ITEM_FEATURES
 from recommendations.ranking.histories import SessionHistories
-from recommendations.ranking.item_features import FACTS
 from recommendations.ranking.rrf import RankedLists
 from recommendations.training.data.dataset import InvalidDataset
 from recommendations.training.data.label_weights import MAX_POSITIONS, Impressions, examination, label_weights
@@ -34,7 +34,7 @@ def tables():
     columns[:, 0] = rng.permutation(N + 2)  # a number for each item, that the trees can tell it by
     return RankingTables(
         item_columns=columns,
-        item_facts=np.zeros((N + 2, len(FACTS)), np.float32),
+        item_facts=np.zeros((N + 2, len(ITEM_FEATURES)), np.float32),
         item_vectors=np.zeros((N + 2, 2), np.float32),
         next_indices=np.zeros((N + 2, 1), np.int32),
         next_weights=np.zeros((N + 2, 1), np.float32),
@@ -49,7 +49,7 @@ def lists_of(n_queries):
 def points_of(targets, positions=None):
     n = len(targets)
     return TestPoints(
-        prefixes=SessionHistories(items=np.full(n, ASKED, np.int32), offsets=np.arange(n + 1)),
+        histories=SessionHistories(items=np.full(n, ASKED, np.int32), offsets=np.arange(n + 1)),
         targets=np.asarray(targets, np.int32),
         kinds=np.zeros(n, np.uint8),
         positions=None if positions is None else np.asarray(positions, np.int16),

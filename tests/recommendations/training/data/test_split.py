@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from recommendations.training.data.building import log_from_sessions
@@ -28,15 +29,27 @@ def test_every_position_but_the_first_is_a_point():
 
     points = points_at_every_position(log)
 
-    assert [points.prefixes[i].tolist() for i in range(len(points))] == [[a], [a, b], [b]]
+    assert [points.histories[i].tolist() for i in range(len(points))] == [[a], [a, b], [b]]
     assert points.targets.tolist() == [b, a, c]
     assert points.is_new().tolist() == [True, False, True]
 
 
-def test_taken_points_keep_prefix_and_target_together():
+def test_taken_points_keep_history_and_target_together():
     points = points_at_every_position(log_from_sessions([["a", "b", "a"], ["b", "c"]]))
 
     taken = points.take([2, 0])
 
-    assert [taken.prefixes[i].tolist() for i in range(2)] == [[2], [1]]
+    assert [taken.histories[i].tolist() for i in range(2)] == [[2], [1]]
     assert taken.targets.tolist() == [3, 2]
+
+
+def test_points_may_be_the_newest_or_some_of_all(aisles):
+    every = points_at_every_position(aisles)
+    newest, some = points_at_every_position(aisles, newest=30), points_at_every_position(aisles, most=40)
+
+    np.testing.assert_array_equal(newest.targets, every.targets[-30:])
+    np.testing.assert_array_equal(
+        newest.histories.items, every.take(np.arange(len(every) - 30, len(every))).histories.items
+    )
+    assert len(some) == 40
+    assert some.targets[-1] == every.targets[-1]

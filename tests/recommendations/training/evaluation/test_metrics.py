@@ -8,9 +8,9 @@ from recommendations.training.data.split import TestPoints
 from recommendations.training.evaluation.metrics import measure
 
 
-def points(prefixes, targets):
+def points(histories, targets):
     return TestPoints(
-        prefixes=SessionHistories.of(prefixes),
+        histories=SessionHistories.of(histories),
         targets=np.array(targets, np.int32),
         kinds=np.zeros(len(targets), np.uint8),
     )

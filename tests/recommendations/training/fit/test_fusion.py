@@ -19,8 +19,8 @@ def noise(seed):
 
 
 def points_to(targets):
-    prefixes = SessionHistories.of([[1]] * N)
-    return TestPoints(prefixes=prefixes, targets=targets, kinds=np.zeros(N, np.uint8))
+    histories = SessionHistories.of([[1]] * N)
+    return TestPoints(histories=histories, targets=targets, kinds=np.zeros(N, np.uint8))
 
 
 def test_the_source_that_knows_gets_the_weight_and_noise_gets_less():

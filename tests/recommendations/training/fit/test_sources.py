@@ -1,196 +1,81 @@
-"""Every source in a world where the next item is certain, and alone = batched."""
+"""All sources of a model set, fitted together: which there are, and what items say of themselves."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from recommendations.ranking.columns import ITEM_COLUMNS, LIST_DEPTH
 from recommendations.ranking.histories import SessionHistories
 from recommendations.training.data.building import log_from_sessions
-from recommendations.training.data.dataset import Kind, popularity_vocabulary
-from recommendations.training.fit.als import fit_als, unit_vectors
-from recommendations.training.fit.batch import (
-    score_als,
-    score_neighbours,
-    score_popularity,
-    score_recents,
-    score_sessions,
+from recommendations.training.data.dataset import Kind
+from recommendations.training.fit.sources import (
+    SOURCES,
+    fit_popularity,
+    fit_sources,
+    item_columns,
+    list_sources,
 )
-from recommendations.training.fit.neighbours import (
-    fit_baskets,
-    fit_bm25,
-    fit_covisitation,
-    fit_next,
-    fit_tfidf,
-    fit_vector_neighbours,
-)
-from recommendations.training.fit.sessions import fit_sessions
-from recommendations.training.fitted import Neighbours, Popularity
+from recommendations.training.settings import TrainingSettings
 
-SCORERS = {
-    "tfidf": lambda log: lambda p, k: score_neighbours(fit_tfidf(log), p, k=k),
-    "bm25": lambda log: lambda p, k: score_neighbours(fit_bm25(log), p, k=k),
-    "covisitation": lambda log: lambda p, k: score_neighbours(fit_covisitation(log), p, k=k),
-    "next": lambda log: lambda p, k: score_neighbours(fit_next(log), p, k=k),
-    "sessions": lambda log: lambda p, k: score_sessions(fit_sessions(log), p, k=k),
-    "als": lambda log: lambda p, k: score_als(fit_als(log, factors=12, seed=1), p, k=k),
-    "als-cosine": lambda log: (
-        lambda p, k: score_neighbours(
-            fit_vector_neighbours("als", unit_vectors(fit_als(log, factors=12, seed=1).item_factors), k=20), p, k=k
-        )
-    ),
-}
+SETTINGS = TrainingSettings(factors=4, als_iterations=1, num_threads=1)
 
 
-@pytest.fixture(params=SCORERS)
-def score(request, aisles):
-    return SCORERS[request.param](aisles)
+def with_kinds(log, kinds):
+    values = {name: getattr(log, name) for name in log.__slots__}
+    return type(log)(**values | {"kinds": np.array(kinds, np.uint8)})
 
 
-def index_of(log, *item_ids):
-    return [log.item_ids.index(item_id) for item_id in item_ids]
+def test_every_source_lists_and_baskets_only_where_something_was_bought(aisles):
+    fitted = fit_sources(aisles, settings=SETTINGS)
+    histories = SessionHistories.of([[1], [2, 3]])
+
+    lists = list_sources(fitted, histories, names=SOURCES)
+
+    assert tuple(lists) == SOURCES
+    assert all(found.items.shape == (2, LIST_DEPTH) and found.items[:, 0].all() for found in lists.values())
+    assert "baskets" not in {table.name for table in fitted.neighbours}
+    bought = fit_sources(with_kinds(aisles, [Kind.PURCHASE] * len(aisles.items)), settings=SETTINGS)
+    assert bought.table("baskets").weights.any()
 
 
-def test_everything_listed_for_an_aisle_is_of_that_aisle(score, aisles):
-    lists = score(SessionHistories.of([index_of(aisles, "a3-1", "a3-2")]), 5)
+def test_recent_popularity_counts_the_newest_sessions_only():
+    log = log_from_sessions([["a", "b"]] * 97 + [["b", "b"]] * 3)
 
-    assert {aisles.item_ids[i][:2] for i in lists.items[0] if i} == {"a3"}
+    popularity = fit_popularity(log)
 
-
-def test_alone_equals_batched(score, aisles):
-    prefixes = SessionHistories.of([index_of(aisles, f"a{a}-0", f"a{a}-{b}") for a in range(8) for b in range(6)])
-
-    batched = score(prefixes, 5)
-
-    for row in range(len(prefixes)):
-        alone = score(SessionHistories.of([prefixes[row].tolist()]), 5)
-        assert alone.items[0].tolist() == batched.items[row].tolist()
-        np.testing.assert_allclose(alone.scores[0], batched.scores[row], rtol=1e-4)
+    assert popularity.all_time.tolist() == [0, 97, 103]
+    assert popularity.recent.tolist() == [0, 0, 6]
 
 
-@pytest.mark.parametrize("name", ["next", "sessions"])
-def test_ordered_sources_put_the_certain_next_item_before_the_other_new_ones(name, aisles):
-    lists = SCORERS[name](aisles)(SessionHistories.of([index_of(aisles, "a5-1", "a5-2")]), 5)
-
-    ids = [aisles.item_ids[i] for i in lists.items[0]]
-    assert ids.index("a5-3") < min(ids.index(other) for other in ("a5-4", "a5-5") if other in ids)
-
-
-def test_scores_fall_and_the_padding_row_is_never_listed(score, aisles):
-    lists = score(SessionHistories.of([index_of(aisles, "a0-0")]), 10)
-
-    listed = lists.items[0] > 0
-    assert (np.diff(lists.scores[0][listed]) <= 0).all()
-    assert listed.tolist() == sorted(listed.tolist(), reverse=True)
-    assert lists.items.dtype == np.int32
-    assert lists.scores.dtype == np.float32
-
-
-def test_neighbours_weigh_by_age_and_repeats_add_up():
-    table = Neighbours(
-        name="t",
-        indices=np.array([[0], [3], [4], [0], [0]], np.int32),
-        weights=np.array([[0], [1], [1], [0], [0]], np.float32),
-        decay=0.5,
-        last_n=3,
+def test_rates_of_items_are_smoothed():
+    log = with_kinds(
+        log_from_sessions([["a", "a", "b"], ["a", "b"]]), [Kind.VIEW, Kind.CART, Kind.VIEW, Kind.VIEW, Kind.PURCHASE]
     )
 
-    lists = score_neighbours(table, SessionHistories.of([[1, 1, 2, 1]]), k=2)
+    columns = item_columns(log, fit_popularity(log))
 
-    assert lists.items.tolist() == [[3, 4]]
-    np.testing.assert_allclose(lists.scores, [[1 + 0.25, 0.5]])
-
-
-def test_session_scores_follow_the_written_formula():
-    log = log_from_sessions([["a", "b", "c"], ["b", "d"], ["a", "d"]])
-    log = log.reindexed(popularity_vocabulary(log))
-    index = fit_sessions(log, neighbours=10)
-    prefix = index_of(log, "a", "b")
-
-    lists = score_sessions(index, SessionHistories.of([prefix]), k=4)
-
-    expected = np.zeros(log.n_items)
-    n = len(prefix)
-    for row in range(1, 4):
-        theirs = index.session_items[row].tolist()
-        positions = {item: p for p, item in enumerate(prefix, start=1) if item in theirs}
-        similarity = index.session_weights[row] * sum(
-            np.exp((p - n) / index.position_decay) for p in positions.values()
-        )
-        star = max(theirs.index(item) for item in positions)
-        for column, item in enumerate(theirs):
-            expected[item] += (
-                (item > 0)
-                * similarity
-                * np.exp((max(positions.values()) - n) / index.overlap_decay)
-                * np.exp(-abs(column - star) / index.distance_decay)
-                * index.item_weights[item]
-            )
-    np.testing.assert_allclose(lists.scores[0], np.sort(expected)[::-1][:4], rtol=1e-5)
-    assert lists.items[0].tolist() == np.argsort(-expected, kind="stable")[:4].tolist()
-
-
-def test_postings_keep_the_newest_sessions():
-    log = log_from_sessions([["a", "b"]] * 5)
-
-    index = fit_sessions(log, postings=2)
-
-    assert index.postings[log.item_ids.index("a")].tolist() == [5, 4]
-
-
-def test_a_session_holds_each_item_once_at_its_last_position():
-    index = fit_sessions(log_from_sessions([["a", "b", "a", "c"]]), max_length=3)
-
-    assert index.session_items[1].tolist() == [2, 1, 3]
-
-
-def test_baskets_ignore_what_was_only_viewed():
-    log = log_from_sessions([["cup", "saucer", "spoon"]] * 3)
-    kinds = np.array([Kind.PURCHASE, Kind.CART, Kind.VIEW] * 3, np.uint8)
-    log = type(log)(**{name: getattr(log, name) for name in log.__slots__} | {"kinds": kinds})
-
-    table = fit_baskets(log)
-
-    cup, saucer, spoon = index_of(log, "cup", "saucer", "spoon")
-    assert table.indices[cup][table.weights[cup] > 0].tolist() == [saucer]
-    assert not table.weights[spoon].any()
-
-
-def test_covisitation_counts_a_purchase_more_than_a_view():
-    log = log_from_sessions([["a", "b"], ["a", "c"]])
-    kinds = np.array([Kind.VIEW, Kind.VIEW, Kind.VIEW, Kind.PURCHASE], np.uint8)
-    log = type(log)(**{name: getattr(log, name) for name in log.__slots__} | {"kinds": kinds})
-
-    table = fit_covisitation(log, backward=0.0)
-
-    a, b, c = index_of(log, "a", "b", "c")
-    assert table.indices[a][:2].tolist() == [c, b]
-    np.testing.assert_allclose(table.weights[a][:2], [0.75, 0.25])
-
-
-def test_recents_are_distinct_and_newest_first():
-    lists = score_recents(SessionHistories.of([[1, 2, 1, 3], [4]]), k=4)
-
-    assert lists.items.tolist() == [[3, 1, 2, 0], [4, 0, 0, 0]]
-
-
-def test_popularity_lists_recent_sellers_and_no_others():
-    popularity = Popularity(
-        recent=np.array([0, 0, 2, 2, 1], np.float32), all_time=np.array([0, 9, 3, 4, 1], np.float32)
+    a = dict(zip(ITEM_COLUMNS, columns[1].tolist(), strict=True))
+    assert list(a.values()) == pytest.approx(
+        [
+            np.log1p(3),
+            np.log1p(1),  # the newest of two sessions
+            2 / (3 * 0.03 + 1),
+            1 / (3 + 10),  # reloaded once, followed by something three times
+            (3 - 2) / (3 + 5),
+            1 / (3 + 10),
+            (0 + 50 * 0.2) / (3 + 50),  # one in five interactions of the site is a purchase
+        ],
+        rel=1e-5,
     )
-
-    lists = score_popularity(popularity, SessionHistories.of([[1], [2]]), k=4)
-
-    assert lists.items.tolist() == [[3, 2, 4, 0]] * 2
+    assert not columns[0].any()
 
 
-def test_vector_neighbours_are_the_nearest_of_the_popular_items():
-    vectors = np.array([[0, 0], [1, 0], [0, 1], [0.8, 0.6], [0.6, 0.8]], np.float32)
+def test_steps_are_reported_to_their_end(aisles):
+    steps = []
 
-    everywhere = fit_vector_neighbours("v", vectors, k=2)
-    popular = fit_vector_neighbours("v", vectors, k=2, among=4)
+    fit_sources(aisles, settings=SETTINGS, progress=lambda *step: steps.append(step), label="fit again")
 
-    assert everywhere.indices[4].tolist() == [4, 3]
-    assert popular.indices[4].tolist() == [3, 2]
-    np.testing.assert_allclose(popular.weights[4], [0.96, 0.8])
-    assert not popular.weights[0].any()
+    assert {name for name, _, _ in steps} == {"fit again"}
+    assert [done for _, done, _ in steps] == list(range(8))
+    assert steps[-1][1] == steps[-1][2]
