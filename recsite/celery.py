@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from recsite.server import stop_signals
+
+if stop_signals.is_celery_program():  # Celery's own handlers come after all that follows
+    stop_signals.exit_on_sigterm()
+
 import logging
 import os
 
@@ -45,6 +50,6 @@ app.conf.beat_schedule = {
 
 @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # celery ships no types
 def keep_logging(loglevel: int | None = None, **kwargs: object) -> None:
-    """Keep the handlers of the settings, which hide shoppers' ids; workers and beat would set up their own instead."""
+    """Keep the handlers of the settings, which hide users' ids; workers and beat would set up their own instead."""
     if loglevel:
         logging.getLogger().setLevel(loglevel)

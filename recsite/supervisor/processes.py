@@ -7,9 +7,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from recsite.server.stop_signals import held_sigterm
 
 STOP_TIMEOUT_S = 25.0
 KILL_TIMEOUT_S = 5.0
@@ -30,12 +33,15 @@ class Supervised:
         The whole environment of the process.
     log_path : Path
         Its standard output and error are appended here.
+    takes_sigterm : bool
+        The program takes a SIGTERM that was held back while it started, so that an early stop is clean, too.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log_path: Path
+    takes_sigterm: bool = False
     restarts: int = 0
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _log: IO[bytes] | None = field(default=None, repr=False)
@@ -52,14 +58,15 @@ class Supervised:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         if self._log is None:
             self._log = self.log_path.open("ab")
-        self._process = subprocess.Popen(
-            list(self.command),
-            env=dict(self.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with held_sigterm() if self.takes_sigterm else nullcontext():
+            self._process = subprocess.Popen(
+                list(self.command),
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self._started_s = time.monotonic()
 
     def watch(self) -> int | None:
