@@ -1,4 +1,4 @@
-"""The only module that spells a Redis key.
+"""The only module of this application that spells a Redis key; ``docs/redis-keys.md`` is compared with its table.
 
 Every key of a partition begins with the same hash tag, ``{p<partition>}``, so that one transaction may touch all of
 them on a Redis Cluster. The site comes next; whoever deletes or counts a site's keys needs nothing else.
@@ -6,12 +6,80 @@ them on a Redis Cluster. The site comes next; whoever deletes or counts a site's
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
+from features.definitions import ITEM_WINDOWS
 from tracking.contract.events import log_key
 from tracking.contract.user_key import UserKey
+from tracking.keys import RedisKey
 from tracking.log.base import partition_for
+
+_ERASER: Final = "features.privacy.erasure:erase_user"
+
+SESSION_STATE: Final = RedisKey(
+    name="session state",
+    pattern="rs:{p<partition>}:<site>:session:<user key>",
+    ttl="SESSION_TTL_S",
+    eraser=_ERASER,
+)
+PROFILE_STATE: Final = RedisKey(
+    name="profile state",
+    pattern="rs:{p<partition>}:<site>:profile:<user key>",
+    ttl="PROFILE_TTL_S",
+    eraser=_ERASER,
+)
+SEGMENT: Final = RedisKey(
+    name="RFM scores and segment",
+    pattern="rs:{p<partition>}:<site>:segment:<user key>",
+    ttl="PROFILE_TTL_S",
+    eraser=_ERASER,
+)
+ITEM_PANE: Final = RedisKey(
+    name="item counts of one pane of event time",
+    pattern="rs:{p<partition>}:<site>:items:<width>:<pane>",
+    ttl=max(window_s + 2 * width_s for _, width_s, window_s in ITEM_WINDOWS),
+)
+PLACEMENT_DAY: Final = RedisKey(
+    name="placement counts of one UTC day",
+    pattern="rs:{p<partition>}:<site>:placements:<day>",
+    ttl=40 * 86_400,
+)
+POSITION: Final = RedisKey(
+    name="next position to apply",
+    pattern="rs:{p<partition>}:position:<log>",
+    ttl="none: without it a worker would apply the log from its beginning",
+)
+ARCHIVE_POSITION: Final = RedisKey(
+    name="next position to archive",
+    pattern="rs:{p<partition>}:archived:<log>",
+    ttl="none: without it the archive would be written from the log's beginning",
+)
+UNPARKED: Final = RedisKey(
+    name="next parked record to send again",
+    pattern="rs:{p<partition>}:unparked:<log>",
+    ttl="none: without it parked records would be sent twice",
+)
+PROGRESS: Final = RedisKey(
+    name="watermarks and totals of a partition",
+    pattern="rs:{p<partition>}:progress:<log>",
+    ttl="PROFILE_TTL_S",
+)
+ERASED: Final = RedisKey(
+    name="erased users, by hash, whom a replay must not bring back",
+    pattern="rs:{p<partition>}:<site>:erased",
+    ttl=30 * 86_400,
+)
+ITEM_STATS: Final = RedisKey(name="merged item counts of a site", pattern="rs:{site-<site>}:item-stats", ttl=8 * 86_400)
+WRITE_BEHIND: Final = RedisKey(
+    name="time of the last run that stored profiles", pattern="rs:{site-<site>}:write-behind", ttl=7 * 86_400
+)
+
+TABLE: Final = (
+    SESSION_STATE, PROFILE_STATE, SEGMENT, ITEM_PANE, PLACEMENT_DAY, POSITION, ARCHIVE_POSITION, UNPARKED, PROGRESS,
+    ERASED, ITEM_STATS, WRITE_BEHIND,
+)  # fmt: skip
 
 CHANGED_CHANNEL: Final = "rs:changed"
 """Where the stream worker announces whose features changed."""
@@ -39,6 +107,12 @@ def session(partition: int, site: str, user_key: str) -> str:
 def profile(partition: int, site: str, user_key: str) -> str:
     """Return the key of a user's profile state."""
     return f"rs:{{p{partition}}}:{site}:profile:{user_key}"
+
+
+def states(partition: int, view: str, users: Iterable[tuple[str, str]]) -> list[str]:
+    """Return the keys of the states of a view, of many users (site, user key) of a partition at once."""
+    tag = prefix(partition)
+    return [f"{tag}{site}:{view}:{user_key}" for site, user_key in users]
 
 
 def segment(partition: int, site: str, user_key: str) -> str:
@@ -105,23 +179,3 @@ def write_behind_run(site: str) -> str:
 def erased(partition: int, site: str) -> str:
     """Return the key of the hash of erased users, which a replay must not bring back."""
     return f"rs:{{p{partition}}}:{site}:erased"
-
-
-def worker_heartbeat(name: str) -> str:
-    """Return the key under which a stream worker says that it lives."""
-    return f"rs:{{workers}}:{name}"
-
-
-def explanations(site: str, hour: int) -> str:
-    """Return the key of the hash of what replies of one hour (since 1970) showed, by reply id."""
-    return f"rs:{{site-{site}}}:why:{hour}"
-
-
-def shadow(site: str, version: str) -> str:
-    """Return the key of the hash of how far a version in the shadow agrees with the live one."""
-    return f"rs:{{site-{site}}}:shadow:{version}"
-
-
-def training_lock() -> str:
-    """Return the key of the lock that one training at a time holds, of whatever site."""
-    return "rs:{training}:lock"

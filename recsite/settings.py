@@ -14,6 +14,7 @@ from django.urls import reverse_lazy
 from recsite.backoffice.navigation import UNFOLD  # noqa: F401  (a setting)
 from recsite.databases import databases
 from recsite.env import Env, read_env_file
+from recsite.keys import CACHE_PREFIX, CELERY_PREFIX, CHANNELS_PREFIX
 from recsite.server.csp import STRICT
 from recsite.server.logs import logging_config
 
@@ -144,7 +145,7 @@ CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL.replace("+cluster", ""),
-        "KEY_PREFIX": "rs:cache",
+        "KEY_PREFIX": CACHE_PREFIX,
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": 0.5,
             "SOCKET_TIMEOUT": 0.5,
@@ -155,7 +156,7 @@ CACHES = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL.replace("+cluster", "")], "prefix": "rs:channels"},
+        "CONFIG": {"hosts": [REDIS_URL.replace("+cluster", "")], "prefix": CHANNELS_PREFIX},
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -186,7 +187,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "recsite"
 CELERY_TASK_TIME_LIMIT = 3 * 3600
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "global_keyprefix": "rs:celery:",
+    "global_keyprefix": CELERY_PREFIX,
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "visibility_timeout": 4 * 3600,

@@ -33,7 +33,7 @@ from tracking.dead_letters.rows import forget_user
 from tracking.models import Site
 from tracking.redis_client import UNAVAILABLE
 
-ERASED_TTL_S: Final = 30 * 86_400
+ERASED_TTL_S: Final = keys.ERASED.ttl_s
 """For longer than a log or a spool keeps a record."""
 
 _DECODE: Final = msgspec.msgpack.Decoder(dict[int, int]).decode

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 User = tuple[str, str]  # site, user key
 
 MAX_TRIES: Final = 3
-PLACEMENT_TTL_S: Final = 40 * 86_400
+PLACEMENT_TTL_S: Final = keys.PLACEMENT_DAY.ttl_s
 _DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
 
 

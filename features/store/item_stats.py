@@ -28,7 +28,7 @@ from tracking.redis_client import UNAVAILABLE
 
 WINDOWS: Final = tuple(name for name, _, _ in ITEM_WINDOWS)
 METRICS: Final = windows.METRICS
-BLOB_TTL_S: Final = 8 * 86_400
+BLOB_TTL_S: Final = keys.ITEM_STATS.ttl_s
 PRIOR_VIEWS: Final = 50.0
 """An item's conversion begins at the site's mean and is half its own after that many views."""
 

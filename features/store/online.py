@@ -131,13 +131,12 @@ class OnlineStore:
     def write_commands(self, partition: int, changes: Changes) -> list[Command]:
         """Return the commands of the transaction, between MULTI and EXEC."""
         session_ttl, profile_ttl = self._session_ttl_ms, self._profile_ttl_ms
-        tag = keys.prefix(partition)
         commands: list[Command] = []
         for view, states, ttl in (
             (keys.SESSION, changes.sessions, session_ttl),
             (keys.PROFILE, changes.profiles, profile_ttl),
         ):
-            names = [f"{tag}{site}:{view}:{user_key}" for site, user_key in states]
+            names = keys.states(partition, view, states)
             if names:
                 commands.append(("EVAL", SET_ALL, len(names), *names, ttl, *states.values()))
         for change in changes.counts:
@@ -178,14 +177,13 @@ class Batch:
             Redis is unavailable.
         """
         partition, name = self.partition, self._store.log_name
-        tag = keys.prefix(partition)
         self._users, self._expected = users, expected
         self._sites = sorted({site for site, _ in users})
         position_key = keys.position(partition, name)
         wanted = [position_key, keys.progress(partition, name)]
         wanted += [keys.erased(partition, site) for site in self._sites]
-        wanted += [f"{tag}{site}:session:{user_key}" for site, user_key in users]
-        wanted += [f"{tag}{site}:profile:{user_key}" for site, user_key in users]
+        wanted += keys.states(partition, keys.SESSION, users)
+        wanted += keys.states(partition, keys.PROFILE, users)
         self._is_watching = True
         self._open.push([("WATCH", position_key), ("MGET", *wanted)])
 

@@ -200,5 +200,5 @@ def store_changed_profiles() -> dict[str, int]:
         started = time.time()
         since_s = interval_since(float(last) if isinstance(last, bytes | str) else None)
         counts[site.slug] = write_behind(client, site, partitions=connections.partitions(), since_s=since_s)
-        client.set(key, str(started), ex=7 * 86_400)
+        client.set(key, str(started), ex=keys.WRITE_BEHIND.ttl_s)
     return counts

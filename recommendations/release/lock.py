@@ -15,15 +15,15 @@ from typing import Any, Final
 
 import redis.exceptions
 
-from features import keys
 from features.exceptions import StoreUnavailable
 from features.store import connections
+from recommendations import keys
 from recommendations.exceptions import RecommendationError
 from tracking.redis_client import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
-LOCK_TTL_S: Final = 60.0
+LOCK_TTL_S: Final = float(keys.TRAINING_LOCK.ttl_s)
 RENEW_S: Final = 5.0
 
 

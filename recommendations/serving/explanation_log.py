@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from django.conf import settings
 
-from features import keys
+from recommendations import keys
 from recommendations.metrics import EXPLANATIONS_DROPPED
 from recommendations.pipeline.explanation import Explanation
 from recommendations.serving.rec_ids import RecId
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 MAX_AN_HOUR: Final = 5_000
 """Of one site, over all processes; some 5 MB with explanations, 120,000 replies a day."""
 
-TTL_S: Final = 25 * 3600
+TTL_S: Final = keys.EXPLANATIONS.ttl_s
 PER_SECOND: Final = 5.0
 BURST: Final = 200.0
 FLUSH_EVERY_S: Final = 1.0

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from features import keys
+from recommendations import keys
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import RequestUser
 from recommendations.metrics import SHADOW_LISTS
@@ -40,7 +40,7 @@ PAGES_A_SECOND: Final = 5.0
 
 MAX_WAITING: Final = 32
 FLUSH_EVERY_S: Final = 2.0
-TTL_S: Final = 30 * 86_400
+TTL_S: Final = keys.SHADOW.ttl_s
 LIST_BUDGET_MS: Final = 1_000.0
 BUCKETS_MS: Final = (0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500)
 

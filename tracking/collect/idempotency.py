@@ -15,6 +15,7 @@ import msgspec
 import redis.asyncio
 from msgspec import Struct
 
+from tracking import keys
 from tracking.access.sites import KeyInfo
 from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal, Reply
@@ -22,7 +23,7 @@ from tracking.redis_client import UNAVAILABLE, connect_async
 
 logger = logging.getLogger(__name__)
 
-KEEP_S: Final = 86_400
+KEEP_S: Final = keys.IDEMPOTENCY.ttl_s
 CLAIM_S: Final = 30
 """How long a request may take before another of the same key may try: what a killed process had claimed."""
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -110,4 +111,4 @@ class Idempotency:
 
 
 def _name(key: KeyInfo, value: str) -> str:
-    return f"rs:{key.site.slug}:idempotency:{key.id}:{hashlib.sha256(value.encode()).hexdigest()[:32]}"
+    return keys.idempotency(key.site.slug, key.id, hashlib.sha256(value.encode()).hexdigest()[:32])

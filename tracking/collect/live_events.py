@@ -23,7 +23,7 @@ from tracking.redis_client import UNAVAILABLE, connect
 logger = logging.getLogger(__name__)
 
 KEEP: Final = 200
-KEEP_S: Final = 3_600
+KEEP_S: Final = keys.LIVE_EVENTS.ttl_s
 FLUSH_S: Final = 0.5
 MAX_PER_FLUSH: Final = 50
 REDIS_TIMEOUT_S: Final = 0.5
@@ -81,7 +81,7 @@ class LiveEvents:
             lines = [msgspec.json.encode(line) for one in waiting for line in _lines(*one)][-MAX_PER_FLUSH:]
             if not lines:
                 continue
-            name = _name(site)
+            name = keys.live_events(site)
             with client.pipeline(transaction=False) as pipeline:
                 pipeline.lpush(name, *lines)
                 pipeline.ltrim(name, 0, KEEP - 1)
@@ -111,7 +111,7 @@ def read(url: str, site: str, *, limit: int = KEEP) -> list[LiveEvent]:
     """Return the newest events of a site, newest first; raises what redis-py raises."""
     client = connect(url, timeout_s=REDIS_TIMEOUT_S, max_connections=2)
     try:
-        lines: Any = client.lrange(_name(site), 0, limit - 1)
+        lines: Any = client.lrange(keys.live_events(site), 0, limit - 1)
     finally:
         client.close()
     return [msgspec.json.decode(line, type=LiveEvent) for line in lines]
@@ -119,11 +119,7 @@ def read(url: str, site: str, *, limit: int = KEEP) -> list[LiveEvent]:
 
 def forget(client: Any, site: str) -> int:
     """Drop a site's list, for an erasure: it is a glance, and refused events name nobody to look for; return 1 or 0."""
-    return int(client.delete(_name(site)))
-
-
-def _name(site: str) -> str:
-    return f"rs:{site}:live_events"
+    return int(client.delete(keys.live_events(site)))
 
 
 def _lines(records: Any, rejected: Sequence[Rejected], received_at_ms: int) -> list[LiveEvent]:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from tracking import keys
 from tracking.access.sites import site_info
 from tracking.contract.events import EventRecord, log_key
 from tracking.contract.user_key import UserKey, anonymous_id_of, key_of_anonymous, key_of_user, user_id_of
@@ -57,7 +58,7 @@ def import_dead_letters(*, max_records: int = MAX_READ, is_erased: IsErased = no
     letters.ensure_topic(timeout_s=LOG_TIMEOUT_S)
     client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
     try:
-        name = f"rs:{{dead-letters}}:read:{type(letters).__name__}:{letters.topic}"
+        name = keys.dead_letters_read(type(letters).__name__, letters.topic)
         stored: dict[bytes, bytes] = client.hgetall(name)  # type: ignore[assignment]  # redis-py's awaitable union
         read = {int(partition): position.decode() for partition, position in stored.items()}
         n_new = 0

@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 
 from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
+from tracking.keys import QUOTA_PREFIX
 from tracking.metrics import QUOTA_REFUSALS
 
 logger = logging.getLogger(__name__)
@@ -149,7 +150,7 @@ def _connect(url: str) -> Any:
         "socket_connect_timeout": REDIS_TIMEOUT_S,
         "retry": redis.retry.Retry(NoBackoff(), 0),
         "wrap_exceptions": True,
-        "key_prefix": "rs:quota",
+        "key_prefix": QUOTA_PREFIX,
     }
     try:
         return storage_from_string(_limits_url(url), **options)

@@ -16,11 +16,12 @@ from typing import Any, Final
 
 import redis
 
+from tracking import keys
 from tracking.log.redis_topic import RedisAddress
 
 logger = logging.getLogger(__name__)
 
-LEASE_MS: Final = 4_000
+LEASE_MS: Final = keys.LEASE.ttl_s * 1_000
 HEARTBEAT_S: Final = 0.5
 MAX_POLL_GAP_S: Final = 60.0
 """A member whose work does not come back for this long is stuck: its leases are not renewed any more."""

@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, urlencode
 
 import redis
 
-from tracking import redis_client
+from tracking import keys, redis_client
 from tracking.log.base import BEGINNING, InvalidLogUrl, LogUnavailable, Position, Record
 from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options
 
@@ -48,20 +48,20 @@ class RedisAddress:
 
     def stream(self, partition: int) -> str:
         """Return the key of a partition's records."""
-        return f"rs:{{p{partition}}}:log:{self.topic}"
+        return keys.log_records(partition, self.topic)
 
     def lease(self, partition: int, group: str) -> str:
         """Return the key that says which member of ``group`` reads a partition."""
-        return f"rs:{{p{partition}}}:lease:{self.topic}:{group}"
+        return keys.lease(partition, self.topic, group)
 
     def members(self, group: str) -> str:
         """Return the key of the living members of ``group``."""
-        return f"rs:{{members}}:{self.topic}:{group}"
+        return keys.log_members(self.topic, group)
 
     @property
     def partition_count(self) -> str:
         """The key that holds the number of partitions the topic was made with."""
-        return f"rs:{{log}}:partitions:{self.topic}"
+        return keys.log_partitions(self.topic)
 
 
 def read_redis_url(parts: SplitResult, *, partitions: int) -> RedisAddress:

@@ -11,11 +11,12 @@ from typing import Any, Final, Protocol
 
 import redis
 
+from tracking.keys import ANNOUNCE_CHANNEL
 from tracking.redis_client import connect
 
 logger = logging.getLogger(__name__)
 
-CHANNEL: Final = "rs:announce"
+CHANNEL: Final = ANNOUNCE_CHANNEL
 PING_EVERY_S: Final = 5.0
 RECONNECT_S: Final = (0.1, 0.25, 0.5, 1.0)
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from features import keys
 from features.store import connections
+from recommendations import keys
 from recommendations.release import lock as module
 from recommendations.release.lock import AlreadyTraining, LockLost, is_training, training_lock
 from tests.recommendations.conftest import Shop

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from features import keys
 from features.exceptions import StoreUnavailable
 from features.store import connections
+from recommendations import keys
 from recommendations.models import TrainingPolicy, TrainingRun
 from recommendations.release import runs as training_runs
 from recommendations.release.lock import AlreadyTraining, is_training

@@ -1,0 +1,34 @@
+"""The only module of this application that spells a Redis key; ``docs/redis-keys.md`` is compared with its table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tracking.keys import RedisKey
+
+EXPLANATIONS: Final = RedisKey(
+    name="what replies showed and why, by reply id", pattern="rs:{site-<site>}:why:<hour>", ttl=25 * 3_600
+)
+SHADOW: Final = RedisKey(
+    name="how far a shadow agrees with the live version",
+    pattern="rs:{site-<site>}:shadow:<version>",
+    ttl=30 * 86_400,
+)
+TRAINING_LOCK: Final = RedisKey(name="lock of the one training that runs", pattern="rs:{training}:lock", ttl=60)
+
+TABLE: Final = (EXPLANATIONS, SHADOW, TRAINING_LOCK)
+
+
+def explanations(site: str, hour: int) -> str:
+    """Return the key of the hash of what replies of one hour (since 1970) showed, by reply id."""
+    return f"rs:{{site-{site}}}:why:{hour}"
+
+
+def shadow(site: str, version: str) -> str:
+    """Return the key of the hash of how far a version in the shadow agrees with the live one."""
+    return f"rs:{{site-{site}}}:shadow:{version}"
+
+
+def training_lock() -> str:
+    """Return the key of the lock that one training at a time holds, of whatever site."""
+    return "rs:{training}:lock"
