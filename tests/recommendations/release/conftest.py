@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from features import keys
+from recommendations import keys
 from features.store import connections
 from tests.recommendations.conftest import Shop
 
