@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from features.archive.rows import COLUMNS, SCHEMA
 from features.archive.writer import ArchiveFolder
+from tracking.contract.events import INTERACTIONS
 from tracking.contract.user_key import USER_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ MAX_JOINED_BYTES: Final = 256 * 1024 * 1024
 DRAFTS: Final = ".joining-*.part"
 LEFTOVER_S: Final = 3_600.0
 """A draft that old is what a crash left; deleting one that is not only makes the next run join again."""
-INTERACTIONS: Final = ("view_item", "select_item", "add_to_cart", "add_to_wishlist", "purchase")
 
 
 def read_table(folder: ArchiveFolder, path: str, *, columns: Sequence[str] = COLUMNS) -> pa.Table:

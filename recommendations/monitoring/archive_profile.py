@@ -1,4 +1,4 @@
-"""What shoppers did in some span of time, read from the archive one day at a time."""
+"""What users did in some span of time, read from the archive one day at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Final, TypeVar, cast
 
 import polars as pl
 
-from features.archive.maintenance import INTERACTIONS, read_table
+from features.archive.maintenance import read_table
 from features.archive.writer import ArchiveFolder
 from recommendations.monitoring import drift
 from recommendations.monitoring.drift import Profile
+from tracking.contract.events import INTERACTIONS
 
 DAY_MS: Final = 86_400_000
 MAX_ROWS: Final = 1_000_000
-"""Rows that are read of a day at most, whole files, newest first: shares do not need every shopper."""
+"""Rows that are read of a day at most, whole files, newest first: shares do not need every user."""
 SAMPLED_SESSIONS: Final = 300
 MAX_NAMED_ITEMS: Final = 5_000
 _COLUMNS: Final = ("user_key", "session_id", "event_id", "row", "event", "item_id", "price", "occurred_at_ms", "bot")

@@ -14,7 +14,7 @@ Google Analytics 4, recommended events for e-commerce (names and fields of event
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, NewType
+from typing import Annotated, Any, ClassVar, Final, Literal, NewType
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -148,6 +148,12 @@ class BaseEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field
     clock in the record that the log carries.
     """
 
+    # What becomes of a kind elsewhere: each place reads these variables, or a test holds it to them (test_events.py).
+    is_ga4: ClassVar[bool] = False  # GA4 has it under the same name: data layers and exports bring it
+    is_interaction: ClassVar[bool] = False  # the user did something with an item: it counts in training and drift
+    is_sent_at_once: ClassVar[bool] = False  # the SDK does not wait for further events
+    moves_features: ClassVar[bool] = False  # features/state/handlers.py has a handler for it
+
     event_id: EventIdentifier
     occurred_at_ms: Milliseconds = field(name="ts")
     session_id: Annotated[str, Meta(max_length=64)] | None = None
@@ -159,11 +165,17 @@ class BaseEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field
 class PageView(BaseEvent, frozen=True, kw_only=True, tag="page_view"):
     """A page was seen."""
 
+    is_ga4: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
+
     params: PageParams = PageParams()
 
 
 class ViewItemList(BaseEvent, frozen=True, kw_only=True, tag="view_item_list"):
     """An impression: the items were actually seen in a list."""
+
+    is_ga4: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
 
     params: ItemListParams
 
@@ -171,11 +183,21 @@ class ViewItemList(BaseEvent, frozen=True, kw_only=True, tag="view_item_list"):
 class SelectItem(BaseEvent, frozen=True, kw_only=True, tag="select_item"):
     """A click on an item of a list."""
 
+    is_ga4: ClassVar[bool] = True
+    is_interaction: ClassVar[bool] = True
+    is_sent_at_once: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
+
     params: ItemListParams
 
 
 class ViewItem(BaseEvent, frozen=True, kw_only=True, tag="view_item"):
     """An item's own page was seen."""
+
+    is_ga4: ClassVar[bool] = True
+    is_interaction: ClassVar[bool] = True
+    is_sent_at_once: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
 
     params: ItemsParams
 
@@ -183,11 +205,20 @@ class ViewItem(BaseEvent, frozen=True, kw_only=True, tag="view_item"):
 class AddToCart(BaseEvent, frozen=True, kw_only=True, tag="add_to_cart"):
     """Items were put into the cart."""
 
+    is_ga4: ClassVar[bool] = True
+    is_interaction: ClassVar[bool] = True
+    is_sent_at_once: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
+
     params: ItemsParams
 
 
 class RemoveFromCart(BaseEvent, frozen=True, kw_only=True, tag="remove_from_cart"):
     """Items were taken out of the cart."""
+
+    is_ga4: ClassVar[bool] = True
+    is_sent_at_once: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
 
     params: ItemsParams
 
@@ -195,11 +226,18 @@ class RemoveFromCart(BaseEvent, frozen=True, kw_only=True, tag="remove_from_cart
 class ViewCart(BaseEvent, frozen=True, kw_only=True, tag="view_cart"):
     """The cart was seen."""
 
+    is_ga4: ClassVar[bool] = True
+    is_sent_at_once: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
+
     params: CartParams = CartParams()
 
 
 class BeginCheckout(BaseEvent, frozen=True, kw_only=True, tag="begin_checkout"):
     """The checkout was begun."""
+
+    is_ga4: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
 
     params: CartParams = CartParams()
 
@@ -207,11 +245,20 @@ class BeginCheckout(BaseEvent, frozen=True, kw_only=True, tag="begin_checkout"):
 class AddToWishlist(BaseEvent, frozen=True, kw_only=True, tag="add_to_wishlist"):
     """Items were put on the wish list."""
 
+    is_ga4: ClassVar[bool] = True
+    is_interaction: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
+
     params: ItemsParams
 
 
 class Purchase(BaseEvent, frozen=True, kw_only=True, tag="purchase"):
     """Items were bought; the strongest sign there is."""
+
+    is_ga4: ClassVar[bool] = True
+    is_interaction: ClassVar[bool] = True
+    is_sent_at_once: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
 
     params: PurchaseParams
 
@@ -219,17 +266,26 @@ class Purchase(BaseEvent, frozen=True, kw_only=True, tag="purchase"):
 class Refund(BaseEvent, frozen=True, kw_only=True, tag="refund"):
     """A purchase, or items of it, were given back."""
 
+    is_ga4: ClassVar[bool] = True
+    is_sent_at_once: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
+
     params: RefundParams
 
 
 class Search(BaseEvent, frozen=True, kw_only=True, tag="search"):
     """The shop was searched."""
 
+    is_ga4: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
+
     params: SearchParams
 
 
 class Identify(BaseEvent, frozen=True, kw_only=True, tag="identify"):
     """The shopper turned out to be a known user."""
+
+    is_sent_at_once: ClassVar[bool] = True
 
     params: IdentifyParams
 
@@ -253,6 +309,10 @@ Event = (
 KNOWN_EVENTS: Final[dict[str, type[BaseEvent]]] = {
     str(struct.__struct_config__.tag): struct for struct in Event.__args__
 }
+
+#: Kinds of events by their names, as ``BaseEvent`` tells them apart.
+GA4_EVENTS: Final = tuple(name for name, kind in KNOWN_EVENTS.items() if kind.is_ga4)
+INTERACTIONS: Final = tuple(name for name, kind in KNOWN_EVENTS.items() if kind.is_interaction)
 
 
 class CustomEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

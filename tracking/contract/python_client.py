@@ -6,6 +6,7 @@ What is copied is found by following names: whatever the roots below stand on, a
 from __future__ import annotations
 
 import ast
+import re
 from typing import Final
 
 ROOTS: Final = (
@@ -28,6 +29,7 @@ Generated from tracking/contract/events.py by `python manage.py schema`; do not 
 
 def client_contract(source: str) -> str:
     """Return the client's module: the declarations of ``source`` (``events.py``) that ``ROOTS`` need, in its order."""
+    source = _without_class_variables(source)
     tree = ast.parse(source)
     declared = {name: node for node in tree.body if (name := _declares(node)) is not None}
     needed: set[str] = set()
@@ -46,6 +48,11 @@ def client_contract(source: str) -> str:
             parts.append("\n" if before is None else "\n\n")
         parts.append("\n".join(lines[node.lineno - 1 : node.end_lineno]) + "\n")
     return "".join(parts)
+
+
+def _without_class_variables(source: str) -> str:
+    """Return the source without what becomes of a kind inside the server, which is none of the client's concern."""
+    return re.sub(r"(?m)^(?:    #.*\n)*(?:    \w+: ClassVar\[.*\n)+\n", "", source)
 
 
 def _declares(node: ast.stmt) -> str | None:

@@ -110,6 +110,16 @@ def typescript(schema: JsonSchema) -> str:
     return "\n".join(part.rstrip("\n") for part in parts).replace(" */\n\n", " */\n") + "\n"
 
 
+def kinds_table() -> str:
+    """Return the kinds of events as the rows of a Markdown table, for ``docs/events.md``."""
+    rows = ["| event | means | needs |", "|---|---|---|"]
+    for name, kind in KNOWN_EVENTS.items():
+        params = next(field.type for field in msgspec.structs.fields(kind) if field.name == "params")
+        needed = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(params) if field.required)
+        rows.append(f"| `{name}` | {(kind.__doc__ or '').strip()} | {needed or 'nothing'} |")
+    return "\n".join(rows)
+
+
 def _type(kind: JsonSchema) -> str:
     if "$ref" in kind:
         return str(kind["$ref"]).rpartition("/")[2]

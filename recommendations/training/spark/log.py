@@ -11,10 +11,10 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from features.archive.maintenance import INTERACTIONS
 from recommendations.training.data.archive import ARCHIVE_KINDS
 from recommendations.training.data.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog
 from recommendations.training.fitted import DataRange
+from tracking.contract.events import INTERACTIONS
 from tracking.contract.user_key import USER_PREFIX
 
 _ROW_BITS = 33  # of Spark's monotonically_increasing_id: the row within its partition
@@ -163,7 +163,7 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
 
 
 def _cut_after_quiet(rows: DataFrame) -> DataFrame:
-    """Name sessions where some client does not: thirty quiet minutes of a shopper end one."""
+    """Name sessions where some client does not: thirty quiet minutes of a user end one."""
     in_order = Window.partitionBy("user").orderBy("event")
     pause = F.col("event.at") - F.lag("event.at").over(in_order)
     return rows.withColumn(

@@ -22,21 +22,12 @@ import msgspec
 from recsite.importing.base import Refusal, SourceFormat, Unit, stable_event_id
 from recsite.importing.json_lines import SortedLines
 from recsite.importing.sources.own_lines import describe
-from tracking.contract.events import MAX_ITEMS, SCHEMA_VERSION, CustomEvent, EventItem, EventRecord
+from tracking.contract.events import GA4_EVENTS, MAX_ITEMS, SCHEMA_VERSION, CustomEvent, EventItem, EventRecord
 from tracking.contract.parsing import parse_event
 from tracking.exceptions import InvalidEvent
 
 #: Names of theirs and ours; others are left out.
-EVENTS: Final = {
-    **{
-        name: name
-        for name in (
-            "page_view", "view_item_list", "select_item", "view_item", "add_to_cart", "remove_from_cart", "view_cart",
-            "begin_checkout", "add_to_wishlist", "purchase", "refund", "search",
-        )
-    },
-    "view_search_results": "search",
-}  # fmt: skip
+EVENTS: Final = {**{name: name for name in GA4_EVENTS}, "view_search_results": "search"}
 _ITEM_FIELDS: Final = tuple(EventItem.__struct_fields__)
 _NOTHING: Final = (None, "", "(not set)")
 _NUMBERS: Final = ("price", "discount", "quantity", "index")
