@@ -22,7 +22,7 @@ from recommendations.graphs.builder import HIDDEN
 from recommendations.graphs.fold_in import Target, build_fold_in
 from recommendations.inference.batching import BUCKETS, BatchedScorer, DenseRequest
 from recommendations.inference.loading import scorer_of
-from recommendations.inference.queries import RetrievalQuery, prefix_of
+from recommendations.inference.queries import RetrievalQuery, history_of
 from recommendations.inference.runtime import check_runtime, gpu_is_present, load_session, operators_by_provider
 from recommendations.training.fitted import AlsFactors
 
@@ -85,9 +85,9 @@ def _requests(als: AlsFactors) -> list[DenseRequest]:
     requests = []
     for _ in range(N_REQUESTS):
         items = model_data.popular_items(rng, n_items=n_items, shape=(int(rng.integers(1, als.last_n + 1)),))
-        prefix = prefix_of(RetrievalQuery(item_index=items), n_items=n_items)
-        if prefix is not None:
-            requests.append(DenseRequest(prefix=prefix, item_bias=bias, exclude=items))
+        history = history_of(RetrievalQuery(indices=items), n_items=n_items)
+        if history is not None:
+            requests.append(DenseRequest(history=history, item_bias=bias, exclude=items))
     return requests
 
 
@@ -96,13 +96,13 @@ def _compare(als: AlsFactors, cpu_graph: Path, scorer: BatchedScorer) -> tuple[f
     cpu = load_session(cpu_graph)
     overlaps, errors = [], []
     for request in _requests(als):
-        prefix = request.prefix
+        history = request.history
         expected_index, expected_score = cpu.run(
             {
-                "item_index": prefix.item_index[None],
-                "weight": prefix.weight[None],
-                "age": prefix.age[None],
-                "is_last": prefix.is_last[None],
+                "item_index": history.indices[None],
+                "weight": history.weight[None],
+                "age": history.age[None],
+                "is_last": history.is_last[None],
                 "exclude": request.exclude[None],
                 "item_bias": request.item_bias,
                 "k": np.array([N_ANSWERS], np.int64),

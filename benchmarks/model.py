@@ -2,7 +2,8 @@
 
 One thread. The question is the same everywhere: 50 interactions, their items excluded, the best 20 of all items.
 ``implicit`` solves the shopper and scores (``recalculate_user=True``); faiss and hnswlib are handed the solved
-vector and exclude nothing, so they do less. Rivals take turns within a round, so that a busy machine hurts them alike.
+vector and exclude nothing, so they do less. Contenders take turns within a round, so that a busy machine slows them
+alike.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ Call = Callable[[int], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """The same questions for every rival."""
+    """The same questions for every contender."""
 
     items: list[IndexArray]
     vectors: FloatArray  # solved in float64, (n, n_factors)
     expected: list[set[int]]  # the best without the session's items
-    expected_all: list[set[int]]  # the best of all, for rivals that exclude nothing
+    expected_all: list[set[int]]  # the best of all, for contenders that exclude nothing
 
 
 def run(*, quick: bool) -> dict[str, float]:
@@ -108,16 +109,16 @@ def _measure(n_items: int, folder: Path, *, n_questions: int, rounds: int, quick
     load_s = time.perf_counter() - started
     memory_mb = (psutil.Process().memory_info().rss - before) / 1e6
 
-    rivals: dict[str, Call] = {"graph": lambda i: session.run(feeds[i])[0][0]}
-    rivals |= _readers(n_rows)
-    rivals["implicit"] = _implicit(als, questions.items)
+    baselines: dict[str, Call] = {"graph": lambda i: session.run(feeds[i])[0][0]}
+    baselines |= _readers(n_rows)
+    baselines["implicit"] = _implicit(als, questions.items)
     flat = faiss.IndexFlatIP(N_FACTORS)
     flat.add(als.item_factors)
-    rivals["faiss"] = lambda i: flat.search(questions.vectors[i : i + 1], N_ANSWERS)[1][0]
+    baselines["faiss"] = lambda i: flat.search(questions.vectors[i : i + 1], N_ANSWERS)[1][0]
     if n_items <= (10_000 if quick else 100_000):
-        rivals["hnswlib"] = _hnswlib(als.item_factors, questions.vectors)
+        baselines["hnswlib"] = _hnswlib(als.item_factors, questions.vectors)
     figures = {"load_s": load_s, "memory_mb": memory_mb, "file_mb": path.stat().st_size / 1e6}
-    timed = _timed(rivals, n_questions=n_questions, rounds=rounds)
+    timed = _timed(baselines, n_questions=n_questions, rounds=rounds)
     figures["floor_ms"] = min(p50 for name, (p50, _, _) in timed.items() if name in READERS)
     for name, (p50, p95, answers) in timed.items():
         if name in READERS:
@@ -125,8 +126,8 @@ def _measure(n_items: int, folder: Path, *, n_questions: int, rounds: int, quick
         excludes = name in ("graph", "implicit")
         expected = questions.expected if excludes else questions.expected_all
         shared = [len(set(map(int, answer)) & best) / N_ANSWERS for answer, best in zip(answers, expected, strict=True)]
-        prefix = "" if name == "graph" else f"{name}_"
-        figures |= {f"{name}_ms": p50, f"{name}_p95_ms": p95, f"{prefix}overlap": float(np.mean(shared))}
+        history = "" if name == "graph" else f"{name}_"
+        figures |= {f"{name}_ms": p50, f"{name}_p95_ms": p95, f"{history}overlap": float(np.mean(shared))}
     for size in BATCHES:
         figures[f"batch_{size}_ms_per_request"] = _batch_ms(session, questions.items, bias, size, rounds)
     path.unlink()
@@ -198,13 +199,13 @@ def _hnswlib(factors: FloatArray, vectors: FloatArray) -> Call:
 
 
 def _timed(
-    rivals: Mapping[str, Call], *, n_questions: int, rounds: int
+    baselines: Mapping[str, Call], *, n_questions: int, rounds: int
 ) -> dict[str, tuple[float, float, list[NDArray[Any]]]]:
-    """Return p50 and p95 in milliseconds and the answers of each rival."""
-    answers = {name: [ask(i) for i in range(n_questions)] for name, ask in rivals.items()}
-    taken: dict[str, list[float]] = {name: [] for name in rivals}
+    """Return p50 and p95 in milliseconds and the answers of each contender."""
+    answers = {name: [ask(i) for i in range(n_questions)] for name, ask in baselines.items()}
+    taken: dict[str, list[float]] = {name: [] for name in baselines}
     for _ in range(rounds):
-        for name, ask in rivals.items():
+        for name, ask in baselines.items():
             for i in range(n_questions):
                 started = time.perf_counter()
                 ask(i)

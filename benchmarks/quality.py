@@ -21,7 +21,7 @@ import numpy as np
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmarks.report import print_table
-from recommendations.ranking.batch import CANDIDATES_PER_SOURCE
+from recommendations.ranking.columns import CANDIDATES_PER_SOURCE
 from recommendations.training.data.building import log_from_sessions
 from recommendations.training.data.dataset import SessionLog
 from recommendations.training.data.readers import read_online_retail, read_retailrocket_events, read_sessions_jsonl
@@ -107,7 +107,7 @@ def _trained(title: str, log: SessionLog, *, quick: bool, settings: TrainingSett
 
 
 def _plain_als(fitted: FittedModelSet, points: TestPoints) -> Mapping[str, float]:
-    listed = score_als(fitted.als, points.prefixes, k=20).items
+    listed = score_als(fitted.als, points.histories, k=20).items
     return measure(listed, points, item_counts=fitted.popularity.all_time.astype(np.int64)).values
 
 
@@ -121,27 +121,27 @@ def _bound(fitted: FittedModelSet, points: TestPoints) -> float:
         popularity=fitted.popularity,
         tables=fitted.ranker.tables,
     )
-    lists = list_sources(sources, points.prefixes, names=RANKER_SOURCES)
+    lists = list_sources(sources, points.histories, names=RANKER_SOURCES)
     found = ~points.is_new()
     for name, depth in CANDIDATES_PER_SOURCE.items():
         found |= (lists[name].items[:, :depth] == points.targets[:, None]).any(axis=1)
     return float(np.mean(found & (points.targets > 0)))
 
 
-def _figures(prefix: str, fitted: FittedModelSet) -> dict[str, float]:
+def _figures(history: str, fitted: FittedModelSet) -> dict[str, float]:
     """Return the figures of what would serve: the ranker where it beats fusion, else fusion."""
     served: Mapping[str, float] = fitted.metrics["ranker" if fitted.ranker is not None else "fusion"]
     fused = fitted.metrics["fusion"]
     return {
-        f"{prefix}_hr20": served["hr@20"],
-        f"{prefix}_mrr20": served["mrr@20"],
-        f"{prefix}_ndcg10": served["ndcg@10"],
-        f"{prefix}_new_hr20": served["new_hr@20"],
-        f"{prefix}_coverage": served["coverage@20"],
-        f"{prefix}_fusion_hr20": fused["hr@20"],
-        f"{prefix}_fusion_mrr20": fused["mrr@20"],
-        f"{prefix}_fusion_new_hr20": fused["new_hr@20"],
-        f"{prefix}_test_points": served["points"],
+        f"{history}_hr20": served["hr@20"],
+        f"{history}_mrr20": served["mrr@20"],
+        f"{history}_ndcg10": served["ndcg@10"],
+        f"{history}_new_hr20": served["new_hr@20"],
+        f"{history}_coverage": served["coverage@20"],
+        f"{history}_fusion_hr20": fused["hr@20"],
+        f"{history}_fusion_mrr20": fused["mrr@20"],
+        f"{history}_fusion_new_hr20": fused["new_hr@20"],
+        f"{history}_test_points": served["points"],
     }
 
 
@@ -150,10 +150,10 @@ def _made_up_sessions() -> SessionLog:
     rng = np.random.default_rng(5)
     sessions = []
     for _ in range(QUICK_SESSIONS):
-        aisle, place = min(int(rng.exponential(40)), 199), int(rng.integers(20))
+        aisle, index = min(int(rng.exponential(40)), 199), int(rng.integers(20))
         session = []
         for _ in range(int(rng.integers(2, 9))):
-            session.append(f"{aisle}-{place}")
-            place = (place + int(rng.choice([0, 1, 1, 2, 5]))) % 20
+            session.append(f"{aisle}-{index}")
+            index = (index + int(rng.choice([0, 1, 1, 2, 5]))) % 20
         sessions.append(session)
     return log_from_sessions(sessions)

@@ -31,7 +31,8 @@ from features.store import connections  # noqa: E402
 from recommendations.graphs.export import export_model_set  # noqa: E402
 from recommendations.graphs.fold_in import Target  # noqa: E402
 from recommendations.models import ModelVersion, Placement, Rule  # noqa: E402
-from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS, RankingTables  # noqa: E402
+from recommendations.ranking.batch import RankingTables  # noqa: E402
+from recommendations.ranking.columns import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS  # noqa: E402
 from recommendations.ranking.item_features import NO_PRICE  # noqa: E402
 from recommendations.state.placements import ensure_default_placements, publish  # noqa: E402
 from recommendations.training.fitted import (  # noqa: E402
@@ -141,15 +142,15 @@ def _ranker(n_items: int, following: Neighbours) -> Ranker:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[0] = 0
     numbers = np.arange(n_items)
-    facts = np.column_stack([np.log(5 + numbers % 200), 1 + numbers % 997, 1 + numbers % 12, 1 + numbers % 300])
-    facts = facts.astype(np.float32)
-    facts[0] = (NO_PRICE, 0, 0, 0)
+    item_features = np.column_stack([np.log(5 + numbers % 200), 1 + numbers % 997, 1 + numbers % 12, 1 + numbers % 300])
+    item_features = item_features.astype(np.float32)
+    item_features[0] = (NO_PRICE, 0, 0, 0)
     return Ranker(
         booster_text=booster.model_to_string(),
         columns=COLUMNS,
         tables=RankingTables(
             item_columns=rng.random((n_items, len(ITEM_COLUMNS))).astype(np.float32),
-            item_facts=facts,
+            item_facts=item_features,
             item_vectors=vectors,
             next_indices=following.indices,
             next_weights=following.weights,

@@ -98,7 +98,7 @@ class Watch:
         if self._until and self._step.startswith(self._until):
             raise Enough
         self._step, self._started = step, time.perf_counter()
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts from here
 
 
 def measured(folder: Path, *, queries: int, factors: int, until: str) -> float:

@@ -70,8 +70,8 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
     )
     editorial_items = LinesField(
         required=False,
-        widget=LinesWidget(kind="items", placeholder="Search by title, brand or number …"),
-        help_text="Numbers of items to fall back on, in order, one a line.",
+        widget=LinesWidget(kind="items", placeholder="Search by title, brand or item id …"),
+        help_text="Items to fall back on, in order, one item id (SKU) a line.",
     )
     segment_strategies = StrategiesField(
         required=False,
@@ -91,7 +91,7 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
             "size": "Items in a list",
             "max_per_category": "At most of one category",
             "max_per_brand": "At most of one brand",
-            "exploration": "Places for new items, %",
+            "exploration": "New items, %",
             "diversity": "Difference, %",
         }
         help_texts = {

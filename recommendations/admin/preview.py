@@ -42,17 +42,17 @@ if TYPE_CHECKING:
 MAX_TITLES: Final = 5
 MAX_FILTERED: Final = 15
 MAX_RECENT: Final = 5
-SO_FAR: Final = (("views", "views"), ("carts", "into the cart"), ("orders", "orders"))
+SO_FAR: Final = (("views", "views"), ("carts", "add-to-carts"), ("orders", "orders"))
 
 
 class PreviewForm(forms.Form):
-    """Whose list to show: a made-up session's, or a shopper's by id; nobody's when all is empty."""
+    """Whose list to show: a made-up session's, or a user's by id; an unknown user's when all is empty."""
 
     session = LinesField(
         label="A made-up visit",
         required=False,
         widget=LinesWidget(kind="items", placeholder="Search an item that the shopper looked at …"),
-        help_text="Items looked at, one number a line, oldest first. Wins over the ids beside it.",
+        help_text="Items looked at, one item id (SKU) a line, oldest first. Wins over the ids beside it.",
     )
     user_id = forms.CharField(
         label="Or a known shopper",
@@ -70,13 +70,13 @@ class PreviewForm(forms.Form):
         label="Item of the page",
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="For lists of product pages: the number of the product, such as SKU-1.",
+        help_text="For lists of product pages: the item id (SKU) of the product, such as SKU-1.",
     )
     cart = LinesField(
         label="In the cart",
         required=False,
         widget=LinesWidget(kind="items", placeholder="Search an item in the cart …"),
-        help_text="One number a line.",
+        help_text="One item id (SKU) a line.",
     )
     rules = forms.ChoiceField(
         label="Rules",
@@ -113,7 +113,7 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
         serving = watch_site(placement.site.slug).ensure_loaded()
         user = _user(placement.site.slug, form.cleaned_data)
         if user.problem is not None:
-            messages.warning(request, "The feature store did not answer: the list is that of an unknown shopper.")
+            messages.warning(request, "The feature store is unavailable: the list is that of an unknown shopper.")
         before, _ = _made(placement_before(placement), form.cleaned_data, user, serving)
         after, explanation = _made(
             placement_after(placement, drafts=form.cleaned_data["rules"] == "draft"),
@@ -138,7 +138,7 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
                 )
                 for each in explanation.filtered[:MAX_FILTERED]
             ],
-            "facts": _facts(explanation, serving, placement),
+            "known": _known_of(explanation, serving, placement),
         }
     return screen(
         model_admin, request, "admin/recommendations/preview.html", title=f"Preview of {placement}", **context
@@ -202,13 +202,13 @@ def _made(
 
 
 def _shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) -> list[Shown]:
-    place_before = {why.item_id: place for place, why in enumerate(before)}
+    position_before = {why.item_id: position for position, why in enumerate(before)}
     shown = []
-    for place, why in enumerate(items):
-        old = place_before.get(why.item_id)
+    for position, why in enumerate(items):
+        old = position_before.get(why.item_id)
         moved = "new" if old is None else ""
-        if old is not None and old != place:
-            moved = f"up {old - place}" if old > place else f"down {place - old}"
+        if old is not None and old != position:
+            moved = f"up {old - position}" if old > position else f"down {position - old}"
         sources = sorted(((source_words(each.source), each.rank) for each in why.sources), key=lambda pair: pair[1])
         shown.append(
             Shown(
@@ -229,7 +229,7 @@ def _title(serving: SiteServing, item_id: str) -> str:
 
 
 def _recent(placement: Placement) -> list[tuple[str, str]]:
-    """Return links to shoppers who were here lately: what to add to the address, and how to call them."""
+    """Return links to users who were here lately: what to add to the address, and how to call them."""
     stored = StoredProfile.objects.filter(site=placement.site).order_by("-newest_ms")
     links = []
     for key in stored.values_list("user_key", flat=True)[:MAX_RECENT]:
@@ -239,21 +239,21 @@ def _recent(placement: Placement) -> list[tuple[str, str]]:
     return links
 
 
-def _facts(explanation: Explanation, serving: SiteServing, placement: Placement) -> list[tuple[str, str]]:
-    """Return what is known of the shopper, in words."""
+def _known_of(explanation: Explanation, serving: SiteServing, placement: Placement) -> list[tuple[str, str]]:
+    """Return what is known of the user, in words."""
     known = explanation.features
-    facts = [("Segments", ", ".join(explanation.segments) or "none yet")]
+    lines = [("Segments", ", ".join(explanation.segments) or "none yet")]
     if not known:
-        return facts
+        return lines
     seen = dict.fromkeys(_title(serving, recent["item_id"]) for recent in known["recents"])  # type: ignore[attr-defined]
     titles = list(seen)[:MAX_TITLES]
     counts: Any = known["counts"]
     rfm: Any = known["rfm"]
-    facts += [
+    lines += [
         ("Looked at last", ", ".join(titles) or "nothing"),
         ("Searched for", ", ".join(known["searches"]) or "nothing"),  # type: ignore[arg-type]
         ("In the cart", ", ".join(_title(serving, item_id) for item_id in known["cart"]) or "nothing"),  # type: ignore[attr-defined]
-        ("Bought", ", ".join(_title(serving, item) for item in known["bought"][:MAX_TITLES]) or "nothing"),  # type: ignore[index]
+        ("Purchases", ", ".join(_title(serving, item) for item in known["bought"][:MAX_TITLES]) or "nothing"),  # type: ignore[index]
         (
             "So far",
             ", ".join(f"{counts.get(name, 0):,} {word}" for name, word in SO_FAR),
@@ -262,7 +262,7 @@ def _facts(explanation: Explanation, serving: SiteServing, placement: Placement)
     ]
     if explanation.feature_age_ms is not None:
         now = timezone.now()
-        facts.append(
+        lines.append(
             ("Newest event", f"{timesince(now - dt.timedelta(milliseconds=explanation.feature_age_ms), now)} ago")
         )
-    return facts
+    return lines

@@ -122,13 +122,13 @@ def bars(days: dict[int, Performance], metric: str) -> list[Bar]:
     step = 100 / max(1, len(values))
     return [
         Bar(
-            left=place * step + step * 0.1,
+            left=number * step + step * 0.1,
             width=step * 0.8,
             height=100 * value / most,
             day=EPOCH + dt.timedelta(days=day),
             value=value,
         )
-        for place, (day, value) in enumerate(values.items())
+        for number, (day, value) in enumerate(values.items())
     ]
 
 

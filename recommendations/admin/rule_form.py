@@ -20,7 +20,7 @@ _OF_PIN: Final = (
 
 
 class PlacementsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # only typed stubs are generic
-    """Placements with the heading that shoppers read."""
+    """Placements with the heading that users read."""
 
     def label_from_instance(self, obj: Any) -> str:
         """Return name and heading."""
@@ -32,13 +32,13 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
 
     items = LinesField(
         required=False,
-        widget=LinesWidget(kind="items", placeholder="Search by title, brand or number …"),
-        help_text="One number a line, such as SKU-1; a pin keeps their order.",
+        widget=LinesWidget(kind="items", placeholder="Search by title, brand or item id …"),
+        help_text="One item id (SKU) a line, such as SKU-1; a pin keeps their order.",
     )
     categories = LinesField(
         required=False,
         widget=LinesWidget(kind="categories", placeholder="Search categories …"),
-        help_text="One a line, by name or path, such as Women > Shoes; what lies below it is meant, too.",
+        help_text="One a line, by name or path, such as Women > Shoes; categories below it match, too.",
     )
     brands = LinesField(
         required=False,
@@ -48,7 +48,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
     tags = LinesField(
         required=False,
         widget=LinesWidget(kind="tags", placeholder="Search tags …"),
-        help_text="One a line, such as sale or new; an item with any of them is meant.",
+        help_text="One a line, such as sale or new; an item with any of them matches.",
     )
     placements = PlacementsField(
         Placement.objects.none(),
@@ -78,11 +78,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         help_texts = {
             "name": "What it is for, such as “Winter sale: boots first”. Only staff see it.",
             "strength": "2 counts an item's score twice (move up) or half (move down); 1 changes nothing.",
-            "position": "Place of the first item, 1 is the first; further items follow it.",
-            "priority": "0 is usual. Where two rules want the same place, the higher number wins.",
+            "position": "Rank of the first item, 1 is the top of the list; further items follow it.",
+            "priority": "0 is usual. Where two rules want the same rank, the higher number wins.",
             "price_from": "In the shop's currency, such as 20. Empty: no limit.",
             "price_to": "Such as 49.90.",
-            "stock_from": "Pieces, such as 5. Items without a counted stock are not meant.",
+            "stock_from": "Pieces, such as 5. Items without a counted stock do not match.",
             "stock_to": "Such as 100.",
             "condition": (
                 'For what the fields cannot say, such as attributes.colour = "moss" and not tags has "sale". '

@@ -43,7 +43,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     actions_submit_line = ("save_and_publish", "withdraw_rule")
     empty_state = (
         "No rules yet",
-        "A rule pins items to a place, moves them up or down, or keeps them out of lists. It is a draft until you "
+        "A rule pins items to a rank, moves them up or down, or keeps them out of lists. It is a draft until you "
         "publish it; two seconds later every page shows it.",
     )
     conditional_fields = {
@@ -69,8 +69,8 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
                         "items", "categories", "brands", "tags", ("price_from", "price_to"),
                         ("stock_from", "stock_to"), "condition",
                     ),
-                    "description": "Any item that is named by number, category, brand or tag is meant, if it is within "
-                    "the limits of price and stock. Only limits: every item within them.",
+                    "description": "The rule targets every item with one of these ids, categories, brands or tags that "
+                    "is within the limits of price and stock. Only limits: every item within them.",
                 },
             ),
             ("Where", {"fields": ("placements", "context_condition")}),
@@ -124,14 +124,14 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             now_ms=int(time.time() * 1000),
         )
 
-    @display(description="Speaks of")
+    @display(description="Targets")
     def reach(self, rule: Rule) -> SafeString | str:
-        """Return how many items the rule speaks of now, and a few of them."""
+        """Return how many items the rule targets now, and a few of them."""
         item_index = watch_site(rule.site.slug).ensure_loaded().item_index
         compiled = compile_rule(placements.rule_spec(rule))
         rows = item_index.mask(compiled.key, compiled.target).nonzero()[0]
         if not len(rows):
-            return "No item now. Check the spelling of numbers, categories, brands and tags, and the limits."
+            return "No item now. Check the spelling of ids, categories, brands and tags, and the limits."
         n_shown = int(item_index.catalogue.is_recommendable[rows].sum())
         titles = [
             card.title for row in rows[:EXAMPLES].tolist() if (card := item_index.catalogue.cards[row]) is not None

@@ -1,4 +1,4 @@
-"""What a merchandiser may mean while typing: items by number or title, categories, brands and tags of the catalogue."""
+"""What a merchandiser may mean while typing: items by id or title, categories, brands and tags of the catalogue."""
 
 from __future__ import annotations
 

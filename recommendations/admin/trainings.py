@@ -20,8 +20,8 @@ class TrainingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no 
 
     empty_state = (
         "No training policy yet",
-        "It says when a site trains by itself and whether a better version may answer unasked. One is made with the "
-        "first hourly check; or add one now.",
+        "It says when a site trains by itself and whether a better version is promoted without asking. One is made "
+        "with the first hourly check; or add one now.",
     )
     list_display = ("site", "auto_train", "hour", "auto_promote", "max_age_hours", "last_run")
     list_select_related = ("site",)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
@@ -22,16 +22,18 @@ from tracking.admin.screens import NothingToSave
 MAX_PLOT_BYTES = 2_000_000
 CANARY_PERCENT = 10
 SHOWN_METRICS = (
-    ("hr@20", "HR@20", "Share of the questions whose right answer, the next item, was among the 20 shown"),
-    ("mrr@20", "MRR@20", "How high the right answer stood: 1 is always first, .5 is second on average"),
+    ("hr@20", "HR@20", "Share of the test points whose next item was among the 20 shown"),
+    ("mrr@20", "MRR@20", "How high the next item stood: 1 is always first, .5 is second on average"),
     ("ndcg@10", "NDCG@10", "The same over the first 10, falling more gently"),
-    ("new_hr@20", "New items HR@20", "HR@20 where the right answer is a new item"),
+    ("new_hr@20", "New items HR@20", "HR@20 where the next item is new to the session"),
     ("coverage@20", "Coverage", "Share of the catalogue that is shown to anybody"),
     ("popularity_share@20", "Popularity", "Share of what is shown that is popular anyway; less is more personal"),
     ("repeat_share@20", "Repeats", "Share of what is shown that the shopper has seen already"),
-    ("points", "Questions", "How many questions of the held-out time were asked"),
+    ("points", "Test points", "How many test points of the held-out time were measured"),
 )
 """What a merchandiser compares, and what it means; the version's metrics.json holds the rest."""
+SHOWN_ENTRIES = ("sha256", "n_items", "data_range", "seeds", "library_versions", "sources")
+"""Entries of the manifest that the page shows."""
 
 
 @admin.register(ModelVersion)
@@ -75,7 +77,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         "plots",
         "contents",
     )
-    actions_submit_line = ("promote_version", "canary_version", "shadow_version", "stand_down", "roll_back_site")
+    actions_submit_line = ("promote_version", "canary_version", "shadow_version", "stop_version", "roll_back_site")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: ``manage.py train`` makes versions."""
@@ -106,123 +108,73 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         """Return a table of what was measured, one line a predictor."""
         named = {name: values for name, values in version.metrics.items() if isinstance(values, dict)}
         measured = {column for values in named.values() for column in values}
-        if not named:
-            return format_html("{}", "Nothing was measured: the version was not made by manage.py train.")
-        columns = [(name, title, meaning) for name, title, meaning in SHOWN_METRICS if name in measured]
-        head = format_html_join(
-            "",
-            "<th scope='col'><abbr title='{}'>{}</abbr></th>",
-            ((meaning, title) for _, title, meaning in columns),
-        )
-        rows = format_html_join(
-            "",
-            "<tr><th scope='row'>{}</th>{}</tr>",
-            (
-                (name, format_html_join("", "<td>{}</td>", ((_number(values.get(c)),) for c, _, _ in columns)))
-                for name, values in named.items()
-            ),
-        )
-        return format_html(
-            "<p class='rs-quiet'>Each visit of the held-out time is a question: what comes next? Higher is better, but "
-            "for popularity and repeats; hold the pointer over a name for its meaning.</p>"
-            "<div class='rs-scroll' tabindex='0' role='region' aria-label='Measured figures'>"
-            "<table class='rs-table is-wide'><thead><tr><th scope='col'>Predictor</th>{}</tr></thead>"
-            "<tbody>{}</tbody></table></div>",
-            head,
-            rows,
-        )
+        shown = [(name, title, meaning) for name, title, meaning in SHOWN_METRICS if name in measured]
+        columns = [(title, meaning) for _, title, meaning in shown]
+        rows = [(name, [_number(values.get(column)) for column, _, _ in shown]) for name, values in named.items()]
+        return _part("figures", columns=columns, rows=rows)
 
     @display(description="Gate")
     def gate(self, version: ModelVersion) -> SafeString:
         """Return each check of the gate with its result and reason."""
-        checks = [check for check in version.gate_report if isinstance(check, dict)]
-        return format_html(
-            "<ul>{}</ul>",
-            format_html_join(
-                "",
-                "<li>{} <strong>{}</strong> {}</li>",
-                (
-                    ("✓" if check.get("passed") else "✗", check.get("name", ""), check.get("reason", ""))
-                    for check in checks
-                ),
-            ),
-        )
+        return _part("gate", checks=[check for check in version.gate_report if isinstance(check, dict)])
 
     @display(description="Health")
     def health(self, version: ModelVersion) -> SafeString:
-        """Return the newest check of whether the version still fits what shoppers do, and what to do if not."""
+        """Return the newest check of whether the version still fits what users do, and what to do if not."""
         report = version.health_reports.first()
-        if report is None:
-            return format_html("{}", "Not checked yet; the live version is, every hour.")
-        rows = format_html_join(
-            "",
-            "<tr><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
-            ((check["name"], _number(check["value"]), check["verdict"], check["advice"]) for check in report.checks),
-        )
-        return format_html(
-            "<p>{} UTC</p><div class='rs-scroll'><table class='rs-table'><tbody>{}</tbody></table></div>",
-            f"{report.made_at:%Y-%m-%d %H:%M}",
-            rows,
-        )
+        checks = [
+            (check["name"], _number(check["value"]), check["verdict"], check["advice"])
+            for check in (report.checks if report is not None else [])
+        ]
+        return _part("health", report=report, checks=checks)
 
-    @display(description="Beside the live version")
+    @display(description="Shadow comparison")
     def shadow(self, version: ModelVersion) -> SafeString:
         """Return how far a version in the shadow agrees with the live one, and what it costs."""
         found = read_report(version.site.slug, version.version)
         if found is None:
-            return format_html("{}", "Not compared yet; press the button below to ask it beside the live version.")
-        rows = (
+            return _part("shadow", rows=[])
+        rows = [
             ("Lists compared", f"{found.lists:,}"),
             ("Failed", f"{found.failed:,}"),
             ("Items in both lists", f"{found.overlap:.1%}"),
             ("Same first item", f"{found.same_first:.1%}"),
-            ("Places that shared items moved", f"{found.moved:.1f}"),
+            ("Positions that shared items moved", f"{found.moved:.1f}"),
             ("As good a stage", f"{found.same_stage:.1%}"),
             ("Live version, ms a list", f"p50 ≤ {found.live_ms[0]:g}, p99 ≤ {found.live_ms[1]:g}"),
             ("This version, ms a list", f"p50 ≤ {found.shadow_ms[0]:g}, p99 ≤ {found.shadow_ms[1]:g}"),
-        )
-        return format_html(
-            "<div class='rs-scroll'><table class='rs-table'><tbody>{}</tbody></table></div>",
-            format_html_join("", "<tr><th scope='row'>{}</th><td>{}</td></tr>", rows),
-        )
+        ]
+        return _part("shadow", rows=rows)
 
     @display(description="Plots")
     def plots(self, version: ModelVersion) -> SafeString:
         """Return the plots of the version's folder."""
         folder = lifecycle.version_path(version.site.slug, version.version) / "plots"
         files = [file for file in sorted(folder.glob("*.png")) if file.stat().st_size <= MAX_PLOT_BYTES][:12]
-        return format_html_join(
-            "",
-            "<figure class='rs-plot'><img src='data:image/png;base64,{}' alt='{}'></figure>",
-            (
-                (base64.b64encode(file.read_bytes()).decode(), file.stem.replace("_", " ").capitalize())
-                for file in files
-            ),
-        )
+        plots = [
+            (base64.b64encode(file.read_bytes()).decode(), file.stem.replace("_", " ").capitalize()) for file in files
+        ]
+        return _part("plots", plots=plots)
 
     @display(description="Manifest")
     def contents(self, version: ModelVersion) -> SafeString:
         """Return what the version was made from."""
-        shown = ("sha256", "n_items", "data_range", "seeds", "library_versions", "sources")
-        return format_html_join(
-            "",
-            "<p><strong>{}</strong> {}</p>",
-            ((name, str(version.manifest[name])) for name in shown if name in version.manifest),
-        )
+        entries = [(name, str(version.manifest[name])) for name in SHOWN_ENTRIES if name in version.manifest]
+        return _part("contents", entries=entries)
 
     # Buttons of the form, so that they come as POST with a CSRF token; every field is read-only, nothing is saved.
 
     @action(
-        description="Let it answer everybody",
+        description="Promote",
         attrs={"data-confirm": "Shall this version answer every shopper within seconds?"},
     )
     def promote_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """Promote the version."""
         self._tried(
-            request, version, lambda: lifecycle.promote(version), f"{version} answers everybody within seconds."
+            request, version, lambda: lifecycle.promote(version), f"{version} answers every shopper within seconds."
         )
 
-    @action(description=f"Let it answer {CANARY_PERCENT} %")
+    @action(description=f"Start canary ({CANARY_PERCENT} %)")
     def canary_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """Begin a canary."""
         self._tried(
@@ -232,23 +184,23 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
             f"{version} answers {CANARY_PERCENT} % of the shoppers within seconds.",
         )
 
-    @action(description="Ask it beside the live one")
+    @action(description="Start shadow")
     def shadow_version(self, request: HttpRequest, version: ModelVersion) -> None:
-        """Put the version into the shadow."""
+        """Compare the version with the live one in its shadow."""
 
         def begin() -> None:
             forget_report(version.site.slug, version.version)
             lifecycle.start_shadow(version)
 
-        self._tried(request, version, begin, f"{version} is asked beside the live version; nobody sees its lists.")
+        self._tried(request, version, begin, f"{version} is compared with the live version; nobody sees its lists.")
 
-    @action(description="Stand down")
-    def stand_down(self, request: HttpRequest, version: ModelVersion) -> None:
+    @action(description="Stop")
+    def stop_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """End a canary or a shadow."""
-        self._tried(request, version, lambda: lifecycle.stand_down(version), f"{version} is a candidate again.")
+        self._tried(request, version, lambda: lifecycle.stop(version), f"{version} is a candidate again.")
 
     @action(
-        description="Roll back to the one before",
+        description="Roll back",
         attrs={"data-confirm": "Shall the version that was live before answer every shopper again?"},
     )
     def roll_back_site(self, request: HttpRequest, version: ModelVersion) -> None:
@@ -263,6 +215,11 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         else:
             self.log_change(request, version, done)
             messages.success(request, done)
+
+
+def _part(name: str, **context: Any) -> SafeString:
+    """Return one field of the page from its template."""
+    return render_to_string(f"admin/recommendations/version/{name}.html", context)
 
 
 def _best(metrics: Any) -> dict[str, float]:

@@ -107,7 +107,7 @@ def _write_sources(fitted: FittedModelSet, folder: Path, targets: frozenset[Targ
     sources: dict[str, SourceEntry] = {}
     session_graph = f"{SESSION_SOURCE}.onnx"
     _write_graph(build_session_knn(fitted.sessions), folder / session_graph)
-    sources[SESSION_SOURCE] = SourceEntry(kind="session_knn", graph=session_graph, last_n=fitted.sessions.max_prefix)
+    sources[SESSION_SOURCE] = SourceEntry(kind="session_knn", graph=session_graph, last_n=fitted.sessions.max_history)
     taken = {SESSION_SOURCE, ALS_SOURCE}
     for table in fitted.neighbours:
         if table.name in taken or not table.name.isidentifier():

@@ -1,4 +1,4 @@
-"""ALS as one graph: solve the shopper's factor from the newest interactions, score all items, keep the best.
+"""ALS as one graph: solve the user's factor from the newest interactions, score all items, keep the best.
 
 With Z = Y·R and R·Rᵀ = (YᵀY + λI)⁻¹ ("whitened" item factors) the normal equations of implicit-feedback ALS become
 (I + ZgᵀWZg) x = Zgᵀ(1 + r) over the few items g of the session, and the scores are Z·x: the same answer, but one

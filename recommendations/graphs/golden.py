@@ -27,14 +27,14 @@ def golden_arrays(fitted: FittedModelSet, *, seed: int) -> dict[str, NDArray[Any
     and ``ranker.score``.
     """
     rng = np.random.default_rng(seed)
-    prefixes = _prefixes(fitted.sessions, rng)
-    arrays: dict[str, NDArray[Any]] = {"items": _padded(prefixes)}
-    ones = [[1.0] * len(prefix) for prefix in prefixes]
-    answers: dict[str, list[Scores]] = {SESSION_SOURCE: [], ALS_SOURCE: als_answers(fitted.als, prefixes, ones)}
-    for prefix, weights in zip(prefixes, ones, strict=True):
-        answers[SESSION_SOURCE].append(session_scores(fitted.sessions, prefix, weights))
+    histories = _histories(fitted.sessions, rng)
+    arrays: dict[str, NDArray[Any]] = {"items": _padded(histories)}
+    ones = [[1.0] * len(history) for history in histories]
+    answers: dict[str, list[Scores]] = {SESSION_SOURCE: [], ALS_SOURCE: als_answers(fitted.als, histories, ones)}
+    for history, weights in zip(histories, ones, strict=True):
+        answers[SESSION_SOURCE].append(session_scores(fitted.sessions, history, weights))
         for table in fitted.neighbours:
-            answers.setdefault(table.name, []).append(neighbour_scores(table, prefix, weights))
+            answers.setdefault(table.name, []).append(neighbour_scores(table, history, weights))
     for source, scores in answers.items():
         arrays |= _answers(source, scores, rng)
     if fitted.ranker is not None:
@@ -46,20 +46,20 @@ def golden_arrays(fitted: FittedModelSet, *, seed: int) -> dict[str, NDArray[Any
     return arrays
 
 
-def _prefixes(sessions: SessionIndex, rng: np.random.Generator) -> list[list[int]]:
+def _histories(sessions: SessionIndex, rng: np.random.Generator) -> list[list[int]]:
     """Draw beginnings of real sessions, so that neighbours exist; items at random where there are none."""
     n_items, n_rows = len(sessions.postings), len(sessions.session_items)
-    prefixes = []
+    histories = []
     for _ in range(QUESTIONS):
         row = sessions.session_items[rng.integers(min(1, n_rows - 1), n_rows)]
         items = row[row > 0].tolist()[: int(rng.integers(1, 9))]
-        prefixes.append(items or rng.integers(1, n_items, 3).tolist())
-    return prefixes
+        histories.append(items or rng.integers(1, n_items, 3).tolist())
+    return histories
 
 
-def _padded(prefixes: list[list[int]]) -> NDArray[np.int64]:
-    longest = max(len(prefix) for prefix in prefixes)
-    return np.array([[0] * (longest - len(prefix)) + prefix for prefix in prefixes], np.int64)
+def _padded(histories: list[list[int]]) -> NDArray[np.int64]:
+    longest = max(len(history) for history in histories)
+    return np.array([[0] * (longest - len(history)) + history for history in histories], np.int64)
 
 
 def _answers(source: str, scores: list[Scores], rng: np.random.Generator) -> dict[str, NDArray[Any]]:

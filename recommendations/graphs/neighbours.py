@@ -40,12 +40,12 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
     item_index = g.input("item_index", np.int64, ["L"])
     weight = g.input("weight", np.float32, ["L"])
     age = g.input("age", np.float32, ["L"])
-    place = g.input("place", np.float32, ["L"])
+    from_newest = g.input("place", np.float32, ["L"])
     exclude = g.input("exclude", np.int64, ["E"])
     hidden_bias = g.input("hidden_bias", np.float32, [n_rows])
     k = g.input("k", np.int64, [1])
     candidates = g.input("candidates", np.int64, ["C"])
-    asked = g.input("tables", np.int64, ["T"])
+    chosen = g.input("tables", np.int64, ["T"])
 
     # Rows of all tables one after the other: row item + t · n_items belongs to table t.
     width = max(table.indices.shape[1] for table in tables)
@@ -57,21 +57,21 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
 
     per_table = (len(tables), 1)
 
-    def of_asked(values: NDArray[Any]) -> str:
-        return g.op("Gather", g.constant(values.reshape(per_table)), asked, axis=0)
+    def of_chosen(values: NDArray[Any]) -> str:
+        return g.op("Gather", g.constant(values.reshape(per_table)), chosen, axis=0)
 
-    rates = of_asked(np.array([np.log(max(t.decay, 1e-30)) for t in tables], np.float32))
-    limits = of_asked(np.array([t.last_n for t in tables], np.float32))
-    counts = g.op("Cast", g.op("Less", place, limits), to=1)  # [T, L]
+    rates = of_chosen(np.array([np.log(max(t.decay, 1e-30)) for t in tables], np.float32))
+    limits = of_chosen(np.array([t.last_n for t in tables], np.float32))
+    counts = g.op("Cast", g.op("Less", from_newest, limits), to=1)  # [T, L]
     factor = g.op("Mul", g.op("Mul", weight, counts), g.op("Exp", g.op("Mul", age, rates)))
-    first_rows = of_asked(np.arange(len(tables), dtype=np.int64) * n_items)
-    places = rows.places(g, g.op("Reshape", g.op("Add", item_index, first_rows), g.ints(-1)))  # [T·L, blocks]
-    one_table = g.op("Concat", g.op("Shape", asked), g.ints(-1), axis=0)
-    index = g.op("Reshape", rows.read(g, indices, places), one_table)
-    value = g.op("Mul", rows.read(g, weights, places), g.op("Reshape", factor, g.ints(-1, 1)))
+    first_rows = of_chosen(np.arange(len(tables), dtype=np.int64) * n_items)
+    positions = rows.positions(g, g.op("Reshape", g.op("Add", item_index, first_rows), g.ints(-1)))  # [T·L, blocks]
+    one_table = g.op("Concat", g.op("Shape", chosen), g.ints(-1), axis=0)
+    index = g.op("Reshape", rows.read(g, indices, positions), one_table)
+    value = g.op("Mul", rows.read(g, weights, positions), g.op("Reshape", factor, g.ints(-1, 1)))
     value = g.op("Reshape", value, one_table)
 
-    every_table = g.op("Concat", g.op("Shape", asked), g.ints(1), axis=0)
+    every_table = g.op("Concat", g.op("Shape", chosen), g.ints(1), axis=0)
     excluded = g.op("Expand", g.op("Cast", exclude, to=6), every_table)
     hidden = g.op("Expand", g.floats(float(HIDDEN)), g.op("Shape", excluded))
     sums = summed(

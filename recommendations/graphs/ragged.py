@@ -34,7 +34,7 @@ class RaggedRows:
     counts: str
     n_columns: int
 
-    def places(self, g: GraphBuilder, rows: str) -> str:
+    def positions(self, g: GraphBuilder, rows: str) -> str:
         """Return the blocks of the given rows, int32 [n_rows, n_blocks]; 0, the block of zeros, fills up."""
         column = g.constant(np.arange(self.n_columns // BLOCK, dtype=np.int32))
         last = g.ints(-1)
@@ -43,9 +43,9 @@ class RaggedRows:
         zero = g.constant(np.zeros(1, np.int32))
         return g.op("Where", g.op("Less", column, count), g.op("Add", start, column), zero)
 
-    def read(self, g: GraphBuilder, blocks: str, places: str) -> str:
+    def read(self, g: GraphBuilder, blocks: str, positions: str) -> str:
         """Return rows of a table stored by ``blocks_of``, [n_rows, n_columns]."""
-        return g.op("Reshape", g.op("Gather", blocks, places, axis=0), g.ints(-1, self.n_columns))
+        return g.op("Reshape", g.op("Gather", blocks, positions, axis=0), g.ints(-1, self.n_columns))
 
 
 def ragged_rows(g: GraphBuilder, table: NDArray[np.int32], name: str) -> RaggedRows:

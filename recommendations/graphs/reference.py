@@ -34,7 +34,7 @@ def als_answers(
     for piece in pieces:
         wide = matrix[piece].astype(np.float64)
         gram += wide.T @ wide
-    shoppers = np.zeros((len(sessions), n_factors))
+    users = np.zeros((len(sessions), n_factors))
     for row, (items, kinds) in enumerate(zip(sessions, weights, strict=True)):
         confidence: dict[int, float] = {}
         for age, (item, weight) in enumerate(zip(reversed(items), reversed(kinds), strict=True)):
@@ -45,10 +45,10 @@ def als_answers(
             vector = matrix[item].astype(np.float64)
             left += (value - 1.0) * np.outer(vector, vector)
             right += value * vector
-        shoppers[row] = np.linalg.solve(left, right)
+        users[row] = np.linalg.solve(left, right)
     scores = np.empty((len(sessions), n_items))
     for piece in pieces:
-        scores[:, piece] = shoppers @ matrix[piece].astype(np.float64).T
+        scores[:, piece] = users @ matrix[piece].astype(np.float64).T
     return list(scores)
 
 
@@ -65,10 +65,10 @@ def neighbour_scores(table: Neighbours, items: Sequence[int], weights: Sequence[
 
 def session_scores(sessions: SessionIndex, items: Sequence[int], weights: Sequence[float]) -> Scores:
     """VSTAN, step by step as ``SessionIndex`` states it."""
-    prefix = list(zip(items, weights, strict=True))[-sessions.max_prefix :]
-    n = len(prefix)
-    last_position = {item: p for p, (item, weight) in enumerate(prefix, start=1) if weight > 0}
-    weight_of = {item: weight for item, weight in prefix if weight > 0}
+    history = list(zip(items, weights, strict=True))[-sessions.max_history :]
+    n = len(history)
+    last_position = {item: p for p, (item, weight) in enumerate(history, start=1) if weight > 0}
+    weight_of = {item: weight for item, weight in history if weight > 0}
     similarity: dict[int, float] = {}
     for item, p in last_position.items():
         gain = weight_of[item] * np.exp((p - n) / sessions.position_decay)

@@ -41,7 +41,7 @@ def best_of(g: GraphBuilder, scores: str, k: str, *, n_scores: int) -> tuple[str
     # In the order of places, so that the last TopK sees equal scores with the lower place first.
     groups, _ = g.ops("TopK", groups, kept, outputs=2, axis=-1, largest=0)
     first = g.op("Unsqueeze", g.op("Mul", groups, g.ints(GROUP)), g.ints(-1))
-    places = g.op("Add", first, g.constant(np.arange(GROUP, dtype=np.int64)))
-    places = g.op("Reshape", places, g.op("Concat", leading, g.ints(-1), axis=0))
-    best_score, position = g.ops("TopK", g.op("GatherElements", scores, places, axis=-1), k, outputs=2, axis=-1)
-    return best_score, g.op("GatherElements", places, position, axis=-1)
+    positions = g.op("Add", first, g.constant(np.arange(GROUP, dtype=np.int64)))
+    positions = g.op("Reshape", positions, g.op("Concat", leading, g.ints(-1), axis=0))
+    best_score, position = g.ops("TopK", g.op("GatherElements", scores, positions, axis=-1), k, outputs=2, axis=-1)
+    return best_score, g.op("GatherElements", positions, position, axis=-1)

@@ -27,7 +27,7 @@ from recommendations.training.fitted import SessionIndex
 def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     """Build the session-kNN graph.
 
-    Inputs are those of ``build_neighbours`` without ``place``, outputs those of one table, with ``is_last`` float32
+    Inputs are those of ``build_neighbours`` without ``position``, outputs those of one table, with ``is_last`` float32
     [L] besides: 1 on the last occurrence of an item in the session, the only one that counts here. ``age`` is the
     number of interactions since; interactions of weight 0 are not there at all.
     """
@@ -55,7 +55,7 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     flat, column_axis = g.ints(-1), g.ints(1)
 
     # 1. Similarity of each past session, and the best of them.
-    found = posting_rows.read(g, posting_blocks, posting_rows.places(g, item_index))  # [L, m]
+    found = posting_rows.read(g, posting_blocks, posting_rows.positions(g, item_index))  # [L, m]
     position = g.op("Exp", g.op("Mul", age, g.floats(-1.0 / sessions.position_decay)))
     shared_weight = g.op("Mul", g.op("Mul", weight, is_last), position)
     shared_weight = g.op("Expand", g.op("Unsqueeze", shared_weight, column_axis), g.op("Shape", found))
@@ -65,19 +65,19 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
         g.op("Reshape", found, one_row),
         g.op("Reshape", shared_weight, one_row),
         n_rows=n_sessions,
-        most_entries=sessions.max_prefix * posting_rows.n_columns,
+        most_entries=sessions.max_history * posting_rows.n_columns,
     )
     similarity = g.op("Mul", overlap.total, g.lookup(session_weights, overlap.index))
     kept = g.ints(min(sessions.neighbours, n_sessions))
     best_similarity, best_session = best(g, overlap, similarity, kept)
     best_similarity = g.op("Max", g.op("Reshape", best_similarity, flat), g.floats(0.0))
     best_session = g.op("Reshape", best_session, flat)
-    items = item_rows.read(g, item_blocks, item_rows.places(g, best_session))  # [neighbours, max_length]
+    items = item_rows.read(g, item_blocks, item_rows.positions(g, best_session))  # [neighbours, max_length]
 
-    # 2. What each shares with the prefix: exp((latest - n) / overlap_decay), and the last shared column.
+    # 2. What each shares with the history: exp((latest - n) / overlap_decay), and the last shared column.
     present = g.op("Cast", g.op("Greater", weight, g.floats(0.0)), to=1)
     freshness = g.op("Mul", present, g.op("Exp", g.op("Mul", age, g.floats(-1.0 / sessions.overlap_decay))))
-    prefix = g.op(
+    history = g.op(
         "ScatterElements",
         g.constant(np.zeros(n_rows, np.float32), "no_items"),
         item_index,
@@ -85,7 +85,7 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
         axis=0,
         reduction="max",
     )
-    shared = g.lookup(prefix, items)
+    shared = g.lookup(history, items)
     latest = g.op("ReduceMax", shared, column_axis, keepdims=1)
     columns = g.constant(np.arange(item_rows.n_columns, dtype=np.float32)[None], "columns")
     is_shared = g.op("Greater", shared, g.floats(0.0))

@@ -27,19 +27,19 @@ class Sums:
         The item of each entry.
     total : float32 [T, M]
         The sum of all entries of that item in its table.
-    by_place : float32 [T, T·M + 1]
+    by_position : float32 [T, T·M + 1]
         The sums once more, an item's at its place; 0 in the last column.
-    places : int32 [T, M]
+    positions : int32 [T, M]
         The place of each entry's item.
-    place_of : integers [n_rows]
+    position_of : integers [n_rows]
         The place of each item; -1 where nothing touches it.
     """
 
     index: str
     total: str
-    by_place: str
-    places: str
-    place_of: str
+    by_position: str
+    positions: str
+    position_of: str
     n_rows: int
 
 
@@ -66,20 +66,20 @@ def summed(
     is_small = most_entries is not None and most_entries <= np.iinfo(np.int16).max
     nowhere = g.constant(np.full(n_rows, -1, np.int16 if is_small else np.int32))
     written = g.op("Cast", numbers, to=_INT16) if is_small else numbers
-    place_of = g.op("ScatterElements", nowhere, flat, written, axis=0)
+    position_of = g.op("ScatterElements", nowhere, flat, written, axis=0)
     shape = g.op("Shape", index)
-    found = g.op("GatherElements", place_of, flat, axis=0)
-    places = g.op("Reshape", g.op("Cast", found, to=_INT32) if is_small else found, shape)  # [T, M]
+    found = g.op("GatherElements", position_of, flat, axis=0)
+    positions = g.op("Reshape", g.op("Cast", found, to=_INT32) if is_small else found, shape)  # [T, M]
     tables = g.op("Slice", shape, g.ints(0), g.ints(1))
     width = g.op("Add", g.op("Shape", flat), g.ints(1))
     zeros = g.op("Expand", g.floats(0.0), g.op("Concat", tables, width, axis=0))
-    by_place = g.op("ScatterElements", zeros, places, value, axis=1, reduction="add")
+    by_position = g.op("ScatterElements", zeros, positions, value, axis=1, reduction="add")
     return Sums(
         index=index,
-        total=g.op("GatherElements", by_place, places, axis=1),
-        by_place=by_place,
-        places=places,
-        place_of=place_of,
+        total=g.op("GatherElements", by_position, positions, axis=1),
+        by_position=by_position,
+        positions=positions,
+        position_of=position_of,
         n_rows=n_rows,
     )
 
@@ -90,14 +90,14 @@ def of_given(g: GraphBuilder, sums: Sums, candidates: str) -> str:
     Call it before ``best``, which writes over what it reads.
     """
     # A place of -1 picks the last column, into which nothing was added.
-    places = g.op("Cast", g.op("Gather", sums.place_of, candidates, axis=0), to=_INT32)
-    return g.op("Gather", sums.by_place, places, axis=1)
+    positions = g.op("Cast", g.op("Gather", sums.position_of, candidates, axis=0), to=_INT32)
+    return g.op("Gather", sums.by_position, positions, axis=1)
 
 
 def best(g: GraphBuilder, sums: Sums, score: str, k: str) -> tuple[str, str]:
     """Return the k best of each table, fewer where fewer are touched: float32 scores, falling, and int32 items.
 
-    The lower item wins a tie, whichever entry speaks for it: a score is multiplied by one and a little more for lower
+    The lower item wins a tie, whichever entry represents it: a score is multiplied by one and a little more for lower
     items, less than what lies between two float32, and rounded back afterwards.
 
     Parameters
@@ -107,12 +107,12 @@ def best(g: GraphBuilder, sums: Sums, score: str, k: str) -> tuple[str, str]:
     k : int64 [1]
     """
     last, end = g.ints(-1), g.ints(np.iinfo(np.int64).max)
-    # One entry speaks for its item: the one that writes its number last. The sums were read, so the runtime writes
+    # One entry represents its item: the one that writes its number last. The sums were read, so the runtime writes
     # into their array instead of a copy.
     entries = g.op("Cast", g.op("Reshape", _numbers(g, sums.index), g.op("Shape", sums.index)), to=_FLOAT)
-    marked = g.op("ScatterElements", sums.by_place, sums.places, entries, axis=1)
-    speaks = g.op("Equal", g.op("GatherElements", marked, sums.places, axis=1), entries)
-    shown = g.op("Cast", g.op("Where", speaks, score, g.floats(float(HIDDEN))), to=_DOUBLE)
+    marked = g.op("ScatterElements", sums.by_position, sums.positions, entries, axis=1)
+    represents = g.op("Equal", g.op("GatherElements", marked, sums.positions, axis=1), entries)
+    shown = g.op("Cast", g.op("Where", represents, score, g.floats(float(HIDDEN))), to=_DOUBLE)
     more = np.array([1.0 + 2.0**-26, -(2.0**-26) / sums.n_rows])
     factor = g.op(
         "Add",
@@ -122,9 +122,9 @@ def best(g: GraphBuilder, sums: Sums, score: str, k: str) -> tuple[str, str]:
     width = g.op("Slice", g.op("Shape", sums.index), last, end)
     # Entries of newer interactions stand last and weigh most; TopK is quickest when the best come first.
     turned = g.op("Slice", g.op("Mul", shown, factor), last, g.ints(np.iinfo(np.int64).min), last, last)
-    top, place = g.ops("TopK", turned, g.op("Min", k, width), outputs=2, axis=-1)
-    place = g.op("Sub", g.op("Add", width, last), place)
-    return g.op("Cast", top, to=_FLOAT), g.op("GatherElements", sums.index, place, axis=-1)
+    top, position = g.ops("TopK", turned, g.op("Min", k, width), outputs=2, axis=-1)
+    position = g.op("Sub", g.op("Add", width, last), position)
+    return g.op("Cast", top, to=_FLOAT), g.op("GatherElements", sums.index, position, axis=-1)
 
 
 def _numbers(g: GraphBuilder, index: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.exceptions import ModelUnavailable
-from recommendations.inference.queries import HIDDEN, FloatArray, IndexArray, Prefix
+from recommendations.inference.queries import HIDDEN, FloatArray, History, IndexArray
 from recommendations.inference.runtime import BoundRun, DeviceArray, GraphSession
 
 BUCKETS: Final = (1, 8, 32)
@@ -38,7 +38,7 @@ class DenseRequest:
     exclude : int64, shape (≤ MAX_EXCLUDED,)
     """
 
-    prefix: Prefix
+    history: History
     item_bias: FloatArray
     exclude: IndexArray
 
@@ -174,13 +174,13 @@ class _Bucket:
     """One batch size: its arrays on both sides."""
 
     def __init__(self, session: GraphSession, size: int, *, length: int, n_answers: int, bias: DeviceArray) -> None:
-        self._item_index = np.zeros((size, length), np.int64)
+        self._indices = np.zeros((size, length), np.int64)
         self._weight = np.zeros((size, length), np.float32)
         self._age = np.zeros((size, length), np.float32)
         self._is_last = np.zeros((size, length), np.float32)
         self._exclude = np.zeros((size, MAX_EXCLUDED), np.int64)
         self._host: dict[str, NDArray[Any]] = {
-            "item_index": self._item_index,
+            "item_index": self._indices,
             "weight": self._weight,
             "age": self._age,
             "is_last": self._is_last,
@@ -199,12 +199,12 @@ class _Bucket:
         for values in self._host.values():
             values.fill(0)
         for row, request in enumerate(requests):
-            prefix = request.prefix
-            n = len(prefix.item_index)
-            self._item_index[row, -n:] = prefix.item_index
-            self._weight[row, -n:] = prefix.weight
-            self._age[row, -n:] = prefix.age
-            self._is_last[row, -n:] = prefix.is_last
+            history = request.history
+            n = len(history.indices)
+            self._indices[row, -n:] = history.indices
+            self._weight[row, -n:] = history.weight
+            self._age[row, -n:] = history.age
+            self._is_last[row, -n:] = history.is_last
             self._exclude[row, : len(request.exclude)] = request.exclude
         for name, values in self._host.items():
             self._device[name].update(values)

@@ -88,24 +88,24 @@ def _agreement(model_set: ModelSet, source: str, golden: dict[str, NDArray[Any]]
     )
     for items, top, probe, probe_score in questions:
         tolerance = RELATIVE_TOLERANCE * float(np.abs(top).max())
-        best = model_set.retrieve(RetrievalQuery(item_index=items, k=len(top), sources=(source,)))[source]
+        best = model_set.retrieve(RetrievalQuery(indices=items, k=len(top), sources=(source,)))[source]
         given = np.zeros(len(top))
         given[: len(best.score)] = best.score
         agreeing.append(np.isclose(given, top, rtol=0.0, atol=tolerance))
         answer = model_set.retrieve(
-            RetrievalQuery(item_index=items, candidates=probe, k=min(len(probe), MAX_K), sources=(source,))
+            RetrievalQuery(indices=items, candidates=probe, k=min(len(probe), MAX_K), sources=(source,))
         )[source]
-        scores = dict(zip(answer.item_index.tolist(), answer.score.tolist(), strict=True))
+        scores = dict(zip(answer.indices.tolist(), answer.score.tolist(), strict=True))
         asked = np.array([scores.get(item, 0.0) for item in probe.tolist()])
         agreeing.append(np.isclose(asked, probe_score, rtol=0.0, atol=tolerance))
     return float(np.concatenate(agreeing).mean())
 
 
-def _latency_ms(model_set: ModelSet, prefixes: NDArray[np.int64], *, runs: int = 100) -> tuple[float, float]:
+def _latency_ms(model_set: ModelSet, histories: NDArray[np.int64], *, runs: int = 100) -> tuple[float, float]:
     """Return median and 99th percentile of one request to all sources, in milliseconds on this machine."""
     taken = []
     for run in range(runs):
-        query = RetrievalQuery(item_index=prefixes[run % len(prefixes)])
+        query = RetrievalQuery(indices=histories[run % len(histories)])
         started = time.perf_counter()
         model_set.retrieve(query)
         taken.append((time.perf_counter() - started) * 1e3)

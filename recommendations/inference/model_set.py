@@ -25,7 +25,7 @@ from recommendations.inference.queries import (
     FloatArray,
     RetrievalQuery,
     SourceResult,
-    prefix_of,
+    history_of,
 )
 from recommendations.inference.runtime import (
     GraphSession,
@@ -48,8 +48,8 @@ class ModelSet:
     ----------
     manifest : Manifest
     item_ids : sequence of str
-        ``item_ids[item_index]``; entry 0 is the padding item.
-    item_index : mapping of item id to item index
+        ``item_ids[index]``; entry 0 is the padding item.
+    index_of : mapping of item id to item index
     sources : tuple of str
         Names of the candidate sources.
     provider : "cpu" or "cuda"
@@ -71,7 +71,7 @@ class ModelSet:
     ) -> None:
         self.manifest = manifest
         self.item_ids = item_ids
-        self.item_index: Mapping[str, int] = {item_id: i for i, item_id in enumerate(item_ids) if i}
+        self.index_of: Mapping[str, int] = {item_id: i for i, item_id in enumerate(item_ids) if i}
         self.provider = provider
         self._source_of = {name: source for source in sources for name in source.names}
         self.sources = tuple(name for name in manifest.sources if name in self._source_of)
@@ -151,17 +151,17 @@ class ModelSet:
         Raises
         ------
         InvalidQuery
-            See ``queries.prefix_of``; or a source that this version does not have.
+            See ``queries.history_of``; or a source that this version does not have.
         ModelUnavailable
             ONNX Runtime failed.
         """
         wanted = self._wanted(query.sources)
-        prefix = prefix_of(query, n_items=self.n_items)
-        if prefix is None or (query.candidates is not None and len(query.candidates) == 0):
+        history = history_of(query, n_items=self.n_items)
+        if history is None or (query.candidates is not None and len(query.candidates) == 0):
             return dict.fromkeys(wanted, EMPTY_RESULT)
         item_bias, hidden_bias = self._bias_of(query.item_bias, query.allowed)
         question = Question(
-            prefix=prefix,
+            history=history,
             item_bias=item_bias,
             hidden_bias=hidden_bias,
             exclude=np.asarray(query.exclude, np.int64) if len(query.exclude) else _NOTHING,
@@ -210,10 +210,10 @@ class ModelSet:
         return as_float32(self._ranker.run({"matrix": as_float32(matrix)})[0].reshape(-1))
 
     def warm_up(self) -> None:
-        """Run every graph once, so that the first shopper does not wait for allocations."""
+        """Run every graph once, so that the first user does not wait for allocations."""
         if self.n_items > 1:
-            self.retrieve(RetrievalQuery(item_index=np.array([1], np.int64)))
-            self.retrieve(RetrievalQuery(item_index=np.array([1], np.int64), candidates=np.array([1], np.int64)))
+            self.retrieve(RetrievalQuery(indices=np.array([1], np.int64)))
+            self.retrieve(RetrievalQuery(indices=np.array([1], np.int64), candidates=np.array([1], np.int64)))
         if self.manifest.ranker is not None:
             self.rank(np.zeros((1, len(self.manifest.ranker.columns)), np.float32))
 

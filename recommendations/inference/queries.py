@@ -20,8 +20,8 @@ MAX_INTERACTIONS = 200
 MAX_K = 1_000
 
 _NONE = np.empty(0, np.int64)
-_PLACES = np.arange(MAX_INTERACTIONS - 1, -1, -1, dtype=np.float32)
-_PLACES.setflags(write=False)
+_FROM_NEWEST = np.arange(MAX_INTERACTIONS - 1, -1, -1, dtype=np.float32)
+_FROM_NEWEST.setflags(write=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,8 @@ class RetrievalQuery:
 
     Attributes
     ----------
-    item_index : int64, shape (L,)
-        Newest last; 0 for an item the model does not know: it keeps its place and counts nothing.
+    indices : int64, shape (L,)
+        Newest last; 0 for an item the model does not know: it keeps its position and counts nothing.
     weights : float32, shape (L,), optional
         Weight of each interaction's kind, 0 or more; 1 if left out.
     ages : float32, shape (L,), optional
@@ -42,7 +42,7 @@ class RetrievalQuery:
         Only these items. With few of them, name them as ``candidates`` instead: that reads only their rows.
     item_bias : float32, shape (n_items,), optional
         Added to the scores of ``fold_in`` sources; ``HIDDEN`` (or anything below -1e30) hides an item in
-        every source. Shared between requests and never changed in place: put a new array in its place.
+        every source. Shared between requests and never changed in place: assign a new array instead.
     candidates : int64, shape (C,), optional
         Score these and nothing else.
     k : int
@@ -51,7 +51,7 @@ class RetrievalQuery:
         Ask only these sources.
     """
 
-    item_index: IndexArray
+    indices: IndexArray
     weights: FloatArray | None = None
     ages: FloatArray | None = None
     exclude: IndexArray = field(default_factory=lambda: _NONE)
@@ -68,43 +68,43 @@ class SourceResult:
 
     Attributes
     ----------
-    item_index : int64, shape (≤ k,)
+    indices : int64, shape (≤ k,)
         No item twice, none excluded or hidden, never the padding item.
     score : float32, shape (≤ k,)
         Comparable within one source and one version only.
     """
 
-    item_index: IndexArray
+    indices: IndexArray
     score: FloatArray
 
 
-EMPTY_RESULT = SourceResult(item_index=_NONE, score=np.empty(0, np.float32))
+EMPTY_RESULT = SourceResult(indices=_NONE, score=np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prefix:
+class History:
     """The interactions of a query as graphs take them: newest last, weight 0 where nothing counts."""
 
-    item_index: IndexArray
+    indices: IndexArray
     weight: FloatArray
     age: FloatArray
-    place: FloatArray  # 0 for the newest, whatever its age
+    from_newest: FloatArray  # 0 for the newest, whatever its age
     is_last: FloatArray
 
-    def newest(self, last_n: int) -> Prefix:
+    def newest(self, last_n: int) -> History:
         """Return the newest ``last_n`` (views, no copies)."""
-        if len(self.item_index) <= last_n:
+        if len(self.indices) <= last_n:
             return self
-        return Prefix(
-            item_index=self.item_index[-last_n:],
+        return History(
+            indices=self.indices[-last_n:],
             weight=self.weight[-last_n:],
             age=self.age[-last_n:],
-            place=self.place[-last_n:],
+            from_newest=self.from_newest[-last_n:],
             is_last=self.is_last[-last_n:],
         )
 
 
-def prefix_of(query: RetrievalQuery, *, n_items: int) -> Prefix | None:
+def history_of(query: RetrievalQuery, *, n_items: int) -> History | None:
     """Check a query and lay out its interactions; None where there is nothing to go by.
 
     Raises
@@ -112,24 +112,24 @@ def prefix_of(query: RetrievalQuery, *, n_items: int) -> Prefix | None:
     InvalidQuery
         Lengths differ, an index is no row of this model set, a weight or k is out of range.
     """
-    items = np.asarray(query.item_index, np.int64)
+    items = np.asarray(query.indices, np.int64)
     if not 1 <= query.k <= MAX_K:
         raise InvalidQuery(field="k", reason=f"{query.k} is not between 1 and {MAX_K}")
-    _check_indices("item_index", items, n_items)
+    _check_indices("indices", items, n_items)
     _check_indices("exclude", query.exclude, n_items)
     if query.candidates is not None:
         _check_indices("candidates", query.candidates, n_items)
     weights = None if query.weights is None else _checked("weight", query.weights, len(items))
     ages = None if query.ages is None else _checked("age", query.ages, len(items))
     items = items[-MAX_INTERACTIONS:]
-    place = _PLACES[MAX_INTERACTIONS - len(items) :]
-    age = place if ages is None else ages
+    from_newest = _FROM_NEWEST[MAX_INTERACTIONS - len(items) :]
+    age = from_newest if ages is None else ages
     weight = (items != PADDING_INDEX).astype(np.float32)
     if weights is not None:
         weight *= weights
     if not weight.any():
         return None
-    return Prefix(item_index=items, weight=weight, age=age, place=place, is_last=_is_last(items, weight))
+    return History(indices=items, weight=weight, age=age, from_newest=from_newest, is_last=_is_last(items, weight))
 
 
 def _checked(what: str, values: FloatArray, n: int) -> FloatArray:

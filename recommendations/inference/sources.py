@@ -16,8 +16,8 @@ from recommendations.inference.queries import (
     EMPTY_RESULT,
     IS_HIDDEN,
     FloatArray,
+    History,
     IndexArray,
-    Prefix,
     SourceResult,
 )
 from recommendations.inference.runtime import GraphSession, Provider
@@ -46,7 +46,7 @@ class Question:
         Names of the sources that are asked; empty: all.
     """
 
-    prefix: Prefix
+    history: History
     item_bias: FloatArray
     hidden_bias: FloatArray
     exclude: IndexArray
@@ -68,7 +68,7 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of threads; the source is not asked again."""
+        """End its threads; the source is not used again."""
         ...
 
 
@@ -88,17 +88,17 @@ class SparseSource:
         self._session = session
         self._last_n = last_n
         self._takes_is_last = "is_last" in session.input_shapes
-        self._takes_place = "place" in session.input_shapes
+        self._takes_from_newest = "place" in session.input_shapes
         self._takes_tables = "tables" in session.input_shapes
 
     def retrieve(self, question: Question) -> dict[str, SourceResult]:
         """Return the best items of each source that is asked; one run of one graph."""
-        prefix = question.prefix.newest(self._last_n)
+        history = question.history.newest(self._last_n)
         names = self.names
         feeds: dict[str, NDArray[Any]] = {
-            "item_index": prefix.item_index,
-            "weight": prefix.weight,
-            "age": prefix.age,
+            "item_index": history.indices,
+            "weight": history.weight,
+            "age": history.age,
             "exclude": question.exclude,
             "hidden_bias": question.hidden_bias,
             # With candidates, the best of the catalogue are computed and not looked at: ask for one.
@@ -106,9 +106,9 @@ class SparseSource:
             "candidates": question.candidates,
         }
         if self._takes_is_last:
-            feeds["is_last"] = prefix.is_last
-        if self._takes_place:
-            feeds["place"] = prefix.place
+            feeds["is_last"] = history.is_last
+        if self._takes_from_newest:
+            feeds["place"] = history.from_newest
         if self._takes_tables:
             numbers = [number for number, name in enumerate(names) if not question.wanted or name in question.wanted]
             names = tuple(names[number] for number in numbers)
@@ -126,11 +126,11 @@ class SparseSource:
         }
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to end."""
 
 
 class FoldInSource:
-    """ALS whose shopper is solved from the prefix, inside the graph; on the GPU where there is one.
+    """ALS whose user factor is solved from the history, inside the graph; on the GPU where there is one.
 
     Parameters
     ----------
@@ -150,9 +150,9 @@ class FoldInSource:
 
     def retrieve(self, question: Question) -> dict[str, SourceResult]:
         """Return the best items of this source; one run of one graph, on the GPU a part of one."""
-        prefix = question.prefix.newest(self._last_n)
+        history = question.history.newest(self._last_n)
         if self._scorer is not None and self._fits(question) and time.monotonic() >= self._rest_until_s:
-            request = DenseRequest(prefix=prefix, item_bias=question.item_bias, exclude=question.exclude)
+            request = DenseRequest(history=history, item_bias=question.item_bias, exclude=question.exclude)
             try:
                 index, score = self._scorer.score(request)
             except ModelUnavailable as error:
@@ -162,10 +162,10 @@ class FoldInSource:
                 return {self.names[0]: result_of(index[: question.k], score[: question.k], question, least=IS_HIDDEN)}
         index, score = self._session.run(
             {
-                "item_index": prefix.item_index[None],
-                "weight": prefix.weight[None],
-                "age": prefix.age[None],
-                "is_last": prefix.is_last[None],
+                "item_index": history.indices[None],
+                "weight": history.weight[None],
+                "age": history.age[None],
+                "is_last": history.is_last[None],
                 "exclude": question.exclude[None],
                 "item_bias": question.item_bias,
                 "k": np.array([question.k], np.int64),
@@ -195,9 +195,9 @@ def result_of(index: IndexArray, score: FloatArray, question: Question, *, least
         keep = (score > least) & ~np.isin(index, question.exclude)
         index, score = index[keep], score[keep]
         order = np.argsort(-score, kind="stable")[: question.k]
-        return SourceResult(item_index=index[order], score=score[order])
+        return SourceResult(indices=index[order], score=score[order])
     # Scores fall, so what is kept comes first, and most often it is all.
     if not len(score) or score[-1] > least:
-        return SourceResult(item_index=index, score=score)
+        return SourceResult(indices=index, score=score)
     count = int(np.count_nonzero(score > least))
-    return SourceResult(item_index=index[:count], score=score[:count]) if count else EMPTY_RESULT
+    return SourceResult(indices=index[:count], score=score[:count]) if count else EMPTY_RESULT

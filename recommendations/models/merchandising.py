@@ -93,16 +93,16 @@ class Placement(models.Model):
     max_per_category = models.PositiveSmallIntegerField(default=0, help_text="0: no limit.")
     max_per_brand = models.PositiveSmallIntegerField(default=0, help_text="0: no limit.")
     exploration = models.PositiveSmallIntegerField(
-        "places for new items",
+        "share for new items",
         default=0,
         validators=[MaxValueValidator(50)],
-        help_text="Percent of the places below the first that show an item of the last 30 days, by chance. 0: none.",
+        help_text="Percent of the positions below the first that show an item of the last 30 days, by chance. 0: none.",
     )
     fallback = models.CharField(
         max_length=16,
         choices=Fallback.choices,
         default=Fallback.POPULAR,
-        help_text="When there are too few items, or a part of the system is away.",
+        help_text="When there are too few items, or a part of the system is unavailable.",
     )
     editorial_items = _words("Ids of items to fall back on, in order.")
     is_active = models.BooleanField(default=True)
@@ -147,7 +147,7 @@ class Rule(models.Model):
     position = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text="For pin: place of the first item; further ones follow it.",
+        help_text="For pin: rank of the first item; further ones follow it.",
     )
     items = _words("Ids of items.")
     categories = _words("Categories, by name or by path such as Women > Shoes.")
@@ -176,7 +176,7 @@ class Rule(models.Model):
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     priority = models.SmallIntegerField(
-        default=0, help_text="Where rules disagree, the higher one wins: for pins the place, else include."
+        default=0, help_text="Where rules disagree, the higher one wins: for pins the rank, else include."
     )
     published = models.JSONField(
         null=True, blank=True, editable=False, help_text="The rule as it is served; empty: it is not."
@@ -202,7 +202,7 @@ class Rule(models.Model):
             raise ValidationError({"items": "Name the items to pin."})
         if self.action in (RuleAction.EXCLUDE, RuleAction.INCLUDE_ONLY) and not self.has_target:
             raise ValidationError(
-                "Say which items are meant, by number, category, brand, tag, price, stock or condition: "
+                "Name the targets, by item id, category, brand, tag, price, stock or condition: "
                 "without a target this would touch every item."
             )
 

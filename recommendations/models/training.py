@@ -12,7 +12,7 @@ from tracking.models import Site
 
 
 class TrainingPolicy(models.Model):
-    """When a site trains by itself, how old its version may become, and whether a new one may answer unasked."""
+    """When a site trains by itself, how old its version may become, and whether a new one is promoted by itself."""
 
     site = models.OneToOneField(Site, on_delete=models.CASCADE, related_name="training_policy")
     auto_train = models.BooleanField("train every day", default=True)
@@ -20,7 +20,7 @@ class TrainingPolicy(models.Model):
         "from hour (UTC)", default=2, validators=[MaxValueValidator(23)], help_text="0 to 23; sites train in turn."
     )
     auto_promote = models.BooleanField(
-        "let it answer by itself",
+        "promote automatically",
         default=False,
         help_text="A new version answers everybody as soon as the gate lets it pass. Off: promote it here, by hand.",
     )
@@ -29,17 +29,17 @@ class TrainingPolicy(models.Model):
         default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=(
-            "From 0 to 1. 0: every view, cart and sale counts alike when the ranker learns. 1: by what is earned with"
+            "From 0 to 1. 0: every view, cart and sale counts alike when the ranker learns. 1: by the margin of"
             " the item; the catalogue needs costs for that."
         ),
     )
     position_clip = models.FloatField(
-        "correction of places, at most",
+        "position correction, at most",
         default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(100.0)],
         help_text=(
             "Clicks follow the list as well as the shopper. 10: a click further down counts up to ten times, as rarely"
-            " as its place is looked at. 0: no correction."
+            " as its position is looked at. 0: no correction."
         ),
     )
     tune_minutes = models.FloatField(

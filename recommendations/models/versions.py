@@ -46,7 +46,7 @@ class ModelVersion(models.Model):
 
 
 class HealthReport(models.Model):
-    """What one check of the live version found: its age, its catalogue, and how far shoppers moved on from it."""
+    """What one check of the live version found: its age, its catalogue, and how far users moved on from it."""
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="health_reports")
     model_version = models.ForeignKey(
@@ -64,7 +64,7 @@ class HealthReport(models.Model):
 
 
 class DriftReference(models.Model):
-    """What shoppers did, and how sure the version was, in the time that it was trained on; kept with the version."""
+    """What users did, and how sure the version was, in the time that it was trained on; kept with the version."""
 
     model_version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="drift_reference")
     profile = models.JSONField(help_text="Counts by bin of each distribution, and how many sessions they are from.")

@@ -1,4 +1,4 @@
-"""Pure: how far what shoppers do now is from what a version was trained on, and what to make of it."""
+"""Pure: how far what users do now is from what a version was trained on, and what to make of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 FEATURES: Final = ("session_length", "recency", "price", "kind", "category")
-"""What shoppers do, as distributions over the bins below; ``scores`` is what the version makes of it."""
+"""What users do, as distributions over the bins below; ``scores`` is what the version makes of it."""
 SCORES: Final = "scores"
 
 MIN_SESSIONS: Final = 200
@@ -86,7 +86,7 @@ def length_bin(length: int) -> str:
 
 
 def pause_bin(pause_ms: float | None) -> str:
-    """Return the bin of the time since the shopper's interaction before; None where this is the day's first."""
+    """Return the bin of the time since the user's interaction before; None where this is the day's first."""
     if pause_ms is None:
         return FIRST_OF_DAY
     return next(name for limit_s, name in _PAUSES_S if pause_ms < limit_s * 1000)

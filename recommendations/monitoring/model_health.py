@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 REFERENCE_DAYS: Final = 7
 KEEP_REPORTS: Final = timedelta(days=30)
-MAX_PREFIX: Final = 50
+MAX_HISTORY: Final = 50
 UNREADABLE: Final = "the live version cannot be read here; see the gate's report, and RECSITE_MODEL_DIR"
 
 
@@ -128,8 +128,8 @@ def _scores(model: ModelSet, index_of: Mapping[str, int], sessions: Sequence[tup
     """
     counts: Counter[str] = Counter()
     for items in sessions:
-        prefix = np.array([index_of.get(item, 0) for item in items[-MAX_PREFIX:]], np.int64)
-        answer = model.retrieve(RetrievalQuery(item_index=prefix, k=1, sources=(ALS_SOURCE,)))[ALS_SOURCE]
+        history = np.array([index_of.get(item, 0) for item in items[-MAX_HISTORY:]], np.int64)
+        answer = model.retrieve(RetrievalQuery(indices=history, k=1, sources=(ALS_SOURCE,)))[ALS_SOURCE]
         if len(answer.score):
             counts[drift.score_bin(float(answer.score[0]))] += 1
     return dict(counts)

@@ -13,7 +13,7 @@ from features.store.placement_stats import PlacementStats, read_placement_stats
 
 @dataclass(slots=True, kw_only=True)
 class Performance:
-    """Figures of one group, or of one day; ``revenue_hundredths`` as the log has it."""
+    """Figures of one group, or of one day; ``revenue_minor`` in minor units (1/100), as events are added up."""
 
     name: str
     lists: int = 0
@@ -21,7 +21,7 @@ class Performance:
     clicks: int = 0
     carts: int = 0
     orders: int = 0
-    revenue_hundredths: int = 0
+    revenue_minor: int = 0
 
     def add(self, row: PlacementStats) -> None:
         """Add the figures of one placement, variant, version and set of rules on one day."""
@@ -30,7 +30,7 @@ class Performance:
         self.clicks += row.clicks
         self.carts += row.carts
         self.orders += row.orders
-        self.revenue_hundredths += row.revenue
+        self.revenue_minor += row.revenue
 
     @property
     def click_rate(self) -> float | None:
@@ -40,7 +40,7 @@ class Performance:
     @property
     def revenue(self) -> float:
         """Revenue in whole units of the site's currency."""
-        return self.revenue_hundredths / 100
+        return self.revenue_minor / 100
 
     @property
     def revenue_per_thousand(self) -> float | None:
@@ -75,7 +75,7 @@ def grouped(rows: Iterable[PlacementStats], by: str, *, names: Iterable[str] = (
     for row in rows:
         for name in keys_of(row):
             found.setdefault(name, Performance(name=name)).add(row)
-    return sorted(found.values(), key=lambda one: (-one.revenue_hundredths, -one.clicks, -one.impressions, one.name))
+    return sorted(found.values(), key=lambda one: (-one.revenue_minor, -one.clicks, -one.impressions, one.name))
 
 
 def total(rows: Iterable[PlacementStats]) -> Performance:

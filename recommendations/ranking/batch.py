@@ -8,50 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.ranking.columns import (
+    CANDIDATES_PER_SOURCE,
+    COLUMNS,
+    ITEM_COLUMNS,
+    LIST_DEPTH,
+    USER_COLUMNS,
+)
 from recommendations.ranking.histories import SessionHistories
-from recommendations.ranking.item_features import (
-    AFFINITY_COLUMNS,
-    DEMAND_COLUMNS,
-    SHOPPER_COLUMNS,
-    Demand,
-    Shoppers,
-    affinity_columns,
-    demand_columns,
-)
+from recommendations.ranking.item_features import RecentPopularity, UserOrders, affinity_columns, popularity_columns
 from recommendations.ranking.rrf import FloatArray, IndexArray, RankedLists, best_of_each
-from recommendations.ranking.session import SESSION_COLUMNS, session_columns
-
-CANDIDATES_PER_SOURCE: Mapping[str, int] = {
-    "sessions": 60,
-    "tfidf": 40,
-    "covisitation": 30,
-    "next": 20,
-    "walk": 80,
-    "around": 40,
-    "factors": 40,
-    "popularity": 10,
-}
-"""How many candidates each source proposes; what a shopper has in the session is always a candidate too."""
-
-LIST_DEPTH = 100
-"""How deep the sources' lists are read for ranks and scores; training and serving ask for at least this many."""
-
-ITEM_COLUMNS = ("log_count", "log_recent", "trend", "reload_rate", "return_rate", "cart_rate", "conversion")
-PAIR_COLUMNS = ("next_of_second", "next_of_third", "cosine_to_newest", "cosine_to_session")
-NEWEST_COLUMNS = ("newest_log_count", "newest_reload_rate")
-
-COLUMNS: tuple[str, ...] = (
-    *(f"{source}_{value}" for source in CANDIDATES_PER_SOURCE for value in ("rank", "score", "share", "mass")),
-    "source_count",
-    *SESSION_COLUMNS,
-    *PAIR_COLUMNS,
-    *ITEM_COLUMNS,
-    *NEWEST_COLUMNS,
-    *AFFINITY_COLUMNS,
-    *SHOPPER_COLUMNS,
-    *DEMAND_COLUMNS,
-)
-"""The columns of the matrix, in order; a graph remembers the list it was trained with."""
+from recommendations.ranking.session import session_columns
 
 _ROW = {name: row for row, name in enumerate(COLUMNS)}
 
@@ -68,8 +35,9 @@ class RankingTables:
     Attributes
     ----------
     item_columns : float32, shape (n_items, len(ITEM_COLUMNS))
-    item_facts : float32, shape (n_items, len(ranking_facts.FACTS))
-        Of the catalogue as it was when the version was trained; serving puts today's prices in their place.
+    item_facts : float32, shape (n_items, len(ITEM_FEATURES))
+        ``item_features.ITEM_FEATURES`` of the catalogue as it was when the version was trained; serving replaces
+        the prices by today's. The field names a stored file (``ranking_item_facts.npy``), so the name stays.
     item_vectors : float32, shape (n_items, n_dimensions)
         Unit vectors.
     next_indices, next_weights : int32 and float32, shape (n_items, k)
@@ -102,11 +70,11 @@ class RankingInput:
 
 def ranking_input(
     sources: Mapping[str, RankedLists],
-    prefixes: SessionHistories,
+    histories: SessionHistories,
     tables: RankingTables,
     *,
-    shoppers: Shoppers | None = None,
-    demand: Demand | None = None,
+    users: UserOrders | None = None,
+    popularity: RecentPopularity | None = None,
 ) -> RankingInput:
     """Return the union of the sources' candidates and of the session's items, with their features.
 
@@ -115,16 +83,16 @@ def ranking_input(
     sources : lists of the sources in ``CANDIDATES_PER_SOURCE``
         Others are ignored. One that is missing, because a placement does not ask it, names nothing. A list deeper
         than its source proposes still gives ranks and scores to what other sources named.
-    prefixes : one for each query, none empty
-    shoppers : one for each query, optional
+    histories : one for each query, none empty
+    users : one for each query, optional
         None where nobody's orders are known.
-    demand : optional
-        What is looked at and bought just now; None where nothing counts it.
+    popularity : optional
+        How popular items are just now, by views and purchases; None where nothing counts it.
     """
-    keys = [_keys(prefixes.query_of, prefixes.items)]
+    keys = [_keys(histories.query_of, histories.items)]
     listed: dict[str, _Listed] = {}
     for name, depth in CANDIDATES_PER_SOURCE.items():
-        listed[name] = _listed(sources[name].head(LIST_DEPTH) if name in sources else _nothing(len(prefixes)))
+        listed[name] = _listed(sources[name].head(LIST_DEPTH) if name in sources else _nothing(len(histories)))
         keys.append(listed[name].keys[listed[name].ranks <= depth])
     pairs = np.unique(np.concatenate(keys))
     queries, items = pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32)
@@ -138,21 +106,21 @@ def ranking_input(
         by_column[_ROW[f"{name}_rank"]] = NOT_LISTED_RANK
         for column, values in found.columns.items():
             by_column[_ROW[f"{name}_{column}"], where] = values[hit]
-    newest = prefixes.items[prefixes.offsets[1:] - 1]
-    columns = session_columns(prefixes, pairs, queries)
-    columns |= _pair_columns(prefixes, pairs, queries, items, tables)
+    newest = histories.items[histories.offsets[1:] - 1]
+    columns = session_columns(histories, pairs, queries)
+    columns |= _pair_columns(histories, pairs, queries, items, tables)
     columns |= {name: tables.item_columns[items, i] for i, name in enumerate(ITEM_COLUMNS)}
     columns["newest_log_count"] = tables.item_columns[newest, ITEM_COLUMNS.index("log_count")][queries]
     columns["newest_reload_rate"] = tables.item_columns[newest, ITEM_COLUMNS.index("reload_rate")][queries]
-    shoppers = Shoppers.nobody(len(prefixes)) if shoppers is None else shoppers
-    columns |= affinity_columns(prefixes, queries, items, tables.item_facts, shoppers)
-    columns |= {name: shoppers.columns[queries, i] for i, name in enumerate(SHOPPER_COLUMNS)}
+    users = UserOrders.nobody(len(histories)) if users is None else users
+    columns |= affinity_columns(histories, queries, items, tables.item_facts, users)
+    columns |= {name: users.columns[queries, i] for i, name in enumerate(USER_COLUMNS)}
     for name, values in columns.items():
         by_column[_ROW[name]] = values
-    for name, found_demand in demand_columns(queries, items, demand).items():
-        by_column[_ROW[name]] = found_demand
+    for name, found_popularity in popularity_columns(queries, items, popularity).items():
+        by_column[_ROW[name]] = found_popularity
     features = np.ascontiguousarray(by_column.T)
-    return RankingInput(n_queries=len(prefixes), queries=queries, items=items, features=features)
+    return RankingInput(n_queries=len(histories), queries=queries, items=items, features=features)
 
 
 def ranked(candidates: RankingInput, scores: FloatArray, *, n: int) -> RankedLists:
@@ -189,7 +157,7 @@ def _keys(queries: NDArray[np.int64], items: IndexArray) -> NDArray[np.int64]:
 
 
 def _pair_columns(
-    prefixes: SessionHistories,
+    histories: SessionHistories,
     pairs: NDArray[np.int64],
     queries: NDArray[np.int64],
     items: IndexArray,
@@ -197,8 +165,8 @@ def _pair_columns(
 ) -> dict[str, FloatArray]:
     columns = {}
     for name, age in (("next_of_second", 1), ("next_of_third", 2)):
-        has = np.flatnonzero(prefixes.lengths > age)
-        origin = prefixes.items[prefixes.offsets[1:][has] - 1 - age]
+        has = np.flatnonzero(histories.lengths > age)
+        origin = histories.items[histories.offsets[1:][has] - 1 - age]
         found = _keys(has[:, None], tables.next_indices[origin]).ravel()
         weights = tables.next_weights[origin].ravel()
         where = np.searchsorted(pairs, found)
@@ -208,9 +176,9 @@ def _pair_columns(
         values[where[hit]] = weights[hit]
         columns[name] = values
     vectors = tables.item_vectors
-    newest = vectors[prefixes.items[prefixes.offsets[1:] - 1]]
-    weights = np.power(VECTOR_DECAY, prefixes.ages, dtype=np.float32)
-    means = np.add.reduceat(vectors[prefixes.items] * weights[:, None], prefixes.offsets[:-1], axis=0)
+    newest = vectors[histories.items[histories.offsets[1:] - 1]]
+    weights = np.power(VECTOR_DECAY, histories.ages, dtype=np.float32)
+    means = np.add.reduceat(vectors[histories.items] * weights[:, None], histories.offsets[:-1], axis=0)
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
     columns["cosine_to_newest"] = np.empty(len(pairs), np.float32)
     columns["cosine_to_session"] = np.empty(len(pairs), np.float32)

@@ -1,4 +1,4 @@
-"""What shoppers did, oldest first, as one ragged array; the input of sources and of the ranker's features."""
+"""Session histories, oldest item first, as one ragged array: the input of sources and of the ranker's features."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from recommendations.ranking.rrf import IndexArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionHistories:
-    """What shoppers had done when they were asked for.
+    """What users had done at the time of each query.
 
     Attributes
     ----------
     items : int32
         Item indices, oldest first.
     offsets : int64, shape (n + 1,)
-        Prefix ``i`` is ``items[offsets[i]:offsets[i + 1]]``.
+        History ``i`` is ``items[offsets[i]:offsets[i + 1]]``.
     """
 
     items: IndexArray
@@ -42,12 +42,12 @@ class SessionHistories:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """How many items each prefix has."""
+        """How many items each history has."""
         return np.diff(self.offsets)
 
     @property
     def query_of(self) -> NDArray[np.int64]:
-        """The prefix of each item."""
+        """The history of each item."""
         return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
 
     @property
@@ -56,7 +56,7 @@ class SessionHistories:
         return np.repeat(self.offsets[1:], self.lengths) - 1 - np.arange(len(self.items))
 
     def take(self, rows: NDArray[np.int64]) -> SessionHistories:
-        """Return the prefixes of these rows, in this order."""
+        """Return the histories of these rows, in this order."""
         lengths = self.lengths[rows]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)

@@ -13,30 +13,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.core.row_index import positions_in
-from recommendations.ranking.batch import (
+from recommendations.ranking.batch import NOT_LISTED_RANK, SMALLEST, VECTOR_DECAY, RankingTables
+from recommendations.ranking.columns import (
+    AFFINITY_COLUMNS,
+    CANDIDATE_COLUMNS,
     CANDIDATES_PER_SOURCE,
     COLUMNS,
+    HABIT_COLUMNS,
     ITEM_COLUMNS,
     LIST_DEPTH,
     NEWEST_COLUMNS,
-    NOT_LISTED_RANK,
     PAIR_COLUMNS,
-    SMALLEST,
-    VECTOR_DECAY,
-    RankingTables,
+    USER_COLUMNS,
 )
 from recommendations.ranking.item_features import (
-    AFFINITY_COLUMNS,
     AFFINITY_DECAY,
     NO_PRICE,
     NO_RATIO,
-    SHOPPER_COLUMNS,
-    Demand,
-    Shoppers,
-    demand_columns,
+    RecentPopularity,
+    UserOrders,
+    popularity_columns,
 )
 from recommendations.ranking.rrf import FloatArray, IndexArray
-from recommendations.ranking.session import CANDIDATE_COLUMNS, HABIT_COLUMNS, NOT_SEEN, one_session
+from recommendations.ranking.session import NOT_SEEN, one_session
 
 LongArray = NDArray[np.int64]
 Listing = tuple[LongArray, FloatArray]
@@ -67,9 +66,9 @@ _PAIR_COLUMNS: Final = _columns_of(PAIR_COLUMNS)
 _ITEM_COLUMNS: Final = _columns_of(ITEM_COLUMNS)
 _NEWEST_COLUMNS: Final = _columns_of(NEWEST_COLUMNS)
 _AFFINITY_COLUMNS: Final = _columns_of(AFFINITY_COLUMNS)
-_SHOPPER_COLUMNS: Final = _columns_of(SHOPPER_COLUMNS)
+_USER_COLUMNS: Final = _columns_of(USER_COLUMNS)
 _NEWEST_OF: Final = [ITEM_COLUMNS.index(name.removeprefix("newest_")) for name in NEWEST_COLUMNS]
-_NOBODY: Final = Shoppers.nobody(1)
+_NOBODY: Final = UserOrders.nobody(1)
 _YES: Final = np.ones(1, np.bool_)
 _WITHIN: Final = np.arange(len(_LISTED))[:, None]
 
@@ -81,11 +80,11 @@ _UNKNOWN[_CANDIDATE_COLUMNS] = NOT_SEEN
 
 def one_ranking_input(
     lists: Mapping[str, Listing],
-    prefix: IndexArray,
+    history: IndexArray,
     tables: RankingTables,
     *,
-    shopper: Shoppers | None = None,
-    demand: Demand | None = None,
+    user: UserOrders | None = None,
+    popularity: RecentPopularity | None = None,
 ) -> tuple[IndexArray, FloatArray]:
     """Return the candidates of one query, by rising index, and their features.
 
@@ -93,9 +92,9 @@ def one_ranking_input(
     ----------
     lists : mapping of source to its listing
         As in ``ranking_input``: sources that the ranker does not know are ignored, missing ones name nothing.
-    prefix : int32, shape (n,)
+    history : int32, shape (n,)
         Item indices, newest last, none of them 0; at least one, at most 200.
-    shopper : Shoppers, optional
+    user : UserOrders, optional
         Of one.
 
     Returns
@@ -105,27 +104,27 @@ def one_ranking_input(
     """
     listed = [(number, *lists[name]) for number, name in enumerate(_SOURCES) if name in lists and len(lists[name][0])]
     proposed = [items[: _DEPTHS[number]] for number, items, _ in listed]
-    candidates = np.concatenate([prefix, *proposed], dtype=np.int32)
+    candidates = np.concatenate([history, *proposed], dtype=np.int32)
     candidates.sort()
     candidates = candidates[np.concatenate([_YES, candidates[1:] != candidates[:-1]])]
-    known = _NOBODY if shopper is None else shopper
+    known = _NOBODY if user is None else user
 
     # What is the same for all candidates is written once, and the rest over it.
-    habits, seen, of_seen = one_session(prefix)
+    habits, seen, of_seen = one_session(history)
     same = _UNKNOWN.copy()
     same[_HABIT_COLUMNS] = habits
-    same[_NEWEST_COLUMNS] = tables.item_columns[prefix[-1], _NEWEST_OF]
-    same[_SHOPPER_COLUMNS] = known.columns[0]
+    same[_NEWEST_COLUMNS] = tables.item_columns[history[-1], _NEWEST_OF]
+    same[_USER_COLUMNS] = known.columns[0]
     features = np.empty((len(candidates), len(COLUMNS)), np.float32)
     features[:] = same
 
     if listed:
         _write_sources(features, candidates, listed)
     features[positions_in(candidates, seen)[0], _CANDIDATE_COLUMNS] = of_seen
-    _write_pairs(features[:, _PAIR_COLUMNS], candidates, prefix, tables)
+    _write_pairs(features[:, _PAIR_COLUMNS], candidates, history, tables)
     features[:, _ITEM_COLUMNS] = tables.item_columns.take(candidates, axis=0)
-    _write_affinity(features[:, _AFFINITY_COLUMNS], candidates, prefix, tables, known.log_order_value[0])
-    for name, values in demand_columns(candidates, candidates, demand).items():
+    _write_affinity(features[:, _AFFINITY_COLUMNS], candidates, history, tables, known.log_order_value[0])
+    for name, values in popularity_columns(candidates, candidates, popularity).items():
         features[:, _COLUMN[name]] = values
     return candidates, features
 
@@ -142,43 +141,43 @@ def _write_sources(
     starts = ends - lengths
     # A score is compared with the best of its list and with the sum of its list.
     measures = np.maximum(np.stack([scores[starts], np.add.reduceat(scores, starts)]), SMALLEST)
-    places, is_candidate = positions_in(candidates, items)
+    rows, is_candidate = positions_in(candidates, items)
     hit = is_candidate.nonzero()[0]
-    places, lists, scores = places.take(hit), lists.take(hit), scores.take(hit)
+    rows, lists, scores = rows.take(hit), lists.take(hit), scores.take(hit)
     values = np.empty((len(_LISTED), len(hit)), np.float32)
     values[0] = np.concatenate([_RANKS[:length] for length in lengths]).take(hit)
     values[1] = scores
     np.divide(scores, measures.take(lists, axis=1), out=values[2:])
     # A source's columns follow each other; of a flat array one index is enough.
     first = np.array([_SOURCE_COLUMNS.start + number * len(_LISTED) for number, _, _ in listed]).take(lists)
-    first += places * np.int64(features.shape[1])
+    first += rows * np.int64(features.shape[1])
     features.reshape(-1)[first + _WITHIN] = values
-    features[:, _COLUMN["source_count"]] = np.bincount(places, minlength=len(candidates))
+    features[:, _COLUMN["source_count"]] = np.bincount(rows, minlength=len(candidates))
 
 
-def _write_pairs(columns: FloatArray, candidates: IndexArray, prefix: IndexArray, tables: RankingTables) -> None:
+def _write_pairs(columns: FloatArray, candidates: IndexArray, history: IndexArray, tables: RankingTables) -> None:
     """Fill ``PAIR_COLUMNS``, shape (n_candidates, 4)."""
     for column, age in enumerate((1, 2)):
-        if len(prefix) > age:
-            origin = prefix[-1 - age]
+        if len(history) > age:
+            origin = history[-1 - age]
             found = tables.next_indices[origin]
-            places, is_candidate = positions_in(candidates, found)
-            columns[places[is_candidate], column] = tables.next_weights[origin][is_candidate]
+            rows, is_candidate = positions_in(candidates, found)
+            columns[rows[is_candidate], column] = tables.next_weights[origin][is_candidate]
     vectors = tables.item_vectors
-    of_session = vectors[prefix]
+    of_session = vectors[history]
     pair = np.empty((2, vectors.shape[1]), np.float32)
     pair[0] = of_session[-1]
-    np.matmul(_VECTOR_WEIGHTS[_LONGEST - len(prefix) :], of_session, out=pair[1])
+    np.matmul(_VECTOR_WEIGHTS[_LONGEST - len(history) :], of_session, out=pair[1])
     pair[1] /= max(float(np.sqrt(pair[1] @ pair[1])), 1e-9)
     columns[:, 2:] = (pair @ vectors.take(candidates, axis=0).T).T
 
 
 def _write_affinity(
-    columns: FloatArray, candidates: IndexArray, prefix: IndexArray, tables: RankingTables, log_order_value: np.float32
+    columns: FloatArray, candidates: IndexArray, history: IndexArray, tables: RankingTables, log_order_value: np.float32
 ) -> None:
-    """Fill ``AFFINITY_COLUMNS``, shape (n_candidates, 6); see ``ranking_facts.affinity_columns``."""
-    seen, chosen = tables.item_facts.take(prefix, axis=0).T, tables.item_facts.take(candidates, axis=0).T.copy()
-    weights = _AFFINITY_WEIGHTS[_LONGEST - len(prefix) :]
+    """Fill ``AFFINITY_COLUMNS``, shape (n_candidates, 6); see ``ranking.item_features.affinity_columns``."""
+    seen, chosen = tables.item_facts.take(history, axis=0).T, tables.item_facts.take(candidates, axis=0).T.copy()
+    weights = _AFFINITY_WEIGHTS[_LONGEST - len(history) :]
     price = chosen[0]
     columns[:, 0] = price
     priced = weights * (seen[0] > NO_PRICE)

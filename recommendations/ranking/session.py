@@ -1,4 +1,4 @@
-"""What the ranker knows of the session itself: which items were seen when and how often, and the shopper's habit.
+"""What the ranker knows of the session itself: which items were seen when and how often, and the user's habit.
 
 Two writers of the same columns: of thousands of queries for training, of one for a request; a test holds the two to the
 same numbers. Whether the next item is one of the session is what a ranker errs on most, hence the habit: who went back
@@ -10,29 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.ranking.columns import CANDIDATE_COLUMNS
 from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, IndexArray
-
-CANDIDATE_COLUMNS = (
-    "times_seen",
-    "last_age",  # how many views ago
-    "first_age",
-    "newer_items",  # how many other items were seen since
-    "reloads",  # seen twice in a row, so often
-    "before_newest",  # how often it came just before the newest item
-    "after_newest",  # how often it came just after it
-)
-HABIT_COLUMNS = (
-    "session_length",
-    "distinct_items",
-    "newest_repeats",
-    "newest_times",
-    "newest_before",  # how long ago the newest item was seen before now
-    "reload_share",
-    "return_share",  # of the steps, those that went back to an item that was not the one just seen
-)
-SESSION_COLUMNS = CANDIDATE_COLUMNS + HABIT_COLUMNS
-"""The first are of a candidate in a session, the others of a session."""
 
 NOT_SEEN_AGE = 99.0
 NOT_SEEN = np.array([0.0, NOT_SEEN_AGE, -1.0, NOT_SEEN_AGE, 0.0, 0.0, 0.0], np.float32)
@@ -40,44 +20,44 @@ NOT_SEEN = np.array([0.0, NOT_SEEN_AGE, -1.0, NOT_SEEN_AGE, 0.0, 0.0, 0.0], np.f
 
 
 def session_columns(
-    prefixes: SessionHistories, pairs: NDArray[np.int64], queries: NDArray[np.int64]
+    histories: SessionHistories, pairs: NDArray[np.int64], queries: NDArray[np.int64]
 ) -> dict[str, FloatArray]:
     """Return ``SESSION_COLUMNS`` of pairs.
 
     Parameters
     ----------
-    prefixes : one for each query, none empty
+    histories : one for each query, none empty
     pairs : int64, shape (n,)
-        ``query << 32 | item``, rising; the items of the prefixes are among them.
+        ``query << 32 | item``, rising; the items of the histories are among them.
     queries : int64, shape (n,)
         Of each pair.
     """
-    n, owners, items, ages = len(pairs), prefixes.query_of, prefixes.items, prefixes.ages
-    places = np.searchsorted(pairs, (owners << 32) | items)
-    newest = places[prefixes.offsets[1:] - 1]
+    n, owners, items, ages = len(pairs), histories.query_of, histories.items, histories.ages
+    rows = np.searchsorted(pairs, (owners << 32) | items)
+    newest = rows[histories.offsets[1:] - 1]
     columns = {name: np.full(n, value, np.float32) for name, value in zip(CANDIDATE_COLUMNS, NOT_SEEN, strict=True)}
-    columns["times_seen"] = np.bincount(places, minlength=n).astype(np.float32)
-    columns["last_age"][places] = ages  # newest last, so the least age of a repeated item stays
-    columns["first_age"][places[::-1]] = ages[::-1]
+    columns["times_seen"] = np.bincount(rows, minlength=n).astype(np.float32)
+    columns["last_age"][rows] = ages  # newest last, so the least age of a repeated item stays
+    columns["first_age"][rows[::-1]] = ages[::-1]
 
     # The last time of each item, from the newest on, is one newer item for all before it.
-    is_last = columns["last_age"][places] == ages
+    is_last = columns["last_age"][rows] == ages
     until = np.cumsum(is_last)
-    columns["newer_items"][places[is_last]] = (until[prefixes.offsets[1:] - 1][owners] - until)[is_last]
+    columns["newer_items"][rows[is_last]] = (until[histories.offsets[1:] - 1][owners] - until)[is_last]
 
-    later = np.flatnonzero(ages < (prefixes.lengths - 1)[owners])  # all but the first of each prefix
-    before, after, to = places[later - 1], places[later], newest[owners[later]]
+    later = np.flatnonzero(ages < (histories.lengths - 1)[owners])  # all but the first of each history
+    before, after, to = rows[later - 1], rows[later], newest[owners[later]]
     moved = before != after
     columns["reloads"] = np.bincount(after[~moved], minlength=n).astype(np.float32)
     columns["before_newest"] = np.bincount(before[moved & (after == to)], minlength=n).astype(np.float32)
     columns["after_newest"] = np.bincount(after[moved & (before == to)], minlength=n).astype(np.float32)
 
-    lengths = prefixes.lengths
+    lengths = histories.lengths
     steps = np.maximum(lengths - 1, 1)
-    reloads = np.bincount(owners[later[~moved]], minlength=len(prefixes))
-    distinct = np.bincount(owners[is_last], minlength=len(prefixes))
-    newest_before = np.full(len(prefixes), NOT_SEEN_AGE)
-    earlier = np.flatnonzero((places == newest[owners]) & (ages > 0))
+    reloads = np.bincount(owners[later[~moved]], minlength=len(histories))
+    distinct = np.bincount(owners[is_last], minlength=len(histories))
+    newest_before = np.full(len(histories), NOT_SEEN_AGE)
+    earlier = np.flatnonzero((rows == newest[owners]) & (ages > 0))
     newest_before[owners[earlier]] = ages[earlier]
     habits = {
         "session_length": lengths,
@@ -92,14 +72,14 @@ def session_columns(
     return columns
 
 
-def one_session(prefix: IndexArray) -> tuple[FloatArray, IndexArray, FloatArray]:
+def one_session(history: IndexArray) -> tuple[FloatArray, IndexArray, FloatArray]:
     """Return what ``session_columns`` says of one query.
 
     Sessions are short: a loop over their items takes less time than a dozen small arrays.
 
     Parameters
     ----------
-    prefix : int32, shape (n,)
+    history : int32, shape (n,)
         At least one item, newest last.
 
     Returns
@@ -110,7 +90,7 @@ def one_session(prefix: IndexArray) -> tuple[FloatArray, IndexArray, FloatArray]
     columns : float32, shape (n_seen, len(CANDIDATE_COLUMNS))
         ``CANDIDATE_COLUMNS`` of them; ``NOT_SEEN`` holds those of other candidates.
     """
-    items: list[int] = prefix.tolist()
+    items: list[int] = history.tolist()
     n, newest = len(items), items[-1]
     last: dict[int, int] = {}  # in the order in which items were seen last
     first: dict[int, int] = {}

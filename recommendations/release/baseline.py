@@ -37,9 +37,9 @@ class PipelinePredictor:
         self._serving = ServingContext(item_index=item_index, model=link, now_ms=int(time.time() * 1000))
         self._size = size
 
-    def __call__(self, prefix: Sequence[str]) -> list[str]:
-        """Return what is listed after a shopper looked at ``prefix``, oldest first."""
-        newest_first = tuple(reversed(prefix))
+    def __call__(self, history: Sequence[str]) -> list[str]:
+        """Return what is listed after a user looked at ``history``, oldest first."""
+        newest_first = tuple(reversed(history))
         made = recommend(
             ListQuery(placement=PLACEMENT, limit=self._size),
             RequestUser(

@@ -11,13 +11,13 @@ import msgspec
 
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.inference.golden_check import Verdict
-from recommendations.ranking.batch import COLUMNS
+from recommendations.ranking.columns import COLUMNS
 from recommendations.versions.folder import LoadedVersion, load_version
 
 MAY_FALL_BY: Final = 0.01
 """Least change of MRR@20 that is not noise: twice the standard error of some thousands of test points."""
 
-RIVAL: Final = "live"
+CHAMPION: Final = "live"
 MIN_POINTS: Final = 200
 
 
@@ -71,14 +71,14 @@ def quality(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     popularity = metrics.get("popularity", {}).get("mrr@20", 0.0)
     if candidate < popularity:
         return _check(name, passed=False, reason=f"MRR@20 {candidate:.4f} is below popularity's {popularity:.4f}")
-    rival = metrics.get(RIVAL)
-    if rival is None:
+    champion = metrics.get(CHAMPION)
+    if champion is None:
         return _check(name, passed=True, reason=f"MRR@20 {candidate:.4f}; no live version with unseen sessions")
-    points = rival.get("points", 0.0)
-    said = f"MRR@20 {candidate:.4f}, the live version's {rival['mrr@20']:.4f} on the same {points:.0f} points"
+    points = champion.get("points", 0.0)
+    said = f"MRR@20 {candidate:.4f}, the live version's {champion['mrr@20']:.4f} on the same {points:.0f} points"
     if points < MIN_POINTS:
         return _check(name, passed=True, reason=f"{said}: too few to tell them apart")
-    return _check(name, passed=candidate >= rival["mrr@20"] - MAY_FALL_BY, reason=said)
+    return _check(name, passed=candidate >= champion["mrr@20"] - MAY_FALL_BY, reason=said)
 
 
 def latency(verdict: Verdict, *, budget_ms: float) -> dict[str, Any]:

@@ -22,12 +22,12 @@ from recommendations.core.manifest import read_manifest
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.graphs.export import export_model_set
 from recommendations.models import ModelVersion, TrainingPolicy
-from recommendations.ranking.batch import COLUMNS
+from recommendations.ranking.columns import COLUMNS
 from recommendations.release import gate
 from recommendations.release.baseline import PipelinePredictor
 from recommendations.training.data.archive import read_archive, read_impressions
 from recommendations.training.data.dataset import SessionLog
-from recommendations.training.data.items import ItemFacts
+from recommendations.training.data.items import ItemFeatures
 from recommendations.training.data.label_weights import Impressions
 from recommendations.training.evaluation.evaluate import PredictIds
 from recommendations.training.fitted import FittedModelSet
@@ -54,15 +54,15 @@ def settings_of(policy: TrainingPolicy) -> TrainingSettings:
     return dataclasses.replace(settings, max_interactions=min(settings.max_interactions, fitting))
 
 
-def catalogue_of(site: Site) -> dict[str, ItemFacts]:
-    """Return what the catalogue says of each item, inactive ones too, since shoppers looked at them."""
+def catalogue_of(site: Site) -> dict[str, ItemFeatures]:
+    """Return what the catalogue says of each item, inactive ones too, since users looked at them."""
     columns = ("item_id", "category", "brand", "price_minor", "sale_price_minor", "cost_minor", "currency")
-    found: dict[str, ItemFacts] = {}
+    found: dict[str, ItemFeatures] = {}
     for item_id, category, brand, price, sale_price, cost, currency in (
         Item.objects.filter(site=site).values_list(*columns).iterator()
     ):
         paid = price if price is None or sale_price is None else min(price, sale_price)
-        found[item_id] = ItemFacts(
+        found[item_id] = ItemFeatures(
             category=sys.intern(category),
             brand=sys.intern(brand),
             price=None if paid is None else to_major(paid, currency),
@@ -84,7 +84,7 @@ def train_site(
     """Train on a site's archive, register the version with its gate report, and promote it when the gate lets it.
 
     The live version is asked through the serving pipeline, about sessions that ended after its own training data.
-    Results of stages are kept until the version is registered: a run that was killed is gone on with by the next one
+    Results of stages are kept until the version is registered: a run that was killed is resumed by the next one
     of the same data, settings and code, which ``on_taken_over`` is told. Hold the training lock.
 
     Raises
@@ -94,9 +94,9 @@ def train_site(
     """
     if settings is None:
         settings = TrainingSettings()
-    rival = live_rival(site)
+    champion = champion_of(site)
     source = "archive" if log is None else _digest(log)
-    key = run_key(source, rival and (rival.version, rival.seen_until_ms), settings=settings)
+    key = run_key(source, champion and (champion.version, champion.seen_until_ms), settings=settings)
     work = WorkFolder(Path(django_settings.DATA_DIR) / "training" / site.slug, key)
     if work.ready:
         on_taken_over(work)
@@ -105,17 +105,17 @@ def train_site(
         log = work.run("log", partial(_archive_of, site, settings, progress), (SessionLog,))
         if settings.position_clip:
             impressions = work.run("impressions", partial(_impressions_of, site), (Impressions,))
-    if rival is not None:
-        if rival.seen_until_ms < int(log.ended_at_ms.max(initial=0)):
-            settings = dataclasses.replace(settings, held_out_after_ms=rival.seen_until_ms)
+    if champion is not None:
+        if champion.seen_until_ms < int(log.ended_at_ms.max(initial=0)):
+            settings = dataclasses.replace(settings, held_out_after_ms=champion.seen_until_ms)
         else:
-            rival = None  # it has seen every session there is: asking it about them would compare nothing
+            champion = None  # it has seen every session there is: measuring it on them would compare nothing
     fitted = train_model_set(
         log,
         settings=settings,
         progress=progress,
         catalogue=Item.objects.filter(site=site, is_active=True).values_list("item_id", flat=True).iterator(),
-        rivals={gate.RIVAL: rival.opened} if rival is not None else {},
+        baselines={gate.CHAMPION: champion.opened} if champion is not None else {},
         items=catalogue_of(site),
         impressions=impressions,
         tuning_storage=Path(django_settings.DATA_DIR) / "tuning" / f"{site.slug}.sqlite3",
@@ -172,7 +172,7 @@ def old_versions(site: Site, *, keep: int) -> Iterable[ModelVersion]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LiveRival:
+class Champion:
     """The live version, to be asked about what it has not seen.
 
     Attributes
@@ -186,7 +186,7 @@ class LiveRival:
     opened: Callable[[], PredictIds | None]
 
 
-def live_rival(site: Site) -> LiveRival | None:
+def champion_of(site: Site) -> Champion | None:
     """Return the live version; None where there is none, or its folder is not what was registered."""
     live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
     if live is None:
@@ -207,7 +207,7 @@ def live_rival(site: Site) -> LiveRival | None:
             return None
         return PipelinePredictor(loaded.model_set, version=live.version)
 
-    return LiveRival(version=live.version, seen_until_ms=seen_until_ms, opened=opened)
+    return Champion(version=live.version, seen_until_ms=seen_until_ms, opened=opened)
 
 
 def _archive_of(site: Site, settings: TrainingSettings, progress: Progress) -> SessionLog:

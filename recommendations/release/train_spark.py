@@ -9,8 +9,8 @@ from django.conf import settings as django_settings
 
 from features.models import Item
 from recommendations.models import ModelVersion
-from recommendations.release.gate import RIVAL
-from recommendations.release.train import live_rival, new_version_name, register, write_version
+from recommendations.release.gate import CHAMPION
+from recommendations.release.train import champion_of, new_version_name, register, write_version
 from recommendations.training.fitted import FittedModelSet
 from recommendations.training.settings import Progress, TrainingSettings, no_progress
 from recommendations.training.spark.session import spark_session
@@ -43,18 +43,18 @@ def train_site_on_spark(
         from recommendations.training.spark.train import train_on_spark
 
         log = read_log(spark, str(django_settings.ARCHIVE_URL), site=site.slug)
-        rival = live_rival(site)
-        if rival is not None:
-            if log.ended_by(rival.seen_until_ms) < len(log):
-                settings = dataclasses.replace(settings, held_out_after_ms=rival.seen_until_ms)
+        champion = champion_of(site)
+        if champion is not None:
+            if log.ended_by(champion.seen_until_ms) < len(log):
+                settings = dataclasses.replace(settings, held_out_after_ms=champion.seen_until_ms)
             else:
-                rival = None  # it has seen every session there is
+                champion = None  # it has seen every session there is
         fitted = train_on_spark(
             log,
             settings=settings,
             progress=progress,
             catalogue=Item.objects.filter(site=site, is_active=True).values_list("item_id", flat=True).iterator(),
-            rivals={RIVAL: rival.opened} if rival is not None else {},
+            baselines={CHAMPION: champion.opened} if champion is not None else {},
         )
     on_fitted(fitted)
     version = new_version_name()

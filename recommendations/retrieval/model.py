@@ -15,8 +15,9 @@ from recommendations.core.types import FloatArray, Ranked, RequestUser, RowArray
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
 from recommendations.items.index import ItemIndex
 from recommendations.metrics import STAGE_SECONDS
-from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS, RankingTables
-from recommendations.ranking.item_features import FACTS, Demand, Shoppers
+from recommendations.ranking.batch import RankingTables
+from recommendations.ranking.columns import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_FEATURES
+from recommendations.ranking.item_features import RecentPopularity, UserOrders
 from recommendations.ranking.online import Listing, one_ranking_input
 from recommendations.retrieval.base import PER_SOURCE, Ranker
 
@@ -69,7 +70,9 @@ class ModelLink:
         self._popularity = _popular(model.popularity_recent, model.popularity_all_time)
         self._tables = _tables_of(model)
         if self._tables is not None:
-            self._tables = replace(self._tables, item_facts=self._facts_today(self._tables.item_facts, catalogue.price))
+            self._tables = replace(
+                self._tables, item_facts=self._features_of_today(self._tables.item_facts, catalogue.price)
+            )
 
     @property
     def ranked_sources(self) -> tuple[str, ...]:
@@ -122,7 +125,7 @@ class ModelLink:
             wanted = wanted[wanted > 0]
         results = self._model.retrieve(
             RetrievalQuery(
-                item_index=history,
+                indices=history,
                 exclude=_NOTHING_EXCLUDED,
                 item_bias=self._item_bias,
                 candidates=wanted,
@@ -135,16 +138,16 @@ class ModelLink:
 
     def lists(self, answer: ModelAnswer) -> dict[str, Ranked]:
         """Return an answer as rows of the catalogue, by source."""
-        found = [(name, result) for name, result in answer.results.items() if len(result.item_index)]
+        found = [(name, result) for name, result in answer.results.items() if len(result.indices)]
         if not found:
             return {}
-        rows_of_all = self.row_of_index.take(np.concatenate([result.item_index for _, result in found]))
+        rows_of_all = self.row_of_index.take(np.concatenate([result.indices for _, result in found]))
         is_known = rows_of_all >= 0
         every_row_is_known = bool(is_known.all())
         lists: dict[str, Ranked] = {}
         start = 0
         for name, result in found:
-            part = slice(start, start + len(result.item_index))
+            part = slice(start, start + len(result.indices))
             start = part.stop
             rows, scores = rows_of_all[part], result.score
             if not every_row_is_known:
@@ -179,10 +182,10 @@ class ModelLink:
         if self._tables is None or not len(history):
             return self.row_of_index[:0]
         started = time.perf_counter()
-        lists = {name: (result.item_index, result.score) for name, result in answer.results.items()}
+        lists = {name: (result.indices, result.score) for name, result in answer.results.items()}
         lists["popularity"] = self._popularity
         items, features = one_ranking_input(
-            lists, history, self._tables, shopper=ranking_user(user), demand=self._demand(counts)
+            lists, history, self._tables, user=ranking_user(user), popularity=self._popularity(counts)
         )
         # Indices rise, so ties go to the lower one.
         order = np.argsort(-self._model.rank(features), kind="stable")[:k]
@@ -191,37 +194,37 @@ class ModelLink:
         _RANKING_SECONDS.observe(time.perf_counter() - started)
         return rows
 
-    def _facts_today(self, facts: FloatArray, price: FloatArray) -> FloatArray:
-        """Return facts with the prices that users pay now, where the catalogue has one."""
+    def _features_of_today(self, features: FloatArray, price: FloatArray) -> FloatArray:
+        """Return item features with the prices that users pay now, where the catalogue has one."""
         known = np.flatnonzero(self.row_of_index >= 0)
         today = price[self.row_of_index[known]]
         priced = known[today > 0]
-        fresh = facts.copy()
-        fresh[priced, FACTS.index("log_price")] = np.log(price[self.row_of_index[priced]])
+        fresh = features.copy()
+        fresh[priced, ITEM_FEATURES.index("log_price")] = np.log(price[self.row_of_index[priced]])
         return fresh
 
-    def _demand(self, counts: Mapping[str, FloatArray] | None) -> Demand | None:
+    def _popularity(self, counts: Mapping[str, FloatArray] | None) -> RecentPopularity | None:
         """Return what counts the interactions of candidates; None where nothing is counted."""
         if not counts or "24h" not in counts or "7d" not in counts:
             return None
         day, week = counts["24h"], counts["7d"]
 
-        def demand(queries: NDArray[np.int64], items: RowArray) -> tuple[FloatArray, FloatArray]:
+        def popularity(queries: NDArray[np.int64], items: RowArray) -> tuple[FloatArray, FloatArray]:
             rows = self.row_of_index.take(items)
             listed = rows >= 0
             np.maximum(rows, 0, out=rows)
             return day.take(rows) * listed, week.take(rows) * listed
 
-        return demand
+        return popularity
 
 
-def ranking_user(features: UserFeatures | None) -> Shoppers | None:
+def ranking_user(features: UserFeatures | None) -> UserOrders | None:
     """Return what the ranker looks at of one user; None for one who never ordered."""
     if features is None or not features.rfm.frequency:
         return None
     rfm, segment = features.rfm, features.segment
     scores = (segment.recency, segment.frequency, segment.monetary) if segment is not None else (0, 0, 0)
-    return Shoppers.of(
+    return UserOrders.of(
         order_age_s=np.array([rfm.recency_s or 0.0]),
         orders=np.array([rfm.frequency]),
         monetary=np.array([rfm.monetary]),

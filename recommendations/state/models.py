@@ -12,7 +12,7 @@ from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.inference import ModelSet
 from recommendations.metrics import MODEL_LOAD_FAILURES, MODEL_LOADED, MODEL_ON_GPU
 from recommendations.models import ModelVersion
-from recommendations.ranking.batch import COLUMNS
+from recommendations.ranking.columns import COLUMNS
 from recommendations.versions.folder import load_version
 from recommendations.versions.lifecycle import MODELS_TOPIC, configured_providers, registered_sha256, version_path
 from tracking.snapshots.by_site import SiteSnapshots

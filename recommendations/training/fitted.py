@@ -37,7 +37,7 @@ PADDING_INDEX = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlsFactors:
-    """Item factors of implicit-feedback ALS; the factor of a shopper is solved when asked (fold-in).
+    """Item factors of implicit-feedback ALS; the factor of a user is solved per request (fold-in).
 
     Attributes
     ----------
@@ -85,11 +85,11 @@ class Neighbours:
 class SessionIndex:
     """Everything VSTAN needs: past sessions, and for each item the newest sessions that hold it.
 
-    For a prefix of n positions (1 … n, the last ``max_prefix`` kept), with each item at its last position p:
+    For a history of n positions (1 … n, the last ``max_history`` kept), with each item at its last position p:
 
-    1. similarity(s) = session_weights[s] · Σ of ``exp((p_i - n) / position_decay)`` over items i of the prefix in
+    1. similarity(s) = session_weights[s] · Σ of ``exp((p_i - n) / position_decay)`` over items i of the history in
        s, over ``postings[i]`` only; the ``neighbours`` best sessions are kept, ties by newer session;
-    2. in each, ``star`` = last column whose item is in the prefix, ``latest`` = greatest p of its items;
+    2. in each, ``star`` = last column whose item is in the history, ``latest`` = greatest p of its items;
     3. score(j) += similarity · ``exp((latest - n) / overlap_decay)``
        · ``exp(-|column_j - star| / distance_decay)`` · ``item_weights[j]`` for each non-padding column j.
 
@@ -116,7 +116,7 @@ class SessionIndex:
     session_weights: FloatArray
     item_weights: FloatArray
     neighbours: int
-    max_prefix: int
+    max_history: int
     position_decay: float
     overlap_decay: float
     distance_decay: float
@@ -139,7 +139,7 @@ class Ranker:
     booster_text : str
         What ``lightgbm.Booster.model_to_string`` gave.
     columns : tuple of str
-        ``recommendations.ranking.batch.COLUMNS`` as they were then; a serving process refuses others.
+        ``recommendations.ranking.columns.COLUMNS`` as they were then; a serving process refuses others.
     tables : RankingTables
         What the features need at request time; stored with the version, memory-mapped when served.
     """

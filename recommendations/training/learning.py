@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recommendations.ranking.batch import CANDIDATES_PER_SOURCE, COLUMNS
+from recommendations.ranking.columns import CANDIDATES_PER_SOURCE, COLUMNS
 from recommendations.ranking.rrf import FloatArray, FusionWeights
 from recommendations.training.data.dataset import SessionLog
 from recommendations.training.data.history import DAY_MS, Known, Orders
-from recommendations.training.data.items import ItemFacts, profits_of
+from recommendations.training.data.items import ItemFeatures, profits_of
 from recommendations.training.data.label_weights import label_weights
 from recommendations.training.data.split import TestPoints, points_at_every_position, spread
 from recommendations.training.fit.fusion import START, fit_fusion
@@ -25,7 +25,7 @@ from recommendations.training.settings import Progress, RankerParameters, Traini
 RANKER_SOURCES = tuple(CANDIDATES_PER_SOURCE)
 DEFAULT_FUSION = FusionWeights(weights=START, k=3.0)
 FUSED_SOURCES = ("sessions", "tfidf", "covisitation", "next", "walk", "around", "factors", "als")
-DEMAND_DAYS = 7
+POPULARITY_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Beside:
         SQLite file of the parameter search.
     """
 
-    items: Mapping[str, ItemFacts]
+    items: Mapping[str, ItemFeatures]
     looked: FloatArray | None
     tuning_storage: Path | None
 
@@ -78,12 +78,12 @@ def learn(
     if not len(points):
         return Learnt(fusion=DEFAULT_FUSION, booster_text=None, parameters=settings.ranker)
     lists = list_sources(
-        fit.sources, points.prefixes, names=RANKER_SOURCES, progress=progress, label="list for validation"
+        fit.sources, points.histories, names=RANKER_SOURCES, progress=progress, label="list for validation"
     )
     chosen = spread(len(points), settings.tuning_queries)
     sample = points.take(chosen)
     fused = {name: lists[name].take(chosen) for name in FUSED_SOURCES if name in lists}
-    fused |= list_sources(fit.sources, sample.prefixes, names=("als",), progress=progress, label="list for tuning")
+    fused |= list_sources(fit.sources, sample.histories, names=("als",), progress=progress, label="list for tuning")
     item_ids, tables = fit.item_ids, fit.sources.tables
     del fit
     fusion = fit_fusion(fused, sample, progress=progress)
@@ -116,10 +116,10 @@ def learn(
 
 
 def recent_part(log: SessionLog, points: TestPoints) -> SessionLog:
-    """Return the sessions that demand before these points may count: a week, instead of a year, is sorted."""
+    """Return the sessions that popularity before these points may count: a week, instead of a year, is sorted."""
     if points.asked_at_ms is None or not len(points):
         return log
-    first = np.searchsorted(log.ended_at_ms, points.asked_at_ms.min() - DEMAND_DAYS * DAY_MS)
+    first = np.searchsorted(log.ended_at_ms, points.asked_at_ms.min() - POPULARITY_DAYS * DAY_MS)
     return log.between(int(first), len(log))
 
 

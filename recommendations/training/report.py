@@ -33,15 +33,15 @@ def table_rows(metrics: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ..
 
 def part_rows(metrics: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[tuple[str, ...]]]:
     """Return the predictors of ``COMPARED`` that were measured, and a row a part of the points with their HR@20."""
-    prefix = "hr@20|"
+    start = "hr@20|"
     names = [name for name in COMPARED if name in metrics]
     parts = dict.fromkeys(
-        key.removeprefix(prefix) for values in metrics.values() for key in values if key.startswith(prefix)
+        key.removeprefix(start) for values in metrics.values() for key in values if key.startswith(start)
     )
     rows = []
     for part in parts:
         points = next((values[f"points|{part}"] for values in metrics.values() if f"points|{part}" in values), 0.0)
-        found = (metrics[name].get(prefix + part) for name in names)
+        found = (metrics[name].get(start + part) for name in names)
         kind, _, value = part.partition("=")
         title = f"{value} items so far" if kind == "length" else value
         rows.append((title, f"{points:,.0f}", *("-" if value is None else f"{value:.3f}" for value in found)))
@@ -101,10 +101,10 @@ def _by_segment(names: Sequence[str], rows: Sequence[tuple[str, ...]]) -> bytes:
     height = 0.8 / len(names)
     for column, name in enumerate(names):
         values = [0.0 if row[2 + column] == "-" else float(row[2 + column]) for row in rows]
-        axes.barh([place + height * column for place in range(len(rows))], values, height, label=name)
-    axes.set_yticks([place + 0.4 for place in range(len(rows))], [f"{row[0]} ({row[1]})" for row in rows])
+        axes.barh([y + height * column for y in range(len(rows))], values, height, label=name)
+    axes.set_yticks([y + 0.4 for y in range(len(rows))], [f"{row[0]} ({row[1]})" for row in rows])
     axes.invert_yaxis()
-    axes.set_xlabel("HR@20 by segment of the shopper (points)")
+    axes.set_xlabel("HR@20 by segment of the user (points)")
     axes.legend()
     return _png(figure)
 

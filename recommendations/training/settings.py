@@ -66,23 +66,23 @@ class TrainingSettings:
     max_sessions : int
         The newest sessions that ALS and session kNN are fitted on at most; the other sources look at all.
     max_points : int
-        Held-out points that are measured at most, spread evenly; rivals are asked for each of them, one by one.
+        Held-out points that are measured at most, spread evenly; further baselines answer each of them, one by one.
     validation : float
         Share of the newest of the remaining sessions that weights are tuned and the ranker is trained on.
     refit : bool
         Fit the sources once more on all sessions before they are handed over; what is measured is measured before.
     max_queries : int
-        Prefixes that the ranker is trained on at most, the newest; bounds its matrix at some 200 rows a query.
+        Histories that the ranker is trained on at most, the newest; bounds its matrix at some 200 rows a query.
     tuning_queries : int
-        Prefixes that the fusion weights are tuned on at most, spread evenly.
+        Histories that the fusion weights are tuned on at most, spread evenly.
     min_queries : int
-        Below this many validation prefixes that have a hit, no ranker is trained.
+        Below this many validation histories that have a hit, no ranker is trained.
     margin_weight : float
-        From 0, which does not look at it, to 1: how much the ranker's labels count by what is earned with their item,
+        From 0, which does not look at it, to 1: how much the ranker's labels count by the margin of their item,
         relative to the mean. Items without a cost count as the mean.
     position_clip : float
-        Above 1, labels that were clicked in a list count by 1 / the chance that their place was looked at, at most so
-        much; 10 is usual. 0 corrects nothing. Sources and counts stay as they were logged.
+        Above 1, labels that were clicked in a list count by 1 / the chance that their position was looked at, at
+        most so much; 10 is usual. 0 corrects nothing. Sources and counts stay as they were logged.
     tune_minutes : float
         How long parameters of the ranker are searched for; 0 takes ``ranker`` as it is.
     ranker : RankerParameters

@@ -19,7 +19,7 @@ from recommendations.training.stored import Unreadable, load, store
 logger = logging.getLogger(__name__)
 
 MAX_AGE_S: Final = 12 * 3600.0
-"""A run that was begun longer ago is begun anew: its data are of yesterday."""
+"""A run that began longer ago is started again: its data are of yesterday."""
 
 BEGUN_NAME: Final = "begun"
 LIBRARIES: Final = ("implicit", "lightgbm", "numpy", "polars", "scipy")
@@ -86,7 +86,7 @@ class WorkFolder(Stages):
             partial.mkdir()
             store(made, partial)
             partial.rename(folder)
-        except OSError as error:  # a full disk: the run goes on, and could only not be gone on with
+        except OSError as error:  # a full disk: the run goes on, and could only not be resumed
             logger.warning("training.stage_not_kept stage=%s error=%s", name, error)
             shutil.rmtree(partial, ignore_errors=True)
         return made

@@ -12,10 +12,10 @@ from threadpoolctl import threadpool_limits
 
 from recommendations.ranking.rrf import FusionWeights
 from recommendations.training.data.dataset import InvalidDataset, SessionLog, popularity_vocabulary
-from recommendations.training.data.items import ItemFacts
+from recommendations.training.data.items import ItemFeatures
 from recommendations.training.data.label_weights import Impressions, examination, parameters_of
 from recommendations.training.data.split import split_after, split_by_time
-from recommendations.training.evaluation.measuring import Measured, OpenRival, measured_on
+from recommendations.training.evaluation.measuring import Measured, OpenBaseline, measured_on
 from recommendations.training.evaluation.metrics import Metrics
 from recommendations.training.fit.ranker import as_ranker
 from recommendations.training.fit.sources import FIT_CLASSES, Fit, fit_sources
@@ -33,8 +33,8 @@ def train_model_set(
     settings: TrainingSettings | None = None,
     progress: Progress = no_progress,
     catalogue: Iterable[str] = (),
-    rivals: Mapping[str, OpenRival] | None = None,
-    items: Mapping[str, ItemFacts] | None = None,
+    baselines: Mapping[str, OpenBaseline] | None = None,
+    items: Mapping[str, ItemFeatures] | None = None,
     impressions: Impressions | None = None,
     tuning_storage: Path | None = None,
     stages: Stages | None = None,
@@ -55,16 +55,16 @@ def train_model_set(
     progress : called with (step, done, total)
     catalogue : item ids
         Items without a session get an index too, so that the graphs can hide or boost them.
-    rivals : how to open predictors, by name
+    baselines : how to open predictors, by name
         Measured on the same points and under their own names: the live version, for the gate.
-    items : facts by item id
+    items : features by item id
         Prices, categories and brands for the ranker, and what margins are computed from.
     impressions : Impressions, optional
         What was shown and clicked where; needed for ``settings.position_clip``.
     tuning_storage : Path, optional
-        SQLite file of the parameter search; a run on the same data goes on with it.
+        SQLite file of the parameter search; a run on the same data resumes it.
     stages : Stages, optional
-        Where results of stages are kept, so that a run that was killed can go on; none are unless this says so.
+        Where results of stages are kept, so that a run that was killed can be resumed; none are unless this says so.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def train_model_set(
     )
     run = _Run(settings, beside, tuple(catalogue), stages or Stages(), progress)
     with threadpool_limits(settings.num_threads):
-        return run.trained(_bounded(dataset, settings), rivals or {})
+        return run.trained(_bounded(dataset, settings), baselines or {})
 
 
 class _Run:
@@ -99,7 +99,7 @@ class _Run:
         self._stages = stages
         self._progress = progress
 
-    def trained(self, dataset: SessionLog, rivals: Mapping[str, OpenRival]) -> FittedModelSet:
+    def trained(self, dataset: SessionLog, baselines: Mapping[str, OpenBaseline]) -> FittedModelSet:
         """Go through the stages in order."""
         known, held_out = _held_out(dataset, self._settings)
         learnt = self._learnt(known)
@@ -112,7 +112,7 @@ class _Run:
             def measure() -> Measured:
                 fits.append(self._fit("fit", known))
                 return measured_on(
-                    held_out, fits[0], learnt, dataset=dataset, rivals=rivals, settings=self._settings,
+                    held_out, fits[0], learnt, dataset=dataset, baselines=baselines, settings=self._settings,
                     progress=self._progress,
                 )  # fmt: skip
 

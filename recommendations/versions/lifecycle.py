@@ -12,7 +12,7 @@ from django.utils import timezone
 from recommendations.exceptions import RefusalReason, VersionRefused
 from recommendations.inference.loading import Providers
 from recommendations.models import ModelVersion
-from recommendations.ranking.batch import COLUMNS
+from recommendations.ranking.columns import COLUMNS
 from recommendations.versions.folder import load_version
 from tracking.snapshots.by_site import site_topic
 from tracking.snapshots.snapshot import announce
@@ -69,7 +69,7 @@ def promote(row: ModelVersion) -> None:
 
 
 def start_shadow(row: ModelVersion) -> None:
-    """Ask this version beside the live one, for a sample, without answering anybody; errors as in ``promote``."""
+    """Compare this version with the live one on a sample, without answering anybody; errors as in ``promote``."""
     _check_not_live(row)
     check_promotable(row)
     with transaction.atomic():
@@ -82,8 +82,8 @@ def start_shadow(row: ModelVersion) -> None:
     announce(models_topic(row.site.slug))
 
 
-def stand_down(row: ModelVersion) -> None:
-    """Ask a version in the shadow, or a canary, no longer; raises ``VersionRefused`` for any other."""
+def stop(row: ModelVersion) -> None:
+    """End a shadow or a canary: the version is a candidate again; raises ``VersionRefused`` for any other."""
     if row.status not in (ModelVersion.Status.SHADOW, ModelVersion.Status.CANARY):
         raise VersionRefused(RefusalReason.CHECK_FAILED, f"{row.version} is neither a shadow nor a canary")
     row.status = ModelVersion.Status.CANDIDATE
@@ -93,7 +93,7 @@ def stand_down(row: ModelVersion) -> None:
 
 
 def start_canary(row: ModelVersion, *, percent: int) -> None:
-    """Let this version answer a share of the shoppers; errors as in ``promote``."""
+    """Let this version answer a share of the users; errors as in ``promote``."""
     _check_not_live(row)
     check_promotable(row)
     with transaction.atomic():

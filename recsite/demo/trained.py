@@ -9,7 +9,7 @@ from django.conf import settings
 from recommendations.exceptions import VersionRefused
 from recommendations.inference.loading import Providers
 from recommendations.models import ModelVersion
-from recommendations.ranking.batch import COLUMNS
+from recommendations.ranking.columns import COLUMNS
 from recommendations.versions.folder import load_version
 from recommendations.versions.lifecycle import registered_sha256, version_path
 from tracking.models import Site

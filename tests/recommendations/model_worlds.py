@@ -70,7 +70,7 @@ def session_index(*, n_items: int, n_sessions: int = 300, seed: int = 0, max_len
         session_weights=session_weights,
         item_weights=item_weights,
         neighbours=60,
-        max_prefix=20,
+        max_history=20,
         position_decay=4.8,
         overlap_decay=4.8,
         distance_decay=1.2,

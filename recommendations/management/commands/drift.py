@@ -1,4 +1,4 @@
-"""``manage.py drift``: whether a site's live version still fits what shoppers do, and what to do if not."""
+"""``manage.py drift``: whether a site's live version still fits what users do, and what to do if not."""
 
 from __future__ import annotations
 

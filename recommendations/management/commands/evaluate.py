@@ -50,7 +50,7 @@ class Command(BaseCommand):
             points = read_test_points_jsonl(options["test"])
             if options["limit"] and options["limit"] < len(points):
                 chosen = np.linspace(0, len(points) - 1, options["limit"]).astype(int)
-                points = [points[place] for place in chosen]
+                points = [points[index] for index in chosen]
             with StepProgress(console) as progress, tempfile.TemporaryDirectory() as folder:
                 # Nothing is held out: what is measured stands in the other file.
                 fitted = train_model_set(
@@ -75,4 +75,4 @@ class Command(BaseCommand):
                 console.print(f"{name.upper():12} {found.metrics.values[name]:.4f}", highlight=False)
         console.print(f"{'ms/request':12} p50 {found.p50_ms:.2f}, p99 {found.p99_ms:.2f}", highlight=False)
         console.print(f"{len(points):,} test points; {unknown:.2%} of the targets are unknown and count as misses")
-        console.print(f"trained and asked in {took_s:,.0f} s", highlight=False)
+        console.print(f"trained and measured in {took_s:,.0f} s", highlight=False)

@@ -29,7 +29,7 @@ POLICY_OPTIONS = ("tune_minutes", "margin_weight", "position_clip")
 class Command(BaseCommand):
     help = (
         "Train, evaluate, export and register a model version; it answers once the gate has let it pass. A run that was"
-        " killed is gone on with by the next one of the same settings within twelve hours."
+        " killed is resumed by the next one of the same settings within twelve hours."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,12 +47,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--margin-weight",
             type=float,
-            help="0: every sale counts alike. 1: by what it earns (default: the policy's).",
+            help="0: every sale counts alike. 1: by its margin (default: the policy's).",
         )
         parser.add_argument(
             "--position-clip",
             type=float,
-            help="Correct clicks in lists for their place, by a factor of so much at most; 10 is usual (default: the"
+            help="Correct clicks in lists for their position, by a factor of so much at most; 10 is usual (default: the"
             " policy's).",
         )
 
@@ -96,4 +96,4 @@ def _settings(site: Site, options: dict[str, Any]) -> Any:
 
 def _print_taken_over(console: Console, work: WorkFolder) -> None:
     begun = f"{datetime.fromtimestamp(work.begun_at_s, UTC):%H:%M} UTC"
-    console.print(f"goes on with the run begun at {begun}, which had: {', '.join(work.ready)}", highlight=False)
+    console.print(f"resumes the run begun at {begun}, which had: {', '.join(work.ready)}", highlight=False)

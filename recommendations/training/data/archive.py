@@ -47,7 +47,7 @@ def read_archive(
     """Read a site's archived interactions, point in time; bots and re-sends are left out, identities are merged.
 
     Memory: one day's interactions as they stand in the archive, and some 80 bytes an interaction at the peak
-    (``python -m benchmarks.training_scale``). Shoppers and sessions are known by 64 bits of a hash: of ten
+    (``python -m benchmarks.training_scale``). Users and sessions are known by 64 bits of a hash: of ten
     million, two are taken for one with a chance of three in a million.
 
     Parameters
@@ -97,9 +97,9 @@ def read_archive(
 def read_impressions(
     url: str | Path, *, site: str, since_ms: int | None = None, until_ms: int | None = None
 ) -> Impressions:
-    """Return how often each item was shown and clicked at each place of lists; bots and re-sends are left out.
+    """Return how often each item was shown and clicked at each position of lists; bots and re-sends are left out.
 
-    Reads a day at a time; memory: one day, and one row a pair of item and place.
+    Reads a day at a time; memory: one day, and one row a pair of item and position.
     """
     totals = pl.DataFrame(schema=IMPRESSION_COLUMNS)
     for day in _days(url, site=site, events=["view_item_list", "select_item"]):
@@ -192,7 +192,7 @@ def _columns(day: pl.DataFrame, number_of: dict[str, int]) -> dict[str, NDArray[
 
 
 def _owners(day: pl.DataFrame) -> pl.DataFrame:
-    """Return which user each anonymous shopper came to belong to on this day, as hashes of their keys."""
+    """Return which user each anonymous id came to belong to on this day, as hashes of their keys."""
     return (
         day.filter(pl.col("user_id").is_not_null() & pl.col("anonymous_id").is_not_null())
         .group_by("anonymous_id")
@@ -206,7 +206,7 @@ def _owners(day: pl.DataFrame) -> pl.DataFrame:
 
 
 def _merge(users: NDArray[np.uint64], owners: pl.DataFrame) -> None:
-    """Put the user in the place of each anonymous shopper who has come to belong to one."""
+    """Put the user in place of each anonymous id that has come to belong to one."""
     newest = (
         owners.group_by("anonymous").agg(pl.col("owner").sort_by("occurred_at_ms", "owner").last()).sort("anonymous")
     )
@@ -215,15 +215,15 @@ def _merge(users: NDArray[np.uint64], owners: pl.DataFrame) -> None:
         return
     for start in range(0, len(users), PIECE):
         part = users[start : start + PIECE]
-        place = np.minimum(np.searchsorted(anonymous, part), len(anonymous) - 1)
-        users[start : start + PIECE] = np.where(anonymous[place] == part, owner[place], part)
+        row = np.minimum(np.searchsorted(anonymous, part), len(anonymous) - 1)
+        users[start : start + PIECE] = np.where(anonymous[row] == part, owner[row], part)
 
 
 def _sorted_vocabulary(number_of: dict[str, int], items: NDArray[np.int32]) -> tuple[str, ...]:
-    """Return the item ids in order, and give ``items`` their places in it."""
+    """Return the item ids in order, and give ``items`` their indices in it."""
     item_ids = sorted(number_of)
-    place_of = np.zeros(len(item_ids) + 1, np.int32)
-    place_of[[number_of[item_id] for item_id in item_ids]] = np.arange(1, len(item_ids) + 1)
+    index_of = np.zeros(len(item_ids) + 1, np.int32)
+    index_of[[number_of[item_id] for item_id in item_ids]] = np.arange(1, len(item_ids) + 1)
     for start in range(0, len(items), PIECE):
-        items[start : start + PIECE] = place_of[items[start : start + PIECE]]
+        items[start : start + PIECE] = index_of[items[start : start + PIECE]]
     return ("", *item_ids)

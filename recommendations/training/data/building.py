@@ -85,9 +85,9 @@ def log_from_columns(item_ids: tuple[str, ...], columns: dict[str, NDArray[Any]]
     chosen = np.empty(len(order), np.uint32)
     for first in range(0, len(starts), PIECE):
         part = slice(first, first + PIECE)
-        place = slice(int(offsets[first]), int(offsets[min(first + PIECE, len(starts))]))
-        chosen[place] = order[
-            np.arange(place.start, place.stop) + np.repeat((starts - offsets[:-1])[part], lengths[part])
+        filled = slice(int(offsets[first]), int(offsets[min(first + PIECE, len(starts))]))
+        chosen[filled] = order[
+            np.arange(filled.start, filled.stop) + np.repeat((starts - offsets[:-1])[part], lengths[part])
         ]
     del order
     gathered: dict[str, Any] = {}
@@ -122,9 +122,9 @@ def _numbers(users: NDArray[Any], order: NDArray[np.int64], starts: NDArray[np.i
     first = users[order[starts]]
     if users.dtype.kind == "i" and (first < 0).any():
         named = np.flatnonzero(users[order] >= 0)
-        place = np.searchsorted(named, starts)
+        filled = np.searchsorted(named, starts)
         ends = np.append(starts[1:], len(order))
-        found = np.append(named, len(order))[place]
+        found = np.append(named, len(order))[filled]
         first = np.where(found < ends, users[order[np.minimum(found, len(order) - 1)]], -1)
     known = first >= 0
     numbers = np.full(len(first), -1, np.int32)

@@ -52,7 +52,7 @@ class SessionLog:
     prices : float32, shape (n_interactions,), optional
         What one piece cost then, in the main unit; NaN where the log does not say.
     amounts : int64, shape (n_interactions,), optional
-        What was paid, in hundredths; 0 for all but purchases.
+        What was paid, in minor units (1/100); 0 for all but purchases.
     positions : int16, shape (n_interactions,), optional
         0-based slot of the list in which the item was clicked; -1 where no list led to the interaction.
     has_times : bool

@@ -1,4 +1,4 @@
-"""What was known before each label: orders of the shopper, demand for the items; exact, from the log alone."""
+"""What was known before each label: orders of the user, popularity of the items; exact, from the log alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.segments import rfm
-from recommendations.ranking.item_features import Shoppers
+from recommendations.ranking.item_features import UserOrders
 from recommendations.ranking.rrf import FloatArray, IndexArray
 from recommendations.training.data.dataset import Kind, SessionLog
 from recommendations.training.data.split import TestPoints
 
 DAY_MS = 86_400_000
-DEMAND_WEIGHTS = np.array([1.0, 3.0, 5.0])
+POPULARITY_WEIGHTS = np.array([1.0, 3.0, 5.0])
 """Of a view, a cart and a purchase, as ``item_counts.WEIGHTS`` has them."""
 
 Longs = NDArray[np.int64]
@@ -22,10 +22,10 @@ Longs = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What features may know beside the prefix, one entry a point; None where the log does not tell."""
+    """What features may know beside the history, one entry a point; None where the log does not tell."""
 
-    shoppers: Shoppers | None = None
-    demand: LogDemand | None = None
+    users: UserOrders | None = None
+    popularity: LogPopularity | None = None
 
     @classmethod
     def before(cls, points: TestPoints, *, log: SessionLog, orders: Orders) -> Known:
@@ -36,14 +36,16 @@ class Known:
         log : SessionLog
             All interactions under the vocabulary of the points, later ones too: each point looks at what was before it.
         """
-        demand = LogDemand(log, points.asked_at_ms) if log.has_times and points.asked_at_ms is not None else None
-        return cls(shoppers=orders.known_before(points), demand=demand)
+        popularity = (
+            LogPopularity(log, points.asked_at_ms) if log.has_times and points.asked_at_ms is not None else None
+        )
+        return cls(users=orders.known_before(points), popularity=popularity)
 
     def take(self, rows: Longs) -> Known:
         """Return what was known before these points, in this order."""
         return Known(
-            shoppers=None if self.shoppers is None else self.shoppers.take(rows),
-            demand=None if self.demand is None else self.demand.take(rows),
+            users=None if self.users is None else self.users.take(rows),
+            popularity=None if self.popularity is None else self.popularity.take(rows),
         )
 
 
@@ -51,7 +53,7 @@ NOTHING_KNOWN = Known()
 
 
 class Orders:
-    """The orders of a log, by shopper and time; purchases of one shopper at one millisecond are one order.
+    """The orders of a log, by user and time; purchases of one user at one millisecond are one order.
 
     Refunds are not in a ``SessionLog``, so monetary value is gross here.
     """
@@ -72,8 +74,8 @@ class Orders:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def known_before(self, points: TestPoints) -> Shoppers | None:
-        """Return what the shopper of each point had ordered before it; None for a log without orders.
+    def known_before(self, points: TestPoints) -> UserOrders | None:
+        """Return what the user of each point had ordered before it; None for a log without orders.
 
         Scores are those of all buyers when the first point was asked, as a periodic run would have left them.
         """
@@ -81,14 +83,14 @@ class Orders:
         return None if scored is None else scored[0]
 
     def segments_of(self, points: TestPoints) -> NDArray[np.str_] | None:
-        """Return the default RFM segment of the shopper of each point; "no orders" before the first."""
+        """Return the default RFM segment of the user of each point; "no orders" before the first."""
         scored = self._scored(points)
         if scored is None:
             return None
         names = rfm.segment_table(rfm.DEFAULT_RULES)
         return np.array([names[(r, f, m)] if r else "no orders" for r, f, m in scored[1].tolist()])
 
-    def _scored(self, points: TestPoints) -> tuple[Shoppers, NDArray[np.int8]] | None:
+    def _scored(self, points: TestPoints) -> tuple[UserOrders, NDArray[np.int8]] | None:
         if not len(self._keys) or points.users is None or points.asked_at_ms is None or not len(points):
             return None
         buyers = self._as_of(self._buyers, np.full(len(self._buyers), points.asked_at_ms.min()))
@@ -106,8 +108,8 @@ class Orders:
         if not already.any():
             scores[:] = 0  # nobody had bought when fifths were last computed
         age_s = np.where(bought, points.asked_at_ms - found.last_purchase_ms, 0) / 1000.0
-        shoppers = Shoppers.of(order_age_s=age_s, orders=found.orders, monetary=found.monetary, scores=scores)
-        return shoppers, scores
+        known_orders = UserOrders.of(order_age_s=age_s, orders=found.orders, monetary=found.monetary, scores=scores)
+        return known_orders, scores
 
     def _as_of(self, users: Longs, times_ms: Longs) -> rfm.Buyers:
         known = np.maximum(users, 0)
@@ -119,7 +121,7 @@ class Orders:
         return rfm.Buyers(last_purchase_ms=np.where(orders > 0, newest, 0), orders=orders, monetary=monetary)
 
 
-class LogDemand:
+class LogPopularity:
     """Counts of items in the time before queries, as the stream workers' windows would have them."""
 
     def __init__(self, log: SessionLog, asked_at_ms: Longs) -> None:
@@ -128,13 +130,13 @@ class LogDemand:
         keys: Longs = log.items.astype(np.int64) * self._span + log.occurred_at_ms - self._first_ms
         order = np.argsort(keys, kind="stable")
         self._keys = keys[order]
-        weights = DEMAND_WEIGHTS[log.kinds[order]]
+        weights = POPULARITY_WEIGHTS[log.kinds[order]]
         self._before = np.concatenate([np.zeros(1), np.cumsum(weights)])
         self._asked_ms = np.clip(asked_at_ms - self._first_ms, 0, self._span - 1)
 
-    def take(self, rows: Longs) -> LogDemand:
-        """Return the demand for queries ``rows``."""
-        part = object.__new__(LogDemand)
+    def take(self, rows: Longs) -> LogPopularity:
+        """Return the popularity for queries ``rows``."""
+        part = object.__new__(LogPopularity)
         part.__dict__.update(self.__dict__, _asked_ms=self._asked_ms[rows])
         return part
 

@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recommendations.ranking.item_features import FACTS, NO_PRICE
+from recommendations.ranking.columns import ITEM_FEATURES
+from recommendations.ranking.item_features import NO_PRICE
 from recommendations.ranking.rrf import FloatArray
 from recommendations.training.data.dataset import SessionLog
 
 PATH_SEPARATOR = ">"
 
 
-class ItemFacts(NamedTuple):
+class ItemFeatures(NamedTuple):
     """One item as the catalogue knows it now; prices in the main unit, None where unknown."""
 
     category: str = ""
@@ -23,33 +24,37 @@ class ItemFacts(NamedTuple):
     cost: float | None = None
 
 
-NOTHING_KNOWN = ItemFacts()
+NOTHING_KNOWN = ItemFeatures()
 
 
-def facts_of(log: SessionLog, items: Mapping[str, ItemFacts]) -> FloatArray:
-    """Return ``ranking_facts.FACTS`` of each item of the log's vocabulary; float32, shape (n_items, 4).
+def item_features_of(log: SessionLog, items: Mapping[str, ItemFeatures]) -> FloatArray:
+    """Return ``ranking.item_features.ITEM_FEATURES`` of each item of the log's vocabulary; float32, shape (n_items, 4).
 
-    The catalogue keeps no history, so its facts are today's. Where it has no price, the newest price of the log
+    The catalogue keeps no history, so the features are today's. Where it has no price, the newest price of the log
     stands in.
     """
     known = [items.get(item_id, NOTHING_KNOWN) for item_id in log.item_ids]
-    facts = np.zeros((log.n_items, len(FACTS)), np.float32)
+    features = np.zeros((log.n_items, len(ITEM_FEATURES)), np.float32)
     prices = _newest_prices(log)
-    listed = np.array([fact.price or np.nan for fact in known], np.float64)
+    listed = np.array([known_item.price or np.nan for known_item in known], np.float64)
     prices = np.where(listed > 0, listed, prices)
-    facts[:, 0] = np.where(prices > 0, np.log(np.where(prices > 0, prices, 1.0)), NO_PRICE)
-    facts[:, 1] = _codes([fact.category.strip() for fact in known])
-    facts[:, 2] = _codes([fact.category.partition(PATH_SEPARATOR)[0].strip() for fact in known])
-    facts[:, 3] = _codes([fact.brand for fact in known])
-    facts[0] = (NO_PRICE, 0, 0, 0)
-    return facts
+    features[:, 0] = np.where(prices > 0, np.log(np.where(prices > 0, prices, 1.0)), NO_PRICE)
+    features[:, 1] = _codes([known_item.category.strip() for known_item in known])
+    features[:, 2] = _codes([known_item.category.partition(PATH_SEPARATOR)[0].strip() for known_item in known])
+    features[:, 3] = _codes([known_item.brand for known_item in known])
+    features[0] = (NO_PRICE, 0, 0, 0)
+    return features
 
 
-def profits_of(log: SessionLog, items: Mapping[str, ItemFacts]) -> FloatArray | None:
+def profits_of(log: SessionLog, items: Mapping[str, ItemFeatures]) -> FloatArray | None:
     """Return what is left of the price of each item after its cost; NaN where unknown, None where all are."""
     known = [items.get(item_id, NOTHING_KNOWN) for item_id in log.item_ids]
     profits = np.array(
-        [fact.price - fact.cost if fact.price and fact.cost is not None else np.nan for fact in known], np.float32
+        [
+            known_item.price - known_item.cost if known_item.price and known_item.cost is not None else np.nan
+            for known_item in known
+        ],
+        np.float32,
     )
     return profits if np.isfinite(profits).any() else None
 

@@ -1,4 +1,4 @@
-"""How much each label counts: by what is earned with the item, and by the chance that its place was looked at."""
+"""How much each label counts: by the margin of its item, and by the chance that its position was looked at."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARGIN_RANGE = (0.1, 10.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impressions:
-    """How often each item was shown and clicked at each place of lists; one row a pair of item and place.
+    """How often each item was shown and clicked at each position of lists; one row a pair of item and position.
 
     Attributes
     ----------
@@ -39,26 +39,26 @@ class Impressions:
 
 
 def examination(impressions: Impressions) -> FloatArray:
-    """Return the chance that each place is looked at, relative to the first; float32, shape (MAX_POSITIONS,).
+    """Return the chance that each position is looked at, relative to the first; float32, shape (MAX_POSITIONS,).
 
-    The position-based model: clicks = shown · examination(place) · attraction(item), fitted by turns as the
+    The position-based model: clicks = shown · examination(position) · attraction(item), fitted by turns as the
     maximum-likelihood estimate of a Poisson count. It can tell the two apart because items are shown at more than one
-    place; a place that shares no item with others keeps what the turn before gave it.
+    position; a position that shares no item with others keeps what the turn before gave it.
 
     References
     ----------
     Craswell, Zoeter, Taylor & Ramsey, "An experimental comparison of click position-bias models", WSDM 2008.
     """
-    places = np.minimum(impressions.positions, MAX_POSITIONS - 1)
+    positions = np.minimum(impressions.positions, MAX_POSITIONS - 1)
     _, items = np.unique(impressions.items, return_inverse=True)
     n_items = int(items.max(initial=-1)) + 1
     looked = np.ones(MAX_POSITIONS)
-    clicks_at = np.bincount(places, weights=impressions.clicked, minlength=MAX_POSITIONS)
+    clicks_at = np.bincount(positions, weights=impressions.clicked, minlength=MAX_POSITIONS)
     clicks_on = np.bincount(items, weights=impressions.clicked, minlength=n_items)
     for _ in range(ROUNDS):
-        expected_on = np.bincount(items, weights=impressions.shown * looked[places], minlength=n_items)
+        expected_on = np.bincount(items, weights=impressions.shown * looked[positions], minlength=n_items)
         attraction = clicks_on / np.maximum(expected_on, 1e-9)
-        expected_at = np.bincount(places, weights=impressions.shown * attraction[items], minlength=MAX_POSITIONS)
+        expected_at = np.bincount(positions, weights=impressions.shown * attraction[items], minlength=MAX_POSITIONS)
         looked = np.where(expected_at > 0, (clicks_at + 1) / (expected_at + 1), looked)  # one click before the first
         looked /= looked[0]
     chances: FloatArray = np.clip(looked, 1e-6, None).astype(np.float32)
@@ -77,9 +77,9 @@ def label_weights(
     Parameters
     ----------
     profits : float32, shape (n_items,), optional
-        What is earned with each item; NaN where unknown.
+        The margin of each item; NaN where unknown.
     looked : float32, shape (MAX_POSITIONS,), optional
-        As ``examination`` returns it. A label that no list led to counts as if it had stood in the first place.
+        As ``examination`` returns it. A label that no list led to counts as if it had stood in the first position.
 
     References
     ----------
@@ -87,14 +87,14 @@ def label_weights(
     """
     weights = np.ones(len(points))
     if settings.margin_weight and profits is not None and len(points):
-        earned = profits[points.targets]
-        mean = float(np.nanmean(earned)) if np.isfinite(earned).any() else 0.0
+        margins = profits[points.targets]
+        mean = float(np.nanmean(margins)) if np.isfinite(margins).any() else 0.0
         if mean > 0:
-            share = np.clip(np.where(np.isfinite(earned), earned / mean, 1.0), *MARGIN_RANGE)
+            share = np.clip(np.where(np.isfinite(margins), margins / mean, 1.0), *MARGIN_RANGE)
             weights *= 1 - settings.margin_weight + settings.margin_weight * share
     if settings.position_clip and looked is not None and points.positions is not None:
-        places = np.clip(points.positions, 0, MAX_POSITIONS - 1)
-        weights *= np.clip(1 / looked[places], None, settings.position_clip)
+        positions = np.clip(points.positions, 0, MAX_POSITIONS - 1)
+        weights *= np.clip(1 / looked[positions], None, settings.position_clip)
     if not len(points) or np.ptp(weights) == 0:
         return None
     relative: FloatArray = (weights / weights.mean()).astype(np.float32)
@@ -102,5 +102,5 @@ def label_weights(
 
 
 def parameters_of(looked: FloatArray | None) -> Mapping[str, float]:
-    """Return what the manifest says of the correction: the chance to look at each of the first ten places."""
-    return {} if looked is None else {f"place_{place}": float(looked[place]) for place in range(10)}
+    """Return what the manifest says of the correction: the chance to look at each of the first ten positions."""
+    return {} if looked is None else {f"place_{position}": float(looked[position]) for position in range(10)}

@@ -42,11 +42,11 @@ def read_test_points_jsonl(path: Path) -> list[tuple[list[str], str]]:
     """
     points = []
     for number, point in _lines(path):
-        prefix = _ids(point.get("prefix")) if isinstance(point, dict) else None
+        history = _ids(point.get("prefix")) if isinstance(point, dict) else None
         target = _ids([point.get("target")]) if isinstance(point, dict) else None
-        if prefix is None or target is None:
+        if history is None or target is None:
             raise InvalidDataset(f'{path}, line {number}: expected {{"prefix": [ids], "target": id}}.')
-        points.append((prefix, target[0]))
+        points.append((history, target[0]))
     if not points:
         raise InvalidDataset(f"{path} holds no test point.")
     return points

@@ -14,7 +14,7 @@ from recommendations.training.data.dataset import InvalidDataset, SessionLog
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPoints:
-    """Prefixes and what came next.
+    """Session histories and what came next.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class TestPoints:
 
     __test__ = False  # not a test class, whatever pytest reads into the name
 
-    prefixes: SessionHistories
+    histories: SessionHistories
     targets: IndexArray
     kinds: NDArray[np.uint8]
     users: IndexArray | None = None
@@ -45,7 +45,7 @@ class TestPoints:
     def take(self, rows: NDArray[np.int64]) -> TestPoints:
         """Return these points, in this order."""
         return TestPoints(
-            prefixes=self.prefixes.take(rows),
+            histories=self.histories.take(rows),
             targets=self.targets[rows],
             kinds=self.kinds[rows],
             users=None if self.users is None else self.users[rows],
@@ -54,9 +54,9 @@ class TestPoints:
         )
 
     def is_new(self) -> NDArray[np.bool_]:
-        """Whether the target was not in the prefix already."""
-        repeated = self.prefixes.items == self.targets[self.prefixes.query_of]
-        is_new: NDArray[np.bool_] = np.bincount(self.prefixes.query_of[repeated], minlength=len(self)) == 0
+        """Whether the target was not in the history already."""
+        repeated = self.histories.items == self.targets[self.histories.query_of]
+        is_new: NDArray[np.bool_] = np.bincount(self.histories.query_of[repeated], minlength=len(self)) == 0
         return is_new
 
 
@@ -89,7 +89,7 @@ def spread(n: int, most: int) -> NDArray[np.int64]:
 def points_at_every_position(log: SessionLog, *, newest: int | None = None, most: int | None = None) -> TestPoints:
     """Return one point for every interaction of a session but its first, in the order of the log.
 
-    Prefixes grow with the square of a session's length, so they are made for the chosen points only.
+    Histories grow with the square of a session's length, so they are made for the chosen points only.
 
     Parameters
     ----------
@@ -106,9 +106,9 @@ def points_at_every_position(log: SessionLog, *, newest: int | None = None, most
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     rows = np.repeat(targets - lengths, lengths) + within
-    prefixes = SessionHistories(items=log.items[rows], offsets=offsets)
+    histories = SessionHistories(items=log.items[rows], offsets=offsets)
     return TestPoints(
-        prefixes=prefixes,
+        histories=histories,
         targets=log.items[targets],
         kinds=log.kinds[targets],
         users=log.users[log.session_of[targets]],

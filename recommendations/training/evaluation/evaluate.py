@@ -16,7 +16,7 @@ from recommendations.training.evaluation.metrics import Metrics, measure
 from recommendations.training.settings import Progress, no_progress
 
 Predict = Callable[[IndexArray], Sequence[int]]
-"""From the item indices of a prefix, oldest first, to ranked item indices, best first."""
+"""From the item indices of a history, oldest first, to ranked item indices, best first."""
 
 PredictIds = Callable[[Sequence[str]], Sequence[str]]
 """The same in item ids: what serving answers."""
@@ -37,18 +37,18 @@ def by_index(predict: PredictIds, item_ids: tuple[str, ...]) -> Predict:
     """Let a predictor of item ids answer in indices; ids that ``item_ids`` lacks keep their rank and cannot hit."""
     index_of = {item_id: index for index, item_id in enumerate(item_ids)}
 
-    def predict_indices(prefix: IndexArray) -> list[int]:
-        return [index_of.get(item_id, 0) for item_id in predict([item_ids[index] for index in prefix])]
+    def predict_indices(history: IndexArray) -> list[int]:
+        return [index_of.get(item_id, 0) for item_id in predict([item_ids[index] for index in history])]
 
     return predict_indices
 
 
 def points_from_ids(points: Sequence[tuple[Sequence[str], str]], item_ids: tuple[str, ...]) -> TestPoints:
-    """Return test points given as ids; unknown items of a prefix are left out, an unknown target becomes 0."""
+    """Return test points given as ids; unknown items of a history are left out, an unknown target becomes 0."""
     index_of = {item_id: index for index, item_id in enumerate(item_ids) if index}
-    prefixes = [[index_of[item_id] for item_id in prefix if item_id in index_of] for prefix, _ in points]
+    histories = [[index_of[item_id] for item_id in history if item_id in index_of] for history, _ in points]
     return TestPoints(
-        prefixes=SessionHistories.of(prefixes),
+        histories=SessionHistories.of(histories),
         targets=np.array([index_of.get(target, 0) for _, target in points], np.int32),
         kinds=np.zeros(len(points), np.uint8),
     )
@@ -65,15 +65,15 @@ def evaluate(
 ) -> Evaluation:
     """Ask ``predict`` for each point, one by one as a shop would, and measure what it lists.
 
-    A prefix without any known item is asked with an empty array: what a predictor answers then counts like any
+    A history without any known item is asked with an empty array: what a predictor answers then counts like any
     other answer. Lists longer than ``k`` are cut, shorter ones are padded.
     """
     ranked = np.zeros((len(points), k), np.int32)
     took_ms = np.zeros(len(points))
     for row in range(len(points)):
-        prefix = points.prefixes[row]
+        history = points.histories[row]
         started = time.perf_counter()
-        answer = predict(prefix)
+        answer = predict(history)
         took_ms[row] = (time.perf_counter() - started) * 1000
         ranked[row, : min(k, len(answer))] = np.asarray(answer[:k], np.int32)
         if row % REPORT_EVERY == 0:

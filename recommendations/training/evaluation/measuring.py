@@ -1,4 +1,4 @@
-"""What is measured on the held-out time: every source, fusion, the ranker, baselines and rivals on the same points."""
+"""What is measured on the held-out time: every source, fusion, the ranker and all baselines on the same points."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from recommendations.training.settings import Progress, TrainingSettings
 
 MIN_POINTS = 100  # below this, which of two predictors is ahead is chance
 
-OpenRival = Callable[[], PredictIds | None]
-"""Opened when it is measured, and let go afterwards: it would take memory all the while. None where it cannot be."""
+OpenBaseline = Callable[[], PredictIds | None]
+"""Opens a baseline when it is measured, so that memory holds one at a time; None where it cannot be opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def measured_on(
     learnt: Learnt,
     *,
     dataset: SessionLog,
-    rivals: Mapping[str, OpenRival],
+    baselines: Mapping[str, OpenBaseline],
     settings: TrainingSettings,
     progress: Progress,
 ) -> Measured:
@@ -69,17 +69,17 @@ def measured_on(
     fit : Fit
         Sources of all that is before the held-out time.
     dataset : SessionLog
-        Everything: a shopper's orders and an item's demand are known until the moment of each point.
+        Everything: a user's orders and an item's popularity are known until the moment of each point.
     """
     points = points_at_every_position(held_out.reindexed(fit.item_ids), most=settings.max_points)
     sources, orders = fit.sources, Orders(dataset)
     names = RANKER_SOURCES
     if learnt.fusion.weights.get("als", 0.0) > 0:
         names = (*names, "als")
-    lists = list_sources(sources, points.prefixes, names=names, progress=progress, label="list held-out")
+    lists = list_sources(sources, points.histories, names=names, progress=progress, label="list held-out")
     ranked: dict[str, IndexArray] = {
-        "popularity": score_popularity(sources.popularity, points.prefixes, k=20).items,
-        "last viewed": score_recents(points.prefixes, k=20).items,
+        "popularity": score_popularity(sources.popularity, points.histories, k=20).items,
+        "last viewed": score_recents(points.histories, k=20).items,
         **{name: lists[name].items[:, :20] for name in names if name != "popularity"},
         "fusion": fuse(lists, learnt.fusion, n=20).items,
     }
@@ -96,7 +96,7 @@ def measured_on(
     del lists
     counts, segments = sources.popularity.all_time.astype(np.int64), orders.segments_of(points)
     found = {name: measure(items, points, item_counts=counts, segments=segments) for name, items in ranked.items()}
-    for name, opened in rivals.items():
+    for name, opened in baselines.items():
         predict = opened()
         if predict is not None:
             asked = by_index(predict, fit.item_ids)

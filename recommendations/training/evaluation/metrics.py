@@ -22,11 +22,11 @@ class Metrics:
     ----------
     values : dict of name to value
         ``hr@10 mrr@10 ndcg@10 hr@20 mrr@20 ndcg@20``; ``new_hr@20``, of the points whose target was not in the
-        prefix; ``repeat_hr@20``, of the others; ``coverage@20``, the share of the catalogue ever listed;
+        history; ``repeat_hr@20``, of the others; ``coverage@20``, the share of the catalogue ever listed;
         ``popularity_share@20``, the mean count of what was listed over the greatest count;
-        ``repeat_share@20``, the share of listed items that were in the prefix; ``unknown_target_share``.
-    by_length : dict of band of prefix lengths to its ``hr@20`` and ``mrr@20`` and number of points
-    by_segment : the same by RFM segment of the shopper; empty for a log without orders
+        ``repeat_share@20``, the share of listed items that were in the history; ``unknown_target_share``.
+    by_length : dict of band of history lengths to its ``hr@20`` and ``mrr@20`` and number of points
+    by_segment : the same by RFM segment of the user; empty for a log without orders
     """
 
     n: int
@@ -61,7 +61,7 @@ def measure(
     item_counts : int64, shape (n_items,)
         Interactions of each item in the training part, the padding row included.
     segments : str, shape (n,), optional
-        The shopper's segment at each point.
+        The user's segment at each point.
     """
     ranks = ranks_of_targets(ranked[:, : max(CUTOFFS)], points.targets)
     is_new = points.is_new()
@@ -91,7 +91,7 @@ def measure(
 
 
 def _by_length(ranks: NDArray[np.int64], points: TestPoints) -> dict[str, dict[str, float]]:
-    lengths = points.prefixes.lengths
+    lengths = points.histories.lengths
     bands = {}
     for low, high in LENGTH_BANDS:
         chosen = (lengths >= low) & (lengths <= high)
@@ -106,7 +106,7 @@ def _part(ranks: NDArray[np.int64]) -> dict[str, float]:
 
 
 def _repeat_share(top: IndexArray, points: TestPoints) -> float:
-    queries, items = points.prefixes.query_of.astype(np.int64), points.prefixes.items
+    queries, items = points.histories.query_of.astype(np.int64), points.histories.items
     seen = np.unique((queries << 32) | items)
     keys = (np.arange(len(top), dtype=np.int64)[:, None] << 32) | top
     return _mean(np.isin(keys[top > 0], seen))

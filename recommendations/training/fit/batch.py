@@ -1,4 +1,4 @@
-"""Every source scored for many prefixes at once: what the graphs compute one by one, in numpy and scipy."""
+"""Every source scored for many histories at once: what the graphs compute one by one, in numpy and scipy."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from recommendations.ranking.rrf import FloatArray, RankedLists
 from recommendations.training.data.sparse_rows import neighbour_matrix, top_of_rows
 from recommendations.training.fitted import AlsFactors, Neighbours, Popularity, SessionIndex
 
-CHUNK_PREFIXES = 1024  # bounds the working set: 1,024 times a few thousand touched items
-MAX_CELLS = 10_000_000  # of prefixes times items, where a source touches all of them; 16 bytes each
+CHUNK_HISTORIES = 1024  # bounds the working set: 1,024 times a few thousand touched items
+MAX_CELLS = 10_000_000  # of histories times items, where a source touches all of them; 16 bytes each
 
 
-def score_neighbours(table: Neighbours, prefixes: SessionHistories, *, k: int) -> RankedLists:
-    """Score by an item-item table: Σ decay**age · weight over the ``last_n`` newest items of each prefix."""
+def score_neighbours(table: Neighbours, histories: SessionHistories, *, k: int) -> RankedLists:
+    """Score by an item-item table: Σ decay**age · weight over the ``last_n`` newest items of each history."""
     matrix = neighbour_matrix(table)
 
     def score(chunk: SessionHistories) -> RankedLists:
         return _best_of_rows(recency_matrix(chunk, table.decay, table.last_n, len(table.indices)) @ matrix, k)
 
-    return _in_chunks(score, prefixes, k)
+    return _in_chunks(score, histories, k)
 
 
-def score_sessions(index: SessionIndex, prefixes: SessionHistories, *, k: int) -> RankedLists:
+def score_sessions(index: SessionIndex, histories: SessionHistories, *, k: int) -> RankedLists:
     """Score by VSTAN session neighbours, step by step as ``SessionIndex`` defines it."""
     n_items, n_sessions = len(index.postings), len(index.session_items)
     listed = index.postings[index.postings > 0]
@@ -40,8 +40,8 @@ def score_sessions(index: SessionIndex, prefixes: SessionHistories, *, k: int) -
     starts = np.searchsorted(session_rows, np.arange(n_sessions + 1))
 
     def score(chunk: SessionHistories) -> RankedLists:
-        queries, items, positions = _last_positions(chunk, index.max_prefix)
-        lengths = np.minimum(chunk.lengths, index.max_prefix)
+        queries, items, positions = _last_positions(chunk, index.max_history)
+        lengths = np.minimum(chunk.lengths, index.max_history)
         weights = np.exp((positions - lengths[queries]) / index.position_decay).astype(np.float32)
         wanted = sparse.csr_matrix((weights, (queries, items)), shape=(len(chunk), n_items))
         similarity = wanted @ holders
@@ -65,11 +65,11 @@ def score_sessions(index: SessionIndex, prefixes: SessionHistories, *, k: int) -
         total = sparse.csr_matrix((gains, (best[pair], their_items)), shape=(len(chunk), n_items))
         return _best_of_rows(total, k)
 
-    return _in_chunks(score, prefixes, k, size=_chunk_size(n_items))
+    return _in_chunks(score, histories, k, size=_chunk_size(n_items))
 
 
-def score_als(als: AlsFactors, prefixes: SessionHistories, *, k: int) -> RankedLists:
-    """Score by the dot product with the folded-in shopper, solved exactly; repeated items' weights add up."""
+def score_als(als: AlsFactors, histories: SessionHistories, *, k: int) -> RankedLists:
+    """Score by the dot product with the folded-in user, solved exactly; repeated items' weights add up."""
     factors = als.item_factors
     gram = factors.T @ factors + als.regularization * np.eye(factors.shape[1], dtype=np.float32)
 
@@ -84,47 +84,49 @@ def score_als(als: AlsFactors, prefixes: SessionHistories, *, k: int) -> RankedL
         return _best_of_dense(users @ factors.T, k)
 
     with threadpool_limits(1, "blas"):  # many small systems: threads would only wait for each other
-        return _in_chunks(score, prefixes, k, size=_chunk_size(len(factors)))
+        return _in_chunks(score, histories, k, size=_chunk_size(len(factors)))
 
 
-def score_recents(prefixes: SessionHistories, *, k: int) -> RankedLists:
-    """List the distinct items of each prefix, newest first; the score is 1 / rank."""
-    queries, items, positions = _last_positions(prefixes, np.iinfo(np.int32).max)
+def score_recents(histories: SessionHistories, *, k: int) -> RankedLists:
+    """List the distinct items of each history, newest first; the score is 1 / rank."""
+    queries, items, positions = _last_positions(histories, np.iinfo(np.int32).max)
     order = np.lexsort((-positions, queries))
     queries, items = queries[order], items[order]
-    ranks = np.arange(len(queries)) - np.searchsorted(queries, np.arange(len(prefixes)))[queries]
+    ranks = np.arange(len(queries)) - np.searchsorted(queries, np.arange(len(histories)))[queries]
     kept = ranks < k
-    lists = RankedLists(items=np.zeros((len(prefixes), k), np.int32), scores=np.zeros((len(prefixes), k), np.float32))
+    lists = RankedLists(items=np.zeros((len(histories), k), np.int32), scores=np.zeros((len(histories), k), np.float32))
     lists.items[queries[kept], ranks[kept]] = items[kept]
     lists.scores[queries[kept], ranks[kept]] = 1 / (ranks[kept] + 1)
     return lists
 
 
-def score_popularity(popularity: Popularity, prefixes: SessionHistories, *, k: int) -> RankedLists:
-    """List the items most interacted with of late, the same for every prefix; ties by all-time count."""
+def score_popularity(popularity: Popularity, histories: SessionHistories, *, k: int) -> RankedLists:
+    """List the items most interacted with of late, the same for every history; ties by all-time count."""
     order = np.lexsort((-popularity.all_time, -popularity.recent))
     order = order[popularity.recent[order] > 0][:k].astype(np.int32)
-    items, scores = np.zeros((len(prefixes), k), np.int32), np.zeros((len(prefixes), k), np.float32)
+    items, scores = np.zeros((len(histories), k), np.int32), np.zeros((len(histories), k), np.float32)
     items[:, : len(order)] = order
     scores[:, : len(order)] = popularity.recent[order]
     return RankedLists(items=items, scores=scores)
 
 
-def recency_matrix(prefixes: SessionHistories, decay: float, last_n: int, n_items: int) -> sparse.csr_matrix:
-    """Return decay**age of each prefix's newest items as a matrix; repeated items add up."""
-    ages = prefixes.ages
+def recency_matrix(histories: SessionHistories, decay: float, last_n: int, n_items: int) -> sparse.csr_matrix:
+    """Return decay**age of each history's newest items as a matrix; repeated items add up."""
+    ages = histories.ages
     used = ages < last_n
     weights = np.power(np.float32(decay), ages[used], dtype=np.float32)
-    return sparse.csr_matrix((weights, (prefixes.query_of[used], prefixes.items[used])), shape=(len(prefixes), n_items))
+    return sparse.csr_matrix(
+        (weights, (histories.query_of[used], histories.items[used])), shape=(len(histories), n_items)
+    )
 
 
 def _last_positions(
-    prefixes: SessionHistories, max_prefix: int
+    histories: SessionHistories, longest: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return (query, item, position) of each distinct item among the newest; positions from 1, the last wins."""
-    used = prefixes.ages < max_prefix
-    queries, items = prefixes.query_of[used].astype(np.int64), prefixes.items[used]
-    positions = np.minimum(prefixes.lengths, max_prefix)[queries] - prefixes.ages[used]
+    used = histories.ages < longest
+    queries, items = histories.query_of[used].astype(np.int64), histories.items[used]
+    positions = np.minimum(histories.lengths, longest)[queries] - histories.ages[used]
     order = np.lexsort((positions, items, queries))
     queries, items, positions = queries[order], items[order].astype(np.int64), positions[order]
     last = np.ones(len(queries), bool)
@@ -133,15 +135,19 @@ def _last_positions(
 
 
 def _chunk_size(n_items: int) -> int:
-    return int(np.clip(MAX_CELLS // n_items, 1, CHUNK_PREFIXES))
+    return int(np.clip(MAX_CELLS // n_items, 1, CHUNK_HISTORIES))
 
 
 def _in_chunks(
-    score: Callable[[SessionHistories], RankedLists], prefixes: SessionHistories, k: int, *, size: int = CHUNK_PREFIXES
+    score: Callable[[SessionHistories], RankedLists],
+    histories: SessionHistories,
+    k: int,
+    *,
+    size: int = CHUNK_HISTORIES,
 ) -> RankedLists:
-    items, scores = np.zeros((len(prefixes), k), np.int32), np.zeros((len(prefixes), k), np.float32)
-    for rows in chunks_of(len(prefixes), size):
-        part = score(prefixes.take(rows))
+    items, scores = np.zeros((len(histories), k), np.int32), np.zeros((len(histories), k), np.float32)
+    for rows in chunks_of(len(histories), size):
+        part = score(histories.take(rows))
         items[rows], scores[rows] = part.items, part.scores
     return RankedLists(items=items, scores=scores)
 

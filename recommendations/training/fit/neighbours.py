@@ -25,7 +25,7 @@ MAX_PAIRS = 3e7  # pairs of items that are counted at a time: some 1 GB
 
 
 def fit_tfidf(log: SessionLog, *, k: int = 200, num_threads: int = 1) -> Neighbours:
-    """Fit TFIDF-weighted cosine of sessions; an item is its own neighbour, since shoppers come back to items."""
+    """Fit TFIDF-weighted cosine of sessions; an item is its own neighbour, since users come back to items."""
     return _fit_implicit("tfidf", TFIDFRecommender(K=k + 1, num_threads=num_threads), log, k)
 
 

@@ -9,7 +9,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.ranking.batch import COLUMNS, RankingInput, RankingTables, ranked, ranking_input
+from recommendations.ranking.batch import RankingInput, RankingTables, ranked, ranking_input
+from recommendations.ranking.columns import COLUMNS
 from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, IndexArray, RankedLists
 from recommendations.training.data.dataset import Kind
@@ -57,7 +58,7 @@ class RankerRows:
     """What LightGBM is trained on; the newest tenth of the points decides when to stop.
 
     A label is 1 for a view, 2 for a cart, 3 for a purchase (gains 1, 3, 7), so that of two likely items the one that
-    earns more comes first.
+    sells for more comes first.
     """
 
     fit: lightgbm.Dataset
@@ -125,7 +126,7 @@ def rank_lists(
     best = np.zeros((len(points), n), np.int32)
     for rows in chunks_of(len(points), CHUNK_QUERIES):
         part = {name: source.take(rows) for name, source in lists.items()}
-        candidates = _input(part, points.prefixes.take(rows), tables, known.take(rows))
+        candidates = _input(part, points.histories.take(rows), tables, known.take(rows))
         scores = np.asarray(booster.predict(candidates.features, num_threads=num_threads), np.float32)
         best[rows] = ranked(candidates, scores, n=n).items
         progress("rank", int(rows[-1]) + 1, len(points))
@@ -154,7 +155,7 @@ def training_rows(
     for rows in chunks_of(len(points), CHUNK_QUERIES):
         part = points.take(rows)
         chosen = {name: source.take(rows) for name, source in lists.items()}
-        candidates = _input(chosen, part.prefixes, tables, known.take(rows))
+        candidates = _input(chosen, part.histories, tables, known.take(rows))
         hit = candidates.items == part.targets[candidates.queries]
         answered = np.bincount(candidates.queries[hit], minlength=len(rows)) > 0
         kept = answered[candidates.queries]
@@ -192,6 +193,6 @@ def _rows(features: FloatArray, labels: NDArray[np.int8], groups: NDArray[np.int
 
 
 def _input(
-    lists: Mapping[str, RankedLists], prefixes: SessionHistories, tables: RankingTables, known: Known
+    lists: Mapping[str, RankedLists], histories: SessionHistories, tables: RankingTables, known: Known
 ) -> RankingInput:
-    return ranking_input(lists, prefixes, tables, shoppers=known.shoppers, demand=known.demand)
+    return ranking_input(lists, histories, tables, users=known.users, popularity=known.popularity)

@@ -1,4 +1,4 @@
-"""All sources of a model set, fitted on one log, and their lists for many prefixes."""
+"""All sources of a model set, fitted on one log, and their lists for many histories."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommendations.ranking.batch import LIST_DEPTH, RankingTables
+from recommendations.ranking.batch import RankingTables
+from recommendations.ranking.columns import LIST_DEPTH
 from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, RankedLists
 from recommendations.training.data.dataset import Kind, SessionLog
-from recommendations.training.data.items import ItemFacts, facts_of
+from recommendations.training.data.items import ItemFeatures, item_features_of
 from recommendations.training.fit.als import fit_als, unit_vectors
 from recommendations.training.fit.batch import score_als, score_neighbours, score_popularity, score_sessions
 from recommendations.training.fit.neighbours import (
@@ -63,7 +64,7 @@ def fit_sources(
     log: SessionLog,
     *,
     settings: TrainingSettings,
-    items: Mapping[str, ItemFacts] | None = None,
+    items: Mapping[str, ItemFeatures] | None = None,
     progress: Progress = no_progress,
     label: str = "fit",
 ) -> FittedSources:
@@ -104,7 +105,7 @@ def fit_sources(
     popularity = fit_popularity(log)
     tables = RankingTables(
         item_columns=item_columns(log, popularity),
-        item_facts=facts_of(log, items or {}),
+        item_facts=item_features_of(log, items or {}),
         item_vectors=vectors,
         next_indices=following.indices,
         next_weights=following.weights,
@@ -154,7 +155,7 @@ def item_columns(log: SessionLog, popularity: Popularity) -> FloatArray:
 
 def list_sources(
     fitted: FittedSources,
-    prefixes: SessionHistories,
+    histories: SessionHistories,
     *,
     names: tuple[str, ...],
     progress: Progress = no_progress,
@@ -165,12 +166,12 @@ def list_sources(
     for done, name in enumerate(names):
         progress(label, done, len(names))
         if name == "sessions":
-            lists[name] = score_sessions(fitted.sessions, prefixes, k=LIST_DEPTH)
+            lists[name] = score_sessions(fitted.sessions, histories, k=LIST_DEPTH)
         elif name == "als":
-            lists[name] = score_als(fitted.als, prefixes, k=LIST_DEPTH)
+            lists[name] = score_als(fitted.als, histories, k=LIST_DEPTH)
         elif name == "popularity":
-            lists[name] = score_popularity(fitted.popularity, prefixes, k=LIST_DEPTH)
+            lists[name] = score_popularity(fitted.popularity, histories, k=LIST_DEPTH)
         else:
-            lists[name] = score_neighbours(fitted.table(name), prefixes, k=LIST_DEPTH)
+            lists[name] = score_neighbours(fitted.table(name), histories, k=LIST_DEPTH)
     progress(label, len(names), len(names))
     return lists

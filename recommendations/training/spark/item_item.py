@@ -119,13 +119,13 @@ def _table(name: str, pairs: DataFrame, *, n_items: int, k: int, decay: float, l
     rows = (
         pairs.withColumn("weight", F.col("weight").cast("float"))
         .where(F.col("weight") > 0)
-        .withColumn("place", F.row_number().over(best))
-        .where(F.col("place") <= k)
-        .select("item", "other", "weight", "place")
+        .withColumn("rank", F.row_number().over(best))
+        .where(F.col("rank") <= k)
+        .select("item", "other", "weight", "rank")
         .toArrow()
     )
     indices, weights = np.zeros((n_items, k), np.int32), np.zeros((n_items, k), np.float32)
-    items, places = rows["item"].to_numpy(), rows["place"].to_numpy() - 1
-    indices[items, places] = rows["other"].to_numpy()
-    weights[items, places] = rows["weight"].to_numpy()
+    items, ranks = rows["item"].to_numpy(), rows["rank"].to_numpy() - 1
+    indices[items, ranks] = rows["other"].to_numpy()
+    weights[items, ranks] = rows["weight"].to_numpy()
     return Neighbours(name=name, indices=indices, weights=weights, decay=decay, last_n=last_n)

@@ -11,7 +11,7 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from recommendations.ranking.batch import LIST_DEPTH
+from recommendations.ranking.columns import LIST_DEPTH
 from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import RankedLists
 from recommendations.training.data.dataset import Kind
@@ -44,12 +44,12 @@ class SparkSources:
         """Return the names of all sources."""
         return ("sessions", *(table.name for table in self.neighbours), "als", "popularity")
 
-    def lists(self, prefixes: SessionHistories) -> dict[str, RankedLists]:
+    def lists(self, histories: SessionHistories) -> dict[str, RankedLists]:
         """Return the lists of every source, as their graphs would give them."""
-        found = {table.name: score_neighbours(table, prefixes, k=LIST_DEPTH) for table in self.neighbours}
-        found["sessions"] = score_sessions(self.sessions, prefixes, k=LIST_DEPTH)
-        found["als"] = score_als(self.als, prefixes, k=LIST_DEPTH)
-        found["popularity"] = score_popularity(self.popularity, prefixes, k=LIST_DEPTH)
+        found = {table.name: score_neighbours(table, histories, k=LIST_DEPTH) for table in self.neighbours}
+        found["sessions"] = score_sessions(self.sessions, histories, k=LIST_DEPTH)
+        found["als"] = score_als(self.als, histories, k=LIST_DEPTH)
+        found["popularity"] = score_popularity(self.popularity, histories, k=LIST_DEPTH)
         return found
 
 

@@ -11,7 +11,7 @@ from recommendations.ranking.rrf import FusionWeights, IndexArray, fuse
 from recommendations.training.data.dataset import InvalidDataset
 from recommendations.training.data.split import TestPoints, points_at_every_position, spread
 from recommendations.training.evaluation.evaluate import by_index, evaluate
-from recommendations.training.evaluation.measuring import Measured, OpenRival
+from recommendations.training.evaluation.measuring import Measured, OpenBaseline
 from recommendations.training.evaluation.metrics import measure
 from recommendations.training.fit.batch import score_recents
 from recommendations.training.fit.fusion import fit_fusion
@@ -30,7 +30,7 @@ def train_on_spark(
     *,
     settings: TrainingSettings | None = None,
     catalogue: Iterable[str] = (),
-    rivals: Mapping[str, OpenRival] | None = None,
+    baselines: Mapping[str, OpenBaseline] | None = None,
     max_sessions: int = MAX_SESSIONS,
     progress: Progress = no_progress,
 ) -> FittedModelSet:
@@ -44,7 +44,7 @@ def train_on_spark(
     InvalidDataset
         There are too few sessions, or one side of the split is empty.
     """
-    settings, catalogue, rivals = settings or TrainingSettings(), tuple(catalogue), rivals or {}
+    settings, catalogue, baselines = settings or TrainingSettings(), tuple(catalogue), baselines or {}
     if len(log) < MIN_SESSIONS:
         raise InvalidDataset(f"{len(log)} sessions are too few; {MIN_SESSIONS} are the least that can be trained on.")
     n_known = _known(log, settings)
@@ -64,7 +64,7 @@ def train_on_spark(
     fitted = fit(known, "fit", catalogue)
     metrics: Mapping[str, Mapping[str, float]] = {}
     if len(held_out):
-        metrics = _measured(fitted, held_out, fusion, rivals, settings, progress).flat()
+        metrics = _measured(fitted, held_out, fusion, baselines, settings, progress).flat()
         if settings.refit:
             fitted = fit(log, "fit on all", catalogue)
     return FittedModelSet(
@@ -106,7 +106,7 @@ def _tuned(fitted: SparkSources, validation: SparkLog, settings: TrainingSetting
     points = points.take(spread(len(points), settings.tuning_queries))
     if not len(points):
         return DEFAULT_FUSION
-    lists = {name: found for name, found in fitted.lists(points.prefixes).items() if name in FUSED_SOURCES}
+    lists = {name: found for name, found in fitted.lists(points.histories).items() if name in FUSED_SOURCES}
     return fit_fusion(lists, points, progress=progress)
 
 
@@ -114,22 +114,22 @@ def _measured(
     fitted: SparkSources,
     held_out: SparkLog,
     fusion: FusionWeights,
-    rivals: Mapping[str, OpenRival],
+    baselines: Mapping[str, OpenBaseline],
     settings: TrainingSettings,
     progress: Progress,
 ) -> Measured:
     every = -(-len(held_out) // settings.max_points)
     points: TestPoints = points_at_every_position(held_out.collected(fitted.item_ids, every=every))
     points = points.take(spread(len(points), settings.max_points))
-    lists = fitted.lists(points.prefixes)
+    lists = fitted.lists(points.histories)
     ranked: dict[str, IndexArray] = {
-        "last viewed": score_recents(points.prefixes, k=20).items,
+        "last viewed": score_recents(points.histories, k=20).items,
         **{name: found.items[:, :20] for name, found in lists.items()},
         "fusion": fuse(lists, fusion, n=20).items,
     }
     counts = fitted.popularity.all_time.astype(np.int64)
     found = {name: measure(items, points, item_counts=counts) for name, items in ranked.items()}
-    for name, opened in rivals.items():
+    for name, opened in baselines.items():
         predict = opened()
         if predict is not None:
             asked = evaluate(by_index(predict, fitted.item_ids), points, item_counts=counts, progress=progress)

@@ -40,11 +40,11 @@ def test_every_source_scores_as_its_formula_does(fitted: FittedModelSet, model_s
         **{t.name: neighbour_scores(t, items.tolist(), weights.tolist()) for t in fitted.neighbours},
     }
     everything = np.arange(1, model_set.n_items)
-    answers = model_set.retrieve(RetrievalQuery(item_index=items, weights=weights, candidates=everything, k=1_000))
+    answers = model_set.retrieve(RetrievalQuery(indices=items, weights=weights, candidates=everything, k=1_000))
     assert set(answers) == set(expected)
     for name, answer in answers.items():
         scores = np.zeros(model_set.n_items)
-        scores[answer.item_index] = answer.score
+        scores[answer.indices] = answer.score
         tolerance = 1e-4 * np.abs(expected[name]).max() + 1e-6
         np.testing.assert_allclose(scores[1:], expected[name][1:], rtol=1e-3, atol=tolerance, err_msg=name)
 
@@ -55,7 +55,7 @@ def test_the_best_of_the_catalogue_are_the_best_of_the_formula(
 ) -> None:
     rng = np.random.default_rng(seed)
     items = rng.integers(1, 300, 6)
-    answer = model_set.retrieve(RetrievalQuery(item_index=items, k=20, sources=("als",)))["als"]
+    answer = model_set.retrieve(RetrievalQuery(indices=items, k=20, sources=("als",)))["als"]
     expected = als_scores(fitted.als, items.tolist(), [1.0] * 6)[1:]
     np.testing.assert_allclose(answer.score, np.sort(expected)[::-1][:20], rtol=1e-4, atol=1e-6)
 
@@ -80,8 +80,8 @@ def test_fold_in_ranks_as_implicit_does_when_it_recalculates_the_user(tmp_path: 
         expected, _ = peer.recommend(
             0, row, N=20, recalculate_user=True, filter_already_liked_items=True, filter_items=[0]
         )
-        answer = model_set.retrieve(RetrievalQuery(item_index=items, exclude=items, k=20, sources=("als",)))
-        shared.append(len(set(expected.tolist()) & set(answer["als"].item_index.tolist())) / 20)
+        answer = model_set.retrieve(RetrievalQuery(indices=items, exclude=items, k=20, sources=("als",)))
+        shared.append(len(set(expected.tolist()) & set(answer["als"].indices.tolist())) / 20)
     assert np.mean(shared) >= 0.999
 
 

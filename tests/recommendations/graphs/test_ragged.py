@@ -24,7 +24,7 @@ def test_ragged_rows_come_back_as_they_were(
     g = GraphBuilder("ragged")
     rows = g.input("rows", np.int64, ["L"])
     shape = ragged_rows(g, table, "table")
-    read = shape.read(g, g.constant(blocks_of(table, table)), shape.places(g, rows))
+    read = shape.read(g, g.constant(blocks_of(table, table)), shape.positions(g, rows))
     g.output("values", read, np.int32, ["L", "W"])
     session = loaded(g.build(), tmp_path_factory.mktemp("ragged"))
     wanted = rng.integers(0, n_rows, 20)

@@ -13,10 +13,10 @@ import pytest
 from recommendations.exceptions import ModelUnavailable
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target, build_fold_in
-from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, loading, runtime
+from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery
 from recommendations.inference.batching import BUCKETS, BatchedScorer, DenseRequest
 from recommendations.inference.loading import scorer_of
-from recommendations.inference.queries import prefix_of
+from recommendations.inference.queries import history_of
 from recommendations.inference.runtime import load_session
 from recommendations.inference.sources import FoldInSource, Question
 from tests.recommendations import model_worlds
@@ -46,10 +46,10 @@ def bias_hiding(*items: int) -> np.ndarray:
 
 
 def request(items: np.ndarray, bias: np.ndarray, exclude: np.ndarray | None = None) -> DenseRequest:
-    prefix = prefix_of(RetrievalQuery(item_index=items), n_items=N_ITEMS)
-    assert prefix is not None
+    history = history_of(RetrievalQuery(indices=items), n_items=N_ITEMS)
+    assert history is not None
     return DenseRequest(
-        prefix=prefix.newest(10), item_bias=bias, exclude=np.zeros(0, np.int64) if exclude is None else exclude
+        history=history.newest(10), item_bias=bias, exclude=np.zeros(0, np.int64) if exclude is None else exclude
     )
 
 
@@ -74,8 +74,8 @@ def test_requests_from_many_threads_share_batches_and_get_their_own_answers(
     assert max(sizes) > 1, "requests were never batched"
     assert max(sizes) <= BUCKETS[-1]
     for items, (index, score) in zip(sessions, answers, strict=True):
-        expected = alone.retrieve(RetrievalQuery(item_index=items, exclude=items, k=50, sources=("als",)))["als"]
-        np.testing.assert_array_equal(index[:50], expected.item_index)
+        expected = alone.retrieve(RetrievalQuery(indices=items, exclude=items, k=50, sources=("als",)))["als"]
+        np.testing.assert_array_equal(index[:50], expected.indices)
         np.testing.assert_allclose(score[:50], expected.score, rtol=1e-4, atol=1e-6)
 
 
@@ -134,14 +134,14 @@ def test_what_does_not_fit_the_device_is_answered_by_the_cpu(folder: Path, score
     allowed[50:90] = True
     items = np.array([5, 9, 11])
     for query in (
-        RetrievalQuery(item_index=items, k=30),
-        RetrievalQuery(item_index=items, k=399),
-        RetrievalQuery(item_index=items, k=30, allowed=allowed),
-        RetrievalQuery(item_index=items, k=30, candidates=np.array([3, 4, 5])),
-        RetrievalQuery(item_index=items, k=30, exclude=np.arange(1, 300)),
+        RetrievalQuery(indices=items, k=30),
+        RetrievalQuery(indices=items, k=399),
+        RetrievalQuery(indices=items, k=30, allowed=allowed),
+        RetrievalQuery(indices=items, k=30, candidates=np.array([3, 4, 5])),
+        RetrievalQuery(indices=items, k=30, exclude=np.arange(1, 300)),
     ):
         left, right = mixed.retrieve(query)["als"], plain.retrieve(query)["als"]
-        np.testing.assert_array_equal(left.item_index, right.item_index)
+        np.testing.assert_array_equal(left.indices, right.indices)
         np.testing.assert_allclose(left.score, right.score, rtol=1e-4, atol=1e-6)
 
 
@@ -149,10 +149,10 @@ def test_a_failing_device_is_left_alone_for_a_while_and_the_cpu_answers(
     folder: Path, scorer: BatchedScorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = FoldInSource("als", load_session(folder / "als.onnx"), last_n=10, scorer=scorer)
-    prefix = prefix_of(RetrievalQuery(item_index=np.array([5])), n_items=N_ITEMS)
-    assert prefix is not None
+    history = history_of(RetrievalQuery(indices=np.array([5])), n_items=N_ITEMS)
+    assert history is not None
     question = Question(
-        prefix=prefix,
+        history=history,
         item_bias=bias_hiding(),
         hidden_bias=bias_hiding(),
         exclude=np.zeros(1, np.int64),
@@ -169,7 +169,7 @@ def test_a_failing_device_is_left_alone_for_a_while_and_the_cpu_answers(
 
     monkeypatch.setattr(BatchedScorer, "score", failing)
     for _ in range(3):
-        np.testing.assert_array_equal(source.retrieve(question)["als"].item_index, expected.item_index)
+        np.testing.assert_array_equal(source.retrieve(question)["als"].indices, expected.indices)
     assert len(calls) == 1
 
 
@@ -191,38 +191,6 @@ def test_a_version_that_was_swapped_out_leaves_no_thread(folder: Path) -> None:
     del version
     gc.collect()
     assert not scorer.is_alive
-
-
-def test_without_a_gpu_auto_takes_the_cpu_and_says_so_once(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(loading, "gpu_is_present", lambda: False)
-    monkeypatch.setattr(runtime, "_announced", set())
-    caplog.set_level("INFO", logger="recommendations.inference.runtime")
-    assert ModelSet.load(folder).provider == "cpu"
-    assert ModelSet.load(folder).provider == "cpu"
-    assert [record.getMessage() for record in caplog.records] == ["inference.provider provider=cpu reason=no_gpu"]
-
-
-def test_cuda_asked_for_by_name_and_missing_is_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "gpu_is_present", lambda: False)
-    with pytest.raises(ModelUnavailable, match="no NVIDIA device is visible"):
-        ModelSet.load(folder, providers="cuda")
-
-
-@pytest.mark.skipif(runtime.gpu_is_present(), reason="here CUDA may really work")
-def test_a_gpu_whose_cuda_does_not_load_leaves_the_cpu_and_a_hint(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A device file without the libraries: the session says it has no CUDA, whatever the package claims."""
-    monkeypatch.setattr(loading, "gpu_is_present", lambda: True)
-    monkeypatch.setattr(runtime, "_announced", set())
-    caplog.set_level("INFO", logger="recommendations.inference.runtime")
-    loaded = ModelSet.load(folder)
-    assert loaded.provider == "cpu"
-    assert "reason=cuda_failed" in caplog.records[0].getMessage()
-    with pytest.raises(ModelUnavailable, match="CUDA"):
-        ModelSet.load(folder, providers="cuda")
 
 
 def test_both_targets_have_one_shape_of_answer(tmp_path: Path) -> None:

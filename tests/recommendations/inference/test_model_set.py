@@ -38,15 +38,14 @@ def items(*values: int) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 def same(left: dict[str, SourceResult], right: dict[str, SourceResult]) -> bool:
     return left.keys() == right.keys() and all(
-        np.array_equal(left[name].item_index, right[name].item_index)
-        and np.array_equal(left[name].score, right[name].score)
+        np.array_equal(left[name].indices, right[name].indices) and np.array_equal(left[name].score, right[name].score)
         for name in left
     )
 
 
 def check_promises(model_set: ModelSet, query: RetrievalQuery, answers: dict[str, SourceResult]) -> None:
     for answer in answers.values():
-        index, score = answer.item_index, answer.score
+        index, score = answer.indices, answer.score
         assert index.dtype == np.int64
         assert score.dtype == np.float32
         assert len(index) == len(score) <= query.k
@@ -66,7 +65,7 @@ indices = st.lists(st.integers(0, N_ITEMS - 1), max_size=60).map(lambda values: 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    prefix=indices,
+    history=indices,
     exclude=indices,
     candidates=st.none() | indices,
     forbidden=st.none() | indices,
@@ -76,7 +75,7 @@ indices = st.lists(st.integers(0, N_ITEMS - 1), max_size=60).map(lambda values: 
 )
 def test_any_valid_query_is_answered_as_promised(
     model_set: ModelSet,
-    prefix: np.ndarray[Any, np.dtype[np.int64]],
+    history: np.ndarray[Any, np.dtype[np.int64]],
     exclude: np.ndarray[Any, np.dtype[np.int64]],
     candidates: np.ndarray[Any, np.dtype[np.int64]] | None,
     forbidden: np.ndarray[Any, np.dtype[np.int64]] | None,
@@ -92,8 +91,8 @@ def test_any_valid_query_is_answered_as_promised(
     bias = rng.standard_normal(N_ITEMS).astype(np.float32)
     bias[hidden] = HIDDEN
     query = RetrievalQuery(
-        item_index=prefix,
-        weights=rng.integers(0, 4, len(prefix)).astype(np.float32),
+        indices=history,
+        weights=rng.integers(0, 4, len(history)).astype(np.float32),
         exclude=exclude,
         candidates=candidates,
         allowed=allowed,
@@ -103,67 +102,65 @@ def test_any_valid_query_is_answered_as_promised(
     answers = model_set.retrieve(query)
     check_promises(model_set, query, answers)
     for answer in answers.values():
-        assert not set(answer.item_index.tolist()) & set(hidden.tolist())
+        assert not set(answer.indices.tolist()) & set(hidden.tolist())
 
 
 def test_no_interactions_give_no_candidates(model_set: ModelSet) -> None:
     for query in (
-        RetrievalQuery(item_index=items()),
-        RetrievalQuery(item_index=items(0, 0)),
-        RetrievalQuery(item_index=items(3, 4), weights=np.zeros(2, np.float32)),
-        RetrievalQuery(item_index=items(3), candidates=items()),
+        RetrievalQuery(indices=items()),
+        RetrievalQuery(indices=items(0, 0)),
+        RetrievalQuery(indices=items(3, 4), weights=np.zeros(2, np.float32)),
+        RetrievalQuery(indices=items(3), candidates=items()),
     ):
-        assert all(len(answer.item_index) == 0 for answer in model_set.retrieve(query).values())
+        assert all(len(answer.indices) == 0 for answer in model_set.retrieve(query).values())
 
 
 def test_everything_excluded_gives_nothing(model_set: ModelSet) -> None:
     everything = np.arange(1, N_ITEMS)
-    answers = model_set.retrieve(RetrievalQuery(item_index=items(5, 6), exclude=everything))
-    assert all(len(answer.item_index) == 0 for answer in answers.values())
+    answers = model_set.retrieve(RetrievalQuery(indices=items(5, 6), exclude=everything))
+    assert all(len(answer.indices) == 0 for answer in answers.values())
 
 
 def test_k_beyond_the_catalogue_gives_every_item_once(model_set: ModelSet) -> None:
-    answer = model_set.retrieve(RetrievalQuery(item_index=items(5), k=1_000, sources=("als",)))["als"]
-    assert sorted(answer.item_index.tolist()) == list(range(1, N_ITEMS))
+    answer = model_set.retrieve(RetrievalQuery(indices=items(5), k=1_000, sources=("als",)))["als"]
+    assert sorted(answer.indices.tolist()) == list(range(1, N_ITEMS))
 
 
 def test_an_unknown_item_keeps_its_place_and_counts_nothing(model_set: ModelSet) -> None:
-    with_gap = model_set.retrieve(RetrievalQuery(item_index=items(7, 0, 9)))
-    without = model_set.retrieve(RetrievalQuery(item_index=items(7, 9), ages=np.array([2, 0], np.float32)))
+    with_gap = model_set.retrieve(RetrievalQuery(indices=items(7, 0, 9)))
+    without = model_set.retrieve(RetrievalQuery(indices=items(7, 9), ages=np.array([2, 0], np.float32)))
     for name in model_set.sources:
-        assert np.array_equal(with_gap[name].item_index, without[name].item_index), name
+        assert np.array_equal(with_gap[name].indices, without[name].indices), name
         np.testing.assert_allclose(with_gap[name].score, without[name].score, rtol=1e-5, atol=1e-6)
 
 
 def test_only_the_newest_interactions_count(model_set: ModelSet) -> None:
     newest = np.arange(1, 21)
     long = np.concatenate([np.full(300, 99), newest])
-    assert same(
-        model_set.retrieve(RetrievalQuery(item_index=long)), model_set.retrieve(RetrievalQuery(item_index=newest))
-    )
+    assert same(model_set.retrieve(RetrievalQuery(indices=long)), model_set.retrieve(RetrievalQuery(indices=newest)))
 
 
 def test_a_bias_moves_an_item_up_in_the_dense_source(model_set: ModelSet) -> None:
-    query = RetrievalQuery(item_index=items(5, 6), k=N_ITEMS, sources=("als",))
-    last = int(model_set.retrieve(query)["als"].item_index[-1])
+    query = RetrievalQuery(indices=items(5, 6), k=N_ITEMS, sources=("als",))
+    last = int(model_set.retrieve(query)["als"].indices[-1])
     bias = np.zeros(N_ITEMS, np.float32)
     bias[last] = 1e3
-    assert model_set.retrieve(replace(query, item_bias=bias))["als"].item_index[0] == last
+    assert model_set.retrieve(replace(query, item_bias=bias))["als"].indices[0] == last
 
 
 def test_a_new_bias_array_counts_at_once(model_set: ModelSet) -> None:
-    query = RetrievalQuery(item_index=items(5, 6), k=5, sources=("als",))
-    best = int(model_set.retrieve(query)["als"].item_index[0])
+    query = RetrievalQuery(indices=items(5, 6), k=5, sources=("als",))
+    best = int(model_set.retrieve(query)["als"].indices[0])
     for _ in range(40):  # more arrays than are kept prepared
         bias = np.zeros(N_ITEMS, np.float32)
         bias[best] = HIDDEN
-        assert best not in model_set.retrieve(replace(query, item_bias=bias))["als"].item_index
-        assert model_set.retrieve(replace(query, item_bias=np.zeros(N_ITEMS, np.float32)))["als"].item_index[0] == best
+        assert best not in model_set.retrieve(replace(query, item_bias=bias))["als"].indices
+        assert model_set.retrieve(replace(query, item_bias=np.zeros(N_ITEMS, np.float32)))["als"].indices[0] == best
 
 
 def test_many_threads_get_what_one_thread_gets(model_set: ModelSet) -> None:
     rng = np.random.default_rng(3)
-    queries = [RetrievalQuery(item_index=rng.integers(1, N_ITEMS, rng.integers(1, 20))) for _ in range(200)]
+    queries = [RetrievalQuery(indices=rng.integers(1, N_ITEMS, rng.integers(1, 20))) for _ in range(200)]
     alone = [model_set.retrieve(query) for query in queries]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(model_set.retrieve, queries))
@@ -171,27 +168,27 @@ def test_many_threads_get_what_one_thread_gets(model_set: ModelSet) -> None:
 
 
 async def test_the_event_loop_gets_the_same_answer(model_set: ModelSet) -> None:
-    query = RetrievalQuery(item_index=items(5, 6, 7))
+    query = RetrievalQuery(indices=items(5, 6, 7))
     assert same(await model_set.aretrieve(query), model_set.retrieve(query))
 
 
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (RetrievalQuery(item_index=items(N_ITEMS)), f"item_index: holds an index outside 0 … {N_ITEMS - 1}"),
-        (RetrievalQuery(item_index=items(-1)), "item_index: holds an index outside"),
-        (RetrievalQuery(item_index=items(1), exclude=items(10**9)), "exclude: holds an index outside"),
-        (RetrievalQuery(item_index=items(1), candidates=items(-5)), "candidates: holds an index outside"),
-        (RetrievalQuery(item_index=items(1), k=0), "k: 0 is not between 1 and 1000"),
-        (RetrievalQuery(item_index=items(1), k=10**6), "k: 1000000 is not between"),
-        (RetrievalQuery(item_index=items(1), weights=np.ones(2, np.float32)), "weights: 2 weights for 1 inter"),
-        (RetrievalQuery(item_index=items(1), weights=np.array([np.nan], np.float32)), "weights: a weight is not"),
-        (RetrievalQuery(item_index=items(1), weights=np.array([-1], np.float32)), "weights: a weight is not"),
-        (RetrievalQuery(item_index=items(1), ages=np.array([np.inf], np.float32)), "ages: an age is not"),
-        (RetrievalQuery(item_index=items(1), allowed=np.ones(3, bool)), r"allowed: has shape \(3,\)"),
-        (RetrievalQuery(item_index=items(1), item_bias=np.ones(3, np.float32)), r"item_bias: has shape \(3,\)"),
-        (RetrievalQuery(item_index=items(1), item_bias=np.full(N_ITEMS, np.nan, np.float32)), "item_bias: holds"),
-        (RetrievalQuery(item_index=items(1), sources=("als", "magic")), "sources: 'magic' is not one of als"),
+        (RetrievalQuery(indices=items(N_ITEMS)), f"indices: holds an index outside 0 … {N_ITEMS - 1}"),
+        (RetrievalQuery(indices=items(-1)), "indices: holds an index outside"),
+        (RetrievalQuery(indices=items(1), exclude=items(10**9)), "exclude: holds an index outside"),
+        (RetrievalQuery(indices=items(1), candidates=items(-5)), "candidates: holds an index outside"),
+        (RetrievalQuery(indices=items(1), k=0), "k: 0 is not between 1 and 1000"),
+        (RetrievalQuery(indices=items(1), k=10**6), "k: 1000000 is not between"),
+        (RetrievalQuery(indices=items(1), weights=np.ones(2, np.float32)), "weights: 2 weights for 1 inter"),
+        (RetrievalQuery(indices=items(1), weights=np.array([np.nan], np.float32)), "weights: a weight is not"),
+        (RetrievalQuery(indices=items(1), weights=np.array([-1], np.float32)), "weights: a weight is not"),
+        (RetrievalQuery(indices=items(1), ages=np.array([np.inf], np.float32)), "ages: an age is not"),
+        (RetrievalQuery(indices=items(1), allowed=np.ones(3, bool)), r"allowed: has shape \(3,\)"),
+        (RetrievalQuery(indices=items(1), item_bias=np.ones(3, np.float32)), r"item_bias: has shape \(3,\)"),
+        (RetrievalQuery(indices=items(1), item_bias=np.full(N_ITEMS, np.nan, np.float32)), "item_bias: holds"),
+        (RetrievalQuery(indices=items(1), sources=("als", "magic")), "sources: 'magic' is not one of als"),
     ],
 )
 def test_bad_queries_name_the_field_and_the_value(model_set: ModelSet, query: RetrievalQuery, message: str) -> None:
@@ -223,10 +220,10 @@ def test_a_version_without_a_ranker_says_so(tmp_path: Path) -> None:
 def test_catalogues_of_any_size_work(tmp_path: Path, n_items: int) -> None:
     export_model_set(model_worlds.fitted_model_set(n_items=n_items, with_ranker=False), tmp_path / "v1")
     model_set = ModelSet.load(tmp_path / "v1", providers="cpu")
-    query = RetrievalQuery(item_index=items(1), k=1_000)
+    query = RetrievalQuery(indices=items(1), k=1_000)
     answers = model_set.retrieve(query)
     check_promises(model_set, query, answers)
-    assert len(answers["als"].item_index) == n_items - 1
+    assert len(answers["als"].indices) == n_items - 1
 
 
 def test_a_missing_folder_and_a_missing_graph_are_told_apart(tmp_path: Path) -> None:

@@ -3,18 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.ranking.batch import (
-    CANDIDATES_PER_SOURCE,
-    COLUMNS,
-    ITEM_COLUMNS,
-    LIST_DEPTH,
-    NOT_LISTED_RANK,
-    RankingTables,
-    ranked,
-    ranking_input,
-)
+from recommendations.ranking.batch import NOT_LISTED_RANK, RankingTables, ranked, ranking_input
+from recommendations.ranking.columns import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS, ITEM_FEATURES, LIST_DEPTH
 from recommendations.ranking.histories import SessionHistories
-from recommendations.ranking.item_features import FACTS, Shoppers
+from recommendations.ranking.item_features import UserOrders
 from recommendations.ranking.rrf import RankedLists
 from recommendations.ranking.session import NOT_SEEN_AGE
 
@@ -29,7 +21,7 @@ def tables():
     vectors[0] = 0
     return RankingTables(
         item_columns=rng.random((N_ITEMS, len(ITEM_COLUMNS)), np.float32),
-        item_facts=rng.integers(0, 9, (N_ITEMS, len(FACTS))).astype(np.float32),
+        item_facts=rng.integers(0, 9, (N_ITEMS, len(ITEM_FEATURES))).astype(np.float32),
         item_vectors=vectors,
         next_indices=rng.integers(1, N_ITEMS, (N_ITEMS, 1)).astype(np.int32),
         next_weights=rng.random((N_ITEMS, 1), np.float32),
@@ -52,7 +44,7 @@ def column(given, name):
 
 def buyers(n):
     ages, orders = 86_400.0 * np.arange(n), np.arange(n)
-    return Shoppers.of(order_age_s=ages, orders=orders, monetary=1_500 * orders, scores=np.full((n, 3), 4, np.int8))
+    return UserOrders.of(order_age_s=ages, orders=orders, monetary=1_500 * orders, scores=np.full((n, 3), 4, np.int8))
 
 
 def counted(queries, items):
@@ -60,18 +52,18 @@ def counted(queries, items):
 
 
 def test_one_request_gets_the_vectors_it_was_trained_with(tables):
-    prefixes = SessionHistories.of([[3, 7, 3], [9], [11, 2]])
+    histories = SessionHistories.of([[3, 7, 3], [9], [11, 2]])
     sources = made_lists(3)
 
-    batch = ranking_input(sources, prefixes, tables, shoppers=buyers(3), demand=counted)
+    batch = ranking_input(sources, histories, tables, users=buyers(3), popularity=counted)
 
     for row in range(3):
         one = ranking_input(
             {name: lists.take([row]) for name, lists in sources.items()},
-            SessionHistories.of([prefixes[row].tolist()]),
+            SessionHistories.of([histories[row].tolist()]),
             tables,
-            shoppers=buyers(3).take(np.array([row])),
-            demand=counted,
+            users=buyers(3).take(np.array([row])),
+            popularity=counted,
         )
         here = batch.queries == row
         assert one.items.tolist() == batch.items[here].tolist()
@@ -103,9 +95,9 @@ def test_rank_and_score_are_known_below_the_depth_that_proposes(tables):
 def test_lists_deeper_than_the_contract_change_nothing(tables):
     deeper = made_lists(1, depth=LIST_DEPTH + 50)
     cut = {name: lists.head(LIST_DEPTH) for name, lists in deeper.items()}
-    prefixes = SessionHistories.of([[1, 2]])
+    histories = SessionHistories.of([[1, 2]])
 
-    one, other = ranking_input(deeper, prefixes, tables), ranking_input(cut, prefixes, tables)
+    one, other = ranking_input(deeper, histories, tables), ranking_input(cut, histories, tables)
 
     np.testing.assert_array_equal(one.features, other.features)
 

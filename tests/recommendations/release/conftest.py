@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from recommendations import keys
 from features.store import connections
+from recommendations import keys
 from tests.recommendations.conftest import Shop
 
 

@@ -145,9 +145,9 @@ class TestParity:
         ours = fit_als_on_spark(flat, n_items=log.n_items, settings=settings)
         theirs = fit_als.fit_als(log, factors=FACTORS, iterations=8)
         aisle = [index for index, item_id in enumerate(log.item_ids) if item_id.startswith("a")]
-        prefixes = SessionHistories(items=np.array(aisle, np.int32), offsets=np.arange(len(aisle) + 1, dtype=np.int64))
+        histories = SessionHistories(items=np.array(aisle, np.int32), offsets=np.arange(len(aisle) + 1, dtype=np.int64))
 
-        lists = [score_als(als, prefixes, k=5).items for als in (ours, theirs)]
+        lists = [score_als(als, histories, k=5).items for als in (ours, theirs)]
 
         overlap = np.mean([len(set(a) & set(b)) / 5 for a, b in zip(*(part.tolist() for part in lists), strict=True)])
         assert overlap > 0.7

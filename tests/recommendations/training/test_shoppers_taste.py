@@ -10,7 +10,7 @@ import pytest
 
 from recommendations.training.data.building import log_from_frame
 from recommendations.training.data.dataset import SessionLog
-from recommendations.training.data.items import ItemFacts
+from recommendations.training.data.items import ItemFeatures
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
 
@@ -18,10 +18,10 @@ LINES, SHOPPERS, HOUR_MS = 12, 150, 3_600_000
 SETTINGS = TrainingSettings(
     factors=8, als_iterations=3, trees=40, min_queries=50, tuning_queries=200, num_threads=1, refit=False, held_out=0.2
 )
-FACTS = {
-    **{f"line{line}": ItemFacts(category=f"Line {line}", price=50.0) for line in range(LINES)},
-    **{f"cheap{line}": ItemFacts(category=f"Line {line}", price=5.0) for line in range(LINES)},
-    **{f"dear{line}": ItemFacts(category=f"Line {line}", price=500.0) for line in range(LINES)},
+ITEM_FEATURES = {
+    **{f"line{line}": ItemFeatures(category=f"Line {line}", price=50.0) for line in range(LINES)},
+    **{f"cheap{line}": ItemFeatures(category=f"Line {line}", price=5.0) for line in range(LINES)},
+    **{f"dear{line}": ItemFeatures(category=f"Line {line}", price=500.0) for line in range(LINES)},
 }
 
 
@@ -51,7 +51,7 @@ def mrr(log: SessionLog, **kept: object) -> dict[str, float]:
 
 
 def test_the_ranker_learns_who_buys_dear_items(log: SessionLog) -> None:
-    found = mrr(log, items=FACTS)
+    found = mrr(log, items=ITEM_FEATURES)
 
     assert found["ranker"] > 0.95
     assert found["fusion"] < 0.85  # the sources cannot know
@@ -60,11 +60,11 @@ def test_the_ranker_learns_who_buys_dear_items(log: SessionLog) -> None:
 def test_without_shoppers_it_is_a_guess_between_the_two(log: SessionLog) -> None:
     nameless = replace(log, users=np.full(len(log), -1, np.int32))
 
-    assert 0.6 < mrr(nameless, items=FACTS)["ranker"] < 0.85
+    assert 0.6 < mrr(nameless, items=ITEM_FEATURES)["ranker"] < 0.85
 
 
 def test_metrics_are_told_by_segment(log: SessionLog) -> None:
-    metrics = train_model_set(log, settings=SETTINGS, items=FACTS).metrics["ranker"]
+    metrics = train_model_set(log, settings=SETTINGS, items=ITEM_FEATURES).metrics["ranker"]
 
     parts = {name.partition("segment=")[2]: value for name, value in metrics.items() if "points|segment=" in name}
     assert sum(parts.values()) == metrics["points"]

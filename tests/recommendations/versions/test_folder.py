@@ -63,7 +63,7 @@ def test_a_version_loads_as_it_was_written(folder: Path) -> None:
     assert min(loaded.verdict.agreement.values()) == 1.0
     assert loaded.manifest.feature_views == {"session": 1}
     assert (folder / "plots" / "recall.png").read_bytes() == PLOT
-    assert loaded.model_set.item_ids[loaded.model_set.item_index["item-7"]] == "item-7"
+    assert loaded.model_set.item_ids[loaded.model_set.index_of["item-7"]] == "item-7"
 
 
 def test_two_exports_of_the_same_fit_hold_the_same_files(tmp_path: Path, written: Path) -> None:
