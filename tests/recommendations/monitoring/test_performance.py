@@ -36,4 +36,4 @@ def test_days_without_figures_stand_in_the_span() -> None:
     rows = [row(day=100), row(day=102), row(day=102)]
 
     assert [one.lists for one in daily(rows, first=99, last=102).values()] == [0, 1, 0, 2]
-    assert total(rows).revenue_hundredths == 7_650
+    assert total(rows).revenue_minor == 7_650
