@@ -1,10 +1,10 @@
 """Personal recommendations over HTTP: the whole pipeline with rules and ranker, 100,000 items, two cores.
 
-The load is open: requests arrive at a fixed rate. A list is kept until its shopper does something, so there are four
-loads: *acting*, each request asks for a shopper whose list is not kept; *mixed*, each shopper asks five times between
-two acts; *sticky*, the same behind a proxy that sends each shopper to one process; *reading*, nobody did anything
-since. ``requests_per_s`` of each is the highest rate tried at which nine of ten answers took less than 10 ms and all
-but one in a hundred were made as they should be, not cut short by the budget.
+The load is open: requests arrive at a fixed rate. A list is cached until the next event of its user, so there are four
+loads: *acting*, each request is of a user whose list is not cached; *mixed*, five requests of a user between two
+events; *sticky*, the same behind a proxy that sends each user to one process; *reading*, nobody has a new event.
+``requests_per_s`` of each is the highest rate tried at which nine of ten answers took less than 10 ms and all but one
+in a hundred were made as they should be, not cut short by the budget.
 The floor is a plain ASGI callable with one Redis read, on the same cores, in the same run; ratios are of CPU time,
 which other programs disturb less than the clock, at 500 requests/s or the highest rate below with fewer cut short.
 """
@@ -33,12 +33,12 @@ COMPARED_AT = 500
 P90_LIMIT_MS = 10.0
 MOST_SHORT = 0.01
 PATH = "/v1/recommendations"
-ASKS_BETWEEN_ACTS = 5
+REQUESTS_BETWEEN_EVENTS = 5
 READERS = 61
-ACTIVE = 199  # neither divides by the connections of the load, so that every shopper meets both processes
-"""Shoppers who browse at the same time: as many requests lie between two of one shopper."""
+ACTIVE = 199  # neither divides by the connections of the load, so that every user meets both processes
+"""Users who browse at the same time: as many requests lie between two of one user."""
 
-PREFIXES = {"acting": "", "mixed": "mixed_", "sticky": "sticky_", "reading": "reading_"}
+FIGURES_OF = {"acting": "", "mixed": "mixed_", "sticky": "sticky_", "reading": "reading_"}
 """What the figures of each load begin with."""
 
 COLUMNS = ("load", "asked", "answered", "p50", "p90", "p99", "p99.9", "CPU", "made", "short", "failed")
@@ -51,7 +51,7 @@ class Measured:
     Attributes
     ----------
     made : float
-        Share of lists that were not kept.
+        Share of lists that were not cached.
     short : float
         Share of lists that are less than they should be, mostly because the budget was spent.
     """
@@ -88,17 +88,17 @@ class Shoppers:
         return [Shoppers(self._n_shoppers, first=self._next + part, step=parts) for part in range(parts)]
 
     def mixed(self) -> int:
-        """Return one of ``ACTIVE`` shoppers in turn; a fifth of them act, and are others, in each round."""
+        """Return one of ``ACTIVE`` shoppers in turn; a fifth of them have an event, and are others, in each round."""
         if not self._window:
             self._window = [self.acting() for _ in range(ACTIVE)]
-        turn, place = divmod(self._asked, ACTIVE)
-        if turn and (turn + place) % ASKS_BETWEEN_ACTS == 0:
-            self._window[place] = self.acting()
+        turn, index = divmod(self._asked, ACTIVE)
+        if turn and (turn + index) % REQUESTS_BETWEEN_EVENTS == 0:
+            self._window[index] = self.acting()
         self._asked += 1
-        return self._window[place]
+        return self._window[index]
 
     def reading(self) -> int:
-        """Return one of a few shoppers whose lists are kept."""
+        """Return one of a few users whose lists are cached."""
         self._asked += 1
         return self._asked % READERS
 
@@ -120,7 +120,7 @@ def run(*, quick: bool) -> dict[str, float]:
         ratios = {
             # Requests a second that the same cores could do, one against the other.
             f"{load}ratio_to_plain_asgi": floor_cpu_ms / figures[f"{load}cpu_ms_per_request"]
-            for load in PREFIXES.values()
+            for load in FIGURES_OF.values()
         }
         return {**figures, **ratios, "plain_asgi_cpu_ms": floor_cpu_ms, "plain_asgi_p90_ms": floor_p90}
 
@@ -176,29 +176,29 @@ def _served(made: Lab, cores: list[int], key: str, *, n_shoppers: int, for_s: fl
     measure([(ports, shoppers.acting)], 100, 2.0)  # both processes' masks and pages
     rows: list[list[object]] = []
     figures: dict[str, float] = {}
-    for load, prefix in PREFIXES.items():
+    for load, begins in FIGURES_OF.items():
         if load == "sticky":
             crowds = [([port], each.mixed) for port, each in zip(ports, shoppers.parted(len(ports)), strict=True)]
         else:
             crowds = [(ports, getattr(shoppers, load))]
         if load == "reading":
-            measure(crowds, 200, 5.0)  # every list is kept by both processes
+            measure(crowds, 200, 5.0)  # every list is cached by both processes
         best: Measured | None = None
         for rate in RATES[1::3] if quick else RATES:
             found = measure(crowds, rate, for_s)
             if rate <= COMPARED_AT and found.short < MOST_SHORT:
-                figures[f"{prefix}cpu_ms_per_request"] = found.cpu_ms  # a list that was cut short costs less
+                figures[f"{begins}cpu_ms_per_request"] = found.cpu_ms  # a list that was cut short costs less
             rows.append(_row(load, found))
             if found.p90_ms < P90_LIMIT_MS and found.short < MOST_SHORT and not found.answers.failed:
                 best = found
             if found.answers.failed or (found.p90_ms > 20 * P90_LIMIT_MS and rate > COMPARED_AT):
                 break
-        figures.setdefault(f"{prefix}cpu_ms_per_request", found.cpu_ms)
+        figures.setdefault(f"{begins}cpu_ms_per_request", found.cpu_ms)
         shown = best or found
         figures |= {
-            f"{prefix}requests_per_s": best.rate if best else 0.0,
+            f"{begins}requests_per_s": best.rate if best else 0.0,
             **{
-                f"{prefix}p{str(share).replace('.', '')}_ms": _finite(shown.answers.percentile(share))
+                f"{begins}p{str(share).replace('.', '')}_ms": _finite(shown.answers.percentile(share))
                 for share in (50, 90, 99, 99.9)
             },
         }
@@ -208,7 +208,7 @@ def _served(made: Lab, cores: list[int], key: str, *, n_shoppers: int, for_s: fl
         rows,
         caption=(
             "Asked and answered a second; ms from when a request was due; ms of CPU a request; "
-            "share of lists that were made anew, and that were cut short."
+            "share of lists that were uncached, and that were cut short."
         ),
     )
     _print_waterfall(ports[0])

@@ -1,4 +1,4 @@
-"""What shoppers get while a part is away, broken or attacked: each fault is really made, under load.
+"""What users get while a part is unavailable, broken or attacked: each fault is really made, under load.
 
     python -m benchmarks serve_faults [--quick]
 
@@ -62,7 +62,7 @@ def run(*, quick: bool) -> dict[str, float]:
         f"Personal lists at {PER_SECOND} a second, one web process, while something is wrong",
         ["fault", "p50 ms", "p99 ms", "asked", "no 200", "served", "why not better", "seen"],
         shop.rows,
-        caption=f"Must hold: every answer a 200, p99 below {LIMIT_P99_MS:g} ms, and the lists that the row speaks of.",
+        caption=f"Must hold: every answer a 200, p99 below {LIMIT_P99_MS:g} ms, and the lists that the row names.",
     )
     if shop.broken:
         print(f"did not hold: {', '.join(shop.broken)}", file=sys.stderr)
@@ -86,7 +86,7 @@ async def _all(shop: Shop) -> dict[str, float]:
     gpu = _provider(await asyncio.to_thread(shop.asked, "/v1/health", None, **{"X-Api-Key": shop.key}))
     await shop.row("nothing", _said_at_once(gpu), must=personal)
     await _redis_faults(shop)
-    await _database_away(shop)
+    await _database_unavailable(shop)
     await _model_faults(shop)
     stampede = await _stampede(shop)
     extra = await _keys_and_tokens(shop)
@@ -124,7 +124,7 @@ async def _redis_faults(shop: Shop) -> None:
     await asyncio.sleep(1.5)
 
 
-async def _database_away(shop: Shop) -> None:
+async def _database_unavailable(shop: Shop) -> None:
     async def stop_and_wait() -> str:
         await asyncio.to_thread(shop.postgres.stop)
         status, _ = await asyncio.to_thread(shop.asked, f"/_clock/{ELEVEN_MINUTES_S}", {})
@@ -132,7 +132,7 @@ async def _database_away(shop: Shop) -> None:
         return f"PostgreSQL stopped, {ELEVEN_MINUTES_S // 60} minutes pass"
 
     # Eleven minutes end every session on the clock of the process; the long-term profile answers.
-    await shop.row("database away", stop_and_wait, must=personal)
+    await shop.row("database unavailable", stop_and_wait, must=personal)
     await asyncio.to_thread(shop.postgres.start)
 
 
@@ -223,12 +223,12 @@ async def _keys_and_tokens(shop: Shop) -> dict[str, float]:
             token = jwt.encode({**claims, **changes}, secret, algorithm="HS256")
             body = {"key": shop.key, "user_id": "u-1", "user_token": token, "placements": [HOME]}
             status, answer = await asyncio.to_thread(shop.asked, PATH, body)
-            seen[f"{name}: {status} {','.join(answer.get('warnings', ['believed']))}"] += 1
+            seen[f"{name}: {status} {','.join(answer.get('warnings', ['accepted']))}"] += 1
         return "; ".join(seen)
 
     await shop.row("false user tokens", tokens)
-    if any("believed" in name for name in seen):
-        shop.broken.append("a false token was believed")
+    if any("accepted" in name for name in seen):
+        shop.broken.append("a false token was accepted")
 
     await _until(shop, other["foreign"], 404, placement="only_here")  # the new site's first load
 

@@ -93,7 +93,7 @@ LIST: Final[dict[str, Any]] = {
 }
 LIST_PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "Stands in the place of a list that the site does not have.",
+    "description": "Stands where a list would be that the site does not have.",
     "required": ["placement", "items", "error", "message"],
     "properties": {
         "placement": {"type": "string"},

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-_SHOPPER: Final = "3f1c9a0e5b7d4a6c8e2f1b0d9c8a7e6f"
+_USER: Final = "3f1c9a0e5b7d4a6c8e2f1b0d9c8a7e6f"
 
 #: By operation of the document.
 EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "sendEvents": {
         "v": "1.0",
         "sent_at": 1767225600000,
-        "anonymous_id": _SHOPPER,
+        "anonymous_id": _USER,
         "events": [
             {
                 "event": "add_to_cart",
@@ -27,7 +27,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         ],
     },
     "recommend": {
-        "anonymous_id": _SHOPPER,
+        "anonymous_id": _USER,
         "placements": [
             {"placement": "home_for_you", "limit": 8, "filter": 'price < 50 and category under "Shoes"'},
             {"placement": "product_similar", "context_items": ["SKU1"], "exclude": ["SKU7"]},
@@ -35,7 +35,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "cart": ["SKU9"],
         "fields": ["item_id", "title", "price"],
     },
-    "rank": {"anonymous_id": _SHOPPER, "items": ["SKU1", "SKU2", "SKU3"], "limit": 2},
+    "rank": {"anonymous_id": _USER, "items": ["SKU1", "SKU2", "SKU3"], "limit": 2},
     "writeItems": {
         "items": [
             {"item_id": "SKU1", "title": "Trail boots", "category": "Shoes > Boots", "price": "59.90 EUR", "stock": 12},

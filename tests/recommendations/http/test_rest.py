@@ -17,7 +17,7 @@ pytestmark = pytest.mark.redis
 
 
 @pytest.fixture
-def ask(shop: Shop, settings: Any, tmp_path: Any) -> Any:
+def send(shop: Shop, settings: Any, tmp_path: Any) -> Any:
     settings.ARCHIVE_URL = str(tmp_path / "archive")
     shop.load()
     client = Client()
@@ -33,18 +33,18 @@ def ask(shop: Shop, settings: Any, tmp_path: Any) -> Any:
     return send
 
 
-def test_an_item_is_written_read_hidden_and_listed(ask: Any) -> None:
-    written = ask("put", "/items/SKU-1", {"title": "Boots", "price": "59.90 EUR", "category": "Shoes > Boots"})
-    read = ask("get", "/items/SKU-1")
-    hidden = ask("delete", "/items/SKU-1")
+def test_an_item_is_written_read_hidden_and_listed(send: Any) -> None:
+    written = send("put", "/items/SKU-1", {"title": "Boots", "price": "59.90 EUR", "category": "Shoes > Boots"})
+    read = send("get", "/items/SKU-1")
+    hidden = send("delete", "/items/SKU-1")
 
     assert [written.status_code, read.status_code, hidden.status_code] == [200, 200, 204]
     assert [read.json()["title"], read.json()["price_minor"]] == ["Boots", 5990]
-    assert ask("get", "/items/SKU-1").json()["is_active"] is False
+    assert send("get", "/items/SKU-1").json()["is_active"] is False
 
 
-def test_a_bulk_write_keeps_the_good_and_names_the_bad(ask: Any) -> None:
-    answer = ask(
+def test_a_bulk_write_keeps_the_good_and_names_the_bad(send: Any) -> None:
+    answer = send(
         "put",
         "/items",
         {
@@ -67,32 +67,32 @@ def test_a_bulk_write_keeps_the_good_and_names_the_bad(ask: Any) -> None:
     assert "'cheap'" in answer.json()["rejected"][1]["message"]
 
 
-def test_what_a_write_leaves_out_stays_as_it_is(ask: Any) -> None:
+def test_what_a_write_leaves_out_stays_as_it_is(send: Any) -> None:
     full = {"title": "Boots", "price": 59.9, "currency": "EUR", "stock": 4, "tags": ["new"], "attributes": {"size": 42}}
-    ask("put", "/items/SKU-1", full)
+    send("put", "/items/SKU-1", full)
 
-    ask("put", "/items", {"items": [{"item_id": "SKU-1", "sale_price": 49.9, "attributes": {"colour": "red"}}]})
+    send("put", "/items", {"items": [{"item_id": "SKU-1", "sale_price": 49.9, "attributes": {"colour": "red"}}]})
 
-    item = ask("get", "/items/SKU-1").json()
+    item = send("get", "/items/SKU-1").json()
     assert [item["title"], item["stock"], item["tags"]] == ["Boots", 4, ["new"]]
     assert [item["price"], item["sale_price"], item["price_minor"]] == [59.9, 49.9, 5990]
     assert item["attributes"] == {"size": 42, "colour": "red"}
 
 
-def test_a_store_that_is_away_is_a_503_that_names_no_host(ask: Any, settings: Any) -> None:
+def test_a_store_that_is_unavailable_is_a_503_that_names_no_host(send: Any, settings: Any) -> None:
     from features.store import connections
 
     settings.REDIS_URL = settings.EVENT_LOG_URL = "redis://127.0.0.1:1/0"
     connections.drop_clients()
 
-    answer = ask("get", "/users/u-1")
+    answer = send("get", "/users/u-1")
 
     assert [answer.status_code, answer.json()["error"]] == [503, "unavailable"]
     assert answer["Retry-After"]
     assert "127.0.0.1" not in answer.content.decode()
 
 
-def test_a_body_that_is_no_json_or_too_large_is_refused(ask: Any, shop: Shop) -> None:
+def test_a_body_that_is_no_json_or_too_large_is_refused(send: Any, shop: Shop) -> None:
     client = Client()
     headers = {"authorization": f"Bearer {shop.secret}"}
     statuses = [
@@ -103,13 +103,13 @@ def test_a_body_that_is_no_json_or_too_large_is_refused(ask: Any, shop: Shop) ->
     assert statuses == [400, 400, 400, 413]
 
 
-def test_pages_hold_every_item_once(ask: Any) -> None:
-    ask("put", "/items", {"items": [{"item_id": f"i{n:02}", "title": "T"} for n in range(25)]})
+def test_pages_hold_every_item_once(send: Any) -> None:
+    send("put", "/items", {"items": [{"item_id": f"i{n:02}", "title": "T"} for n in range(25)]})
 
     found: list[str] = []
     after: str | None = ""
     while after is not None:
-        page = ask("get", f"/items?limit=10&after={after}").json()
+        page = send("get", f"/items?limit=10&after={after}").json()
         found += [item["item_id"] for item in page["items"]]
         after = page["next"]
 
@@ -138,33 +138,33 @@ def test_pages_hold_every_item_once(ask: Any) -> None:
         ("post", "/items", {"items": []}, 405, "method_not_allowed"),
     ],
 )
-def test_errors_have_one_shape(ask: Any, method: str, path: str, body: Any, status: int, error: str) -> None:
-    answer = ask(method, path, body)
+def test_errors_have_one_shape(send: Any, method: str, path: str, body: Any, status: int, error: str) -> None:
+    answer = send(method, path, body)
 
     assert [answer.status_code, answer.json().get("error")] == [status, error]
     assert status == 200 or answer.json().keys() == {"error", "message", "field"}
 
 
-def test_a_publishable_or_foreign_key_opens_nothing(ask: Any, shop: Shop, second_shop: Shop) -> None:
-    ask("put", "/items/mine", {"title": "Mine"})
+def test_a_publishable_or_foreign_key_opens_nothing(send: Any, shop: Shop, second_shop: Shop) -> None:
+    send("put", "/items/mine", {"title": "Mine"})
 
-    publishable = ask("get", "/items", key=shop.publishable)
-    nobody = ask("get", "/items", key="sk_" + "x" * 24)
-    foreign = ask("get", "/items/mine", key=second_shop.secret)
+    publishable = send("get", "/items", key=shop.publishable)
+    nobody = send("get", "/items", key="sk_" + "x" * 24)
+    foreign = send("get", "/items/mine", key=second_shop.secret)
 
     assert [publishable.status_code, nobody.status_code, foreign.status_code] == [403, 401, 404]
 
 
-def test_a_user_is_exported_and_erased_with_a_receipt(ask: Any) -> None:
-    exported = ask("get", "/users/u-1")
-    receipt = ask("delete", "/users/u-1")
+def test_a_user_is_exported_and_erased_with_a_receipt(send: Any) -> None:
+    exported = send("get", "/users/u-1")
+    receipt = send("delete", "/users/u-1")
 
     assert exported.json()["user_keys"] == ["u:u-1"]
     assert receipt.json().keys() >= {"erased_at_ms", "redis", "database", "archive"}
-    assert ask("get", "/users/u-1/erasure").json() == receipt.json()
+    assert send("get", "/users/u-1/erasure").json() == receipt.json()
 
 
-async def test_a_reply_is_explained_later_by_its_id(ask: Any, shop: Shop) -> None:
+async def test_a_reply_is_explained_later_by_its_id(send: Any, shop: Shop) -> None:
     import asyncio
 
     await asyncio.to_thread(shop.add, "sku1")
@@ -173,15 +173,15 @@ async def test_a_reply_is_explained_later_by_its_id(ask: Any, shop: Shop) -> Non
     result = (await call(recommend_application, json.dumps(body).encode())).json["results"][0]
     await asyncio.to_thread(explanation_log.keeper.flush)
 
-    answer = await asyncio.to_thread(ask, "get", f"/explanations/{result['rec_id']}")
+    answer = await asyncio.to_thread(send, "get", f"/explanations/{result['rec_id']}")
 
     said = answer.json()
     assert said["items"] == [["sku1", "newest"]]
     assert said["explanation"]["items"][0]["sources"][0]["source"] == "newest"
 
 
-def test_the_document_holds_every_path_and_the_hot_ones(ask: Any) -> None:
-    document = ask("get", "/openapi.json").json()
+def test_the_document_holds_every_path_and_the_hot_ones(send: Any) -> None:
+    document = send("get", "/openapi.json").json()
 
     assert set(document["paths"]) >= {
         "/v1/recommendations", "/v1/recommendations/{placement}", "/v1/rank", "/v1/events", "/v1/items",

@@ -96,7 +96,7 @@ async def open_page(stocked: Shop) -> AsyncIterator[Callable[..., Any]]:
     await close_reader()
 
 
-async def shopper_looks_at(shop: Shop, *item_ids: str) -> None:
+async def user_views(shop: Shop, *item_ids: str) -> None:
     """Do what the stream worker does after events: write the state, then announce."""
 
     def write() -> None:
@@ -120,7 +120,7 @@ async def test_an_act_of_the_shopper_pushes_the_new_list(stocked: Shop, open_pag
     page = await open_page()
     before = await page.hears()
 
-    await shopper_looks_at(stocked, "sku1", "sku3")
+    await user_views(stocked, "sku1", "sku3")
     after = await page.hears()
 
     assert after["version"] == before["version"] + 1
@@ -132,16 +132,16 @@ async def test_what_did_not_change_is_not_sent(stocked: Shop, open_page: Any) ->
     page = await open_page({"placements": [{"placement": "home_new", "limit": 3}, HOME]})
     assert len((await page.hears())["results"]) == 2
 
-    await shopper_looks_at(stocked, "sku1", "sku3")
+    await user_views(stocked, "sku1", "sku3")
 
     assert [result["placement"] for result in (await page.hears())["results"]] == ["home_for_you"]
 
 
-async def test_another_shoppers_act_wakes_nobody(stocked: Shop, open_page: Any) -> None:
+async def test_another_users_event_wakes_nobody(stocked: Shop, open_page: Any) -> None:
     page = await open_page(anonymous_id="f" * 32)
     await page.hears()
 
-    await shopper_looks_at(stocked, "sku1", "sku3")
+    await user_views(stocked, "sku1", "sku3")
 
     assert await page.is_silent()
 
@@ -296,9 +296,9 @@ async def test_a_token_that_expires_makes_an_open_page_anonymous(stocked: Shop, 
     expired = await page.hears(6)
 
     assert shown
-    assert (stocked.site.slug, "u:u-7") not in hub()._by_user, "the user's acts wake it no longer"
+    assert (stocked.site.slug, "u:u-7") not in hub()._by_user, "the user's events wake it no longer"
     assert expired == {"type": "ready", "warnings": ["user_token_expired"]}
-    await shopper_looks_at(stocked, "sku1", "sku3")
+    await user_views(stocked, "sku1", "sku3")
     assert listed(await page.hears()) != shown, "from here on the page follows its anonymous id"
 
 
@@ -415,7 +415,7 @@ async def test_a_slow_reader_gets_the_newest_list_and_none_of_those_between(
     page = SlowPage(stocked)
     await asyncio.wait_for(page.is_stuck.wait(), DEADLINE_S)
     for number in range(6):
-        await shopper_looks_at(stocked, f"sku{number}", f"sku{number + 2}")
+        await user_views(stocked, f"sku{number}", f"sku{number + 2}")
         await wait_until_async(lambda number=number: heard > number, "the hub to hear of it")
 
     page.reads.set()
@@ -439,7 +439,7 @@ async def test_slow_readers_keep_nobody_else_waiting(stocked: Shop, open_page: A
     for each in slow:
         await asyncio.wait_for(each.is_stuck.wait(), DEADLINE_S)
 
-    await shopper_looks_at(stocked, "sku1", "sku3")
+    await user_views(stocked, "sku1", "sku3")
 
     assert listed(await page.hears())
     for each in slow:

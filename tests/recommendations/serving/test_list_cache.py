@@ -24,7 +24,7 @@ async def test_a_crowd_that_asks_for_one_list_has_it_made_once() -> None:
     assert [set(answers), made] == [{"list"}, 1]
 
 
-async def test_a_failure_is_seen_by_all_who_waited_and_tried_anew_by_the_next() -> None:
+async def test_a_failure_is_seen_by_all_who_waited_and_tried_again_by_the_next() -> None:
     cache: ListCache[str] = ListCache()
     fails = [True]
 

@@ -52,7 +52,7 @@ def attributed(world: World) -> list[PlacementStats]:
     return read_placement_stats(world.client, "shop", day=DAY, partitions=2)
 
 
-def test_what_a_reply_earned_is_counted_by_what_its_id_says(world: World) -> None:
+def test_events_are_attributed_to_a_reply_by_what_its_id_says(world: World) -> None:
     records = [*journey(rec_id(), name="one"), *journey(rec_id(variant="a"), name="two")]
     world.fill(records)
     world.drain()

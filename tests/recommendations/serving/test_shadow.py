@@ -189,10 +189,10 @@ async def test_a_canary_answers_its_share_of_shoppers_and_each_of_them_always(
     shop, live, other = two
     await asyncio.to_thread(lambda: start_canary(other, percent=30))
     await asyncio.to_thread(shop.load)
-    shoppers = [f"{number:032x}" for number in range(300)]
+    visitors = [f"{number:032x}" for number in range(300)]
 
-    first = [result(await request_lists(shop, anonymous_id=shopper)) for shopper in shoppers]
-    again = [result(await request_lists(shop, anonymous_id=shopper)) for shopper in shoppers]
+    first = [result(await request_lists(shop, anonymous_id=visitor)) for visitor in visitors]
+    again = [result(await request_lists(shop, anonymous_id=visitor)) for visitor in visitors]
 
     variants = [answer["variant"] for answer in first]
     assert variants == [answer["variant"] for answer in again]
@@ -241,5 +241,5 @@ async def test_swaps_and_roll_backs_under_load_fail_no_request(two: tuple[Shop, 
     await asyncio.gather(*load)
 
     print(f"{sum(outcomes.values())} requests over 6 swaps, worst {worst_ms:.0f} ms: {dict(outcomes)}")
-    assert set(outcomes) == {(1, live.version), (11, other.version)}, "every answer is whole, of one version"
+    assert set(outcomes) == {(1, live.version), (11, other.version)}, "every answer is of one version"
     assert min(outcomes.values()) > 50

@@ -71,7 +71,7 @@ def test_masks_outlive_counts_but_those_that_go_by_the_clock_do_not():
     assert new.mask("young", young).tolist() == [False, False]
 
 
-def test_masks_of_another_catalogue_are_made_anew():
+def test_masks_of_another_catalogue_are_made_again():
     condition = language.parse("stock > 0")
     old = ItemIndex(catalogue(item_row(1, stock=3)))
     assert old.mask("key", condition).tolist() == [True]
