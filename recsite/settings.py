@@ -17,6 +17,7 @@ from recsite.env import Env, read_env_file
 from recsite.keys import CACHE_PREFIX, CELERY_PREFIX, CHANNELS_PREFIX
 from recsite.server.csp import STRICT
 from recsite.server.logs import logging_config
+from tracking.log.urls import DURABLE_SCHEMES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -129,7 +130,7 @@ EVENT_LOG_URL = (
     env.url(
         "EVENT_LOG_URL",
         None,
-        schemes=("kafka", "kafka+ssl", "redis", "rediss", "redis+cluster", "rediss+cluster", "unix"),
+        schemes=DURABLE_SCHEMES,
     )
     or REDIS_URL
 )

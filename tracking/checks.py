@@ -35,7 +35,7 @@ def redis_url_is_valid(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 @register()
 def spool_can_be_written(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Refuse a spool that could take nothing when the log is away."""
+    """Refuse a spool that could take nothing when the log is unavailable."""
     folder = Path(settings.SPOOL_DIR)
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):

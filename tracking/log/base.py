@@ -1,9 +1,9 @@
 """The contract of the event log: an ordered, durable, partitioned list of records.
 
-Kafka and Redis Streams implement it, and ``memory`` is the twin for tests. The same tests run on all three
-(``tests/contracts/test_event_log.py``). What is promised: a record whose ``append`` returned is durable;
-records of one key keep their order. What is not: that a record whose ``append`` failed is *not* in the log
-(an acknowledgement can be lost on the way), so readers meet some records twice and must recognise them.
+The backends are listed in ``urls.py``; the same tests run on all of them (``tests/contracts/test_event_log.py``). What is
+promised: a record whose ``append`` returned is durable; records of one key keep their order. What is not: that a
+record whose ``append`` failed is *not* in the log (an acknowledgement can be lost on the way), so readers meet some
+records twice and must recognise them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
+from urllib.parse import SplitResult
 
 from tracking.exceptions import LogUnavailable, TrackingError
 
@@ -172,6 +173,14 @@ class EventLog(ABC):
 
     topic: str
     partitions: int
+
+    @classmethod
+    @abstractmethod
+    def at(cls, parts: SplitResult, *, partitions: int) -> EventLog:
+        """Return the log that a URL of this backend names; raises ``InvalidLogUrl`` and connects to nothing.
+
+        ``partitions`` counts where the URL does not say how many.
+        """
 
     @abstractmethod
     def writer(self) -> LogWriter:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import SplitResult
 
 import kafka
 from kafka.errors import TopicAlreadyExistsError
@@ -22,7 +23,7 @@ from tracking.log.base import (
     Position,
     Record,
 )
-from tracking.log.kafka_client import KafkaAddress, common_options, to_record, unavailable
+from tracking.log.kafka_client import KafkaAddress, common_options, read_kafka_url, to_record, unavailable
 from tracking.log.kafka_reader import KafkaReader
 from tracking.log.kafka_writer import KafkaWriter
 
@@ -36,6 +37,11 @@ class KafkaLog(EventLog):
         self.address = address
         self.topic = address.topic
         self.partitions = address.partitions
+
+    @classmethod
+    def at(cls, parts: SplitResult, *, partitions: int) -> KafkaLog:
+        """Return the log that the URL names."""
+        return cls(read_kafka_url(parts, partitions=partitions))
 
     def __repr__(self) -> str:
         return f"KafkaLog({','.join(self.address.servers)}/{self.topic})"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
+from urllib.parse import SplitResult
 
 from tracking.log.base import (
     BEGINNING,
@@ -27,6 +28,7 @@ from tracking.log.base import (
     oversize,
     partition_for,
 )
+from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options
 
 POLL_STEP_S = 0.005
 
@@ -52,6 +54,14 @@ class MemoryLog(EventLog):
         self.topic = topic
         self.partitions = partitions
         self._state = self._topics.setdefault((name, topic), _Topic([[] for _ in range(partitions)]))
+
+    @classmethod
+    def at(cls, parts: SplitResult, *, partitions: int) -> MemoryLog:
+        """Return the topic of this process that ``memory://name?partitions=4`` names."""
+        options = Options(parts)
+        partitions = options.integer("partitions", partitions, minimum=1, maximum=MAX_PARTITIONS)
+        options.refuse_the_rest()
+        return cls(name=parts.netloc or "default", topic=DEFAULT_TOPIC, partitions=partitions)
 
     @classmethod
     def forget_all(cls) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import SplitResult
 
 import redis
 
@@ -25,6 +26,7 @@ from tracking.log.redis_topic import (
     RedisAddress,
     agree_on_partitions,
     last_position,
+    read_redis_url,
     sequence,
     to_record,
     unavailable,
@@ -40,6 +42,11 @@ class RedisStreamsLog(EventLog):
         self.address = address
         self.topic = address.topic
         self.partitions = address.partitions
+
+    @classmethod
+    def at(cls, parts: SplitResult, *, partitions: int) -> RedisStreamsLog:
+        """Return the log that the URL names."""
+        return cls(read_redis_url(parts, partitions=partitions))
 
     def __repr__(self) -> str:
         return f"RedisStreamsLog({self.topic}, partitions={self.partitions})"

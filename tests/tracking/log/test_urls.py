@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
 
-from tracking.log import InvalidLogUrl, open_log
+from tests.contracts import test_event_log as contract
+from tracking.log import EventLog, InvalidLogUrl, open_log
 from tracking.log.kafka import KafkaLog
 from tracking.log.memory import MemoryLog
 from tracking.log.redis_streams import RedisStreamsLog
+from tracking.log.urls import BACKENDS, DURABLE_SCHEMES, SCHEMES
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_every_backend_is_registered_and_named_by_its_own_schemes() -> None:
+    assert {resolve_name(backend.implementation) for backend in BACKENDS} == set(EventLog.__subclasses__())
+    assert len(SCHEMES) == sum(len(backend.schemes) for backend in BACKENDS)
+
+
+def test_the_contract_is_checked_on_every_backend() -> None:
+    checked = {param.values[0].partition("_")[0] for param in contract.BACKENDS}
+
+    assert {SCHEMES[name].implementation for name in checked} == {backend.implementation for backend in BACKENDS}
+
+
+def test_a_wrong_scheme_is_answered_with_those_there_are() -> None:
+    with pytest.raises(InvalidLogUrl) as error:
+        open_log("amqp://host/topic")
+
+    assert set(re.findall(r"([a-z+]+)://", str(error.value))) == {"amqp", *SCHEMES}
+
+
+def test_the_documents_name_every_scheme_and_no_other() -> None:
+    page = (ROOT / "docs/event-log.md").read_text()
+    table = page[page.index("| URL | Backend |") : page.index("| Option |")]
+    named = set(re.findall(r"`([a-z+]+)://", table))
+
+    assert named == set(SCHEMES)
+    assert "memory" not in DURABLE_SCHEMES
 
 
 def test_kafka_brokers_topic_and_partitions():
