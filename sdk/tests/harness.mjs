@@ -35,8 +35,8 @@ export const DEADLINE_MS = 60_000;
 
 /** Wait until `condition` is truthy and return its value; fail with `what` after `ms`. */
 export const until = async (condition, what, ms = DEADLINE_MS) => {
+  // sleep: between two looks
   for (const end = Date.now() + ms; Date.now() < end; await sleep(20)) {
-    // sleep: between two looks
     const value = await condition();
     if (value) return value;
   }

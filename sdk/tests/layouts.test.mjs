@@ -140,8 +140,8 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
           const images = [...(document.querySelector('rec-widget').shadowRoot?.querySelectorAll('img') || [])];
           return Promise.race([
             Promise.all(images.map((img) => img.decode().catch(() => {}))),
-            new Promise((resolve) => setTimeout(resolve, 800)),
-          ]); // sleep: lazy pictures never load
+            new Promise((resolve) => setTimeout(resolve, 800)), // sleep: lazy pictures never load
+          ]);
         });
         await page.screenshot({ path: `${FOLDER}${name}-${width}.png`, fullPage: true, animations: 'disabled' });
         const seen = await page.evaluate(measure);
