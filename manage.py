@@ -2,6 +2,7 @@
 """Run Django's administrative commands for Recsite."""
 
 import os
+import signal
 import sys
 
 NO_SECRET = """RECSITE_SECRET_KEY is not set. `manage.py up` makes one for this machine; elsewhere set it, or
@@ -9,8 +10,17 @@ RECSITE_SECRET_KEY_FILE, to 50 random characters or more:
   python -c "import secrets; print(secrets.token_urlsafe(50))\""""
 
 
+ENDS_CLEANLY = {"up", "demo_shoppers"}
+"""Commands that run until they are stopped: SIGTERM or Ctrl-C while they still start ends them with status 0."""
+
+
 def main() -> None:
     """Hand the command line to Django; a wrong setting ends with its message, not with a traceback."""
+    if ENDS_CLEANLY.intersection(sys.argv[1:2]):
+        from recsite.server.stop_signals import exit_on_sigterm
+
+        exit_on_sigterm()
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
     try:
         from django.core.exceptions import ImproperlyConfigured

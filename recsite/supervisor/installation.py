@@ -107,6 +107,7 @@ class Installation:
             command=self.manage("demo_shoppers", "--url", address),
             environment=environment,
             log_path=self.logs / "shoppers.log",
+            takes_sigterm=True,
         )
 
     def processes(self, environment: Mapping[str, str]) -> list[Supervised]:
@@ -130,7 +131,7 @@ class Installation:
                 "--without-gossip",
             ],
             "web": [
-                *(sys.executable, "-m", "uvicorn", "recsite.asgi:application"),
+                *(sys.executable, "-m", "recsite.server.web", "recsite.asgi:application"),
                 *("--host", self.host, "--port", str(self.port), "--workers", str(self.web_workers)),
                 *(
                     "--http",
@@ -162,6 +163,12 @@ class Installation:
             "beat": [*celery, "beat", "-l", "INFO", "--pidfile", ""],
         }
         return [
-            Supervised(name=name, command=command, environment=environment, log_path=self.logs / f"{name}.log")
+            Supervised(
+                name=name,
+                command=command,
+                environment=environment,
+                log_path=self.logs / f"{name}.log",
+                takes_sigterm=True,
+            )
             for name, command in commands.items()
         ]

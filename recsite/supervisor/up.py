@@ -9,7 +9,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -26,6 +27,7 @@ from recsite.supervisor.processes import Supervised
 READY_TIMEOUT_S = 90.0
 CATCH_UP_TIMEOUT_S = 600.0
 POLL_S = 0.2
+COMMAND_STOP_TIMEOUT_S = 10.0
 
 
 class StartFailed(RuntimeError):
@@ -70,13 +72,14 @@ class Up:
         self.has_shoppers = has_shoppers
         self.running: list[Supervised] = []
         self.environment: dict[str, str] = {}
-        self._stop = False
+        self._is_stopping = False
+        self._holds_signals = False
 
     def run(self) -> None:
         """Bring everything up, watch until Ctrl-C or SIGTERM, and leave nothing running."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
         try:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, self._on_signal)
             self._bring_up()
             self._watch()
         except Stopped:
@@ -85,8 +88,20 @@ class Up:
             self._take_down()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if not self._stop:
-            self._stop = True
+        if not self._is_stopping:
+            self._is_stopping = True
+            if not self._holds_signals:
+                raise Stopped
+
+    @contextmanager
+    def _holding_signals(self) -> Iterator[None]:
+        """Let a signal wait while a process starts: one that nobody remembers would outlive us."""
+        self._holds_signals = True
+        try:
+            yield
+        finally:
+            self._holds_signals = False
+        if self._is_stopping:
             raise Stopped
 
     # --- up ---------------------------------------------------------------------------------------------------
@@ -149,24 +164,27 @@ class Up:
         return ["--data", str(self.data), *(["--format", self.data_format] if self.data_format else [])]
 
     def _start(self, process: Supervised) -> None:
-        process.start()
-        self.running.append(process)
+        with self._holding_signals():
+            self.running.append(process)
+            process.start()
 
     def _manage(self, title: str, *arguments: str) -> None:
         """Run a management command in the foreground, its progress visible."""
         self.console.print(f"[bold]{title}[/bold]")
         started_s = time.monotonic()
-        process = subprocess.Popen(
-            self.installation.manage(*arguments),
-            env={**self.environment, "RECSITE_LOG_LEVEL": "WARNING"},  # the command's own progress is what counts here
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process: subprocess.Popen[bytes] | None = None
         try:
+            with self._holding_signals():
+                process = subprocess.Popen(
+                    self.installation.manage(*arguments),
+                    env={**self.environment, "RECSITE_LOG_LEVEL": "WARNING"},  # the command's own progress counts here
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
             status = process.wait()
         except Stopped:
-            process.terminate()
-            process.wait(10)
+            if process is not None:
+                _end(process)
             raise
         if status != 0:
             raise StartFailed(f"`manage.py {' '.join(arguments)}` ended with status {status}; its message stands above")
@@ -230,7 +248,8 @@ class Up:
 
     def _restart_dead(self) -> None:
         for process in self.running:
-            status = process.watch()
+            with self._holding_signals():
+                status = process.watch()
             if status is not None:
                 self.console.print(f"[red]{process.name} ended with status {status}; it is started again.[/red]")
                 self.console.print(process.last_lines(), style="dim", markup=False, highlight=False)
@@ -241,7 +260,8 @@ class Up:
             time.sleep(POLL_S)
 
     def _take_down(self) -> None:
-        """Stop the web first, then the workers, then Redis, each after what needs it."""
+        """Stop every service, then Redis, which they need; a second signal changes nothing."""
+        self._is_stopping = True
         services = [process for process in self.running if process.name != "redis"]
         for process in services:
             process.ask_to_stop()
@@ -253,6 +273,16 @@ class Up:
                 process.ask_to_stop()
                 process.wait_stopped()
         self.running.clear()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command and what it started: with SIGTERM, and by force when that takes longer than ten seconds."""
+    process.terminate()
+    try:
+        process.wait(COMMAND_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class _Step:

@@ -14,24 +14,27 @@ from pathlib import Path
 
 import pytest
 
+from recsite.server.stop_signals import held_sigterm
 from recsite.supervisor.ports import free_port
-from tests.services.waiting import wait_until
+from tests.services.waiting import DEADLINE_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def start_up(data: Path, port: int, *options: str) -> subprocess.Popen[str]:
+    """Start it as a supervisor of ours does: with SIGTERM held back until it is taken."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RECSITE_")}
     for name in ("REDIS_URL", "EVENT_LOG_URL", "DATABASE_URL", "PROMETHEUS_MULTIPROC_DIR"):
         environment.pop(name, None)
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(port), "--web-workers", "2", *options],
-        env={**environment, "RECSITE_DATA_DIR": str(data)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    with held_sigterm():
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), "up", "--port", str(port), "--web-workers", "2", *options],
+            env={**environment, "RECSITE_DATA_DIR": str(data)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
 
 
 def processes_of(data: Path) -> list[int]:
@@ -83,6 +86,25 @@ def test_up_serves_every_part_and_ctrl_c_leaves_nothing_running(tmp_path: Path) 
     assert up.returncode == 0, rest
     wait_until(lambda: not processes_of(tmp_path), "every process to end")
     assert "killed" not in rest
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["", "Redis", "Database", "Stream worker, web"])
+def test_a_stop_at_any_moment_of_the_start_is_clean_and_leaves_nothing_running(tmp_path: Path, moment: str) -> None:
+    up = start_up(tmp_path, free_port())
+    assert up.stdout is not None
+    shown = ""
+    while moment and moment not in shown:
+        line = up.stdout.readline()
+        assert line, f"it ended: {shown}"
+        shown += line
+    up.send_signal(signal.SIGTERM)
+    rest, _ = up.communicate(timeout=DEADLINE_S)
+
+    assert up.returncode == 0, shown + rest
+    assert "Traceback" not in rest
+    assert "killed" not in rest
+    wait_until(lambda: not processes_of(tmp_path), "every process to end")
 
 
 def test_up_names_a_busy_port_and_another_one(tmp_path: Path) -> None:

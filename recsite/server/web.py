@@ -1,0 +1,21 @@
+"""Run uvicorn with a clean stop from the first moment: ``python -m recsite.server.web``, and uvicorn's own options.
+
+uvicorn sets its handlers once the application is imported, which takes a second or two; SIGTERM before that would end
+the process with -15, and in a container, as process 1, would be ignored.
+"""
+
+from __future__ import annotations
+
+from recsite.server import stop_signals
+
+
+def main() -> None:
+    """Take SIGTERM, then hand the command line to uvicorn."""
+    stop_signals.exit_on_sigterm()
+    from uvicorn.main import main as uvicorn_main  # heavy: only after the handler is set
+
+    uvicorn_main()
+
+
+if __name__ == "__main__":  # worker processes import this module, too
+    main()
