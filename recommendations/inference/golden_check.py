@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.core.manifest import GOLDEN_NAME, read_manifest
-from recommendations.exceptions import ModelUnavailable, RecommendationError, RefusalReason, VersionRefused
+from recommendations.exceptions import (
+    InvalidQuery,
+    ModelUnavailable,
+    RecommendationError,
+    RefusalReason,
+    VersionRefused,
+)
 from recommendations.inference.graph_check import check_graph
 from recommendations.inference.model_set import ModelSet
 from recommendations.inference.queries import MAX_K, RetrievalQuery
@@ -59,7 +65,7 @@ def check_answers(folder: Path) -> Verdict:
             scores = model_set.rank(golden["ranker.matrix"])
             agrees = np.isclose(scores, golden["ranker.score"], rtol=1e-3, atol=1e-4)
             agreement["ranker"] = float(agrees.mean())
-    except (ModelUnavailable, KeyError, ValueError, IndexError) as error:
+    except (InvalidQuery, ModelUnavailable, KeyError, ValueError, IndexError) as error:
         raise VersionRefused(RefusalReason.CORRUPT, f"the version cannot answer: {error}") from error
     for name, share in agreement.items():
         if not share >= LEAST_AGREEMENT:
