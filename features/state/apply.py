@@ -36,15 +36,29 @@ class Arrival(NamedTuple):
     oldest_ms: int
 
 
+class Conditions(NamedTuple):
+    """What decides of one user's events besides its states.
+
+    Attributes
+    ----------
+    lateness_ms : int
+        How far behind the watermark an event may be and still count.
+    erased_until_ms : int
+        The user had everything up to this time erased: it counts as seen.
+    new_is_fully_loaded : bool
+        Nothing outlived a profile that Redis does not know.
+    past : Past, optional
+        What the database knows of a profile that was begun without its past.
+    """
+
+    lateness_ms: int
+    erased_until_ms: int = 0
+    new_is_fully_loaded: bool = True
+    past: Past | None = None
+
+
 def apply_events(
-    session_blob: bytes | None,
-    profile_blob: bytes | None,
-    arrivals: Iterable[Arrival],
-    *,
-    lateness_ms: int,
-    erased_until_ms: int = 0,
-    new_is_fully_loaded: bool = True,
-    past: Past | None = None,
+    session_blob: bytes | None, profile_blob: bytes | None, arrivals: Iterable[Arrival], conditions: Conditions
 ) -> tuple[bytes, bytes, Effects]:
     """Return the new session and profile of one user and the effects of its events.
 
@@ -54,12 +68,7 @@ def apply_events(
         The states as stored; ``None`` when Redis holds none.
     arrivals : iterable of Arrival
         Records of this user, in the order of the log.
-    erased_until_ms : int
-        The user had everything up to this time erased: it counts as seen.
-    new_is_fully_loaded : bool
-        Nothing outlived a profile that Redis does not know.
-    past : Past, optional
-        What the database knows of a profile that was begun without its past.
+    conditions : Conditions
 
     Raises
     ------
@@ -70,11 +79,11 @@ def apply_events(
     profile = states.decode_profile(profile_blob)
     effects = Effects()
     if profile_blob is None:
-        profile.is_fully_loaded = new_is_fully_loaded
-    if past is not None and not profile.is_fully_loaded:
-        profile = merging.merged(states.decode_profile(past.blob), profile)
+        profile.is_fully_loaded = conditions.new_is_fully_loaded
+    if conditions.past is not None and not profile.is_fully_loaded:
+        profile = merging.merged(states.decode_profile(conditions.past.blob), profile)
     for arrival in arrivals:
-        _apply_record(session, profile, arrival, effects, lateness_ms, erased_until_ms)
+        _apply_record(session, profile, arrival, effects, conditions)
     effects.is_fully_loaded = profile.is_fully_loaded
     return states.encode(session), states.encode(profile), effects
 
@@ -84,14 +93,13 @@ def _apply_record(
     profile: ProfileState,
     arrival: Arrival,
     effects: Effects,
-    lateness_ms: int,
-    erased_until_ms: int,
+    conditions: Conditions,
 ) -> None:
-    record = arrival.record
+    record, lateness_ms = arrival.record, conditions.lateness_ms
     is_import = record.source == "import"
     seen = profile.seen_import if is_import else profile.seen
     until_s = profile.seen_import_until_s if is_import else profile.seen_until_s
-    oldest_ms = max(arrival.oldest_ms, erased_until_ms + 1)
+    oldest_ms = max(arrival.oldest_ms, conditions.erased_until_ms + 1)
     lateness_s = lateness_ms // 1_000 + 1
     context = Context(session, profile, effects, record.site, lateness_ms)
     # Custom events move no feature, but they are counted as any other, so that the ledger balances.

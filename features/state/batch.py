@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from features import keys
 from features.exceptions import UnknownState
 from features.state import attribution, progress, watermarks, windows
-from features.state.apply import Arrival, Past, apply_events
+from features.state.apply import Arrival, Conditions, Past, apply_events
 from features.state.handlers import Effects
 from features.state.progress import Progress
 from features.state.purchases import hash64
@@ -74,6 +74,13 @@ class ParsedBatch:
         self.by_user.setdefault(user, [])
 
 
+class CountIncrement(NamedTuple):
+    """What to add to the fields of a hash of counts, and for how long the hash stays then."""
+
+    amounts: dict[str, list[int]]
+    ttl_s: int
+
+
 @dataclass(slots=True)
 class Applied:
     """What a batch does: new states, what is to be added to counts, and how its events were counted."""
@@ -81,7 +88,7 @@ class Applied:
     progress: Progress
     sessions: dict[User, bytes]
     profiles: dict[User, bytes]
-    increments: dict[str, tuple[dict[str, list[int]], int]]
+    increments: dict[str, CountIncrement]  # by Redis key
     outcomes: dict[str, int]
     poison: list[Refused]
     partially_loaded: list[User]
@@ -139,13 +146,13 @@ def apply_batch(
     placements: dict[str, list[attribution.PlacementEffect]] = {}
     outcomes = applied.outcomes
     for user, indices in batch.by_user.items():
-        how = {
-            "lateness_ms": lateness_ms,
-            "erased_until_ms": _erased_until_ms(stored, user) if stored.erased else 0,
-            "new_is_fully_loaded": not has_past[user[0]],
-            "past": batch.past.get(user) if batch.past else None,
-        }
-        effects = _apply_user(batch, user, indices, arrivals, stored, applied, how)
+        conditions = Conditions(
+            lateness_ms=lateness_ms,
+            erased_until_ms=_erased_until_ms(stored, user) if stored.erased else 0,
+            new_is_fully_loaded=not has_past[user[0]],
+            past=batch.past.get(user) if batch.past else None,
+        )
+        effects = _apply_user(batch, user, indices, arrivals, stored, applied, conditions)
         if effects.applied and not effects.is_fully_loaded:
             applied.partially_loaded.append(user)
         if effects.items:
@@ -162,11 +169,11 @@ def apply_batch(
         now_ms = watermarks.site_time_ms(state.watermarks, site)
         for pane, counts in windows.pane_increments(item_effects, now_ms=now_ms).items():
             key = keys.item_pane(batch.partition, site, pane.width_s, pane.number)
-            applied.increments[key] = (counts, windows.pane_ttl_s(pane.width_s))
+            applied.increments[key] = CountIncrement(counts, windows.pane_ttl_s(pane.width_s))
     for site, placement_effects in placements.items():
         for day, labels in attribution.sum_effects(placement_effects).items():
             key = keys.placement_day(batch.partition, site, day)
-            applied.increments[key] = (labels, PLACEMENT_TTL_S)
+            applied.increments[key] = CountIncrement(labels, PLACEMENT_TTL_S)
     state.records += len(batch.records)
     for outcome, amount in outcomes.items():
         state.count(outcome, amount)
@@ -203,13 +210,13 @@ def _apply_user(
     arrivals: list[Arrival],
     stored: StoredBatch,
     applied: Applied,
-    how: dict[str, Any],
+    conditions: Conditions,
 ) -> Effects:
     """Apply one user's records: all at once, or one by one when something in them breaks a function."""
     session, profile = stored.sessions[user], stored.profiles[user]
     try:
         new_session, new_profile, effects = apply_events(
-            session, profile, [arrivals[index] for index in indices], **how
+            session, profile, [arrivals[index] for index in indices], conditions
         )
     except UnknownState:
         raise
@@ -217,7 +224,7 @@ def _apply_user(
         logger.exception("stream.user_failed partition=%s records=%s", batch.partition, len(indices))
         effects = Effects()
         for index in indices:
-            one = _apply_one(session, profile, arrivals[index], how)
+            one = _apply_one(session, profile, arrivals[index], conditions)
             if isinstance(one, Exception):
                 detail = f"{type(one).__name__}: {one}"[:500]
                 applied.poison.append(Refused(batch.in_order[index][0], "poison", "record", detail))
@@ -228,19 +235,19 @@ def _apply_user(
             return effects
         new_session, new_profile = session, profile
     # Only re-sends and late events: nothing has changed, and an erased user must not get a key again.
-    if effects.applied or how["past"] is not None:
+    if effects.applied or conditions.past is not None:
         applied.sessions[user] = new_session
         applied.profiles[user] = new_profile
     return effects
 
 
 def _apply_one(
-    session: bytes | None, profile: bytes | None, arrival: Arrival, how: dict[str, Any]
+    session: bytes | None, profile: bytes | None, arrival: Arrival, conditions: Conditions
 ) -> tuple[bytes, bytes, Effects] | Exception:
     failure: Exception = RuntimeError("never tried")
     for _ in range(MAX_TRIES):
         try:
-            return apply_events(session, profile, [arrival], **how)
+            return apply_events(session, profile, [arrival], conditions)
         except Exception as error:
             failure = error
     return failure

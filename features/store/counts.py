@@ -13,12 +13,11 @@ from typing import Final
 
 import msgspec
 
+from features.state.batch import CountIncrement
 from features.store.online import Batch, CountChange
 
 MAX_FIELDS: Final = 400_000
 """Fields held at most; about 100 bytes each. The hashes not touched for longest go first."""
-
-Increments = Mapping[str, tuple[Mapping[str, list[int]], int]]  # key -> (field -> amounts, TTL in seconds)
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(tuple[int, ...]).decode
@@ -32,7 +31,7 @@ class CountCache:
         self._hashes: OrderedDict[str, dict[str, tuple[int, ...]]] = OrderedDict()
         self._fields = 0
 
-    def add(self, batch: Batch, increments: Increments) -> list[CountChange]:
+    def add(self, batch: Batch, increments: Mapping[str, CountIncrement]) -> list[CountChange]:
         """Add to the counts and return what to write; on any failure to write it, call ``clear``.
 
         Raises

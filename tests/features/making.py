@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from features.state.apply import Arrival, apply_events
+from features.state.apply import Arrival, Conditions, apply_events
 from features.state.handlers import Effects
 from features.state.states import ProfileState, SessionState, decode_profile, decode_session
 from tracking.contract.events import EventRecord
@@ -72,7 +72,7 @@ class States:
             self.session_blob,
             self.profile_blob,
             [Arrival(one, oldest_ms) for one in records],
-            lateness_ms=LATENESS_MS,
+            Conditions(lateness_ms=LATENESS_MS),
         )
         self.effects.add(effects)
         return self

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from features.segments import rfm
 from features.segments.rfm import Buyers, SegmentRule
 from features.segments.scoring import BuyerTable, compute_segments
-from features.state.apply import Arrival, apply_events
+from features.state.apply import Arrival, Conditions, apply_events
 from features.state.states import decode_profile
 from features.state.user_features import rfm_of
 from tests.features.conftest import World
@@ -153,6 +153,7 @@ def test_rfm_of_online_retail_equals_polars() -> None:
     )
     invoices = lines.group_by("CustomerID", "InvoiceNo").agg(pl.col("at_ms").max(), pl.col("cents").sum()).sort("at_ms")
     found: dict[int, bytes] = {}
+    conditions = Conditions(lateness_ms=LATENESS_MS)
     for customer, invoice, at_ms, cents in invoices.iter_rows():
         one = record(
             event(
@@ -166,7 +167,7 @@ def test_rfm_of_online_retail_equals_polars() -> None:
             user_id=str(customer),
             source="import",
         )
-        _, found[customer], _ = apply_events(None, found.get(customer), [Arrival(one, 0)], lateness_ms=LATENESS_MS)
+        _, found[customer], _ = apply_events(None, found.get(customer), [Arrival(one, 0)], conditions)
 
     assert len(found) == len(expected) == 4_338
     for customer, at_ms, orders, cents, orders_90d, cents_90d in expected.iter_rows():
