@@ -51,7 +51,7 @@ def test_screens_fit_a_phone_and_can_be_read_by_everybody(seen: dict[str, Any]) 
 def test_a_rule_of_each_action_is_made_by_choosing_and_published(seen: dict[str, Any]) -> None:
     said = {action: " ".join(text.split()) for action, text in seen["rules"].items()}
 
-    assert "Pins item lamp13 to place 2" in said["pin"]
+    assert "Pins item lamp13 to rank 2" in said["pin"]
     assert "Moves up brand Lamp, 5 times" in said["boost"]
     assert "Moves down category Tent, to 1/5" in said["bury"]
     assert "Never shows every item with price 10.1 to 10.11" in said["exclude"]
