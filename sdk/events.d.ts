@@ -92,7 +92,7 @@ export interface EventRecord {
   events?: (PageView | ViewItemList | SelectItem | ViewItem | AddToCart | RemoveFromCart | ViewCart | BeginCheckout | AddToWishlist | Purchase | Refund | Search | Identify)[];
   custom?: CustomEvent[];
 }
-/** The shopper turned out to be a known user. */
+/** The anonymous user turned out to be a known one. */
 export interface Identify {
   event: "identify";
   event_id: string;

@@ -9,7 +9,9 @@ EVENTS_REJECTED = Counter("recsite_events_rejected_total", "Events refused by co
 PUBLISHED_RECORDS = Counter(
     "recsite_published_records_total", "Records of accepted events that the log acknowledged while their sender waited."
 )
-SPOOLED_RECORDS = Counter("recsite_spooled_records_total", "Records written to the spool because the log was away.")
+SPOOLED_RECORDS = Counter(
+    "recsite_spooled_records_total", "Records written to the spool because the log was unavailable."
+)
 DRAINED_RECORDS = Counter("recsite_drained_records_total", "Records moved from the spool into the log.")
 SPOOL_BYTES = Gauge("recsite_spool_bytes", "Bytes that wait in the spool.", multiprocess_mode="livesum")
 DEAD_LETTERS = Counter("recsite_dead_letters_total", "Records and events sent to the dead letters.", ["reason"])
@@ -35,6 +37,11 @@ CLAMPED_TIMES = Counter(
     "recsite_clamped_times_total", "Events whose time was moved into what is possible.", ["direction"]
 )
 IDENTITY_WARNINGS = Counter(
-    "recsite_identity_warnings_total", "User tokens that were not believed; the shopper stayed anonymous.", ["reason"]
+    "recsite_identity_warnings_total", "User tokens that were not valid; the user stayed anonymous.", ["reason"]
 )
 QUOTA_REFUSALS = Counter("recsite_quota_refusals_total", "Requests over a quota.", ["quota"])
+BACKGROUND_DROPPED = Counter(
+    "recsite_background_dropped_total",
+    "What waited to be written in the background and was given up, by whose it was and why.",
+    ["owner", "reason"],
+)

@@ -17,7 +17,7 @@ ORIGIN = RegexValidator(
 
 
 def new_token_secret() -> str:
-    """Return 384 random bits for signing the tokens of identified shoppers."""
+    """Return 384 random bits for signing the tokens of identified users."""
     return secrets.token_urlsafe(48)
 
 

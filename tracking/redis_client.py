@@ -1,4 +1,4 @@
-"""The one place where Redis clients are built: explicit time-outs, no hidden retries, Cluster where asked.
+"""The one place where Redis clients are built: explicit time-outs, no hidden retries, Cluster where the URL says so.
 
 redis-py by default waits five seconds and tries ten times more, which turns a frozen Redis into a request
 of a minute. Here every call has a time-out, and the caller decides what a failure means.
@@ -26,7 +26,7 @@ CLUSTER_RETRIES: Final = 1
 """A Cluster whose slots have moved answers the second time, with the new map."""
 
 UNAVAILABLE: Final = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError, OSError)
-"""What redis-py raises when a server is away, frozen or still loading."""
+"""What redis-py raises when a server is unavailable, frozen or still loading."""
 
 
 class InvalidRedisUrl(TrackingError, ValueError):
@@ -36,8 +36,8 @@ class InvalidRedisUrl(TrackingError, ValueError):
 def connect(url: str, *, timeout_s: float, max_connections: int = 64) -> redis.Redis:
     """Return a client of the server or Cluster at ``url``.
 
-    A single server is connected to at the first command; a Cluster is asked for its map here, so building its
-    client raises when it is away. Thread-safe; not to be carried across a fork.
+    A single server is connected to at the first command; the map of a Cluster is read here, so building its
+    client raises when it is unavailable. Thread-safe; not to be carried across a fork.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def connect_async(url: str, *, timeout_s: float, max_connections: int = 64) -> r
 
 
 def is_cluster(url: str) -> bool:
-    """Return whether the URL asks for Redis Cluster: no command may then touch two hash slots."""
+    """Return whether the URL names a Redis Cluster: no command may then touch two hash slots."""
     return url.startswith(("redis+cluster://", "rediss+cluster://"))
 
 

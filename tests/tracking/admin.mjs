@@ -1,4 +1,4 @@
-// A member of staff sets a shop up and watches its events, while a shopper opens a page with the copied tag.
+// A member of staff sets a shop up and watches its events, while a user opens a page with the copied tag.
 // node admin.mjs CHROMIUM BASE_URL COOKIE SITE_ID LETTER_ID KEY [FOLDER for screenshots] → one line of JSON
 import { createServer } from 'node:http';
 import { chromium } from '../../sdk/node_modules/playwright-core/index.mjs';
@@ -21,7 +21,7 @@ const open = async (path) => {
   await page.goto(base + path);
   return page;
 };
-/** Take pictures where they are asked for, and note by how much the page is wider than a phone. */
+/** Take pictures where they are wanted, and note by how much the page is wider than a phone. */
 const look = async (page, name) => {
   if (folder) await page.screenshot({ path: `${folder}/${name}-1280.png`, fullPage: true });
   await page.setViewportSize({ width: 390, height: 844 });

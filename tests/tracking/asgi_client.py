@@ -1,4 +1,4 @@
-"""Calls an ASGI application in the process, chunk by chunk where a test asks for it."""
+"""Calls an ASGI application in the process, chunk by chunk where a test wants it."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_the_first_event_is_noticed_and_remembered(staff: Client, site: Site, se
 def test_without_redis_the_debugger_says_so(staff: Client, site: Site, settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     answer = staff.get(reverse("admin:tracking_site_live_events", args=[site.pk]))
-    assert (answer.status_code, answer.json()["error"]) == (503, "redis_away")
+    assert (answer.status_code, answer.json()["error"]) == (503, "redis_down")
     assert staff.get(reverse("admin:tracking_site_seen", args=[site.pk])).json() == {"state": "unknown"}
     assert live_events.KEEP == 200
 

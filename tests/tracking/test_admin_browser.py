@@ -40,7 +40,7 @@ print("said=" + json.dumps({"session": client.cookies["sessionid"].value, "site"
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory, redis_url: str, request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Return what a member of staff saw; the script acts as one, and as a shopper in another window."""
+    """Return what a member of staff saw; the script is one, and a user in another window."""
     chromium, node = shutil.which("chromium"), shutil.which("node")
     if not chromium or not node or not (ROOT / "sdk/node_modules/playwright-core").exists():
         leave_out(request.config, Missing("Chromium", "install Debian's chromium and nodejs, then run npm ci in sdk/"))

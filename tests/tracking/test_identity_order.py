@@ -1,4 +1,4 @@
-"""What a shopper did before the login flows into the user's features, in whatever order the records arrive."""
+"""What a user did before the login flows into the user's features, in whatever order the records arrive."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def features_of(store: Store, user_id: str) -> UserFeatures:
     return replace(found, state_version="")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_any_order_of_login_and_events_gives_the_same_features(data: st.DataObject) -> None:

@@ -135,7 +135,7 @@ class Web:
 async def send_forever(
     port: int, bodies: asyncio.Queue[tuple[list[str], bytes]], accepted: set[str], refused: set[str] | None = None
 ) -> None:
-    """Send bodies one after the other over one connection, anew when it breaks; note the ids answered with 202, or not.
+    """Send bodies one after the other over one connection, a new one when it breaks; note the ids by answer.
 
     A body whose connection broke is not sent again: whether it was kept is unknown, and nothing was promised.
     """

@@ -1,8 +1,8 @@
 """Who an event is about: anonymous ids, user tokens, consent and bots.
 
-A shopper is a *user* only when the shop's server vouched for it: by a secret key, or by a token it signed. A token is
+A user is *identified* only when the shop's server vouched for it: by a secret key, or by a token it signed. A token is
 a JWT (HS256, signed with the site's token secret) with the claims ``sub`` (user id), ``site`` (slug), ``iat`` and
-``exp`` (at most 15 minutes ahead). A token that cannot be believed never breaks tracking: the shopper stays
+``exp`` (at most 15 minutes ahead). A token that is not valid never breaks tracking: the user stays
 anonymous, and the answer carries a warning that says why.
 """
 
@@ -116,7 +116,7 @@ def sign_token(site_secret: str, *, site: str, user_id: str, ttl_s: int = TOKEN_
 
 
 def verify_token(site: SiteInfo, token: str | None, *, expected_user_id: str | None = None) -> Claim:
-    """Return the user that ``token`` proves for ``site``, or why it is not believed.
+    """Return the user that ``token`` proves for ``site``, or why it is not valid.
 
     Warnings: ``user_token_missing`` · ``user_token_expired`` · ``user_token_invalid`` (forged, malformed or a claim
     is missing) · ``user_token_wrong_site`` · ``user_token_too_long`` (``exp`` more than 15 minutes ahead) ·
@@ -131,7 +131,7 @@ def verify_token(site: SiteInfo, token: str | None, *, expected_user_id: str | N
 
 
 class _TokenCache:
-    """Tokens that were believed lately; verifying one costs 43 us. Bounded: the oldest are forgotten."""
+    """Tokens that were valid lately; verifying one costs 43 us. Bounded: the oldest are forgotten."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -184,5 +184,5 @@ _believed: Final = _TokenCache(MAX_CACHED_TOKENS)
 
 @functools.lru_cache(maxsize=4096)
 def is_bot(user_agent: str) -> bool:
-    """Return whether a program, not a shopper, names itself so; its events are kept and left out of training."""
+    """Return whether this is the name of a program, not of a browser; its events are kept and left out of training."""
     return _BOT.search(user_agent) is not None

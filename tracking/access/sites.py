@@ -1,7 +1,7 @@
 """Sites and their keys: looked up in memory on hot paths, made, rotated and revoked here.
 
 A revoked key is refused within five seconds everywhere: at once where the announcement arrives, else at the next
-refresh. While the database is away, the last copy goes on serving.
+refresh. While the database is unavailable, the last copy goes on serving.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def load_keys() -> Keys:
 
 
 def _load_keys_and_drop() -> Keys:
-    """Load the keys, and let go of what this process holds in memory of sites that were deleted."""
+    """Load the keys, and drop what this process holds in memory of sites that were deleted."""
     asked_at = time.monotonic()
     loaded = load_keys()
     by_site.drop_all_but(loaded.existing, made_before=asked_at)

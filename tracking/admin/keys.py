@@ -19,7 +19,7 @@ from tracking.models import ApiKey
 
 
 class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers only
-    """What is asked for when a key is made."""
+    """The form for a new key."""
 
     class Meta:
         model = ApiKey
@@ -54,7 +54,7 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         return super().get_form(request, obj, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        """Return what is asked for, or what is known."""
+        """Return the fields of the form, or those of what exists."""
         if obj is None:
             return ("site", "kind", "label", "expires_at")
         return ("site", "kind", "prefix", "public_value", "label", "created_at", "expires_at", "revoked_at")

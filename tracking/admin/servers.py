@@ -76,7 +76,7 @@ class _Credential(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers only
-    """What is asked for when a client is made."""
+    """The form for a new client."""
 
     scopes = forms.MultipleChoiceField(
         choices=lambda: list(oauth.SiteScopes().get_all_scopes().items()),
@@ -103,7 +103,7 @@ class OAuthClientAdmin(_Credential):
         return super().get_form(request, obj, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: OAuthClient | None = None) -> tuple[str, ...]:
-        """Return what is asked for, or what is known."""
+        """Return the fields of the form, or those of what exists."""
         if obj is None:
             return ("site", "label", "scopes")
         return ("label", "site", "client_id", "shows_scopes", "created_at", "revoked_at")
@@ -146,7 +146,7 @@ class OAuthClientAdmin(_Credential):
 
 
 class CertificateForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers only
-    """What is asked for when a certificate is registered."""
+    """The form for a new certificate."""
 
     pem = forms.CharField(
         label="Certificate",
@@ -188,7 +188,7 @@ class ClientCertificateAdmin(_Credential):
         return super().get_form(request, obj, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: ClientCertificate | None = None) -> tuple[str, ...]:
-        """Return what is asked for, or what is known."""
+        """Return the fields of the form, or those of what exists."""
         if obj is None:
             return ("site", "label", "pem")
         return ("label", "site", "subject", "fingerprint", "created_at", "expires_at", "revoked_at")

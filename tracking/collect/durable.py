@@ -255,7 +255,7 @@ class DurableWriter:
             one.future.set_result(None)
         else:
             one.future.set_exception(error)
-            one.future.exception()  # whoever timed out on it does not ask any more
+            one.future.exception()  # whoever timed out on it does not wait any more
 
     async def _on_disk(self, call: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._disk, call, *arguments)

@@ -193,10 +193,10 @@ class Collector:
             await self._letters.append(letter)
         except RecordTooLarge as too_large:
             raise Refusal(413, ErrorCode.RECORD_TOO_LARGE, str(too_large), field="events") from too_large
-        except LogUnavailable as away:
+        except LogUnavailable as error:
             raise Refusal(
-                503, ErrorCode.UNAVAILABLE, f"the log takes nothing right now: {away}", retry_after_s=RETRY_AFTER_S
-            ) from away
+                503, ErrorCode.UNAVAILABLE, f"the log takes nothing right now: {error}", retry_after_s=RETRY_AFTER_S
+            ) from error
         warnings = [REASON, *identity.warnings]
         answer = replace(answer, anonymous_id=identity.anonymous_id, warnings=warnings)
         return Reply(_ENCODER.encode(answer), status=202)
@@ -240,7 +240,7 @@ class Collector:
         reply = Reply(_ENCODER.encode(answer), status=202)
         may_keep_cookie = parsed.envelope.consent == "granted" and bool(built.records)
         if built.anonymous_id is not None and not key.is_secret and may_keep_cookie:
-            # Set anew each time, also where the SDK set it: what script sets lives seven days in Safari.
+            # Set each time, also where the SDK set it: what script sets lives seven days in Safari.
             reply.headers.append(set_cookie(ANONYMOUS_COOKIE, built.anonymous_id, is_secure=request.is_https))
         return reply
 

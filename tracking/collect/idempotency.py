@@ -1,7 +1,7 @@
 """``Idempotency-Key``: a server that sends a request again gets the first answer again, for a day.
 
-Kept on Redis. While Redis is away requests are simply answered: events carry ids, by which readers know those they
-met before, so a repeated request never counts twice; only its answer may then differ.
+Kept on Redis. While Redis is unavailable, requests are simply answered: events carry ids, by which readers know
+those they met before, so a repeated request never counts twice; only its answer may then differ.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Idempotency:
             pipe.get(name)
             is_ours, kept = await pipe.execute()
         except UNAVAILABLE as error:
-            logger.warning("idempotency.away error=%r", error)
+            logger.warning("idempotency.unavailable error=%r", error)
             return None
         if is_ours or kept is None:
             return None
@@ -99,7 +99,7 @@ class Idempotency:
             logger.warning("idempotency.not_released error=%r", error)
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()

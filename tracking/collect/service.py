@@ -90,7 +90,7 @@ collect_application: Final = HotPath(_service.collect, name="collect")
 
 
 async def startup() -> None:
-    """Load the keys, open the spool and begin to connect to the log; returns also when those are away."""
+    """Load the keys, open the spool and begin to connect to the log; returns also when those are unavailable."""
     await _service.start()
 
 

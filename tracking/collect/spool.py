@@ -170,7 +170,7 @@ class Spool:
         return adopted
 
     def close(self) -> None:
-        """Let go; what still waits is adopted by the next process."""
+        """Release the folder; what still waits is adopted by the next process."""
         for folder in (*self._adopted, *([self._own] if self._own else [])):
             for segment in folder.segments:
                 segment.close()
@@ -238,6 +238,6 @@ def _take_lock(folder: Path) -> int | None:
 
 
 def _release(folder: _Folder) -> None:
-    """Remove an empty folder while its lock is held, then let go."""
+    """Remove an empty folder while its lock is held, then release the lock."""
     shutil.rmtree(folder.path, ignore_errors=True)
     os.close(folder.lock)

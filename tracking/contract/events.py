@@ -283,7 +283,7 @@ class Search(BaseEvent, frozen=True, kw_only=True, tag="search"):
 
 
 class Identify(BaseEvent, frozen=True, kw_only=True, tag="identify"):
-    """The shopper turned out to be a known user."""
+    """The anonymous user turned out to be a known one."""
 
     is_sent_at_once: ClassVar[bool] = True
 

@@ -160,7 +160,7 @@ class HotPath:
             )
 
     def _preflight(self, request: Request) -> Reply:
-        """Answer OPTIONS. It carries no key, so any origin passes here and is judged when it asks in earnest."""
+        """Answer OPTIONS. It carries no key, so any origin passes here and is checked with the request itself."""
         return Reply(
             status=204,
             headers=[
@@ -208,7 +208,7 @@ async def read_body(receive: Receive, *, limit: int, timeout_s: float) -> bytes:
         async with asyncio.timeout(timeout_s):
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Disconnected("the client went away before its body was read")
+                raise Disconnected("the client disconnected before its body was read")
             body: bytes = message.get("body", b"")
             if not message.get("more_body", False):
                 if len(body) > limit:
@@ -219,7 +219,7 @@ async def read_body(receive: Receive, *, limit: int, timeout_s: float) -> bytes:
             while message.get("more_body", False) and size <= limit:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Disconnected("the client went away before its body was read")
+                    raise Disconnected("the client disconnected before its body was read")
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 chunks.append(chunk)

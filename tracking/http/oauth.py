@@ -64,7 +64,7 @@ def forget_expired_tokens() -> int:
 
 
 class SiteScopes(BaseScopes):  # type: ignore[misc]  # django-oauth-toolkit ships no types
-    """A client may ask for its own scopes only, and gets all of them when it asks for none."""
+    """A client may request its own scopes only, and gets all of them when it requests none."""
 
     def get_all_scopes(self) -> dict[str, str]:
         """Return the scopes there are, with what they mean."""
@@ -73,12 +73,12 @@ class SiteScopes(BaseScopes):  # type: ignore[misc]  # django-oauth-toolkit ship
     def get_available_scopes(
         self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any
     ) -> list[str]:
-        """Return the scopes that the client may ask for."""
+        """Return the scopes that the client may request."""
         client = _client_of(application)
         return [] if client is None else list(client.scopes)
 
     def get_default_scopes(self, application: Any = None, request: Any = None, *args: Any, **kwargs: Any) -> list[str]:
-        """Return what the client gets when it asks for nothing in particular."""
+        """Return what the client gets when it requests none by name."""
         return self.get_available_scopes(application, request)
 
 
@@ -105,7 +105,7 @@ def _client_of(application: Any) -> OAuthClient | None:
 
 
 class _Throttled:
-    """Answers 429 to an address that asks too often."""
+    """Answers 429 to an address that sends too many requests."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Count the request, then answer it."""

@@ -2,15 +2,15 @@
 
 A request costs no round trip. Each process counts what it let through and adds it, every ``SYNC_S``, to a counter on
 Redis (``limits``), whose total it then goes by. So a quota may be overrun by what arrives within one such period, and
-by the share that processes keep to themselves (``SYNC_SHARE``). While Redis is away, each process is on its own.
+by the share that processes keep to themselves (``SYNC_SHARE``). While Redis is unavailable, each process is on its own.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
+from collections import deque
 from typing import Any, Final
 
 import redis.retry
@@ -18,12 +18,11 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 from redis.backoff import NoBackoff
 
+from tracking.background_flusher import BackgroundFlusher
 from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal
 from tracking.keys import QUOTA_PREFIX
 from tracking.metrics import QUOTA_REFUSALS
-
-logger = logging.getLogger(__name__)
 
 WINDOW_S: Final = 60
 SYNC_S: Final = 0.25
@@ -36,13 +35,14 @@ REDIS_TIMEOUT_S: Final = 0.25
 class _Count:
     """What one subject used of one quota in the current window."""
 
-    __slots__ = ("limit", "seen", "unsent", "window")
+    __slots__ = ("is_due", "limit", "seen", "unsent", "window")
 
     def __init__(self, window: int) -> None:
         self.window = window
         self.seen = 0  # of all processes, as far as known
         self.unsent = 0  # of this process, not yet on Redis
         self.limit = 0
+        self.is_due = False  # waits to be added to the shared counter
 
 
 class Quotas:
@@ -51,25 +51,22 @@ class Quotas:
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str], _Count] = {}
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._url = ""
         self._storage: Any = None  # limits gives no types
-        self._is_failing = False
+        self._flusher: BackgroundFlusher[tuple[str, str]] = BackgroundFlusher(
+            "quotas", self._write, every_s=SYNC_S, capacity=MAX_COUNTS, retries=True
+        )
 
     def start(self, url: str) -> None:
         """Share the counts over the Redis at ``url``; connects in the background, and may be called again."""
-        with self._lock:
-            if self._thread is None:
-                self._stop.clear()
-                self._thread = threading.Thread(target=self._run, args=(url,), name="quotas", daemon=True)
-                self._thread.start()
+        self._url = url
+        self._flusher.start()
 
-    def stop(self, *, timeout_s: float = 1.0) -> None:
-        """End the sharing."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-        self._thread = None
+    def stop(self) -> None:
+        """Add what is new to the shared counters, and end the sharing."""
+        if self._url:
+            self._flusher.stop()
+        self._url, self._storage = "", None
 
     def take(self, quota: str, subject: str, *, amount: int, per_minute: int, now: float | None = None) -> None:
         """Use ``amount`` of a quota, or raise the 429 that says when to try again; 0 per minute means no quota.
@@ -96,6 +93,7 @@ class Quotas:
             if not is_over:
                 count.seen += amount
                 count.unsent += amount
+                self._share((quota, subject), count)
         if is_over:
             QUOTA_REFUSALS.labels(quota).inc()
             raise Refusal(
@@ -106,39 +104,42 @@ class Quotas:
                 retry_after_s=max(math.ceil((window + 1) * WINDOW_S - moment), 1),
             )
 
-    def sync(self) -> None:
-        """Add what is new to the shared counters and go by their totals; raises ``StorageError``."""
-        window = int(time.time() // WINDOW_S)
-        with self._lock:
-            due = [
-                (name, count, count.unsent)
-                for name, count in self._counts.items()
-                if count.window == window and count.unsent and count.seen >= SYNC_SHARE * count.limit
-            ]
-        for (quota, subject), count, amount in due:
-            total = self._storage.incr(f"{quota}:{subject}:{window}", 2 * WINDOW_S, amount)
-            with self._lock:
-                count.unsent -= amount
-                count.seen = total + count.unsent
+    def _share(self, name: tuple[str, str], count: _Count) -> None:
+        """Let a count wait to be added to the shared one, where it matters; the lock is held."""
+        if self._url and not count.is_due and count.seen >= SYNC_SHARE * count.limit:
+            count.is_due = self._flusher.put(name)
 
-    def _run(self, url: str) -> None:
-        while not self._stop.wait(SYNC_S):
-            try:
-                if self._storage is None:
-                    self._storage = _connect(url)
-                self.sync()
-            except StorageError as error:
-                if not self._is_failing:
-                    logger.warning("quotas.alone error=%r", error.__cause__ or error)
-                self._is_failing = True
-                self._stop.wait(1.0)
-            else:
-                if self._is_failing:
-                    logger.info("quotas.shared_again")
-                self._is_failing = False
+    def _write(self, batch: deque[tuple[str, str]]) -> None:
+        """Add what is new to the shared counters and go by their totals."""
+        if self._storage is None:
+            self._storage = _connect(self._url)
+        window = int(time.time() // WINDOW_S)
+        while batch:
+            name = batch[0]
+            with self._lock:
+                count = self._counts.get(name)
+                amount = count.unsent if count is not None and count.window == window else 0
+            if count is not None and amount:
+                quota, subject = name
+                total = self._add(f"{quota}:{subject}:{window}", amount)
+                with self._lock:
+                    count.unsent -= amount
+                    count.seen = total + count.unsent
+            batch.popleft()
+            if count is not None:
+                with self._lock:
+                    count.is_due = False
+                    if count.unsent and count.window == window:
+                        self._share(name, count)  # what came while Redis answered
+
+    def _add(self, key: str, amount: int) -> int:
+        try:
+            return int(self._storage.incr(key, 2 * WINDOW_S, amount))
+        except StorageError as error:
+            raise ConnectionError(f"the shared counters do not answer: {error.__cause__ or error!r}") from error
 
     def _forget(self, window: int) -> None:
-        """Keep memory bounded: drop old windows, and then the subjects first met, who start anew."""
+        """Keep memory bounded: drop old windows, and then the subjects first met, who start again at zero."""
         self._counts = {name: count for name, count in self._counts.items() if count.window == window}
         for name in list(self._counts)[: max(len(self._counts) - MAX_COUNTS // 2, 0)]:
             del self._counts[name]
@@ -154,8 +155,8 @@ def _connect(url: str) -> Any:
     }
     try:
         return storage_from_string(_limits_url(url), **options)
-    except redis.RedisError as error:  # a Cluster is asked for its map at once
-        raise StorageError(error) from error
+    except redis.RedisError as error:  # a Cluster's map is read at once
+        raise ConnectionError(f"the shared counters do not answer: {error!r}") from error
 
 
 def _limits_url(url: str) -> str:

@@ -1,4 +1,4 @@
-"""A request of a hot path, the answer to it, and what is asked of both: keys, origins, addresses, cookies."""
+"""A request of a hot path, the answer to it, and what both hold: keys, origins, addresses, cookies."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Refusal(TrackingError):
 
 
 class Disconnected(TrackingError):
-    """The client went away before its body was read; there is nobody to answer."""
+    """The client disconnected before its body was read; there is nobody to answer."""
 
 
 class Reply:
@@ -87,7 +87,7 @@ class Reply:
 
 
 class Request:
-    """A request whose body is read already, with what hot paths ask of it; the rest is worked out when asked."""
+    """A request whose body is read already, with what hot paths read of it; the rest is computed at first use."""
 
     def __init__(self, scope: Scope, body: bytes, *, received_at: float) -> None:
         self.scope = scope
@@ -119,7 +119,7 @@ class Request:
 
     @property
     def origin(self) -> str | None:
-        """What page asks, as its browser says."""
+        """The origin of the page that sends the request, as its browser says."""
         origin = self.headers.get(b"origin")
         return None if origin is None else origin.decode("latin-1")
 
@@ -135,7 +135,7 @@ class Request:
 
     @property
     def is_https(self) -> bool:
-        """Whether the shopper's browser speaks https, with a trusted proxy's word for it."""
+        """Whether the user's browser speaks https, with a trusted proxy's word for it."""
         if settings.TRUSTED_PROXIES and (proto := self.headers.get(b"x-forwarded-proto")):
             return proto.split(b",")[-1].strip() == b"https"
         return bool(self.scope.get("scheme") == "https" or settings.HTTPS)
@@ -213,7 +213,7 @@ class Request:
 
 
 def request_of(request: HttpRequest) -> Request:
-    """Return what Django was asked as hot paths see it, without its body; for addresses, origins and cookies."""
+    """Return a request to Django as hot paths see it, without its body; for addresses, origins and cookies."""
     headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in request.headers.items()]
     client = (request.META.get("REMOTE_ADDR", ""), 0)
     scope = {"method": request.method, "scheme": request.scheme, "headers": headers, "client": client}
@@ -262,7 +262,7 @@ def check_scope(key: KeyInfo, scope: str) -> None:
         raise Refusal(
             403,
             ErrorCode.INSUFFICIENT_SCOPE,
-            f"this token lacks the scope {scope!r}; ask for it when you get the token, and allow it in the admin",
+            f"this token lacks the scope {scope!r}; request it with the token, and allow it in the admin",
             field="key",
             headers=[(b"www-authenticate", f'Bearer error="insufficient_scope", scope="{scope}"'.encode())],
         )

@@ -1,6 +1,6 @@
 """The contract of the event log: an ordered, durable, partitioned list of records.
 
-The backends are listed in ``urls.py``; the same tests run on all of them (``tests/contracts/test_event_log.py``). What is
+Backends are listed in ``urls.py``; the same tests run on all of them (``tests/contracts/test_event_log.py``). What is
 promised: a record whose ``append`` returned is durable; records of one key keep their order. What is not: that a
 record whose ``append`` failed is *not* in the log (an acknowledgement can be lost on the way), so readers meet some
 records twice and must recognise them.
@@ -38,10 +38,10 @@ Position: TypeAlias = str
 BEGINNING: Final[Position] = ""
 
 #: Called with the partitions that were given to the reader; returns where to start. A partition left out
-#: starts at the beginning. May raise: ``poll`` raises it on, and asks again at the next call.
+#: starts at the beginning. May raise: ``poll`` raises it on, and calls again at its next call.
 OnAssigned: TypeAlias = Callable[[frozenset[int]], Mapping[int, Position]]
 
-#: Called with the partitions that were taken away. Another reader may have them already.
+#: Called with the partitions that were revoked. Another reader may have them already.
 OnRevoked: TypeAlias = Callable[[frozenset[int]], None]
 
 MAX_RECORD_BYTES: Final = 1_000_000
@@ -75,7 +75,7 @@ class LogWriter(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Begin to connect, in the background; neither waits for the log nor fails when it is away."""
+        """Begin to connect, in the background; neither waits for the log nor fails when it is unavailable."""
 
     @property
     @abstractmethod

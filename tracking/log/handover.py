@@ -80,7 +80,7 @@ class Pending:
 class HandoverWriter(LogWriter):
     """A writer whose client library lives in a thread.
 
-    A subclass says how to connect, how to send what was handed over, and how to let go of the client. Those
+    A subclass says how to connect, how to send what was handed over, and how to discard the client. Those
     run in the thread; ``settle`` may be called from any thread.
     """
 
@@ -120,7 +120,7 @@ class HandoverWriter(LogWriter):
 
     @abstractmethod
     def _disconnect(self, timeout_s: float) -> None:
-        """Let go of the client; everything sent is settled when this returns."""
+        """Discard the client; everything sent is settled when this returns."""
 
     # The side of the event loop.
 
@@ -154,7 +154,7 @@ class HandoverWriter(LogWriter):
         if loop is None or self._is_closed:
             raise RuntimeError("the writer is not running; await start() first, and append nothing after close()")
         if not self._is_connected and self._failure:
-            return [LogUnavailable(f"{self._name} is away: {self._failure}")] * len(records)
+            return [LogUnavailable(f"{self._name} is unavailable: {self._failure}")] * len(records)
         late = LogUnavailable(f"{self._name} gave no acknowledgement within {timeout_s:g} s")
         batch = Batch(records, loop.create_future(), late)
         pending = self._admit(batch)

@@ -101,7 +101,7 @@ class KafkaLog(EventLog):
 
     def end_positions(self, *, timeout_s: float = 10.0) -> dict[int, Position]:
         """Return the next offset of each partition."""
-        with unavailable("ask for the end"), self._consumer(timeout_s) as consumer:
+        with unavailable("read the end"), self._consumer(timeout_s) as consumer:
             slots = [kafka.TopicPartition(self.topic, index) for index in self._known_partitions(consumer)]
             ends = consumer.end_offsets(slots, timeout_ms=int(timeout_s * 1000))
             return {slot.partition: str(offset) for slot, offset in ends.items()}
@@ -109,7 +109,7 @@ class KafkaLog(EventLog):
     def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
         """Return the distance of each position to the end; one or two requests."""
         timeout_ms = int(timeout_s * 1000)
-        with unavailable("ask for the lag"), self._consumer(timeout_s) as consumer:
+        with unavailable("read the lag"), self._consumer(timeout_s) as consumer:
             slots = [kafka.TopicPartition(self.topic, partition) for partition in positions]
             firsts = consumer.beginning_offsets(slots, timeout_ms=timeout_ms)
             ends = consumer.end_offsets(slots, timeout_ms=timeout_ms)

@@ -5,7 +5,7 @@ here only takes notes and pauses what is new; the callbacks run inside ``poll``,
 partition in the middle of a batch. The store's guarded offset covers the moment in which two members believe
 they own one partition.
 
-A join of the group that ends between two polls is thrown away and begun again by kafka-python 3.0.12, which
+A join of the group that ends between two polls is discarded and begun again by kafka-python 3.0.12, which
 makes all others join again too: with short polls on a busy machine, a group re-balanced once a second for ever.
 So ``poll`` waits for a join that has begun.
 """
@@ -32,7 +32,7 @@ SESSION_TIMEOUT_MS: Final = 6_000
 """The least a broker allows by default: so soon a killed worker's partitions go to the others."""
 MAX_POLL_GAP_MS: Final = 20_000
 """A worker that does not poll for this long is stuck. It also bounds how long the others wait for a member that
-went away in the middle of a re-balance: its pending join holds up its own leave."""
+became unavailable in the middle of a re-balance: its pending join holds up its own leave."""
 CONNECT_TIMEOUT_MS: Final = 2_000
 JOIN_TIMEOUT_MS: Final = 8_000
 """A little longer than the session of a member that died, for which the others wait."""
@@ -51,7 +51,7 @@ class KafkaReader(LogReader):
         self._consumer: Any = None
         self._next: dict[int, int] = {}  # partition → next offset to read; only what the caller knows of
         self._lock = threading.Lock()
-        self._given: dict[int, int] = {}  # given by the group, not asked a position for yet → number of the gift
+        self._given: dict[int, int] = {}  # given by the group, no position requested yet → number of the gift
         self._n_gifts = 0
         self._taken: set[int] = set()  # taken by the group, and the caller not told yet
         self._is_paused = False
@@ -117,7 +117,7 @@ class KafkaReader(LogReader):
         """Return the distance to the end of each assigned partition."""
         if not self._next:
             return {}
-        with unavailable("ask for the lag"):
+        with unavailable("read the lag"):
             slots = [self._slot(partition) for partition in self._next]
             ends = self._consumer.end_offsets(slots, timeout_ms=LAG_TIMEOUT_MS)
         return {
@@ -207,11 +207,11 @@ class KafkaReader(LogReader):
             logger.info("log.partitions_revoked topic=%s partitions=%s", self._address.topic, sorted(taken))
             self._on_revoked(frozenset(taken))
         if given := frozenset(gifts):
-            # When the caller cannot say (its store is away) the note stays, and it is asked again.
+            # When the caller cannot say (its store is unavailable) the note stays, and the caller is called again.
             positions = only_known(self._on_assigned(given), given)
             self._start_at(positions)
             with self._lock:
-                # What was taken and given again meanwhile is paused again, and is asked for again.
+                # What was taken and given again meanwhile is paused again, and its position is requested again.
                 self._given = {
                     partition: gift for partition, gift in self._given.items() if gifts.get(partition) != gift
                 }
@@ -219,7 +219,7 @@ class KafkaReader(LogReader):
 
     def _start_at(self, positions: Mapping[int, Position]) -> None:
         slots = [self._slot(partition) for partition in positions]
-        with unavailable("ask for the first and last offsets"):
+        with unavailable("read the first and last offsets"):
             firsts = self._consumer.beginning_offsets(slots, timeout_ms=CONNECT_TIMEOUT_MS)
             ends = self._consumer.end_offsets(slots, timeout_ms=CONNECT_TIMEOUT_MS)
         for slot in slots:
@@ -236,7 +236,7 @@ class KafkaReader(LogReader):
                 if not self._is_paused:
                     self._consumer.resume(slot)
             except (ValueError, IllegalStateError):
-                continue  # taken away again in this moment; the note of that is on its way
+                continue  # revoked again in this moment; the note of that is on its way
             self._next[slot.partition] = wanted
 
     def _for_each_slot(self, method: str) -> None:
@@ -244,7 +244,7 @@ class KafkaReader(LogReader):
             try:
                 getattr(self._consumer, method)(self._slot(partition))
             except (KeyError, IllegalStateError):
-                continue  # taken away in this moment
+                continue  # revoked in this moment
 
     def _slot(self, partition: int) -> Any:
         return kafka.TopicPartition(self._address.topic, partition)
@@ -266,7 +266,7 @@ class _Listener(kafka.ConsumerRebalanceListener):  # type: ignore[misc]  # kafka
         self._reader.note_taken(set(revoked))
 
     def on_partitions_lost(self, lost: set[Any]) -> None:
-        """Note what others read already: the member was away for too long."""
+        """Note what others read already: the member did not poll for too long."""
         self._reader.note_taken(set(lost))
 
 

@@ -1,8 +1,8 @@
 """The Kafka writer: idempotent, ``acks=all``, in a thread that connects whenever a broker is there.
 
-A producer that failed to deliver is thrown away. kafka-python 3.0.12 resets its producer id when a batch expires
+A producer that failed to deliver is discarded. kafka-python 3.0.12 resets its producer id when a batch expires
 that was sent before, drops what it had drained in that moment, and never sends another record of those
-partitions: after a broker was away for longer than the delivery time-out, a kept producer stayed silent for ever.
+partitions: after a broker was down for longer than the delivery time-out, a kept producer stayed silent for ever.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class KafkaWriter(HandoverWriter):
                 bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
                 allow_auto_create_topics=False,
             )
-            # Asked for here, so that the first record does not wait for it.
+            # Requested here, so that the first record does not wait for it.
             self._partitions = len(self._producer.partitions_for(self._address.topic))
 
     def _send(self, records: list[Pending]) -> None:

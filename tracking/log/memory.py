@@ -174,7 +174,7 @@ class MemoryWriter(LogWriter):
 
 
 class MemoryReader(LogReader):
-    """Reads from the lists; the group is dealt out anew at the next poll of each of its readers."""
+    """Reads from the lists; partitions are assigned again at the next poll of each of its readers."""
 
     def __init__(self, state: _Topic, group: str, on_assigned: OnAssigned, on_revoked: OnRevoked) -> None:
         self._state = state
@@ -211,7 +211,7 @@ class MemoryReader(LogReader):
         self._next[partition] = int(position or "0")
 
     def commit(self, positions: Mapping[int, Position]) -> None:
-        """Nobody asks for the lag of a group in memory."""
+        """Nobody reads the lag of a group in memory."""
 
     def pause(self) -> None:
         """Read nothing until ``resume``."""

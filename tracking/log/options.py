@@ -62,7 +62,7 @@ class Options:
         return int(raw)
 
     def refuse_the_rest(self) -> None:
-        """Raise when an option is left that nobody asked for."""
+        """Raise when an option is left that no reader takes."""
         if self._left:
             raise InvalidLogUrl(
                 f"event log URL {self.safe_url!r} has an unknown option {next(iter(self._left))!r}; "

@@ -1,6 +1,6 @@
 """Who reads which partition, agreed by short leases in Redis, without a leader.
 
-Every member counts the living members and knows its fair share. Who holds more lets go of the surplus; who holds
+Every member counts the living members and knows its fair share. Who holds more releases the surplus; who holds
 less takes what is free (SET NX). A lease that is not renewed runs out, so that the partitions of a killed member
 are free after ``LEASE_MS``. A frozen member that wakes up may still believe in its leases for a moment: the
 guarded offset of the store refuses what it writes then.
@@ -79,7 +79,7 @@ class Leases:
             raise self._failure
 
     def release(self, partitions: Collection[int]) -> None:
-        """Let go of partitions, so that others can take them at once."""
+        """Release partitions, so that others can take them at once."""
         with self._lock:
             for partition in partitions:
                 self._renewed_at.pop(partition, None)
@@ -87,7 +87,7 @@ class Leases:
             self._client.eval(RELEASE, 1, self._address.lease(partition, self._group), self._member)
 
     def close(self) -> None:
-        """Let go of everything and leave the group."""
+        """Release everything and leave the group."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(2 * HEARTBEAT_S + LEASE_MS / 1000)

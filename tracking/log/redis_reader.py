@@ -79,7 +79,7 @@ class RedisStreamsReader(LogReader):
         self._last_read[partition] = position
 
     def commit(self, positions: Mapping[int, Position]) -> None:
-        """Do nothing: no tool asks Redis for the lag of a group."""
+        """Do nothing: no tool reads the lag of a group from Redis."""
 
     def pause(self) -> None:
         """Read nothing until ``resume``."""

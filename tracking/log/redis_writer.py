@@ -13,7 +13,7 @@ from tracking.log.handover import HandoverWriter, Pending
 from tracking.log.redis_topic import RedisAddress, agree_on_partitions, unavailable
 
 TIMEOUT_S: Final = 1.0
-"""A Redis that answers later is treated as away; a caller has spooled its record long before."""
+"""A Redis that answers later is treated as unavailable; a caller has spooled its record long before."""
 
 # KEYS: stream. ARGV: cap, "refuse" or "trim", then key and value of each record.
 APPEND: Final = """

@@ -1,4 +1,4 @@
-"""Who an event is about: which tokens are believed, which anonymous id counts, who is a program."""
+"""Who an event is about: which tokens are valid, which anonymous id counts, who is a program."""
 
 from __future__ import annotations
 

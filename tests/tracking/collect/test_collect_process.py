@@ -1,4 +1,4 @@
-"""The endpoint as a process: under slow clients, with a revoked key, and with the parts beside the log away."""
+"""The endpoint as a process: under slow clients, with a revoked key, and with the parts beside the log unavailable."""
 
 from __future__ import annotations
 
@@ -110,13 +110,13 @@ def test_a_revoked_key_is_refused_within_seconds(tmp_path, redis_url, own_server
 
 
 @pytest.mark.redis
-def test_with_the_database_and_redis_away_it_goes_on_collecting(tmp_path, redis_url, own_server) -> None:
-    redis_away = own_server(RedisServer)
-    web = Web(tmp_path, redis_url=redis_away.url, log_url=f"{redis_url}?stream=away&partitions=1").prepare().start()
+def test_with_the_database_and_redis_down_it_goes_on_collecting(tmp_path, redis_url, own_server) -> None:
+    redis_down = own_server(RedisServer)
+    web = Web(tmp_path, redis_url=redis_down.url, log_url=f"{redis_url}?stream=away&partitions=1").prepare().start()
     database = tmp_path / "recsite.sqlite3"
     try:
         assert status_of(web) == 202
-        redis_away.kill()
+        redis_down.kill()
         database.rename(tmp_path / "gone")
         database.mkdir()  # opening it fails from now on
 

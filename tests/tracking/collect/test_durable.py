@@ -44,7 +44,7 @@ async def test_a_record_goes_to_the_log_when_it_answers(log, writer):
 
 
 async def test_a_log_that_fails_is_replaced_by_the_spool_at_once(log, writer):
-    log.fail_with(LogUnavailable("away"))
+    log.fail_with(LogUnavailable("down"))
     started = time.monotonic()
     assert await writer.append(b"k", b"v") == "spool"
     assert time.monotonic() - started < 1.0
@@ -66,7 +66,7 @@ async def test_a_frozen_log_costs_the_waiting_time_once_and_later_records_nothin
 
 
 async def test_records_behind_spooled_ones_keep_their_order_when_the_log_is_back(log, writer):
-    log.fail_with(LogUnavailable("away"))
+    log.fail_with(LogUnavailable("down"))
     for number in range(50):
         await writer.append(b"k", b"%d" % number)
     log.fail_with(None)
@@ -77,7 +77,7 @@ async def test_records_behind_spooled_ones_keep_their_order_when_the_log_is_back
 
 
 async def test_the_spool_is_left_again_under_steady_load(log, writer):
-    log.fail_with(LogUnavailable("away"))
+    log.fail_with(LogUnavailable("down"))
     await writer.append(b"k", b"first")
     log.fail_with(None)
 
@@ -97,7 +97,7 @@ async def test_the_drain_does_not_wait_for_a_pause_of_those_who_send(log, writer
         return written(records)
 
     monkeypatch.setattr(writer._spool, "append_many", slowly)
-    log.fail_with(LogUnavailable("away"))
+    log.fail_with(LogUnavailable("down"))
     places: list[str] = []
 
     async def client(name: int) -> None:
@@ -122,7 +122,7 @@ async def test_every_answer_is_true_while_the_log_comes_and_goes(log, writer):
 
     async def weather() -> None:
         for number in range(20):
-            log.fail_with(LogUnavailable("away") if number % 2 else None)
+            log.fail_with(LogUnavailable("down") if number % 2 else None)
             await asyncio.sleep(0.01)  # sleep: how long the log stays so
         log.fail_with(None)
 
@@ -138,7 +138,7 @@ async def test_every_answer_is_true_while_the_log_comes_and_goes(log, writer):
 
 
 async def test_a_call_with_many_records_is_answered_one_by_one(log, writer):
-    log.fail_with(LogUnavailable("away"))
+    log.fail_with(LogUnavailable("down"))
     outcomes = await writer.append_many([(b"a", b"1"), (b"b", b"2")])
     assert outcomes == ["spool", "spool"]
 
@@ -153,7 +153,7 @@ async def test_a_call_with_many_records_is_answered_one_by_one(log, writer):
 async def test_a_full_spool_is_an_error_and_never_a_promise(log, tmp_path):
     writer = DurableWriter(log.writer(), Spool(tmp_path / "small", max_bytes=600), wait_s=WAIT_S)
     await writer.start()
-    log.fail_with(LogUnavailable("away"))
+    log.fail_with(LogUnavailable("down"))
     promised = refused = 0
     for _ in range(20):
         try:
@@ -174,7 +174,7 @@ async def test_what_is_left_at_the_end_is_sent_by_the_next_process(log, tmp_path
     root = tmp_path / "shared"
     first = DurableWriter(log.writer(), Spool(root, max_bytes=1_000_000), wait_s=WAIT_S)
     await first.start()
-    log.fail_with(LogUnavailable("away"))
+    log.fail_with(LogUnavailable("down"))
     for number in range(10):
         await first.append(b"k", b"%d" % number)
     await first.close(timeout_s=0.2)

@@ -241,7 +241,7 @@ async def test_a_record_too_large_for_the_log_becomes_several(endpoint, memory_l
 
 
 async def test_with_the_log_away_it_is_still_202_and_in_the_spool(endpoint, memory_log: MemoryLog, durable) -> None:
-    memory_log.fail_with(LogUnavailable("away"))
+    memory_log.fail_with(LogUnavailable("down"))
     answer = await post(endpoint, an_event())
     assert answer.status == 202
     assert durable.spool_bytes > 0
@@ -263,7 +263,7 @@ async def test_with_the_log_frozen_it_takes_fifty_milliseconds(endpoint, memory_
 async def test_with_the_spool_full_it_is_a_503_and_never_a_202(
     endpoint, memory_log: MemoryLog, spool, monkeypatch
 ) -> None:
-    memory_log.fail_with(LogUnavailable("away"))
+    memory_log.fail_with(LogUnavailable("down"))
     monkeypatch.setattr(spool, "_max_bytes", 10)
     answer = await post(endpoint, an_event())
     assert (answer.status, answer.json["error"]) == (503, "unavailable")

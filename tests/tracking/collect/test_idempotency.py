@@ -52,7 +52,7 @@ async def test_the_key_with_another_body_is_refused(endpoint) -> None:
 
 async def test_a_request_that_failed_may_be_sent_again(endpoint, memory_log, spool, monkeypatch) -> None:
     event = an_event()
-    memory_log.fail_with(LogUnavailable("away"))
+    memory_log.fail_with(LogUnavailable("down"))
     monkeypatch.setattr(spool, "_max_bytes", 1)
     assert (await send(endpoint, event)).status == 503
     monkeypatch.setattr(spool, "_max_bytes", 10**6)

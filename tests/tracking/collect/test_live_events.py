@@ -24,12 +24,13 @@ async def test_good_and_refused_events_are_shown_newest_first(install_keys, dura
     slug = f"shop{time.monotonic_ns()}"
     install_keys(slug=slug)
     live = LiveEvents()
+    live.start(redis_url)
     endpoint = HotPath(Collector(durable, quotas=Quotas(), live=live).collect, name="collect-test")
     bad = an_event(params={"items": [{}]})
     for events in ([an_event("page_view")], [an_event("wheel_spun", params={"won": 1}), bad]):
         await call(endpoint, json.dumps({"key": PUBLISHABLE, "anonymous_id": "a" * 32, "events": events}).encode())
+    live.stop()
     with redis.Redis.from_url(redis_url) as client:
-        live.flush(client)
         assert 0 < client.ttl(f"rs:{slug}:live_events") <= live_events.KEEP_S
     refused, custom, page_view = live_events.read(redis_url, slug)
     assert (refused.event_id, refused.error) == (bad["event_id"], "invalid_event")
@@ -43,13 +44,14 @@ async def test_a_flood_leaves_a_short_list(install_keys, durable, redis_url: str
     slug = f"shop{time.monotonic_ns()}"
     install_keys(slug=slug)
     live = LiveEvents()
+    live.start(redis_url)
     endpoint = HotPath(Collector(durable, quotas=Quotas(), live=live).collect, name="collect-test")
-    with redis.Redis.from_url(redis_url) as client:
-        for _ in range(10):
-            for _ in range(100):
-                body = {"key": PUBLISHABLE, "anonymous_id": "a" * 32, "events": [an_event()]}
-                await call(endpoint, json.dumps(body).encode())
-            live.flush(client)
+    for _ in range(10):
+        for _ in range(100):
+            body = {"key": PUBLISHABLE, "anonymous_id": "a" * 32, "events": [an_event()]}
+            await call(endpoint, json.dumps(body).encode())
+        live.flush()
+    live.stop()
     assert len(live_events.read(redis_url, slug, limit=10_000)) == live_events.KEEP
 
 
@@ -64,4 +66,4 @@ async def test_an_absent_redis_is_noticed_once_and_costs_nothing(install_keys, d
         assert (await call(endpoint, json.dumps(body).encode())).status == 202
         await asyncio.sleep(0.03)  # sleep: the pace of a page
     live.stop()
-    assert caplog.text.count("live_events.away") == 1
+    assert caplog.text.count("background.unavailable owner=live_events") == 1

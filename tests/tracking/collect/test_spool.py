@@ -36,7 +36,7 @@ def drain(spool: Spool, *, at_once: int = 7) -> list[tuple[bytes, bytes]]:
 
 
 def abandon(spool: Spool) -> None:
-    """Let go of the spool's folder the way a killed process does: the lock ends and the files stay."""
+    """Release the spool's folder the way a killed process does: the lock ends and the files stay."""
     own = spool._own
     assert own is not None
     os.close(own.lock)

@@ -122,11 +122,12 @@ def test_a_record_without_a_user_is_refused():
 async def test_letters_wait_while_the_log_is_away_and_go_in_order_when_it_is_back():
     events = MemoryLog(name="outbox")
     letters = [letter_of(view(item_id=number)) for number in range(20)]
-    events.sibling(TOPIC).fail_with(LogUnavailable("away"))
+    events.sibling(TOPIC).fail_with(LogUnavailable("down"))
     outbox = DeadLetterOutbox(events)
     await outbox.start()
     outbox.add(letters)
-    await outbox._flush()
+    with pytest.raises(LogUnavailable):
+        await outbox.flush()
     assert list(events.sibling(TOPIC).read_all(0)) == []
 
     events.sibling(TOPIC).fail_with(None)
@@ -139,7 +140,7 @@ async def test_letters_wait_while_the_log_is_away_and_go_in_order_when_it_is_bac
 async def test_a_flood_of_letters_is_cut():
     outbox = DeadLetterOutbox(MemoryLog(name="flood"))
     outbox.add([letter_of(view(item_id=17))] * (MAX_WAITING * 2))
-    assert len(outbox._waiting) == MAX_WAITING
+    assert len(outbox._flusher) == MAX_WAITING
     MemoryLog.forget_all()
 
 

@@ -117,7 +117,7 @@ async def test_what_cannot_be_kept_is_refused(
 
 async def test_nothing_is_answered_for_that_the_log_does_not_have(install_keys, memory_log: MemoryLog) -> None:
     install_keys()
-    memory_log.sibling(TOPIC).fail_with(LogUnavailable("away"))  # type: ignore[attr-defined]
+    memory_log.sibling(TOPIC).fail_with(LogUnavailable("down"))  # type: ignore[attr-defined]
     answer = await send(memory_log, an_envelope())
     assert (answer.status, answer.json["error"], answer.header("retry-after")) == (503, "unavailable", "5")
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _own_quotas(monkeypatch) -> None:
-    """Count what a test asks, and share it with nobody."""
+    """Count the requests of a test, and share it with nobody."""
     monkeypatch.setattr(oauth, "_quotas", oauth.Quotas())
     monkeypatch.setattr(oauth.Quotas, "start", lambda self, url: None)
 
@@ -43,7 +43,7 @@ def site() -> Site:
     return Site.objects.create(slug="shop", name="Shop")
 
 
-def ask(client_id: str, secret: str, **data: str) -> Any:
+def request_token(client_id: str, secret: str, **data: str) -> Any:
     basic = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
     return Client().post(
         "/o/token/", {"grant_type": "client_credentials", **data}, headers={"authorization": f"Basic {basic}"}
@@ -53,7 +53,7 @@ def ask(client_id: str, secret: str, **data: str) -> Any:
 def a_token(site: Site, *scopes: str) -> tuple[OAuthClient, str]:
     client, client_id, secret = oauth.create_client(site, "server", scopes=scopes or ("events",))
     sites.keys.reload()
-    answer = ask(client_id, secret)
+    answer = request_token(client_id, secret)
     assert answer.status_code == 200, answer.content
     return client, answer.json()["access_token"]
 
@@ -84,7 +84,7 @@ def test_finding_a_token_runs_no_sql(site: Site, django_assert_num_queries) -> N
 
 def test_of_secret_and_token_only_digests_are_kept(site: Site) -> None:
     _, client_id, secret = oauth.create_client(site, "server", scopes=["events"])
-    token = ask(client_id, secret).json()["access_token"]
+    token = request_token(client_id, secret).json()["access_token"]
     assert secret not in str(Application.objects.values())
     assert Application.objects.get().client_secret.startswith("argon2")
     assert token not in str(AccessToken.objects.values())
@@ -102,7 +102,7 @@ def test_of_secret_and_token_only_digests_are_kept(site: Site) -> None:
 )
 def test_a_client_gets_by_its_credentials_what_it_was_given_and_no_more(site, changes: Any, status: int) -> None:
     _, client_id, secret = oauth.create_client(site, "server", scopes=["events", "catalogue"])
-    assert ask(client_id, secret, **changes).status_code == status
+    assert request_token(client_id, secret, **changes).status_code == status
 
 
 def test_a_wrong_secret_a_foreign_application_and_a_revoked_client_get_nothing(site: Site) -> None:
@@ -111,10 +111,10 @@ def test_a_wrong_secret_a_foreign_application_and_a_revoked_client_get_nothing(s
         client_id="siteless", client_secret="s" * 40, client_type="confidential",
         authorization_grant_type="client-credentials",
     )  # fmt: skip
-    assert ask(client_id, secret[:-1]).status_code == 401
-    assert ask("siteless", "s" * 40).status_code == 401
+    assert request_token(client_id, secret[:-1]).status_code == 401
+    assert request_token("siteless", "s" * 40).status_code == 401
     oauth.revoke_client(client)
-    assert ask(client_id, secret).status_code == 401
+    assert request_token(client_id, secret).status_code == 401
 
 
 def test_scopes_that_do_not_exist_are_refused(site: Site) -> None:
@@ -128,7 +128,7 @@ def test_a_revoked_client_takes_its_tokens_with_it(site: Site, monkeypatch) -> N
     announced: list[str] = []
     monkeypatch.setattr(sites, "announce", announced.append)
     oauth.revoke_client(client)
-    assert set(announced) == {"keys"}  # loaded anew at once; and at the latest after REFRESH_S
+    assert set(announced) == {"keys"}  # loaded again at once; and at the latest after REFRESH_S
     assert sites.REFRESH_S < 5
     sites.keys.reload()
     assert sites.find_key(token) is None
@@ -137,7 +137,7 @@ def test_a_revoked_client_takes_its_tokens_with_it(site: Site, monkeypatch) -> N
 def test_a_client_revokes_its_own_token_and_no_other(site: Site, monkeypatch) -> None:
     _, client_id, secret = oauth.create_client(site, "one", scopes=["events"])
     _, other_id, other_secret = oauth.create_client(site, "two", scopes=["events"])
-    token = ask(client_id, secret).json()["access_token"]
+    token = request_token(client_id, secret).json()["access_token"]
     later = time.time() + 10  # by now a load is younger than the token
     monkeypatch.setattr(sites.time, "time", lambda: later)
 
@@ -213,12 +213,12 @@ async def test_a_scope_that_was_not_given_is_refused(install_keys) -> None:
 
 def test_guessing_secrets_is_slowed_down(site: Site) -> None:
     _, client_id, _ = oauth.create_client(site, "server", scopes=["events"])
-    # Twice as many as a minute allows, since the count begins anew with each.
-    asked = (ask("nobody", "wrong").status_code for _ in range(2 * oauth.TOKEN_REQUESTS_PER_MINUTE + 1))
+    # Twice as many as a minute allows, since the count begins again with each.
+    asked = (request_token("nobody", "wrong").status_code for _ in range(2 * oauth.TOKEN_REQUESTS_PER_MINUTE + 1))
     answered = list(itertools.takewhile(lambda status: status != 429, asked))
     assert set(answered) == {401}
     assert oauth.TOKEN_REQUESTS_PER_MINUTE <= len(answered) <= 2 * oauth.TOKEN_REQUESTS_PER_MINUTE
-    assert ask(client_id, "wrong").headers["Retry-After"]
+    assert request_token(client_id, "wrong").headers["Retry-After"]
 
 
 def test_expired_tokens_are_forgotten(site: Site) -> None:
@@ -237,7 +237,7 @@ def test_staff_make_a_client_see_its_secret_once_and_revoke_it(site: Site) -> No
     client_id, secret = page.context["client_id"], page.context["secret"]
     assert secret in page.content.decode()
     assert "no-store" in page["Cache-Control"]
-    assert ask(client_id, secret).status_code == 200
+    assert request_token(client_id, secret).status_code == 200
 
     client = OAuthClient.objects.get()
     for name, args in (("changelist", []), ("change", [client.pk])):
@@ -246,7 +246,7 @@ def test_staff_make_a_client_see_its_secret_once_and_revoke_it(site: Site) -> No
         assert secret not in shown.content.decode()
     chosen = {"action": "revoke_selected", "_selected_action": [client.pk]}
     staff.post(reverse("admin:tracking_oauthclient_changelist"), chosen)
-    assert ask(client_id, secret).status_code == 401
+    assert request_token(client_id, secret).status_code == 401
     log = staff.get(reverse("admin:admin_logentry_changelist")).content.decode()
     assert "Revoked." in log
     assert "shop server" in log

@@ -1,4 +1,4 @@
-"""Quotas: decided at once, added up over processes, each on its own while Redis is away."""
+"""Quotas: decided at once, added up over processes, each on its own while Redis is unavailable."""
 
 from __future__ import annotations
 
@@ -99,11 +99,31 @@ def test_what_stays_far_below_its_limit_is_never_written(make, redis_url: str) -
 
 
 @pytest.mark.redis
-def test_with_redis_away_each_process_is_on_its_own_and_joins_again(make, own_server, caplog) -> None:
+def test_with_redis_down_each_process_is_on_its_own_and_joins_again(make, own_server, caplog) -> None:
     server = own_server(RedisServer)
     server.kill()
     quota = make(server.url)
     assert taken(quota, times=30, per_minute=20) == 20
-    wait_until(lambda: "quotas.alone" in caplog.text)
+    wait_until(lambda: "background.unavailable owner=quotas" in caplog.text)
     server.start()
     wait_until(lambda: quota._counts["events", "shop:1"].unsent == 0)
+
+
+@pytest.mark.redis
+def test_what_a_process_counted_is_not_lost_when_it_stops(redis_url: str, monkeypatch) -> None:
+    monkeypatch.setattr(quotas, "WINDOW_S", 10**9)  # no minute ends meanwhile
+    monkeypatch.setattr(quotas, "SYNC_S", 3_600.0)  # nothing but the stop shares it
+    subject = f"shop:{time.monotonic_ns()}"
+    first = Quotas()
+    first.start(redis_url)
+    assert taken(first, times=60, per_minute=100, subject=subject) == 60
+    first.stop()
+
+    monkeypatch.setattr(quotas, "SYNC_S", 0.02)
+    second = Quotas()
+    second.start(redis_url)
+    try:
+        taken(second, times=10, per_minute=100, subject=subject)
+        wait_until(lambda: second._counts["events", subject].seen >= 70)
+    finally:
+        second.stop()

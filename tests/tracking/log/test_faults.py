@@ -148,7 +148,7 @@ async def test_a_broker_that_is_away_for_a_while_loses_nothing_and_keeps_the_ord
     promised: dict[bytes, list[bytes]] = {}
     is_over = asyncio.Event()
 
-    async def shopper(user: bytes) -> None:
+    async def user_of(user: bytes) -> None:
         number = 0
         while not is_over.is_set():
             value = b"%s %d" % (user, number)
@@ -157,7 +157,7 @@ async def test_a_broker_that_is_away_for_a_while_loses_nothing_and_keeps_the_ord
             number += 1
             await asyncio.sleep(0.005)  # sleep: the pace of a user
 
-    shoppers = [asyncio.create_task(shopper(b"user-%d" % number)) for number in range(8)]
+    users = [asyncio.create_task(user_of(b"user-%d" % number)) for number in range(8)]
     await wait_until_async(lambda: len(places) >= 200, "records in the log")
     if fault == "frozen":
         server.freeze()
@@ -169,7 +169,7 @@ async def test_a_broker_that_is_away_for_a_while_loses_nothing_and_keeps_the_ord
         await asyncio.to_thread(server.start)
     await wait_until_async(lambda: not writer.is_spooling, "the spool to be drained within a minute", within_s=60)
     is_over.set()
-    await asyncio.gather(*shoppers)
+    await asyncio.gather(*users)
     assert await writer.flush(timeout_s=PATIENCE_S)
     await writer.close()
 

@@ -1,4 +1,4 @@
-// Asks whether an event of the site has arrived, until one has.
+// Checks whether an event of the site has arrived, until one has.
 const box = document.getElementById('seen');
 const STATES = {
   waiting: 'No event yet. Open a page of the shop with the snippet; this line changes by itself.',

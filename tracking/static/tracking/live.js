@@ -1,4 +1,4 @@
-// The live event debugger: asks for the newest events each second while the page is in sight.
+// The live event debugger: requests the newest events each second while the page is in sight.
 const root = document.getElementById('live');
 const list = document.getElementById('live-list');
 const filter = document.getElementById('live-filter');

@@ -48,8 +48,7 @@ class Recsite:
     def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S, retries: int = RETRIES) -> None:
         self._transport = Transport(url, key, timeout_s=timeout_s, retries=retries)
 
-    # One argument for each field of the request, as the API has them; a test holds them to its document.
-    def recommend(
+    def recommend(  # one argument for each field of the API's request; a test holds them to its document
         self,
         *,
         placements: Sequence[PlacementRequest] | None = None,
@@ -93,8 +92,7 @@ class Recsite:
         )  # fmt: skip
         return self._call("recommendPublic", Recommendations, path={"placement": placement}, query=query)
 
-    # As above: the fields of the API's request.
-    def rank(
+    def rank(  # one argument for each field of the API's request; a test holds them to its document
         self,
         items: Sequence[str],
         *,

@@ -206,7 +206,7 @@ class Search(BaseEvent, frozen=True, kw_only=True, tag="search"):
 
 
 class Identify(BaseEvent, frozen=True, kw_only=True, tag="identify"):
-    """The shopper turned out to be a known user."""
+    """The anonymous user turned out to be a known one."""
 
     params: IdentifyParams
 

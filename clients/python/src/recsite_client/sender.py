@@ -101,7 +101,7 @@ class Sender(threading.Thread):
             self._lock.close()
 
     def abandon(self) -> None:
-        """Let go, in a forked child, of what the parent's sender had open; the parent keeps its lock."""
+        """Close, in a forked child, what the parent's sender had open; the parent keeps its lock."""
         self._disconnect()
         if self._lock is not None:
             self._lock.close()

@@ -64,8 +64,7 @@ class Tracker:
         self._sender: Sender | None = None
         self._sender_pid = 0
 
-    # One argument for each field of an event that a shop may set.
-    def track(
+    def track(  # one argument for each field of an event that a shop may set
         self,
         name: str,
         params: Mapping[str, Any] | None = None,
