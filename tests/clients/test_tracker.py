@@ -222,6 +222,7 @@ client.close()
 """
 
 
+@pytest.mark.slow
 def test_processes_of_one_shop_share_a_queue_and_a_killed_one_loses_nothing(make, server: Scripted, tmp_path) -> None:
     server.answers = [(503, {"Retry-After": "0"}, b"{}")] * 3
     arguments = [sys.executable, "-c", SHOP_PROCESS, server.url, KEY, str(tmp_path / "shop" / "queue.db")]

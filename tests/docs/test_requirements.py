@@ -9,6 +9,8 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 OURS = ("recsite", "tracking", "features", "recommendations", "benchmarks", "tests", "clients")
 
@@ -35,6 +37,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_package_that_is_imported_is_pinned() -> None:
     distributions = packages_distributions()
     used = set().union(*(imported(path) for folder in OURS for path in (ROOT / folder).rglob("*.py")))

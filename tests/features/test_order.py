@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,6 +119,7 @@ def run_through(records: list[Any], *, batches: list[int], deaths: list[bool]) -
     return store
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_order_duplicates_and_crashes_change_nothing(data: st.DataObject) -> None:

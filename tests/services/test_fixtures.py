@@ -25,6 +25,7 @@ def run_without_redis(tmp_path: Path, *options: str, **environment: str) -> subp
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "several"])
 def test_a_missing_part_is_left_out_and_named(tmp_path, options):
     ended = run_without_redis(tmp_path, *options)
@@ -34,6 +35,7 @@ def test_a_missing_part_is_left_out_and_named(tmp_path, options):
     assert "1 skipped" in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_missing_part_is_a_failure_where_all_are_required(tmp_path):
     ended = run_without_redis(tmp_path, REQUIRE_ALL="1")
     assert ended.returncode == 1

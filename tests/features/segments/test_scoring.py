@@ -130,6 +130,7 @@ def test_segments_stand_where_serving_reads_them(worlds: Worlds) -> None:
     assert run.sizes["champions"] == 10
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not ONLINE_RETAIL.exists(), reason="the Online Retail log is not on this machine")
 def test_rfm_of_online_retail_equals_polars() -> None:
     lines = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields
@@ -84,6 +85,7 @@ def test_every_field_of_a_profile_has_a_rule() -> None:
     assert set(RULES) == set(ProfileState.__struct_fields__)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, phases=[Phase.generate])  # the field is named; a smaller example says no more
 @given(PROFILES, PROFILES)
 def test_each_field_is_merged_by_its_rule(older: ProfileState, newer: ProfileState) -> None:

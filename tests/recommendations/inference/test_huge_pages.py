@@ -30,6 +30,7 @@ def test_only_large_private_writable_anonymous_memory_is_chosen() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="huge pages are asked for on Linux only")
 def test_contents_stay_as_they_were() -> None:
     table = np.random.default_rng(0).integers(0, 255, 16 * HUGE_PAGE_BYTES).astype(np.uint8)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from recommendations.training.report import TABLE_COLUMNS, part_rows, plots, table_rows
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
@@ -9,6 +11,7 @@ from recommendations.training.train import train_model_set
 SETTINGS = TrainingSettings(factors=8, als_iterations=2, trees=5, min_queries=20, tuning_queries=50, num_threads=1)
 
 
+@pytest.mark.slow
 def test_every_predictor_has_a_row_and_plots_are_pictures(aisles):
     fitted = train_model_set(aisles, settings=replace(SETTINGS, refit=False))
     unmeasured = train_model_set(aisles, settings=replace(SETTINGS, held_out=0.0))

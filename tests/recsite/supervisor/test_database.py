@@ -17,6 +17,7 @@ def test_tables_of_this_release_fit(data: Path) -> None:
     assert check(data) == "fits"
 
 
+@pytest.mark.slow
 def test_without_a_database_nothing_is_wrong_and_nothing_is_made(tmp_path: Path) -> None:
     assert check(tmp_path) == "fits"
     assert not (tmp_path / "recsite.sqlite3").exists()
@@ -46,6 +47,7 @@ def test_what_migrate_cannot_mend_is_named_with_the_remedy(data: Path, statement
     assert str(data) in said
 
 
+@pytest.mark.slow
 def test_a_column_that_nobody_fills_any_more_is_named(data: Path) -> None:
     with closing(sqlite3.connect(data / "recsite.sqlite3")) as database:
         sql = database.execute("SELECT sql FROM sqlite_master WHERE name = 'tracking_site'").fetchone()[0]
@@ -55,6 +57,7 @@ def test_a_column_that_nobody_fills_any_more_is_named(data: Path) -> None:
     assert "column tracking_site.gone is not known any more" in check(data)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "recsite.sqlite3").write_bytes(b"not a database" * 100)
     said = check(tmp_path)
@@ -62,6 +65,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_up_says_so_before_anything_is_started(data: Path) -> None:
     change(data, "ALTER TABLE tracking_site DROP COLUMN locale")
     up = start_up(data, free_port(), "--demo")

@@ -107,6 +107,7 @@ def test_a_stop_at_any_moment_of_the_start_is_clean_and_leaves_nothing_running(t
     wait_until(lambda: not processes_of(tmp_path), "every process to end")
 
 
+@pytest.mark.slow
 def test_up_names_a_busy_port_and_another_one(tmp_path: Path) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -119,6 +120,7 @@ def test_up_names_a_busy_port_and_another_one(tmp_path: Path) -> None:
     assert "Traceback" not in shown
 
 
+@pytest.mark.slow
 def test_up_names_data_that_does_not_exist(tmp_path: Path) -> None:
     up = start_up(tmp_path, free_port(), "--demo", "--data", str(tmp_path / "none.csv"))
     shown, _ = up.communicate(timeout=60)

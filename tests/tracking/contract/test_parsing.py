@@ -175,6 +175,7 @@ def mutated(body: bytes, dice: random.Random) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 async def test_ten_thousand_mangled_bodies_do_no_harm(endpoint, caplog) -> None:
     dice = random.Random(20_231)
     good = json.dumps(

@@ -78,6 +78,7 @@ def test_the_command_refuses_a_change_without_a_version(tmp_path: Path) -> None:
         call_command("schema", root=tmp_path)
 
 
+@pytest.mark.slow
 def test_the_types_compile() -> None:
     compiler = ROOT / "sdk" / "node_modules" / ".bin" / "tsc"
     if not compiler.exists() or not shutil.which("node"):

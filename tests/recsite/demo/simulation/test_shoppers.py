@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from recsite.demo.catalogue import HISTORY_DAYS, SEED, Product
 from recsite.demo.simulation.shoppers import record
 from tests.recsite.demo.pages import END, viewed
@@ -25,6 +27,7 @@ def test_history_is_in_order_of_time_and_holds_to_the_contract(history: list[Eve
         assert parse_record(encode_record(each)) == each
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_history(products: list[Product], history: list[EventRecord]) -> None:
     assert list(record(products, end=END, seed=SEED, site="shop"))[:5_000] == history[:5_000]
 
