@@ -29,7 +29,7 @@ demo: install ## A shop with live recommendations on this machine; PORT=8000, DA
 up: install ## The same processes without the demo
 	@$(BIN)/python manage.py up --port $(PORT) --started-at $(STARTED)
 
-test: install-dev ## Everything that CI runs, services included; T=tests/features/test_feeds.py runs one path alone
+test: install-dev ## Everything that CI runs, services included; T=tests/features/feeds runs one path alone
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tests/run.sh $(if $(T),path $(T))
 
 test-fast: install-dev ## The tests that need no server, at most a second of CPU each

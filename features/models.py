@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from features.feed_files.readers import FORMATS
 from tracking.models import Site
 
 SCORE = (MinValueValidator(1), MaxValueValidator(5))
@@ -151,22 +152,20 @@ class Erasure(models.Model):
         return f"erasure {self.pk}"
 
 
+def feed_format_choices() -> list[tuple[str, str]]:
+    """Return the formats that a feed can have, as forms offer them."""
+    return [("", "as it looks"), *((one.name, one.words) for one in FORMATS)]
+
+
 class Feed(models.Model):
     """A file of items at an address, fetched again and again."""
-
-    class Format(models.TextChoices):
-        AUTO = "", "as it looks"
-        CSV = "csv", "CSV"
-        TSV = "tsv", "tab-separated (Google text feed)"
-        JSONL = "jsonl", "JSON lines"
-        GOOGLE_XML = "google_xml", "Google Merchant XML"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="feeds")
     name = models.CharField(max_length=100)
     url = models.URLField(
         max_length=2000, help_text="Public address; https://user:password@host/… where the shop asks for a password."
     )
-    file_format = models.CharField(max_length=16, choices=Format.choices, blank=True, default=Format.AUTO)
+    file_format = models.CharField(max_length=16, choices=feed_format_choices, blank=True, default="")
     every_minutes = models.PositiveIntegerField(
         default=60, validators=[MinValueValidator(5), MaxValueValidator(10_080)], help_text="From 5 to 10,080 (a week)."
     )

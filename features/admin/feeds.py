@@ -12,8 +12,9 @@ from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
+from features.feed_files.readers import FORMATS
 from features.feeds.runs import load_address, load_file
-from features.models import Feed, FeedRun
+from features.models import Feed, FeedRun, feed_format_choices
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
 from tracking.models import Site
@@ -28,10 +29,10 @@ class UploadForm(forms.Form):
     site = forms.ModelChoiceField(Site.objects.all(), widget=UnfoldAdminSelectWidget, empty_label=None)
     file = forms.FileField(
         widget=UnfoldAdminFileFieldWidget,
-        help_text="CSV, tab-separated, JSON lines or Google Merchant XML, packed with gzip or not; at most 200 MB.",
+        help_text=f"{', '.join(one.words for one in FORMATS)}, packed with gzip or not; at most 200 MB.",
     )
     file_format = forms.ChoiceField(
-        label="Format", choices=Feed.Format.choices, required=False, widget=UnfoldAdminSelectWidget
+        label="Format", choices=feed_format_choices, required=False, widget=UnfoldAdminSelectWidget
     )
     complete = forms.BooleanField(
         label="This is the whole catalogue",

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Body, Field, Query, Router, Schema, Status
 from pydantic import StringConstraints
 
-from features.feeds.report import FeedReport, RawRow
+from features.feed_files.report import FeedReport, RawRow
 from features.feeds.values import BadValue, item_changes
 from features.feeds.writer import load_rows
 from features.models import Item

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from features.feeds.readers import FORMATS
+from features.feed_files.readers import FORMATS
 from features.feeds.runs import load_address, load_file
 from features.models import Feed, FeedRun
 from tracking.models import Site
@@ -18,14 +18,19 @@ SHOWN: int = 20
 
 class Command(BaseCommand):
     help = (
-        "Load items from a file or a web address: CSV, tab-separated, JSON lines or Google Merchant XML, packed with "
-        "gzip or not. Rows change only the fields they name; refused rows are listed with line, field and reason."
+        f"Load items from a file or a web address: {', '.join(one.words for one in FORMATS)}, packed with gzip or not. "
+        "Rows change only the fields they name; refused rows are listed with line, field and reason."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("source", metavar="PATH_OR_URL")
         parser.add_argument("--site", required=True, help="Slug of the site.")
-        parser.add_argument("--format", choices=FORMATS, default="", help="Told from name and content when left out.")
+        parser.add_argument(
+            "--format",
+            choices=[one.name for one in FORMATS],
+            default="",
+            help="Told from name and content when left out.",
+        )
         parser.add_argument(
             "--complete", action="store_true", help="The whole catalogue: items that are not in it are deactivated."
         )

@@ -12,6 +12,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 from xml.sax import SAXException, SAXParseException
 from xml.sax.handler import ContentHandler
@@ -19,15 +20,37 @@ from xml.sax.handler import ContentHandler
 from defusedxml.common import DefusedXmlException
 from defusedxml.sax import make_parser
 
-from features.feeds.report import FeedBroken, FeedReport, RawRow
+from features.feed_files.report import FeedBroken, FeedReport, RawRow
 
-FORMATS: Final = ("csv", "tsv", "jsonl", "google_xml")
 MAX_LINE: Final = 1 << 20
 MAX_FIELD: Final = 100_000
 _CHUNK: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 
 Reader = Callable[[BinaryIO, FeedReport], Iterator[RawRow]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedFormat:
+    """A format of feeds; the forms, the command and ``docs/catalogue.md`` follow from ``FORMATS`` or are compared.
+
+    Attributes
+    ----------
+    name, words : str
+        As it is stored, and as a person reads it.
+    suffixes : tuple of str
+        Endings of file names, without the dot.
+    begins : callable
+        Whether the first bytes of a file, without a byte order mark and spaces, look like it.
+    read : callable
+        Yields the rows; refuses single ones through the report.
+    """
+
+    name: str
+    words: str
+    suffixes: tuple[str, ...]
+    begins: Callable[[bytes], bool]
+    read: Reader
 
 
 def read_feed(handle: BinaryIO, report: FeedReport, *, file_format: str = "", name: str = "") -> Iterator[RawRow]:
@@ -40,10 +63,11 @@ def read_feed(handle: BinaryIO, report: FeedReport, *, file_format: str = "", na
     """
     stream = _unpacked(handle)
     chosen = file_format or detect_format(name, stream.peek(4_096))
-    if chosen not in _READERS:
-        raise FeedBroken(0, f"format {chosen!r} is not one of {', '.join(FORMATS)}")
+    known = {one.name: one for one in FORMATS}
+    if chosen not in known:
+        raise FeedBroken(0, f"format {chosen!r} is not one of {', '.join(known)}")
     try:
-        yield from _READERS[chosen](stream, report)
+        yield from known[chosen].read(stream, report)
     except (OSError, EOFError, zlib.error) as error:  # a torn gzip file, or a disk that fails
         raise FeedBroken(0, f"the file cannot be read to its end: {error}") from error
 
@@ -51,15 +75,11 @@ def read_feed(handle: BinaryIO, report: FeedReport, *, file_format: str = "", na
 def detect_format(name: str, head: bytes) -> str:
     """Return the format of a file from its name, else from its first bytes."""
     suffix = name.lower().removesuffix(".gz").rpartition(".")[2]
-    known = {"csv": "csv", "tsv": "tsv", "jsonl": "jsonl", "ndjson": "jsonl", "xml": "google_xml", "rss": "google_xml"}
-    if suffix in known:
-        return known[suffix]
+    by_suffix = {ending: one.name for one in FORMATS for ending in one.suffixes}
+    if suffix in by_suffix:
+        return by_suffix[suffix]
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"<"):
-        return "google_xml"
-    if text.startswith(b"{"):
-        return "jsonl"
-    return "tsv" if b"\t" in text.split(b"\n", 1)[0] else "csv"
+    return next(one.name for one in reversed(FORMATS) if one.begins(text))
 
 
 def read_csv(handle: BinaryIO, report: FeedReport) -> Iterator[RawRow]:
@@ -237,6 +257,28 @@ class _Raw(io.RawIOBase):
         return len(data)
 
 
-_READERS: Final[dict[str, Reader]] = {
-    "csv": read_csv, "tsv": read_tsv, "jsonl": read_jsonl, "google_xml": read_google_xml,
-}  # fmt: skip
+#: In the order of the forms; of several that a file looks like, the last one is taken.
+FORMATS: Final = (
+    FeedFormat(name="csv", words="CSV", suffixes=("csv",), begins=lambda text: True, read=read_csv),
+    FeedFormat(
+        name="tsv",
+        words="tab-separated (Google text feed)",
+        suffixes=("tsv",),
+        begins=lambda text: b"\t" in text.split(b"\n", 1)[0],
+        read=read_tsv,
+    ),
+    FeedFormat(
+        name="jsonl",
+        words="JSON lines",
+        suffixes=("jsonl", "ndjson"),
+        begins=lambda text: text.startswith(b"{"),
+        read=read_jsonl,
+    ),
+    FeedFormat(
+        name="google_xml",
+        words="Google Merchant XML",
+        suffixes=("xml", "rss"),
+        begins=lambda text: text.startswith(b"<"),
+        read=read_google_xml,
+    ),
+)

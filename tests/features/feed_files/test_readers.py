@@ -1,0 +1,185 @@
+"""Files of items, row by row: each format, what breaks in it, and that forms and documentation know them all."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.admin.feeds import UploadForm
+from features.feed_files.readers import FORMATS, FeedFormat, detect_format, read_feed
+from features.feed_files.report import FeedBroken
+from features.feeds import FeedReport, RawRow
+from features.feeds.runs import load_file
+from features.management.commands.import_items import Command
+from features.models import Feed, FeedRun
+from tests.features.conftest import ROOT
+from tracking.models import Site
+
+
+def rows_of(data: bytes, *, name: str = "feed.csv") -> tuple[list[RawRow], FeedReport]:
+    report = FeedReport()
+    return list(read_feed(io.BytesIO(data), report, name=name)), report
+
+
+def test_csv_gives_rows_with_their_lines_and_refuses_the_bad_ones_alone() -> None:
+    data = b'item_id;title;price\n1;"Two\nlines";3\n2;Torn\n3;\xff\xfe;4\n;;\n4;Good;5\n'
+
+    rows, report = rows_of(data)
+
+    assert [(row.line, row.values["item_id"]) for row in rows] == [(2, "1"), (7, "4")]
+    assert rows[0].values["title"] == "Two\nlines"
+    assert [(bad.line, bad.field) for bad in report.bad_rows] == [(4, ""), (5, "title")]
+    assert "UTF-8" in report.bad_rows[1].reason
+
+
+def test_an_empty_cell_says_nothing() -> None:
+    rows, _ = rows_of(b"item_id,title,price\n1,,5\n")
+    assert rows[0].values == {"item_id": "1", "price": "5"}
+
+
+def test_json_lines_refuse_what_is_no_object() -> None:
+    data = b'\xef\xbb\xbf{"item_id": "1", "price": null}\n\n[1]\n{"item_id"\n{"item_id": "2"}\n'
+
+    rows, report = rows_of(data, name="feed.jsonl")
+
+    assert [row.line for row in rows] == [1, 5]
+    assert rows[0].values == {"item_id": "1", "price": None}
+    assert [bad.line for bad in report.bad_rows] == [3, 4]
+
+
+RSS = b"""<?xml version="1.0"?>
+<rss version="2.0" xmlns:g="http://base.google.com/ns/1.0"><channel><title>Shop</title>
+<item><g:id>1</g:id><title>Mug &amp; spoon</title><g:price>5 EUR</g:price>
+<g:shipping><g:country>DE</g:country><g:price>3 EUR</g:price></g:shipping></item>
+<item><g:id>2</g:id><title><![CDATA[Pan]]></title></item>
+</channel></rss>"""
+ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom" xmlns:g="http://base.google.com/ns/1.0">
+<entry><g:id>1</g:id><title>Mug</title><link href="https://shop.example/1"/></entry></feed>"""
+
+
+def test_google_xml_is_read_item_by_item_without_nested_fields() -> None:
+    rows, _ = rows_of(RSS, name="")
+
+    assert [row.line for row in rows] == [3, 5]
+    assert rows[0].values == {"id": "1", "title": "Mug & spoon", "price": "5 EUR", "shipping": ""}
+    assert rows[1].values == {"id": "2", "title": "Pan"}
+
+
+def test_atom_gives_the_address_of_its_link() -> None:
+    rows, _ = rows_of(ATOM, name="feed.xml")
+    assert rows[0].values["link"] == "https://shop.example/1"
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><rss><item><id>&b;</id></item></rss>',
+        b'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><rss><item><id>&f;</id></item></rss>',
+    ],
+    ids=["expansion", "external"],
+)
+def test_xml_entities_are_refused(evil: bytes) -> None:
+    with pytest.raises(FeedBroken):
+        rows_of(evil, name="feed.xml")
+
+
+def test_rows_before_a_break_are_kept(db: None) -> None:
+    site = Site.objects.create(slug="shop", name="Shop")
+    torn = RSS.replace(b"<![CDATA[Pan]]></title>", b"Pan</titel>")
+
+    run, report = load_file(site, io.BytesIO(torn), source="feed.xml", complete=True)
+
+    assert run.status == FeedRun.Status.FAILED
+    assert "line 5" in run.error
+    assert report.created == 1
+    assert report.deactivated == 0
+
+
+def test_gzip_is_unpacked_and_a_torn_one_is_named() -> None:
+    packed = gzip.compress(b"item_id,title\n" + b"".join(b"%d,Item\n" % number for number in range(20_000)))
+
+    rows, _ = rows_of(packed, name="feed.csv.gz")
+    assert len(rows) == 20_000
+    with pytest.raises(FeedBroken, match="cannot be read to its end"):
+        rows_of(packed[: len(packed) // 2], name="feed.csv.gz")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"title,price\nx,1\n", b"\x00\x01\x02"])
+def test_a_file_that_is_no_feed_is_refused_with_a_remedy(data: bytes) -> None:
+    with pytest.raises(FeedBroken, match="item_id"):
+        rows_of(data, name="feed.csv")
+
+
+@given(st.binary(max_size=400), st.sampled_from([one.name for one in FORMATS]))
+@settings(max_examples=300)
+def test_no_bytes_make_a_reader_fail_in_another_way(data: bytes, file_format: str) -> None:
+    with contextlib.suppress(FeedBroken):
+        assert all(
+            isinstance(row.values, dict) for row in read_feed(io.BytesIO(data), FeedReport(), file_format=file_format)
+        )
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [(b" <rss>", "google_xml"), (b'{"id":1}', "jsonl"), (b"id\ttitle\n", "tsv"), (b"id,title", "csv")],
+)
+def test_format_is_told_from_content(head: bytes, expected: str) -> None:
+    assert detect_format("upload", head) == expected
+
+
+def test_a_large_file_is_never_in_memory() -> None:
+    class Endless(io.RawIOBase):
+        served = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            line = b"1,Item\n" if self.served else b"item_id,title\n"
+            buffer[: len(line)] = line
+            Endless.served += len(line)
+            return len(line)
+
+    rows = read_feed(io.BufferedReader(Endless(), 4_096), FeedReport(), file_format="csv")
+    for _ in range(1_000):
+        next(rows)
+    assert Endless.served < 100_000
+
+
+def test_the_documentation_lists_the_same_formats() -> None:
+    page = (ROOT / "docs/catalogue.md").read_text()
+    said = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", page, re.M)
+
+    endings = [", ".join(f"`.{ending}`" for ending in one.suffixes) for one in FORMATS]
+    expected = [(one.name, one.words, ending) for one, ending in zip(FORMATS, endings, strict=True)]
+    assert [row for row in said if row[2].startswith("`.")] == expected
+
+
+def test_every_form_offers_every_format() -> None:
+    names = [one.name for one in FORMATS]
+    field = Feed._meta.get_field("file_format")
+
+    assert [value for value, _ in field.flatchoices] == ["", *names]
+    assert [value for value, _ in UploadForm.base_fields["file_format"].choices] == ["", *names]  # type: ignore[attr-defined]
+    assert (
+        Command()
+        .create_parser("manage.py", "import_items")
+        .parse_args(["--site", "shop", "x", "--format", names[-1]])
+        .format
+        == names[-1]
+    )
+    assert max(map(len, names)) <= (field.max_length or 0)
+
+
+@pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.name)
+def test_a_format_is_told_from_the_names_of_its_files(one: FeedFormat) -> None:
+    assert one.suffixes
+    for ending in one.suffixes:
+        assert detect_format(f"Feed.{ending.upper()}.gz", b"") == one.name

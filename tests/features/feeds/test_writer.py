@@ -1,0 +1,94 @@
+"""Rows into the catalogue: what they change, what they leave, and the report."""
+
+from __future__ import annotations
+
+from features.feed_files.report import MAX_BAD_ROWS
+from features.feeds import RawRow, load_rows, upsert_items
+from features.models import Item
+from tracking.models import Site
+
+
+def test_a_row_changes_only_what_it_names(site: Site) -> None:
+    upsert_items(site, [{"item_id": "1", "title": "Mug", "price": "5 EUR", "stock": 3, "attributes": {"size": "S"}}])
+
+    report = upsert_items(
+        site, [{"item_id": "1", "stock": 0, "attributes": {"colour": "red"}, "titles": {"de": "Becher"}}]
+    )
+
+    item = Item.objects.get()
+    assert (report.created, report.updated) == (0, 1)
+    assert (item.title, item.price_minor, item.stock) == ("Mug", 500, 0)
+    assert item.attributes == {"size": "S", "colour": "red"}
+    assert item.titles == {"de": "Becher"}
+
+
+def test_the_same_rows_again_change_nothing(site: Site) -> None:
+    rows = [{"item_id": str(number), "title": f"Item {number}", "price": 5, "tags": ["a"]} for number in range(1_100)]
+    upsert_items(site, rows)
+    before = list(Item.objects.values_list("updated_at", flat=True))
+
+    report = upsert_items(site, rows)
+
+    assert (report.created, report.updated, report.unchanged) == (0, 0, 1_100)
+    assert list(Item.objects.values_list("updated_at", flat=True)) == before
+
+
+def test_of_an_item_named_twice_the_later_row_wins(site: Site) -> None:
+    report = upsert_items(site, [{"item_id": "1", "title": "Old", "brand": "Kiln"}, {"item_id": "1", "title": "New"}])
+
+    item = Item.objects.get()
+    assert (item.title, item.brand) == ("New", "Kiln")
+    assert report.created == 1
+
+
+def test_bad_rows_are_named_and_the_others_written(site: Site) -> None:
+    report = upsert_items(
+        site,
+        [
+            {"item_id": "1", "title": "Mug"},
+            {"item_id": "2", "title": "Pan", "price": "dear"},
+            {"title": "Lost"},
+            {"item_id": "4"},
+        ],
+    )
+
+    assert Item.objects.count() == 1
+    assert {(bad.line, bad.item_id, bad.field) for bad in report.bad_rows} == {
+        (2, "2", "price"),
+        (3, "", "item_id"),
+        (4, "4", "title"),
+    }
+
+
+def test_report_counts_all_bad_rows_and_names_the_first(site: Site) -> None:
+    report = upsert_items(site, ({"item_id": str(number), "price": "dear"} for number in range(MAX_BAD_ROWS + 5)))
+    assert (report.rejected, len(report.bad_rows)) == (MAX_BAD_ROWS + 5, MAX_BAD_ROWS)
+
+
+def test_a_complete_feed_deactivates_what_it_does_not_name(site: Site) -> None:
+    upsert_items(site, [{"item_id": str(number), "title": "Item"} for number in range(10)])
+    rows = [RawRow(number, {"item_id": str(number)}) for number in range(8)]
+
+    report = load_rows(site, rows, complete=True)
+
+    assert report.deactivated == 2
+    assert set(Item.objects.filter(is_active=False).values_list("item_id", flat=True)) == {"8", "9"}
+
+
+def test_a_complete_feed_that_looks_cut_short_deactivates_nothing(site: Site) -> None:
+    upsert_items(site, [{"item_id": str(number), "title": "Item"} for number in range(10)])
+
+    report = load_rows(site, [RawRow(1, {"item_id": "0"})], complete=True)
+
+    assert report.deactivated == 0
+    assert "cut short" in report.warnings[0]
+    assert Item.objects.filter(is_active=True).count() == 10
+
+
+def test_only_new_leaves_known_items_alone(site: Site) -> None:
+    upsert_items(site, [{"item_id": "1", "title": "Real title"}])
+
+    upsert_items(site, [{"item_id": "1", "title": "Item 1"}, {"item_id": "2", "title": "Item 2"}], only_new=True)
+
+    assert Item.objects.get(item_id="1").title == "Real title"
+    assert Item.objects.count() == 2
