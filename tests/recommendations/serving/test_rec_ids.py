@@ -23,6 +23,15 @@ def test_an_id_says_what_was_put_in() -> None:
     assert len(an_id(placement="p" * 64, model_version="v" * 64, rule_ids=tuple(range(20)))) <= 500
 
 
+def test_an_id_of_an_earlier_release_is_still_read() -> None:
+    old = "r1.mKRzaG9wpGhvbWWidjGkbGl2Zc5rSdIAxAhkgGtVFJgThJIEB2P0nruQ_Dw2Ul8P"
+
+    said = SIGNER.read(old, site="shop")
+
+    assert [said.site, said.placement, said.model_version, said.variant] == ["shop", "home", "v1", "live"]
+    assert [said.made_at_s, said.rule_ids, said.digest] == [1_800_000_000, (4, 7), 99]
+
+
 def test_two_replies_never_share_an_id() -> None:
     assert an_id() != an_id()
 
