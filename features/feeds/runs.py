@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import msgspec
 from django.utils import timezone
 
+from features.feed_files.readers import read_feed
+from features.feed_files.report import FeedBroken, FeedReport
 from features.feeds.download import DownloadFailed, download
-from features.feeds.readers import read_feed
-from features.feeds.report import FeedBroken, FeedReport
 from features.feeds.writer import load_rows
 from features.models import Feed, FeedRun
 from tracking.models import Site

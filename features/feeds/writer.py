@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from features.catalogue.site import announce_catalogue
-from features.feeds.report import FeedBroken, FeedReport, RawRow
+from features.feed_files.report import FeedBroken, FeedReport, RawRow
 from features.feeds.values import BadValue, item_changes
 from features.models import Item
 from tracking.models import Site

@@ -78,6 +78,7 @@ def test_googles_names_become_ours() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.text(max_size=20), st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.lists(st.text()))
