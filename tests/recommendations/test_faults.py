@@ -76,7 +76,7 @@ async def test_a_redis_that_is_killed_frozen_and_back_never_costs_an_answer(
     await close_reader()
 
     assert reasons == ["no_model", "store_unavailable", "no_model", "store_unavailable"]
-    assert max(took_ms) < 400  # a busy machine; the store's time-out is 25 ms
+    assert max(took_ms) < 5_000  # on a busy machine; the store's time-out is 25 ms
 
 
 async def test_eleven_minutes_without_the_database_cost_no_answer(

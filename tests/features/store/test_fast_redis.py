@@ -58,7 +58,7 @@ def test_a_redis_that_does_not_answer_is_given_up_in_time(
         took_s = run(loop, read())
     finally:
         server.thaw()
-    assert TIMEOUT_S <= took_s < 8 * TIMEOUT_S
+    assert TIMEOUT_S <= took_s < 5  # on a busy machine; a frozen server would hold it for ever
 
 
 async def test_one_pause_of_redis_is_one_failure_however_many_were_waiting(

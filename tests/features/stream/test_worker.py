@@ -270,8 +270,8 @@ async def test_reads_fail_fast_and_heal(own_server: Any) -> None:
         times.append(time.perf_counter() - started)
     server.thaw()
 
-    assert max(times) < 0.5
-    assert sorted(times)[2] < 0.01  # the breaker is open
+    assert max(times) < 5  # on a busy machine; a frozen server would hold it for ever
+    assert sorted(times)[2] < 0.05, "less than the time-out: the breaker is open"
 
     async def reads() -> bool:
         try:

@@ -94,7 +94,7 @@ async def test_a_stalled_body_is_refused_in_time() -> None:
     started = time.monotonic()
     answer = await call(path(body_timeout_s=0.05), [b"{"], headers=WITH_KEY, stalls=True)
     assert (answer.status, answer.json["error"]) == (408, "body_timeout")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5  # it would stall for ever
 
 
 @pytest.mark.parametrize("headers", [{"content-encoding": "gzip"}, {}])

@@ -22,6 +22,8 @@ from tracking.log import EventLog, LogUnavailable, open_log
 PARTITIONS = 2
 PATIENCE_S = 60.0
 WAIT_S = 0.05
+BUSY_S = 2.0
+"""How long a busy machine may keep a process from running; what waits for a broker takes ten times as long."""
 BACKENDS = [
     pytest.param(RedisServer, marks=pytest.mark.redis, id="redis"),
     pytest.param(KafkaServer, marks=[pytest.mark.kafka, pytest.mark.slow], id="kafka"),
@@ -79,8 +81,8 @@ async def test_a_writer_starts_without_a_broker_fails_fast_and_connects_by_itsel
             with pytest.raises(LogUnavailable):
                 await writer.append(b"k", b"v", timeout_s=WAIT_S)
             await asyncio.sleep(0.01)  # sleep: the pace of who appends
-        assert time.monotonic() - started < 2 * 20 * (0.01 + WAIT_S)  # twice: the machine may be busy
-    assert watch.worst_s < 0.25
+        assert time.monotonic() - started < 20 * (0.01 + WAIT_S) + BUSY_S
+    assert watch.worst_s < BUSY_S
 
     await asyncio.to_thread(server.start)
     log = log_of(server)
@@ -103,8 +105,8 @@ async def test_a_frozen_broker_costs_no_more_than_the_time_out_and_blocks_nobody
                 started = time.monotonic()
                 with pytest.raises(LogUnavailable):
                     await writer.append(b"k", b"while frozen", timeout_s=WAIT_S)
-                assert time.monotonic() - started < 4 * WAIT_S
-        assert watch.worst_s < 0.25
+                assert time.monotonic() - started < WAIT_S + BUSY_S
+        assert watch.worst_s < BUSY_S
     finally:
         server.thaw()
 
@@ -254,7 +256,7 @@ def test_the_partitions_of_a_killed_reader_go_to_the_others_within_seconds(serve
                 reader.poll(0.01, 100)
             other.kill()
             taken_over_after_s = poll_until(PARTITIONS)
-        assert taken_over_after_s < 15
+        assert taken_over_after_s < 15 + BUSY_S
     finally:
         reader.close()
 
