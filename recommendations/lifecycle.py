@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from recommendations.live.hub import close_hub
+from recommendations.serving.explanation_log import keeper as explanations
 from recommendations.serving.quotas import quotas
 from recommendations.serving.service import stop_workers
 from recommendations.serving.shadow import runner as shadow
@@ -48,6 +49,7 @@ async def shutdown() -> None:
     await close_reader()
     stop_workers()
     await asyncio.to_thread(shadow.stop)
+    await asyncio.to_thread(explanations.stop)
     await asyncio.to_thread(quotas.stop)
 
 

@@ -6,6 +6,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS_COLLECTED = Counter("recsite_events_collected_total", "Events accepted by collect.", ["site", "event"])
 EVENTS_REJECTED = Counter("recsite_events_rejected_total", "Events refused by collect.", ["site", "reason"])
+EVENTS_MENDED = Counter(
+    "recsite_events_mended_total", "Values of events that collect mended or dropped.", ["site", "field", "done"]
+)
 PUBLISHED_RECORDS = Counter(
     "recsite_published_records_total", "Records of accepted events that the log acknowledged while their sender waited."
 )

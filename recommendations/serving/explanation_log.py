@@ -6,12 +6,10 @@ there is more than the limit, explanations are dropped and counted, never waited
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from django.conf import settings
@@ -20,6 +18,7 @@ from recommendations import keys
 from recommendations.metrics import EXPLANATIONS_DROPPED
 from recommendations.pipeline.explanation import Explanation
 from recommendations.serving.rec_ids import RecId
+from tracking.background_flusher import BackgroundFlusher
 from tracking.redis_client import UNAVAILABLE, connect
 from tracking.token_bucket import TokenBucket
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from recommendations.core.types import RequestUser
     from recommendations.pipeline.state import ListResult
     from recommendations.state.site import SiteState
-
-logger = logging.getLogger(__name__)
 
 MAX_AN_HOUR: Final = 5_000
 """Of one site, over all processes; some 5 MB with explanations, 120,000 replies a day."""
@@ -60,68 +57,71 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(Receipt)
 
 
+class _Kept(NamedTuple):
+    """A receipt that waits to be written."""
+
+    site: str
+    rec_id: str
+    receipt: Receipt
+
+    @property
+    def redis_key(self) -> str:
+        return keys.explanations(self.site, self.receipt.made_at_s // HOUR_S)
+
+
 class ExplanationKeeper:
-    """A bounded queue in front of Redis, emptied by one background thread."""
+    """Keeps receipts on Redis, as many as there is room for, without making a request wait."""
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[str, str, Receipt]] = deque(maxlen=int(BURST) * 2)
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._thread: threading.Thread | None = None
         self._bucket = TokenBucket(rate_per_s=PER_SECOND, burst=BURST)
-        self._wake = threading.Event()
+        self._flusher: BackgroundFlusher[_Kept] = BackgroundFlusher(
+            "explanations", self._write, every_s=FLUSH_EVERY_S, capacity=int(BURST) * 2, keeps="newest"
+        )
 
     def has_room(self) -> bool:
         """Return whether another explanation may be kept now; takes its place."""
         return self._bucket.take(time.monotonic())
 
     def put(self, site: str, rec_id: str, receipt: Receipt) -> None:
-        """Keep a receipt; returns at once."""
-        self._waiting.append((site, rec_id, receipt))
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="explanations", daemon=True)
-                    self._thread.start()
+        """Keep a receipt; returns at once. The first one starts the thread."""
+        self._flusher.start()
+        if not self._flusher.put(_Kept(site, rec_id, receipt)):
+            EXPLANATIONS_DROPPED.inc()
 
     def flush(self) -> int:
         """Write what waits, after what is being written now, and return how many; raises what Redis raises."""
-        with self._writing:
-            return self._write()
+        return self._flusher.flush()
 
-    def _write(self) -> int:
-        batches: dict[str, dict[str, bytes]] = {}
-        while self._waiting:
-            site, rec_id, receipt = self._waiting.popleft()
-            key = keys.explanations(site, receipt.made_at_s // HOUR_S)
-            batches.setdefault(key, {})[rec_id] = _ENCODER.encode(receipt)
-        written = 0
+    def stop(self) -> None:
+        """Write what waits, and end the thread; the next receipt starts it again."""
+        self._flusher.stop()
+
+    def _write(self, batch: deque[_Kept]) -> None:
+        """Write a batch, two round trips for each site and hour of it."""
+        by_key: dict[str, list[_Kept]] = {}
+        for kept in batch:
+            by_key.setdefault(kept.redis_key, []).append(kept)
+        batch.clear()
+        batch.extend(chain.from_iterable(by_key.values()))
         client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
         try:
-            for key, fields in batches.items():
-                held = int(client.hlen(key))
-                kept: Mapping[Any, Any] = dict(list(fields.items())[: max(0, MAX_AN_HOUR - held)])
-                EXPLANATIONS_DROPPED.inc(len(fields) - len(kept))
-                if kept:
+            for key, waiting in by_key.items():
+                held: Any = client.hlen(key)
+                room = max(0, MAX_AN_HOUR - int(held))
+                fields: dict[Any, Any] = {kept.rec_id: _ENCODER.encode(kept.receipt) for kept in waiting[:room]}
+                if fields:
                     pipe = client.pipeline(transaction=False)
-                    pipe.hset(key, mapping=dict(kept))
+                    pipe.hset(key, mapping=fields)
                     pipe.expire(key, TTL_S)
                     pipe.execute()
-                written += len(kept)
+                EXPLANATIONS_DROPPED.inc(len(waiting) - len(fields))
+                for _ in waiting:
+                    batch.popleft()
+        except UNAVAILABLE:
+            EXPLANATIONS_DROPPED.inc(len(batch))
+            raise
         finally:
             client.close()
-        return written
-
-    def _run(self) -> None:
-        while not self._wake.wait(FLUSH_EVERY_S):
-            waiting = len(self._waiting)
-            if not waiting:
-                continue
-            try:
-                self.flush()
-            except UNAVAILABLE as error:
-                EXPLANATIONS_DROPPED.inc(waiting)
-                logger.warning("explanations.store_unavailable error=%r", error)
 
 
 keeper: Final = ExplanationKeeper()

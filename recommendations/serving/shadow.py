@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import logging
 import math
-import queue
-import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 
@@ -30,6 +28,7 @@ from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.state import ListResult
 from recommendations.retrieval.base import ServingContext
 from recommendations.state.site import SiteServing, SiteState
+from tracking.background_flusher import BackgroundFlusher
 from tracking.redis_client import UNAVAILABLE, connect
 from tracking.token_bucket import TokenBucket
 
@@ -39,7 +38,10 @@ PAGES_A_SECOND: Final = 5.0
 """Sample of one process: about half a percent of a core with a list of a millisecond."""
 
 MAX_WAITING: Final = 32
+COMPARE_EVERY_S: Final = 0.25
 FLUSH_EVERY_S: Final = 2.0
+MAX_COUNTS: Final = 10_000
+"""Pages whose counts may wait for Redis: half an hour of an outage, some megabytes."""
 TTL_S: Final = keys.SHADOW.ttl_s
 LIST_BUDGET_MS: Final = 1_000.0
 BUCKETS_MS: Final = (0.5, 1, 1.5, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200, 500)
@@ -96,16 +98,27 @@ def compare(live: Sequence[int], other: Sequence[int]) -> Comparison:
     )
 
 
+class _Counted(NamedTuple):
+    """What one page's comparison adds to the counts of a version."""
+
+    redis_key: str
+    counts: Mapping[str, float]
+
+
 class ShadowRunner:
-    """A bounded queue, and the thread that empties it; started by the first page that is handed over."""
+    """Compares a sample of the pages in the background; started by the first page that is handed over.
+
+    Pages and counts wait apart: a page that does not fit is left out, whereas counts wait until Redis takes them.
+    """
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[Answered] = queue.Queue(MAX_WAITING)
-        self._counts: dict[tuple[str, str], Counter[str]] = {}
         self._sample = TokenBucket(rate_per_s=PAGES_A_SECOND, burst=PAGES_A_SECOND)
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._is_stopping = threading.Event()
+        self._pages: BackgroundFlusher[Answered] = BackgroundFlusher(
+            "shadow_pages", self._compare_all, every_s=COMPARE_EVERY_S, capacity=MAX_WAITING
+        )
+        self._counts: BackgroundFlusher[_Counted] = BackgroundFlusher(
+            "shadow_counts", _add_counts, every_s=FLUSH_EVERY_S, capacity=MAX_COUNTS, retries=True
+        )
 
     def offer(self, state: SiteState, queries: Sequence[ListQuery], user: RequestUser) -> None:
         """Take a request that was answered, if there is a version in the shadow and room; returns at once."""
@@ -114,68 +127,26 @@ class ShadowRunner:
             return
         if not self._sample.take(time.monotonic()):
             return
-        try:
-            self._waiting.put_nowait((state, queries, user))
-        except queue.Full:
+        self._pages.start()
+        self._counts.start()
+        if not self._pages.put((state, queries, user)):
             SHADOW_LISTS.labels(state.site, "dropped").inc(len(queries))
-            return
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._is_stopping.clear()
-                    self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
-                    self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what was counted is written first."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._is_stopping.set()
-            thread.join(5.0)
+        """Compare what waits, write what was counted, and end the threads."""
+        self._pages.stop()
+        self._counts.stop()
 
-    def flush(self) -> None:
-        """Add what was counted to Redis; raises what Redis raises, and keeps the counts then."""
-        if not self._counts:
-            return
-        client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
-        try:
-            for (site, version), counted in list(self._counts.items()):
-                key = keys.shadow(site, version)
-                pipe = client.pipeline(transaction=True)
-                for name, value in counted.items():
-                    pipe.hincrbyfloat(key, name, value)
-                pipe.expire(key, TTL_S)
-                pipe.execute()
-                del self._counts[site, version]
-        finally:
-            client.close()
-
-    def _run(self) -> None:
-        flushed_at = time.monotonic()
-        while not self._is_stopping.is_set() or not self._waiting.empty():
-            try:
-                answered = self._waiting.get(timeout=0.25)
-            except queue.Empty:
-                pass
-            else:
-                self._compare(*answered)
-            if time.monotonic() - flushed_at > FLUSH_EVERY_S:
-                flushed_at = time.monotonic()
-                self._flush_quietly()
-        self._flush_quietly()
-
-    def _flush_quietly(self) -> None:
-        try:
-            self.flush()
-        except UNAVAILABLE as error:
-            logger.warning("shadow.store_unavailable error=%r", error)
+    def _compare_all(self, batch: deque[Answered]) -> None:
+        while batch:
+            self._compare(*batch.popleft())
 
     def _compare(self, state: SiteState, queries: Sequence[ListQuery], user: RequestUser) -> None:
         serving = state.serving
         live, shadow = serving.models.live, serving.models.shadow
         if live is None or shadow is None:
             return
-        counted = self._counts.setdefault((state.site, shadow.version), Counter())
+        counted: defaultdict[str, float] = defaultdict(float)
         try:
             ours, live_ms = _lists(serving, queries, user, version=live.version, variant="live")
             theirs, shadow_ms = _lists(serving, queries, user, version=shadow.version, variant="shadow")
@@ -183,17 +154,35 @@ class ShadowRunner:
             logger.exception("shadow.failed site=%s version=%s", state.site, shadow.version)
             counted["failed"] += len(queries)
             SHADOW_LISTS.labels(state.site, "failed").inc(len(queries))
+            self._counts.put(_Counted(keys.shadow(state.site, shadow.version), counted))
             return
         for mine, other in zip(ours, theirs, strict=True):
             found = compare(mine.rows, other.rows)
             counted["lists"] += 1
-            counted["overlap"] += found.overlap  # type: ignore[assignment]  # sums, not only counts
+            counted["overlap"] += found.overlap
             counted["same_first"] += found.same_first
-            counted["moved"] += found.moved  # type: ignore[assignment]
+            counted["moved"] += found.moved
             counted["same_stage"] += mine.stage == other.stage
         counted[f"live_ms:{_bucket(live_ms / len(ours))}"] += 1
         counted[f"shadow_ms:{_bucket(shadow_ms / len(theirs))}"] += 1
         SHADOW_LISTS.labels(state.site, "compared").inc(len(queries))
+        self._counts.put(_Counted(keys.shadow(state.site, shadow.version), counted))
+
+
+def _add_counts(batch: deque[_Counted]) -> None:
+    """Add the counts of pages to Redis, page by page: what is added is taken from the batch, and never added twice."""
+    client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
+    try:
+        while batch:
+            key, counts = batch[0]
+            pipe = client.pipeline(transaction=True)
+            for name, value in counts.items():
+                pipe.hincrbyfloat(key, name, value)
+            pipe.expire(key, TTL_S)
+            pipe.execute()
+            batch.popleft()
+    finally:
+        client.close()
 
 
 def read_report(site: str, version: str) -> ShadowReport | None:

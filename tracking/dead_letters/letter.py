@@ -1,9 +1,9 @@
 """Records and events that cannot be applied: what a dead letter holds, and its way into the log's own topic.
 
-``<topic>.dead-letters`` lies beside the topic of the events, so that nothing is lost while the database is away; a
-periodic task brings the letters into it (``tracking.dead_letters.rows``). ``raw`` has the form of a record of the
-log: the stream's letters are the bytes as they were read, and collect's hold the one refused event as it came,
-inside the head that its neighbours got. So both are sent again in the same way.
+``<topic>.dead-letters`` lies beside the topic of the events, so that nothing is lost while the database is
+unavailable; a periodic task brings the letters into it (``tracking.dead_letters.rows``). ``raw`` has the form of a
+record of the log: the stream's letters are the bytes as they were read, and collect's hold the one refused event as
+it came, inside the head that its neighbours got. So both are sent again in the same way.
 
 A letter is a help for people, not part of the ledger: collect has named the event in its answer already. A flood
 of bad events is cut, and counted.
@@ -12,9 +12,7 @@ of bad events is cut, and counted.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import logging
 from collections import deque
 from collections.abc import Sequence
 from typing import Annotated, Final
@@ -23,6 +21,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from tracking.background_flusher import BackgroundFlusher
 from tracking.contract.events import (
     SCHEMA_VERSION,
     AnonymousIdentifier,
@@ -36,11 +35,9 @@ from tracking.contract.events import (
 )
 from tracking.contract.parsing import Rejected, check_version, encode_record, parse_event, parse_record
 from tracking.exceptions import InvalidEvent
-from tracking.log.base import EventLog, LogUnavailable, LogWriter, Record, RecordTooLarge
+from tracking.log.base import EventLog, LogWriter, Record, RecordTooLarge
 from tracking.metrics import DEAD_LETTERS
 from tracking.records import Clock, Source
-
-logger = logging.getLogger(__name__)
 
 TOPIC: Final = "dead-letters"
 MAX_RAW_BYTES: Final = 512 * 1024
@@ -48,6 +45,8 @@ MAX_WAITING: Final = 500
 """Letters of one process that wait for the log; beyond, they are counted and dropped."""
 FLUSH_S: Final = 1.0
 APPEND_TIMEOUT_S: Final = 2.0
+WRITE_TIMEOUT_S: Final = 4 * APPEND_TIMEOUT_S
+"""More than topic, connection and batch together may take."""
 
 
 class DeadLetterRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -189,27 +188,32 @@ def revive(raw: bytes) -> EventRecord:
 
 
 class DeadLetterOutbox:
-    """Takes collect's letters without making it wait, and brings them into the log in the background."""
+    """Takes collect's letters without making it wait, and brings them into the log in the background.
+
+    The log's writer belongs to the event loop of ``start``; the flusher's thread hands batches to that loop.
+    """
 
     def __init__(self, events: EventLog) -> None:
         self._log = events.sibling(TOPIC)
         self._writer: LogWriter = self._log.writer()
-        self._waiting: deque[DeadLetterRecord] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_topic_there = False
+        self._flusher: BackgroundFlusher[DeadLetterRecord] = BackgroundFlusher(
+            "dead_letters", self._write, every_s=FLUSH_S, capacity=MAX_WAITING, retries=True
+        )
 
     async def start(self) -> None:
         """Begin to connect; neither waits nor fails."""
-        if self._task is None:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
             await self._writer.start()
-            self._task = asyncio.create_task(self._run(), name="dead-letters")
+            self._flusher.start()
 
     def add(self, letters: Sequence[DeadLetterRecord]) -> None:
         """Note letters; beyond ``MAX_WAITING`` they are counted and dropped."""
         for letter in letters:
             DEAD_LETTERS.labels(letter.reason).inc()
-            if len(self._waiting) < MAX_WAITING:
-                self._waiting.append(letter)
+            self._flusher.put(letter)
 
     async def append(self, letter: DeadLetterRecord) -> None:
         """Append one letter now.
@@ -225,24 +229,17 @@ class DeadLetterOutbox:
             raise outcome
         DEAD_LETTERS.labels(letter.reason).inc()
 
-    async def close(self) -> None:
-        """Bring what waits into the log, if it answers."""
-        if self._task is None:
-            return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        self._task = None
-        await self._flush()
-        await self._writer.close(timeout_s=APPEND_TIMEOUT_S)
+    async def flush(self) -> None:
+        """Bring what waits into the log now; raises ``LogUnavailable``, and what was not taken waits on."""
+        await asyncio.to_thread(self._flusher.flush)
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            try:
-                await self._flush()
-            except Exception:  # the edge of the loop: letters must not stop for one that is odd
-                logger.exception("dead_letters.flush_failed")
+    async def close(self) -> None:
+        """Bring what waits into the log, if it answers; what it does not take is counted and logged."""
+        if self._loop is None:
+            return
+        await asyncio.to_thread(self._flusher.stop, timeout_s=WRITE_TIMEOUT_S)
+        self._loop = None
+        await self._writer.close(timeout_s=APPEND_TIMEOUT_S)
 
     async def _ensure_topic(self) -> None:
         if not self._is_topic_there:
@@ -250,19 +247,26 @@ class DeadLetterOutbox:
             self._is_topic_there = True
             await self._writer.wait_ready(timeout_s=APPEND_TIMEOUT_S)
 
-    async def _flush(self) -> None:
-        """Append what waits, in order; what the log does not take waits on."""
-        if not self._waiting:
-            return
+    def _write(self, batch: deque[DeadLetterRecord]) -> None:
+        """Append a batch from the flusher's thread; a batch that timed out is sent again, and may then stand twice."""
+        assert self._loop is not None  # the flusher starts after it is set
+        sending = asyncio.run_coroutine_threadsafe(self._append_all(list(batch)), self._loop)
         try:
-            await self._ensure_topic()
-        except LogUnavailable as error:
-            logger.warning("dead_letters.waiting count=%s reason=%s", len(self._waiting), error)
-            return
-        letters = list(self._waiting)
+            count, error = sending.result(WRITE_TIMEOUT_S)
+        except TimeoutError:
+            sending.cancel()
+            raise
+        for _ in range(count):
+            batch.popleft()
+        if error is not None:
+            raise error
+
+    async def _append_all(self, letters: Sequence[DeadLetterRecord]) -> tuple[int, LogUnavailable | None]:
+        """Append letters in order; return how many are done with, and why the log does not take the next one."""
+        await self._ensure_topic()
         pairs = [(letter.key, encode_letter(letter)) for letter in letters]
-        for outcome in await self._writer.append_many(pairs, timeout_s=APPEND_TIMEOUT_S):
+        outcomes = await self._writer.append_many(pairs, timeout_s=APPEND_TIMEOUT_S)
+        for number, outcome in enumerate(outcomes):
             if outcome is not None and not isinstance(outcome, RecordTooLarge):
-                logger.warning("dead_letters.waiting count=%s reason=%s", len(self._waiting), outcome)
-                return
-            self._waiting.popleft()
+                return number, outcome
+        return len(outcomes), None
