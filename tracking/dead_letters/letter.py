@@ -35,7 +35,7 @@ from tracking.contract.events import (
 )
 from tracking.contract.parsing import Rejected, check_version, encode_record, parse_event, parse_record
 from tracking.exceptions import InvalidEvent
-from tracking.log.base import EventLog, LogWriter, Record, RecordTooLarge
+from tracking.log.base import EventLog, LogUnavailable, LogWriter, Record, RecordTooLarge
 from tracking.metrics import DEAD_LETTERS
 from tracking.records import Clock, Source
 
