@@ -24,7 +24,8 @@ from recommendations.retrieval.sources import LABELS, MODEL_SOURCES, SOURCES, Re
 from recommendations.state.placements import DEFAULT_PLACEMENTS
 from recsite.demo.setup import PLACEMENTS as DEMO_PLACEMENTS
 
-SERVING = (Path(__file__).resolve().parents[2] / "docs/serving.md").read_text()
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+SERVING = (DOCS / "serving.md").read_text()
 
 
 def rows_of(first_column: str) -> dict[str, str]:
@@ -82,6 +83,13 @@ def test_the_document_of_the_api_names_every_stage_and_fallback_reason() -> None
     assert properties["fallback_reason"]["enum"] == [*FallbackReason, None]
     for name in LABELS:
         assert re.search(rf"\b{name}\b", openapi.ITEM["properties"]["reason"]["description"])
+
+
+def test_the_page_on_the_api_names_every_stage_and_fallback_reason_and_no_other() -> None:
+    page = (DOCS / "api.md").read_text()
+    paragraph = page[page.index("`stage` says how good") : page.index("`results` stand in the order")]
+
+    assert set(re.findall(r"`([a-z_]+)`", paragraph)) - {"stage", "fallback_reason"} == {*Stage, *FallbackReason}
 
 
 def test_every_action_does_something_and_says_so() -> None:
