@@ -6,7 +6,7 @@ import threading
 
 
 class TokenBucket:
-    """Grants at most ``burst`` and ``rate_per_s`` times the elapsed seconds, whatever the pace of the callers. Thread-safe.
+    """Grants at most ``burst``, and ``rate_per_s`` for each second since, whatever the callers' pace. Thread-safe.
 
     Time is passed in, of any clock that counts seconds; a time before the last one counts as the last one.
 

@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from features.admin import charts
 from features.models import RfmSnapshot, SegmentThreshold
 from features.segments import rfm
-from tracking.admin.screens import screen
+from tracking.admin.screens import screen, site_choice
 from tracking.models import Site
 
 SPANS: Final = {"day": dt.timedelta(days=1), "week": dt.timedelta(days=7), "year": dt.timedelta(days=365)}
@@ -75,12 +75,12 @@ class RfmSnapshotAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no typ
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Return the screen instead of a list of runs."""
-        sites = list(Site.objects.filter(is_active=True))
-        site = next((one for one in sites if one.slug == request.GET.get("site")), sites[0] if sites else None)
+        choice = site_choice(request)
+        site = choice["site"]
         span = request.GET.get("span", "day")
         span = span if span in SPANS else "day"
         newest = RfmSnapshot.objects.filter(site=site).first() if site else None
-        context: dict[str, Any] = {"sites": sites, "site": site, "span": span, "spans": list(SPANS), "newest": newest}
+        context: dict[str, Any] = {**choice, "span": span, "spans": list(SPANS), "newest": newest}
         if site is not None and newest is not None:
             runs = list(
                 RfmSnapshot.objects.filter(site=site, made_at__gte=timezone.now() - SPANS[span])

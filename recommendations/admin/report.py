@@ -20,7 +20,7 @@ from features.store import connections
 from features.store.placement_stats import KEPT_DAYS, PlacementStats
 from recommendations.models import Placement, Rule
 from recommendations.monitoring.performance import Performance, daily, grouped, read_days, total
-from tracking.admin.screens import screen
+from tracking.admin.screens import screen, site_choice
 from tracking.models import Site
 from tracking.redis_client import connect
 
@@ -93,9 +93,8 @@ def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     """Show the performance of one site's lists; the chart begins with the first figure that is not zero."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    sites = list(Site.objects.filter(is_active=True))
-    site = next((one for one in sites if one.slug == request.GET.get("site")), sites[0] if sites else None)
-    context: dict[str, Any] = {"sites": sites, "site": site}
+    context = site_choice(request)
+    site = context["site"]
     if site is not None:
         names = list(Placement.objects.filter(site=site).order_by("name").values_list("name", flat=True))
         form = ReportForm(request.GET, names=names)

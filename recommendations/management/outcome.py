@@ -1,4 +1,4 @@
-"""What the training commands say on a terminal: whose site, what was measured, what the gate said."""
+"""What the training commands say on a terminal: what was measured, what the gate said."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rich.table import Table
 
 from recommendations.models import ModelVersion
 from recommendations.training.report import TABLE_COLUMNS, part_rows, table_rows
-from tracking.models import Site
 
 TITLES: Mapping[str, str] = {
     "new_hr@20": "new\nHR@20",
@@ -18,19 +17,6 @@ TITLES: Mapping[str, str] = {
     "popularity_share@20": "popu-\nlarity",
     "repeat_share@20": "re-\npeats",
 }
-
-
-def site_named(slug: str | None) -> Site:
-    """Return the site of ``--site``, or the only one; raise ``CommandError`` with the sites there are."""
-    known = ", ".join(Site.objects.values_list("slug", flat=True)) or "none"
-    if slug is None:
-        if Site.objects.count() != 1:
-            raise CommandError(f"name a site with --site; there are: {known}")
-        return Site.objects.get()
-    site = Site.objects.filter(slug=slug).first()
-    if site is None:
-        raise CommandError(f"--site={slug!r} is unknown; there are: {known}")
-    return site
 
 
 def print_measured(console: Console, metrics: Mapping[str, Mapping[str, float]]) -> None:

@@ -19,6 +19,7 @@ from features.stream.lag import read_lag
 from recommendations.models import ModelVersion, Placement
 from recommendations.monitoring.performance import Performance, grouped, read_days
 from recommendations.state.models import watch_models
+from tracking.admin.screens import site_choice
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter, Site
 from tracking.redis_client import UNAVAILABLE, connect
@@ -40,10 +41,8 @@ class Figure:
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the figures of one site to the context of the admin's first page."""
-    sites = list(Site.objects.filter(is_active=True))
-    wanted = request.GET.get("site")
-    site = next((one for one in sites if one.slug == wanted), sites[0] if sites else None)
-    context.update({"sites": sites, "site": site})
+    context |= site_choice(request)
+    site = context["site"]
     if site is None:
         return context
     try:

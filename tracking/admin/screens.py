@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+
+from tracking.models import Site
 
 
 def screen(
@@ -28,6 +31,21 @@ def get_or_404(model_admin: ModelAdmin[Any], request: HttpRequest, object_id: in
     if not is_allowed(request, found):
         raise PermissionDenied
     return found
+
+
+def site_choice(request: HttpRequest) -> dict[str, Any]:
+    """Return the active sites as ``sites``, and as ``site`` the one that ``?site=<slug>`` names, else the first.
+
+    A name that is none of them is said on the page with the names there are. What a template shows of the choice is
+    ``admin/tracking/parts/site_choice.html``.
+    """
+    sites = list(Site.objects.filter(is_active=True))
+    wanted = request.GET.get("site")
+    site = next((one for one in sites if one.slug == wanted), None)
+    if wanted and site is None:
+        known = ", ".join(one.slug for one in sites) or "none"
+        messages.warning(request, f"There is no active site {wanted!r}; there are: {known}.")
+    return {"sites": sites, "site": site or (sites[0] if sites else None)}
 
 
 class NothingToSave:

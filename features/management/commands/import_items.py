@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from features.feed_files.readers import FORMATS
 from features.feeds.runs import load_address, load_file
 from features.models import Feed, FeedRun
+from tracking.management.sites import site_named
 from tracking.models import Site
 
 SHOWN: int = 20
@@ -36,10 +37,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        site = Site.objects.filter(slug=options["site"]).first()
-        if site is None:
-            raise CommandError(f"--site {options['site']!r} does not exist")
-        run = self._run(site, options["source"], file_format=options["format"], complete=options["complete"])
+        run = self._run(
+            site_named(options["site"]), options["source"], file_format=options["format"], complete=options["complete"]
+        )
         self._tell(run)
 
     def _run(self, site: Site, source: str, *, file_format: str, complete: bool) -> FeedRun:

@@ -14,7 +14,7 @@ from features.privacy import erasure
 from features.store import connections
 from features.store.online import OnlineStore
 from tracking.exceptions import TrackingError
-from tracking.models import Site
+from tracking.management.sites import sites_named
 from tracking.redis_client import connect
 
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             if options["source"] == "log":
                 replayer.from_log(connections.event_log(), report=self._report)
             else:
-                sites = options["site"] or list(Site.objects.values_list("slug", flat=True))
+                sites = [site.slug for site in sites_named(options["site"])]
                 replayer.from_archive(ArchiveFolder(settings.ARCHIVE_URL), sites=sites, report=self._report)
                 replayer.begin_at_the_log()
         except (FeatureError, TrackingError, OSError) as error:

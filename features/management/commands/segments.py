@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from features.exceptions import StoreUnavailable
 from features.tasks import run_segments
-from tracking.models import Site
+from tracking.management.sites import sites_named
 
 
 class Command(BaseCommand):
@@ -21,12 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("--site", help="slug of the site (default: every active site)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sites = Site.objects.filter(is_active=True)
-        if options["site"]:
-            sites = sites.filter(slug=options["site"])
-            if not sites:
-                known = ", ".join(Site.objects.values_list("slug", flat=True)) or "none"
-                raise CommandError(f"--site {options['site']!r} is no active site; there are: {known}")
+        chosen = [options["site"]] if options["site"] else None
+        sites = [site for site in sites_named(chosen) if site.is_active]
+        if chosen and not sites:
+            raise CommandError(f"--site={options['site']!r} is not active; activate it in Admin → Sites")
         for site in sites:
             try:
                 run = run_segments(site)

@@ -16,7 +16,7 @@ from features.state import progress
 from features.store import connections, scan
 from features.store.online import OnlineStore
 from tracking.exceptions import TrackingError
-from tracking.models import Site
+from tracking.management.sites import sites_named
 from tracking.redis_client import connect
 
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             if options["source"] == "log":
                 replayer.from_log(connections.event_log())
             else:
-                sites = [options["site"]] if options["site"] else list(Site.objects.values_list("slug", flat=True))
+                sites = [site.slug for site in sites_named([options["site"]] if options["site"] else None)]
                 replayer.from_archive(ArchiveFolder(settings.ARCHIVE_URL), sites=sites)
             found = 0
             for difference in differences(

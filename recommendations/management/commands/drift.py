@@ -10,7 +10,7 @@ from rich.table import Table
 
 from recommendations.monitoring.drift import Check, Verdict
 from recommendations.monitoring.model_health import UNREADABLE, check_site, checks_of
-from tracking.models import Site
+from tracking.management.sites import site_named
 
 COLOURS = {Verdict.FINE: "green", Verdict.WATCH: "yellow", Verdict.ACT: "red", Verdict.UNKNOWN: "dim"}
 
@@ -22,10 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--site", required=True, help="Slug of the site.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        site = Site.objects.filter(slug=options["site"]).first()
-        if site is None:
-            known = ", ".join(Site.objects.values_list("slug", flat=True)) or "none"
-            raise CommandError(f"--site={options['site']!r} is unknown; there are: {known}")
+        site = site_named(options["site"])
         report = check_site(site)
         if report.model_version is None:
             raise CommandError(f"{site.slug} has no live version; train one with manage.py train --site {site.slug}")

@@ -13,13 +13,14 @@ from rich.console import Console
 
 from features.exceptions import StoreUnavailable
 from recommendations.exceptions import ModelUnavailable, RecommendationError, VersionRefused
-from recommendations.management.outcome import print_measured, print_outcome, site_named
+from recommendations.management.outcome import print_measured, print_outcome
 from recommendations.management.progress import StepProgress
 from recommendations.models import TrainingPolicy
 from recommendations.release.lock import training_lock
 from recommendations.release.train import settings_of, train_site
 from recommendations.training.data.readers import read_sessions_jsonl
 from recommendations.training.stages import WorkFolder
+from tracking.management.sites import site_named
 from tracking.models import Site
 
 POLICY_OPTIONS = ("tune_minutes", "margin_weight", "position_clip")

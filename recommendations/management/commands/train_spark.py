@@ -10,11 +10,12 @@ from rich.console import Console
 
 from features.exceptions import StoreUnavailable
 from recommendations.exceptions import RecommendationError
-from recommendations.management.outcome import print_measured, print_outcome, site_named
+from recommendations.management.outcome import print_measured, print_outcome
 from recommendations.management.progress import StepProgress
 from recommendations.release.lock import training_lock
 from recommendations.release.train_spark import train_site_on_spark
 from recommendations.training.settings import TrainingSettings
+from tracking.management.sites import site_named
 
 
 class Command(BaseCommand):

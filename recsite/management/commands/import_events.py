@@ -21,6 +21,7 @@ from recsite.importing.loading import Importer, ImportFailed
 from recsite.importing.progress import progress_bar
 from tracking.access.sites import ensure_default_site
 from tracking.log import InvalidLogUrl, LogUnavailable, open_log
+from tracking.management.sites import site_named
 from tracking.models import Site
 
 HELP = f"""Load past events, and the items they name, into a site.
@@ -119,15 +120,8 @@ class Command(BaseCommand):
 
 
 def _site(slug: str | None) -> Site:
-    if slug:
-        site = Site.objects.filter(slug=slug).first()
-        if site is None:
-            known = ", ".join(Site.objects.values_list("slug", flat=True)) or "none"
-            raise CommandError(f"--site {slug!r} does not exist; there are: {known}")
-        return site
-    if Site.objects.count() > 1:
-        raise CommandError(f"there are several sites; say which: --site {'|'.join(s.slug for s in Site.objects.all())}")
-    return ensure_default_site()[0]
+    """Return the site to import for; the first import of an installation makes one."""
+    return site_named(slug) if slug or Site.objects.exists() else ensure_default_site()[0]
 
 
 def _files_of(source: Source, site: Site) -> tuple[Checkpoint, Path]:
