@@ -11,8 +11,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -104,9 +104,7 @@ class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfol
     @display(description="record")
     def as_text(self, letter: DeadLetter) -> str:
         """Return the bytes as text; what is not UTF-8 is shown escaped."""
-        return format_html(
-            '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px">{}</pre>', readable(letter)
-        )
+        return render_to_string("admin/tracking/parts/record.html", {"text": readable(letter)})
 
     @admin.action(description="Send again", permissions=["change"])
     def resend_selected(self, request: HttpRequest, queryset: Any) -> None:

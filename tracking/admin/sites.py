@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
@@ -23,19 +24,8 @@ from tracking.models import Site, new_token_secret
 from tracking.redis_client import UNAVAILABLE
 from tracking.sdk.embedding import NothingToEmbed, publishable_key, script_tag
 
-SNIPPETS: Final = {
-    "track_snippet": """rec('track', 'view_item', {items: [{item_id: 'SKU1'}]});
-rec('track', 'add_to_cart', {items: [{item_id: 'SKU1', price: 9.9, quantity: 1}]});
-rec('track', 'purchase', {transaction_id: 'T1', items: [{item_id: 'SKU1', price: 9.9, quantity: 1}]});""",
-    "widget_snippet": """<rec-widget placement="product_similar" item-id="SKU1" limit="4"
-  heading="You may also like" live></rec-widget>""",
-    "token_snippet": """import jwt, time
-
-now = int(time.time())
-claims = {"sub": user_id, "site": "%s", "iat": now, "exp": now + 900}
-token = jwt.encode(claims, TOKEN_SECRET, algorithm="HS256")
-# in the page: rec('identify', user_id, token)""",
-}
+SNIPPETS: Final = ("track", "widget", "token")
+"""Texts to copy, in ``templates/admin/tracking/snippets/``."""
 
 
 class LinesField(forms.CharField):
@@ -131,8 +121,10 @@ def embed(request: HttpRequest, model_admin: SiteAdmin, site_id: int) -> HttpRes
     """Show what to put into the shop's pages."""
     site = get_or_404(model_admin, request, site_id)
     host = request.build_absolute_uri("/").rstrip("/")
-    context: dict[str, Any] = {"site": site, "host": host, "missing": "", **SNIPPETS}
-    context["token_snippet"] = SNIPPETS["token_snippet"] % site.slug
+    context: dict[str, Any] = {"site": site, "host": host, "missing": ""}
+    for name in SNIPPETS:
+        text = render_to_string(f"admin/tracking/snippets/{name}.txt", {"site": site})
+        context[f"{name}_snippet"] = str(text).strip()
     try:
         context["key"] = publishable_key(site)
         context["tag"] = str(script_tag(site, host=host))
