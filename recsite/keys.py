@@ -7,15 +7,13 @@ from typing import Final
 from tracking.keys import RedisKey
 
 CACHE_PREFIX: Final = "rs:cache"
-CHANNELS_PREFIX: Final = "rs:channels"
 CELERY_PREFIX: Final = "rs:celery:"
 
 CACHE: Final = RedisKey(name="Django's cache", pattern="rs:cache:<rest>", ttl=300)
-CHANNELS: Final = RedisKey(name="the channel layer", pattern="rs:channels<rest>", ttl=60)
 CELERY: Final = RedisKey(
     name="task queues, bindings and unacknowledged tasks of Celery",
     pattern="rs:celery:<rest>",
     ttl="none: Celery removes a task when it is done; a task names a site, never a user",
 )
 
-TABLE: Final = (CACHE, CHANNELS, CELERY)
+TABLE: Final = (CACHE, CELERY)

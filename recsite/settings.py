@@ -14,7 +14,7 @@ from django.urls import reverse_lazy
 from recsite.backoffice.navigation import UNFOLD  # noqa: F401  (a setting)
 from recsite.databases import databases
 from recsite.env import Env, read_env_file
-from recsite.keys import CACHE_PREFIX, CELERY_PREFIX, CHANNELS_PREFIX
+from recsite.keys import CACHE_PREFIX, CELERY_PREFIX
 from recsite.server.csp import STRICT
 from recsite.server.logs import logging_config
 from tracking.log.urls import DURABLE_SCHEMES
@@ -152,12 +152,6 @@ CACHES = {
             "SOCKET_TIMEOUT": 0.5,
             "IGNORE_EXCEPTIONS": True,
         },
-    }
-}
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL.replace("+cluster", "")], "prefix": CHANNELS_PREFIX},
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

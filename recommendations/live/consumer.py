@@ -47,7 +47,7 @@ POLICY_VIOLATION, TOO_BIG, RESTARTING, TRY_LATER = 1008, 1009, 1012, 1013
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no type information
-    """One socket. It uses no channel layer: who is concerned is known in this process (``live.hub``)."""
+    """One socket. There is no channel layer: who is concerned is known in this process (``live.hub``)."""
 
     channel_layer_alias = None
 
