@@ -73,7 +73,7 @@ def _items(site: Site, n_items: int) -> None:
             item_id=f"sku{number}",
             title=f"Product number {number}",
             brand=f"Brand {number % 300}",
-            category=f"Department {number % 12} > Aisle {number % 97} > Shelf {number % 997}",
+            category=f"Department {number % 12} > Aisle {number % 97} > Bay {number % 997}",
             url=f"https://www.shop.example/p/{number}",
             image_url=f"https://img.shop.example/{number}.jpg",
             price_minor=500 + number * 37 % 20_000,

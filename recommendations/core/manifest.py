@@ -20,7 +20,7 @@ ITEM_IDS_NAME = "item_ids.json"
 GOLDEN_NAME = "golden.npz"
 POPULARITY_RECENT_NAME = "popularity_recent.npy"
 POPULARITY_ALL_TIME_NAME = "popularity_all_time.npy"
-RANKING_PREFIX = "ranking_"  # ranking_{field of ranking.RankingTables}.npy
+RANKING_NAME_PREFIX = "ranking_"  # ranking_{field of ranking.RankingTables}.npy
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -86,7 +86,8 @@ def export_model_set(
             _write_graph(build_ranker(fitted.ranker), partial / RANKER_GRAPH)
             ranker = RankerEntry(graph=RANKER_GRAPH, columns=fitted.ranker.columns)
             for name, table in _ranking_tables(fitted.ranker).items():
-                np.save(partial / f"{names.RANKING_PREFIX}{name}.npy", np.ascontiguousarray(table), allow_pickle=False)
+                path = partial / f"{names.RANKING_NAME_PREFIX}{name}.npy"
+                np.save(path, np.ascontiguousarray(table), allow_pickle=False)
         (partial / names.ITEM_IDS_NAME).write_bytes(msgspec.json.encode(fitted.item_ids))
         _write_array(fitted.popularity.recent, partial / names.POPULARITY_RECENT_NAME)
         _write_array(fitted.popularity.all_time, partial / names.POPULARITY_ALL_TIME_NAME)

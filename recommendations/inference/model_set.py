@@ -82,9 +82,9 @@ class ModelSet:
         self.popularity_recent = arrays[names.POPULARITY_RECENT_NAME]
         self.popularity_all_time = arrays[names.POPULARITY_ALL_TIME_NAME]
         self.ranking_arrays: Mapping[str, NDArray[Any]] = {
-            name.removeprefix(names.RANKING_PREFIX).removesuffix(".npy"): array
+            name.removeprefix(names.RANKING_NAME_PREFIX).removesuffix(".npy"): array
             for name, array in arrays.items()
-            if name.startswith(names.RANKING_PREFIX)
+            if name.startswith(names.RANKING_NAME_PREFIX)
         }
         # Graphs fill their tables up to whole groups; those rows are hidden like the padding item.
         n_rows = {source.n_rows for source in sources}

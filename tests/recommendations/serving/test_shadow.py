@@ -209,7 +209,7 @@ async def test_swaps_and_roll_backs_under_load_fail_no_request(two: tuple[Shop, 
     worst_ms = 0.0
     is_done = False
 
-    async def shopper(number: int) -> None:
+    async def visitor(number: int) -> None:
         nonlocal worst_ms
         while not is_done:
             started = time.perf_counter()
@@ -226,7 +226,7 @@ async def test_swaps_and_roll_backs_under_load_fail_no_request(two: tuple[Shop, 
         models.watch_models(shop.site.slug).reload()
         shop.load()
 
-    load = [asyncio.create_task(shopper(number)) for number in range(4)]
+    load = [asyncio.create_task(visitor(number)) for number in range(4)]
 
     async def fifty_more() -> None:
         goal = sum(outcomes.values()) + 50
