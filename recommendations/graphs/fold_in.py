@@ -181,7 +181,7 @@ def _solve(
     return g.op("Squeeze", g.op("Sub", wanted, correction), row_axis)
 
 
-def _best(
+def _best(  # values of one graph: names of tensors, which a carrier would only rename
     g: GraphBuilder,
     whitened: NDArray[np.float32],
     rows: str,

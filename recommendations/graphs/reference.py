@@ -18,15 +18,13 @@ Scores = NDArray[np.float64]
 _PIECE = 65_536
 
 
-def als_scores(factors: AlsFactors, items: Sequence[int], weights: Sequence[float]) -> Scores:
-    """Solve (YᵀY + λI + Yᵀ(C - I)Y) x = YᵀC p for the newest ``last_n`` of ``items``, newest last; Y·x."""
-    return als_answers(factors, [items], [weights])[0]
-
-
 def als_answers(
     factors: AlsFactors, sessions: Sequence[Sequence[int]], weights: Sequence[Sequence[float]]
 ) -> list[Scores]:
-    """Return ``als_scores`` of several sessions; reads the factors twice, in pieces, however many sessions."""
+    """Return Y·x of each session, with x from (YᵀY + λI + Yᵀ(C - I)Y) x = YᵀC p over its newest ``last_n`` items.
+
+    ``sessions`` hold item indices, newest last. The factors are read twice, in pieces, however many sessions.
+    """
     matrix = factors.item_factors
     n_items, n_factors = matrix.shape
     pieces = [slice(start, start + _PIECE) for start in range(0, n_items, _PIECE)]

@@ -54,31 +54,6 @@ ALLOWED_OPERATORS: dict[str, frozenset[str]] = {
     "ai.onnx.ml": frozenset({"TreeEnsembleRegressor"}),
 }
 
-CUDA_OPERATORS = frozenset(
-    {
-        "Add",
-        "Cast",
-        "Div",
-        "Exp",
-        "Gather",
-        "GatherElements",
-        "Greater",
-        "Identity",
-        "Less",
-        "MatMul",
-        "Mul",
-        "ReduceL1",
-        "ReduceMax",
-        "ScatterElements",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "TopK",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-    }
-)
 """Operators with a CUDA kernel for float32 or float16 at our opset, by ONNX Runtime's own table of kernels.
 
 Shape is left out on purpose: it runs on the CPU, and a CUDA graph must not wait for the CPU.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Self
 
@@ -175,10 +173,6 @@ class ModelSet:
             if name not in answers:  # sources that share a graph answer together
                 answers |= self._source_of[name].retrieve(question)
         return {name: answers[name] for name in wanted}
-
-    async def aretrieve(self, query: RetrievalQuery, *, executor: Executor | None = None) -> dict[str, SourceResult]:
-        """Do what ``retrieve`` does on a thread of ``executor``; the event loop stays free."""
-        return await asyncio.get_running_loop().run_in_executor(executor, self.retrieve, query)
 
     def rank(self, matrix: FloatArray) -> FloatArray:
         """Score candidates with the ranker; higher is better.

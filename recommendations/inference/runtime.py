@@ -236,11 +236,6 @@ def check_runtime() -> list[RuntimeProblem]:
     return problems
 
 
-def runtime_version() -> str:
-    """Return the version of ONNX Runtime."""
-    return str(ort.__version__)
-
-
 def as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
     """Return ``values`` as contiguous float32, without a copy where they are."""
     return np.ascontiguousarray(values, np.float32)

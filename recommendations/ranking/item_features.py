@@ -21,7 +21,6 @@ NO_PRICE: Final = np.float32(-20.0)
 NO_RATIO: Final = np.float32(-20.0)
 """The logarithm of a ratio of which one side is unknown."""
 
-NO_CODE: Final = np.float32(0.0)
 NO_ORDER_AGE: Final = np.float32(-1.0)
 NO_POPULARITY: Final = np.float32(-1.0)
 AFFINITY_DECAY: Final = np.float32(0.7)

@@ -17,7 +17,7 @@ from recommendations.training.spark.session import spark_session
 from tracking.models import Site
 
 
-def train_site_on_spark(
+def train_site_on_spark(  # the command's options, one each
     site: Site,
     *,
     master: str,

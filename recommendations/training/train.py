@@ -27,7 +27,7 @@ from recommendations.training.stages import Stages
 MIN_SESSIONS = 20
 
 
-def train_model_set(
+def train_model_set(  # the entry to training: all but the log has a default
     dataset: SessionLog,
     *,
     settings: TrainingSettings | None = None,

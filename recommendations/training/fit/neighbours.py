@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
-from implicit.nearest_neighbours import BM25Recommender, ItemItemRecommender, TFIDFRecommender
+from implicit.nearest_neighbours import ItemItemRecommender, TFIDFRecommender
 from implicit.utils import ParameterWarning
 from numpy.typing import NDArray
 from scipy import sparse
@@ -27,11 +27,6 @@ MAX_PAIRS = 3e7  # pairs of items that are counted at a time: some 1 GB
 def fit_tfidf(log: SessionLog, *, k: int = 200, num_threads: int = 1) -> Neighbours:
     """Fit TFIDF-weighted cosine of sessions; an item is its own neighbour, since users come back to items."""
     return _fit_implicit("tfidf", TFIDFRecommender(K=k + 1, num_threads=num_threads), log, k)
-
-
-def fit_bm25(log: SessionLog, *, k: int = 200, num_threads: int = 1) -> Neighbours:
-    """Fit BM25-weighted overlap of sessions."""
-    return _fit_implicit("bm25", BM25Recommender(K=k + 1, K1=1.2, B=0.75, num_threads=num_threads), log, k)
 
 
 def fit_covisitation(

@@ -28,31 +28,6 @@ DATASET_PARAMETERS: Mapping[str, object] = {"feature_pre_filter": False, "force_
 """Given to the datasets, too: they are binned once, whatever parameters are tried on them."""
 
 
-def fit_ranker(
-    lists: Mapping[str, RankedLists],
-    points: TestPoints,
-    tables: RankingTables,
-    *,
-    settings: TrainingSettings,
-    known: Known = NOTHING_KNOWN,
-    weights: FloatArray | None = None,
-    progress: Progress = no_progress,
-) -> lightgbm.Booster | None:
-    """Train on the points whose target is among their candidates; None when those are too few.
-
-    Parameters
-    ----------
-    weights : float32, shape (n_points,), optional
-        How much each point counts, as ``label_weights`` gives it.
-    """
-    rows = training_rows(
-        lists, points, tables, known=known, weights=weights, min_queries=settings.min_queries, progress=progress
-    )
-    if rows is None:
-        return None
-    return train_booster(rows, settings.ranker, settings=settings, progress=progress)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankerRows:
     """What LightGBM is trained on; the newest tenth of the points decides when to stop.
@@ -111,7 +86,7 @@ def train_booster(
     return booster
 
 
-def rank_lists(
+def rank_lists(  # what ranks, what is ranked, and two knobs with defaults
     booster: lightgbm.Booster,
     lists: Mapping[str, RankedLists],
     points: TestPoints,

@@ -9,7 +9,7 @@ from recommendations.training.data.dataset import SessionLog
 from recommendations.training.fitted import IndexArray, SessionIndex
 
 
-def fit_sessions(
+def fit_sessions(  # hyperparameters of the method, each with its default
     log: SessionLog,
     *,
     postings: int = 500,

@@ -24,7 +24,7 @@ MAX_PRODUCTS = 3e7  # of sessions' items that are alive at a time
 BLOCK_ROWS = 2048  # rows whose products of one step are alive at a time
 
 
-def fit_walk(
+def fit_walk(  # hyperparameters of the method, each with its default
     log: SessionLog,
     *,
     name: str = "walk",

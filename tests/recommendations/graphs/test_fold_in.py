@@ -12,9 +12,8 @@ import pytest
 from recommendations.graphs import fold_in
 from recommendations.graphs.builder import HIDDEN
 from recommendations.graphs.fold_in import Target, build_fold_in, doublings_needed, whiten
-from recommendations.graphs.reference import als_scores
 from tests.recommendations import model_worlds
-from tests.recommendations.graphs.running import loaded
+from tests.recommendations.graphs.running import als_scores, loaded
 
 N_ITEMS = 400
 

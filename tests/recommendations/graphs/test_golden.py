@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from recommendations.graphs.golden import PROBED, QUESTIONS, RANKED_ROWS, TOP, golden_arrays
-from recommendations.graphs.reference import als_scores, neighbour_scores, session_scores
+from recommendations.graphs.reference import neighbour_scores, session_scores
 from tests.recommendations import model_worlds
+from tests.recommendations.graphs.running import als_scores
 
 FITTED = model_worlds.fitted_model_set(n_items=40)
 

@@ -11,10 +11,11 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_matrix
 
 from recommendations.graphs.export import export_model_set
-from recommendations.graphs.reference import als_scores, neighbour_scores, session_scores
+from recommendations.graphs.reference import neighbour_scores, session_scores
 from recommendations.inference import ModelSet, RetrievalQuery
 from recommendations.training.fitted import AlsFactors, FittedModelSet
 from tests.recommendations import model_worlds
+from tests.recommendations.graphs.running import als_scores
 
 
 @pytest.fixture(scope="module")

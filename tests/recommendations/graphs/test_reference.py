@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommendations.graphs.reference import als_answers, als_scores, neighbour_scores, session_scores
+from recommendations.graphs.reference import als_answers, neighbour_scores, session_scores
 from recommendations.training.fitted import AlsFactors, Neighbours, SessionIndex
+from tests.recommendations.graphs.running import als_scores
 
 # One factor: item 1 is 1, item 2 is 2. YᵀY + λ = 1 + 4 + 1.
 FACTORS = AlsFactors(
@@ -53,7 +54,7 @@ def test_sessions_keep_the_newer_of_equals(neighbours: int, expected: list[float
         session_weights=np.array([0, 1, 1], np.float32),
         item_weights=np.array([0, 1, 1, 1], np.float32),
         neighbours=neighbours,
-        max_prefix=20,
+        max_history=20,
         position_decay=1.0,
         overlap_decay=1.0,
         distance_decay=1.0,

@@ -167,11 +167,6 @@ def test_many_threads_get_what_one_thread_gets(model_set: ModelSet) -> None:
     assert all(same(a, b) for a, b in zip(alone, together, strict=True))
 
 
-async def test_the_event_loop_gets_the_same_answer(model_set: ModelSet) -> None:
-    query = RetrievalQuery(indices=items(5, 6, 7))
-    assert same(await model_set.aretrieve(query), model_set.retrieve(query))
-
-
 @pytest.mark.parametrize(
     ("query", "message"),
     [

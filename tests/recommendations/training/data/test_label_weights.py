@@ -12,8 +12,9 @@ from recommendations.ranking.rrf import RankedLists
 from recommendations.training.data.dataset import InvalidDataset
 from recommendations.training.data.label_weights import MAX_POSITIONS, Impressions, examination, label_weights
 from recommendations.training.data.split import TestPoints
-from recommendations.training.fit.ranker import fit_ranker, rank_lists
+from recommendations.training.fit.ranker import rank_lists
 from recommendations.training.settings import RankerParameters, TrainingSettings
+from tests.recommendations.training.fit.fitting import fit_ranker
 
 N = 10
 ASKED = N + 1

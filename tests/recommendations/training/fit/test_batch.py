@@ -19,7 +19,6 @@ from recommendations.training.fit.batch import (
     score_sessions,
 )
 from recommendations.training.fit.neighbours import (
-    fit_bm25,
     fit_covisitation,
     fit_next,
     fit_tfidf,
@@ -30,7 +29,6 @@ from recommendations.training.fitted import Neighbours, Popularity
 
 SCORERS = {
     "tfidf": lambda log: lambda p, k: score_neighbours(fit_tfidf(log), p, k=k),
-    "bm25": lambda log: lambda p, k: score_neighbours(fit_bm25(log), p, k=k),
     "covisitation": lambda log: lambda p, k: score_neighbours(fit_covisitation(log), p, k=k),
     "next": lambda log: lambda p, k: score_neighbours(fit_next(log), p, k=k),
     "sessions": lambda log: lambda p, k: score_sessions(fit_sessions(log), p, k=k),

@@ -10,8 +10,9 @@ from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import RankedLists
 from recommendations.training.data.dataset import Kind
 from recommendations.training.data.split import TestPoints
-from recommendations.training.fit.ranker import as_ranker, fit_ranker, rank_lists, training_rows
+from recommendations.training.fit.ranker import as_ranker, rank_lists, training_rows
 from recommendations.training.settings import TrainingSettings
+from tests.recommendations.training.fit.fitting import fit_ranker
 
 N_ITEMS = 8
 SETTINGS = TrainingSettings(trees=30, min_queries=10, num_threads=1)
