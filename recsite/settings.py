@@ -120,7 +120,7 @@ DATABASES = databases(DATABASE_URL, folder=DATA_DIR, timeout_ms=DATABASE_TIMEOUT
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis, event log ---------------------------------------------------------------------------------------
-# Features, cache, channel layer and Celery's broker; `manage.py up` starts a Redis of its own when this is unset.
+# Features, announcements, cache and Celery's broker; `manage.py up` starts a Redis of its own when this is unset.
 REDIS_URL = (
     env.url("REDIS_URL", None, schemes=("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"))
     or "redis://127.0.0.1:6379/0"
