@@ -37,7 +37,7 @@ def redis_url_is_valid(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def spool_can_be_written(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Refuse a spool that could take nothing when the log is unavailable."""
     folder = Path(settings.SPOOL_DIR)
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return []
     return [

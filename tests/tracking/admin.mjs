@@ -54,10 +54,10 @@ try {
   seen.selected = { said: await button.textContent(), selection: await embed.evaluate(() => String(getSelection())) };
 
   shop.html = `<!doctype html><title>Shop</title><script>window.rec=window.rec||function(){(rec.q=rec.q||[]).push(arguments)}</script>${seen.tag}`;
-  const shopper = await (await browser.newContext({ userAgent })).newPage();
-  await shopper.addInitScript(() => Object.defineProperty(navigator, 'webdriver', { get: () => false }));
-  await shopper.goto(shopUrl);
-  await shopper.waitForFunction(() => window.rec?.version);
+  const visitor = await (await browser.newContext({ userAgent })).newPage();
+  await visitor.addInitScript(() => Object.defineProperty(navigator, 'webdriver', { get: () => false }));
+  await visitor.goto(shopUrl);
+  await visitor.waitForFunction(() => window.rec?.version);
   await embed.waitForFunction(() => /first event/.test(document.getElementById('seen').textContent));
   seen.after = await embed.textContent('#seen');
   await look(embed, 'embed');
@@ -70,7 +70,7 @@ try {
     method: 'POST', headers: { 'User-Agent': userAgent, 'Content-Type': 'text/plain' },
     body: JSON.stringify({ key, sent_at: Date.now(), anonymous_id: 'a'.repeat(32), ...more, events: events.map((event, i) => ({ event_id: `e-${Date.now()}-${i}`, ts: Date.now(), ...event })) }),
   });
-  await shopper.evaluate(() => {
+  await visitor.evaluate(() => {
     rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] });
     rec('track', 'add_to_cart', { items: [{ item_id: 'SKU1' }] });
   });

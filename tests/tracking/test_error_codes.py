@@ -19,7 +19,7 @@ TREES = {
     if path != DECLARATION and "migrations" not in path.parts
 }
 #: Codes of version 0.1 that said the same as another one.
-GONE = ("not_now", "invalid_query", "redis_away", "unknown_file", "invalid_idempotency_key")
+GONE = ("not_now", "invalid_query", "redis_down", "unknown_file", "invalid_idempotency_key")
 #: Functions that make an answer: where the status stands among their arguments, and where the code.
 MAKERS = {"Refusal": (0, 1), "problem": (1, 2)}
 
@@ -42,7 +42,7 @@ def answers() -> Iterator[tuple[str, int, ErrorCode]]:
                 continue
             if len(node.args) <= MAKERS[node.func.id][1]:
                 continue  # another function of this name
-            status, code = (node.args[place] for place in MAKERS[node.func.id])
+            status, code = (node.args[position] for position in MAKERS[node.func.id])
             found = member(code)
             assert found is not None or not isinstance(code, ast.Constant), f"{path}:{node.lineno} spells its code"
             if found is not None and isinstance(status, ast.Constant):

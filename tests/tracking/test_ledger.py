@@ -168,7 +168,7 @@ async def test_every_id_answered_with_202_is_in_kafka(tmp_path, redis_url, kafka
 
 
 @pytest.mark.parametrize("kind", BACKENDS)
-async def test_the_ledger_balances_to_the_last_event_with_the_log_away_and_the_spool_full(
+async def test_the_ledger_balances_to_the_last_event_with_the_log_down_and_the_spool_full(
     tmp_path, redis_url, own_server, kind: type[Server]
 ) -> None:
     n_ids = 40_000

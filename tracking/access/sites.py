@@ -261,11 +261,6 @@ def find_certificate(fingerprint: str) -> KeyInfo | None:
     return None if key is None or (key.expires_at is not None and key.expires_at <= time.time()) else key
 
 
-def find_site(slug: str) -> SiteInfo | None:
-    """Return an active site from memory, or ``None``; raises ``SnapshotMissing`` as ``find_key`` does."""
-    return keys.current().by_slug.get(slug)
-
-
 def all_sites() -> Iterable[SiteInfo]:
     """Return the active sites from memory; raises ``SnapshotMissing`` as ``find_key`` does."""
     return keys.current().by_slug.values()

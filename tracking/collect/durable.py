@@ -23,8 +23,8 @@ from tracking.metrics import DRAINED_RECORDS, PUBLISHED_RECORDS, SPOOLED_RECORDS
 
 logger = logging.getLogger(__name__)
 
-Place: TypeAlias = Literal["log", "spool"]
-Outcome: TypeAlias = Place | SpoolFull | RecordTooLarge
+Destination: TypeAlias = Literal["log", "spool"]
+Outcome: TypeAlias = Destination | SpoolFull | RecordTooLarge
 Result = TypeVar("Result")
 
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
@@ -90,17 +90,7 @@ class DurableWriter:
         await self._log.start()
         self._drain_task = asyncio.create_task(self._drain(), name="spool-drain")
 
-    @property
-    def is_spooling(self) -> bool:
-        """Whether new records go to the spool."""
-        return self._is_spooling
-
-    @property
-    def spool_bytes(self) -> int:
-        """What waits on the disk."""
-        return self._spool.size_bytes
-
-    async def append(self, key: bytes, value: bytes) -> Place:
+    async def append(self, key: bytes, value: bytes) -> Destination:
         """Append one record; return where it is safe now.
 
         Raises
@@ -129,11 +119,11 @@ class DurableWriter:
         if left:
             try:
                 await self._commit([records[index] for index in left])
-                place: Outcome = "spool"
+                outcome: Outcome = "spool"
             except SpoolFull as error:
-                place = error
+                outcome = error
             for index in left:
-                outcomes[index] = place
+                outcomes[index] = outcome
         PUBLISHED_RECORDS.inc(outcomes.count("log"))
         return outcomes
 

@@ -24,6 +24,7 @@ from tracking.contract.events import (
 JsonSchema = dict[str, Any]
 VERSION_FIELD: Final = "x-schema-version"
 _REF: Final = "#/$defs/{name}"
+_KINDS_HEAD: Final = "| event | means | needs |"
 _TS_HEADER: Final = """// Generated from tracking/contract/events.py by `python manage.py schema`; do not edit.
 """
 
@@ -112,12 +113,19 @@ def typescript(schema: JsonSchema) -> str:
 
 def kinds_table() -> str:
     """Return the kinds of events as the rows of a Markdown table, for ``docs/events.md``."""
-    rows = ["| event | means | needs |", "|---|---|---|"]
+    rows = [_KINDS_HEAD, "|---|---|---|"]
     for name, kind in KNOWN_EVENTS.items():
         params = next(field.type for field in msgspec.structs.fields(kind) if field.name == "params")
         needed = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(params) if field.required)
         rows.append(f"| `{name}` | {(kind.__doc__ or '').strip()} | {needed or 'nothing'} |")
     return "\n".join(rows)
+
+
+def with_kinds(page: str) -> str:
+    """Return a Markdown page whose table of kinds is that of the contract; raises ``ValueError`` where it has none."""
+    start = page.index(_KINDS_HEAD)
+    end = page.index("\n\n", start)
+    return page[:start] + kinds_table() + page[end:]
 
 
 def _type(kind: JsonSchema) -> str:

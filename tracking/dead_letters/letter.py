@@ -35,7 +35,7 @@ from tracking.contract.events import (
 )
 from tracking.contract.parsing import Rejected, check_version, encode_record, parse_event, parse_record
 from tracking.exceptions import InvalidEvent
-from tracking.log.base import EventLog, LogUnavailable, LogWriter, Record, RecordTooLarge
+from tracking.log.base import EventLog, LogUnavailable, LogWriter, RecordTooLarge
 from tracking.metrics import DEAD_LETTERS
 from tracking.records import Clock, Source
 
@@ -113,24 +113,6 @@ def from_rejected(rejected: Rejected, *, head: EventRecord, key: bytes, sent_at:
         occurred_at_ms=head.received_at_ms,
         # Without the time: what a page sends again and again is one letter.
         fingerprint=hashlib.sha256(b"\0".join((key, rejected.error.encode(), rejected.raw))).hexdigest(),
-    )
-
-
-def from_record(record: Record, error: InvalidEvent, *, topic: str, now_ms: int) -> DeadLetterRecord:
-    """Return the letter of a record that a stream worker could not read."""
-    place = f"{topic}/{record.partition}/{record.position}".encode()
-    return DeadLetterRecord(
-        reason=error.code,
-        field=error.field,
-        detail=error.reason[:1_000],
-        origin="stream",
-        site=record.key.partition(b"/")[0].decode(errors="replace"),
-        partition=record.partition,
-        position=record.position,
-        key=record.key,
-        raw=record.value[:MAX_RAW_BYTES],
-        occurred_at_ms=now_ms,
-        fingerprint=hashlib.sha256(place + b"\0" + record.value).hexdigest(),
     )
 
 

@@ -2,8 +2,8 @@
 
 kafka-python runs its network loop, and with it the re-balance listener, in a thread of its own. The listener
 here only takes notes and pauses what is new; the callbacks run inside ``poll``, so the caller never loses a
-partition in the middle of a batch. The store's guarded offset covers the moment in which two members believe
-they own one partition.
+partition in the middle of a batch. The store's guarded offset covers the moment in which two members hold
+themselves for the owner of one partition.
 
 A join of the group that ends between two polls is discarded and begun again by kafka-python 3.0.12, which
 makes all others join again too: with short polls on a busy machine, a group re-balanced once a second for ever.

@@ -2,7 +2,7 @@
 
 Every member counts the living members and knows its fair share. Who holds more releases the surplus; who holds
 less takes what is free (SET NX). A lease that is not renewed runs out, so that the partitions of a killed member
-are free after ``LEASE_MS``. A frozen member that wakes up may still believe in its leases for a moment: the
+are free after ``LEASE_MS``. A frozen member that wakes up may still hold its leases for valid for a moment: the
 guarded offset of the store refuses what it writes then.
 """
 

@@ -40,7 +40,7 @@ def values(log: MemoryLog) -> list[bytes]:
 async def test_a_record_goes_to_the_log_when_it_answers(log, writer):
     assert await writer.append(b"k", b"v") == "log"
     assert values(log) == [b"v"]
-    assert writer.spool_bytes == 0
+    assert writer._spool.size_bytes == 0
 
 
 async def test_a_log_that_fails_is_replaced_by_the_spool_at_once(log, writer):
@@ -48,7 +48,7 @@ async def test_a_log_that_fails_is_replaced_by_the_spool_at_once(log, writer):
     started = time.monotonic()
     assert await writer.append(b"k", b"v") == "spool"
     assert time.monotonic() - started < 5  # once, not again and again
-    assert writer.spool_bytes > 0
+    assert writer._spool.size_bytes > 0
     assert values(log) == []
 
 
@@ -57,7 +57,7 @@ async def test_a_frozen_log_costs_the_waiting_time_once_and_later_records_nothin
     started = time.monotonic()
     assert await writer.append(b"k", b"0") == "spool"
     assert time.monotonic() - started >= WAIT_S
-    assert writer.is_spooling
+    assert writer._is_spooling
     assert [await writer.append(b"k", b"%d" % number) for number in range(1, 20)] == ["spool"] * 19
 
     log.hold(False)
@@ -81,12 +81,12 @@ async def test_the_spool_is_left_again_under_steady_load(log, writer):
     await writer.append(b"k", b"first")
     log.fail_with(None)
 
-    places = []
+    outcomes = []
     give_up_at = time.monotonic() + 10
-    while "log" not in places:
+    while "log" not in outcomes:
         assert time.monotonic() < give_up_at, "still spooling"
-        places += await asyncio.gather(*(writer.append(b"k%d" % number, b"v") for number in range(20)))
-    assert not writer.is_spooling
+        outcomes += await asyncio.gather(*(writer.append(b"k%d" % number, b"v") for number in range(20)))
+    assert not writer._is_spooling
 
 
 async def test_the_drain_does_not_wait_for_a_pause_of_those_who_send(log, writer, monkeypatch):
@@ -98,15 +98,15 @@ async def test_the_drain_does_not_wait_for_a_pause_of_those_who_send(log, writer
 
     monkeypatch.setattr(writer._spool, "append_many", slowly)
     log.fail_with(LogUnavailable("down"))
-    places: list[str] = []
+    outcomes: list[str] = []
 
     async def client(name: int) -> None:
         await asyncio.sleep(0.005 * name)  # sleep: so that there is always a client who waits for the disk
-        while "log" not in places:
-            places.append(await writer.append(b"k%d" % name, b"v"))
+        while "log" not in outcomes:
+            outcomes.append(await writer.append(b"k%d" % name, b"v"))
 
     clients = asyncio.gather(*(client(number) for number in range(8)))
-    await wait_until_async(lambda: places.count("spool") >= 16, "records on the disk")
+    await wait_until_async(lambda: outcomes.count("spool") >= 16, "records on the disk")
     log.fail_with(None)
     await asyncio.wait_for(clients, DEADLINE_S)
 

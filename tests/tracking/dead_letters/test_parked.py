@@ -103,7 +103,7 @@ async def test_what_is_sent_again_is_one_letter(install_keys, memory_log: Memory
     [
         (an_envelope(), "pk_nobody", 401, "unknown_key"),
         (an_envelope(pad="x" * 700_000), SECRET, 413, "record_too_large"),
-        (b'["v", "2.0"]', PUBLISHABLE, 400, "invalid_event"),
+        (b'["v", "2.0"]', PUBLISHABLE, 400, "invalid_request"),
     ],
 )
 async def test_what_cannot_be_kept_is_refused(

@@ -56,7 +56,7 @@ def test_no_quota_is_no_limit() -> None:
     assert taken(Quotas(), times=500, per_minute=0) == 500
 
 
-def test_the_next_minute_starts_anew_and_the_refusal_says_when() -> None:
+def test_the_next_minute_starts_at_zero_and_the_refusal_says_when() -> None:
     quota = Quotas()
     quota.take("events", "shop:1", amount=10, per_minute=10, now=60.0)
     with pytest.raises(Refusal) as refused:

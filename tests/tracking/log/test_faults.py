@@ -142,11 +142,11 @@ async def test_what_is_on_its_way_to_a_frozen_broker_is_bounded(server, log):
 
 
 @pytest.mark.parametrize("fault", ["frozen", "killed"])
-async def test_a_broker_that_is_away_for_a_while_loses_nothing_and_keeps_the_order(server, log, tmp_path, fault):
+async def test_a_broker_that_is_down_for_a_while_loses_nothing_and_keeps_the_order(server, log, tmp_path, fault):
     writer = DurableWriter(log.writer(), Spool(tmp_path, max_bytes=50_000_000), wait_s=WAIT_S)
     await writer.start()
     assert await writer._log.wait_ready(timeout_s=PATIENCE_S)
-    places: list[str] = []
+    outcomes: list[str] = []
     promised: dict[bytes, list[bytes]] = {}
     is_over = asyncio.Event()
 
@@ -154,28 +154,28 @@ async def test_a_broker_that_is_away_for_a_while_loses_nothing_and_keeps_the_ord
         number = 0
         while not is_over.is_set():
             value = b"%s %d" % (user, number)
-            places.append(await writer.append(user, value))
+            outcomes.append(await writer.append(user, value))
             promised.setdefault(user, []).append(value)
             number += 1
             await asyncio.sleep(0.005)  # sleep: the pace of a user
 
     users = [asyncio.create_task(user_of(b"user-%d" % number)) for number in range(8)]
-    await wait_until_async(lambda: len(places) >= 200, "records in the log")
+    await wait_until_async(lambda: len(outcomes) >= 200, "records in the log")
     if fault == "frozen":
         server.freeze()
         await asyncio.sleep(3.0)  # sleep: how long the broker is frozen
         server.thaw()
     else:
         await asyncio.to_thread(server.kill)
-        await wait_until_async(lambda: "spool" in places, "the outage to be noticed")
+        await wait_until_async(lambda: "spool" in outcomes, "the outage to be noticed")
         await asyncio.to_thread(server.start)
-    await wait_until_async(lambda: not writer.is_spooling, "the spool to be drained within a minute", within_s=60)
+    await wait_until_async(lambda: not writer._is_spooling, "the spool to be drained within a minute", within_s=60)
     is_over.set()
     await asyncio.gather(*users)
     assert await writer.flush(timeout_s=PATIENCE_S)
     await writer.close()
 
-    assert {"log", "spool"} == set(places)
+    assert {"log", "spool"} == set(outcomes)
     found: dict[bytes, list[bytes]] = {}
     for key, value in read_all(log):
         found.setdefault(key, []).append(value)
@@ -273,8 +273,8 @@ async def main():
     await writer.start()
     async def client(name):
         for number in range(10_000):
-            place = await writer.append(b"user-%d" % name, b"%d %d" % (name, number))
-            sys.stdout.write(f"{name} {number} {place}\\n")
+            outcome = await writer.append(b"user-%d" % name, b"%d %d" % (name, number))
+            sys.stdout.write(f"{name} {number} {outcome}\\n")
             sys.stdout.flush()
     await asyncio.gather(*(client(name) for name in range(8)))
 
@@ -282,7 +282,7 @@ asyncio.run(main())
 """
 
 
-async def test_kill_9_of_a_sender_while_the_broker_is_away_loses_nothing_that_was_promised(server, log, tmp_path: Path):
+async def test_kill_9_of_a_sender_while_the_broker_is_down_loses_nothing_that_was_promised(server, log, tmp_path: Path):
     url = (
         f"{server.url}?stream=faults&partitions={PARTITIONS}"
         if isinstance(server, RedisServer)
@@ -292,13 +292,13 @@ async def test_kill_9_of_a_sender_while_the_broker_is_away_loses_nothing_that_wa
     sender = await asyncio.create_subprocess_exec(*arguments, stdout=asyncio.subprocess.PIPE)
     assert sender.stdout is not None
     promised: list[str] = []
-    places: set[str] = set()
+    outcomes: set[str] = set()
     is_frozen = False
     while len(promised) < 2_500:
-        name, number, place = (await sender.stdout.readline()).decode().split()
+        name, number, outcome = (await sender.stdout.readline()).decode().split()
         promised.append(f"{name} {number}")
-        places.add(place)
-        if len(promised) > 500 and "log" in places and not is_frozen:
+        outcomes.add(outcome)
+        if len(promised) > 500 and "log" in outcomes and not is_frozen:
             server.freeze()
             is_frozen = True
     sender.kill()
@@ -307,7 +307,7 @@ async def test_kill_9_of_a_sender_while_the_broker_is_away_loses_nothing_that_wa
     await sender.wait()
     if is_frozen:
         server.thaw()
-    assert "spool" in places
+    assert "spool" in outcomes
 
     heir = DurableWriter(log.writer(), Spool(tmp_path, max_bytes=50_000_000))
     await heir.start()

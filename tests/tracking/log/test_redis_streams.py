@@ -141,7 +141,7 @@ async def test_new_records_are_read_after_a_server_lost_its_data(own_server, cap
 
 
 @pytest.mark.expects_errors(r"log\.position_gone")
-async def test_a_stored_position_beyond_the_stream_is_said_and_reading_begins_anew(redis_url, caplog):
+async def test_a_stored_position_beyond_the_stream_is_said_and_reading_begins_again(redis_url, caplog):
     log = make_log(redis_url)
     await append(log, b"0")
     with caplog.at_level(logging.ERROR, logger="tracking.log"):
@@ -177,7 +177,7 @@ async def test_the_number_of_partitions_is_the_one_the_topic_was_made_with(redis
     assert log.read_range(partition_for(b"user-3", 2))
 
 
-async def test_a_reader_that_was_away_too_long_is_told_that_its_partitions_are_gone(redis_url):
+async def test_a_reader_that_was_silent_too_long_is_told_that_its_partitions_are_gone(redis_url):
     log = make_log(redis_url)
     revoked: list[int] = []
     reader = log.reader("group", on_assigned=lambda _: {}, on_revoked=revoked.extend)

@@ -1,4 +1,4 @@
-"""Write the event contract as JSON Schema, TypeScript and Python, or check that what is committed is up to date."""
+"""Write the event contract as JSON Schema, TypeScript, Python and a table, or check that they are up to date."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tracking.contract import events
 from tracking.contract.events import SCHEMA_MAJOR
 from tracking.contract.python_client import client_contract
-from tracking.contract.schema import as_text, complaint, json_schema, typescript
+from tracking.contract.schema import as_text, complaint, json_schema, typescript, with_kinds
 
 CLIENT_CONTRACT: Final = "clients/python/src/recsite_client/contract.py"
 
 
 class Command(BaseCommand):
-    help = "Write the JSON Schema, the TypeScript types and the Python client's copy from tracking/contract/events.py."
+    help = "Write what is derived from tracking/contract/events.py: JSON Schema, TypeScript, Python, docs."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="Write nothing; fail when a file is out of date.")
@@ -33,6 +33,9 @@ class Command(BaseCommand):
             root / "sdk" / "events.d.ts": typescript(schema),
             root / CLIENT_CONTRACT: client_contract(Path(events.__file__).read_text("utf-8")),
         }
+        page = root / "docs" / "events.md"
+        if page.exists():
+            files[page] = with_kinds(page.read_text("utf-8"))
         if schema_file.exists() and (reason := complaint(json.loads(schema_file.read_text("utf-8")), schema)):
             raise CommandError(reason)
         for path, text in files.items():
