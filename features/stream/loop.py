@@ -225,7 +225,7 @@ class StreamWorker:
         """Go on where the store says, after somebody else wrote for the partition."""
         metrics.STREAM_FENCED.inc()
         self.status.fenced += 1
-        logger.warning("stream.fenced %s", error)
+        logger.warning("stream.fenced error=%s", error)
         batch.discard()
         if batch.partition in self.status.positions:
             found = self._store.positions([batch.partition])[batch.partition]
