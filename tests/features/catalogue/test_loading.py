@@ -1,22 +1,18 @@
+"""The catalogue read from the database: what changed, and nothing else."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pytest
 from django.db import OperationalError
-from hypothesis import given
-from hypothesis import strategies as st
 
 from features.catalogue import loading
 from features.catalogue import site as catalogue_site
-from features.catalogue.draft import with_changes
-from features.catalogue.items import NO_ID, ItemRow
 from features.catalogue.loading import OVERLAP, CatalogueLoader
 from features.catalogue.site import catalogue_of, watch_catalogue
-from features.catalogue.snapshot import CatalogueSnapshot
 from features.feeds import upsert_items
 from features.models import Item
 from tests.services.waiting import wait_until
@@ -26,152 +22,6 @@ from tracking.snapshots import snapshot as snapshot_module
 from tracking.snapshots.snapshot import SnapshotMissing, start_snapshots, stop_snapshots
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def row(number: int, **changes: Any) -> ItemRow:
-    values: dict[str, Any] = {
-        "pk": number, "item_id": f"i{number}", "title": f"Item {number}", "titles": {}, "brand": "Kiln",
-        "category": "Kitchen > Mugs", "url": "/p", "image_url": "", "price_minor": 1_000, "sale_price_minor": None,
-        "cost_minor": None, "currency": "EUR", "availability": "in_stock", "stock": None, "group_id": "", "tags": [],
-        "attributes": {}, "is_active": True, "first_seen_us": 5_000_000, "updated_us": 1,
-    }  # fmt: skip
-    return ItemRow(**{**values, **changes})
-
-
-def snapshot(*rows: ItemRow) -> CatalogueSnapshot:
-    return with_changes(CatalogueSnapshot.empty("shop"), rows)
-
-
-def test_category_holds_what_lies_below_it_and_nothing_beside() -> None:
-    catalogue = snapshot(
-        row(1),
-        row(2, category="Kitchen"),
-        row(3, category="Kitchenware > Mugs"),
-        row(4, category="Kitchen > Mugs > Tin"),
-    )
-
-    assert catalogue.in_category("Kitchen").tolist() == [True, True, False, True]
-    assert catalogue.in_category("Kitchen>Mugs").tolist() == [True, False, False, True]
-    assert not catalogue.in_category("Mugs").any()
-    assert not catalogue.in_category("").any()
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({}, True),
-        ({"is_active": False}, False),
-        ({"availability": "out_of_stock"}, False),
-        ({"availability": "preorder"}, True),
-        ({"stock": 0}, False),
-        ({"stock": 1}, True),
-    ],
-)
-def test_serving_and_model_agree_on_what_is_recommendable(changes: dict[str, Any], expected: bool) -> None:
-    kept = {
-        name: value
-        for name, value in row(1, **changes)._asdict().items()
-        if name in ("is_active", "availability", "stock")
-    }
-
-    assert snapshot(row(1, **changes)).recommendable("i1") is expected
-    assert Item(**kept).is_recommendable is expected
-
-
-def test_card_shows_prices_in_the_main_unit_of_their_currency() -> None:
-    catalogue = snapshot(
-        row(1, price_minor=1_299, sale_price_minor=999),
-        row(2, price_minor=1_299, currency="JPY"),
-        row(3, price_minor=None),
-    )
-
-    first, second, third = (catalogue.card(f"i{number}") for number in (1, 2, 3))
-    assert first is not None
-    assert second is not None
-    assert third is not None
-    assert (first.price, first.sale_price) == (12.99, 9.99)
-    assert (second.price, second.sale_price) == (1_299.0, None)
-    assert third.price is None
-    np.testing.assert_allclose(catalogue.price, [9.99, 1_299, np.nan], rtol=1e-6)
-    assert catalogue.is_on_sale.tolist() == [True, False, False]
-    assert catalogue.price.dtype == np.float32
-
-
-def test_margin_is_the_share_left_of_what_is_paid() -> None:
-    catalogue = snapshot(row(1, cost_minor=600), row(2, cost_minor=600, sale_price_minor=800), row(3))
-
-    np.testing.assert_allclose(catalogue.margin, [0.4, 0.25, np.nan], rtol=1e-6)
-
-
-def test_title_is_given_in_the_language_asked_for() -> None:
-    catalogue = snapshot(row(1, titles={"de": "Becher", "fr-CA": "Tasse"}))
-
-    def title(locale: str | None) -> str:
-        card = catalogue.card("i1", locale=locale)
-        assert card is not None
-        return card.title
-
-    assert [title(locale) for locale in ("de-AT", "fr-CA", "es", None)] == ["Becher", "Tasse", "Item 1", "Item 1"]
-
-
-def test_rows_keep_their_number_while_the_layout_does() -> None:
-    before = snapshot(row(1), row(2), row(3), row(4), row(5))
-    changed = with_changes(before, [row(2, stock=0)])
-    grown = with_changes(changed, [row(6)])
-    shrunk = with_changes(grown, [], deleted_pks={1})
-
-    assert changed.layout == before.layout
-    assert changed.row("i2") == before.row("i2")
-    assert before.recommendable("i2")
-    assert not changed.recommendable("i2")
-    assert (grown.layout, shrunk.layout) == (before.layout + 1, before.layout + 2)
-    assert shrunk.row("i2") == before.row("i2")
-    assert shrunk.row("i1") is None
-    assert shrunk.card("i1") is None
-    assert shrunk.rows(["i1", "i2", "nobody"]).tolist() == [NO_ID, 1, NO_ID]
-    assert not shrunk.is_recommendable[0]
-
-
-def test_a_snapshot_in_use_never_changes() -> None:
-    catalogue = snapshot(row(1))
-
-    with pytest.raises(ValueError, match="read-only"):
-        catalogue.is_recommendable[0] = False
-
-
-changes_of_a_day = st.lists(
-    st.tuples(st.integers(1, 12), st.sampled_from(["put", "sell out", "delete"])), min_size=1, max_size=60
-)
-
-
-@given(changes_of_a_day)
-def test_many_small_changes_end_where_one_large_one_does(day: list[tuple[int, str]]) -> None:
-    step_by_step = CatalogueSnapshot.empty("shop")
-    wanted: dict[int, ItemRow] = {}
-    for number, what in day:
-        if what == "delete":
-            step_by_step = with_changes(step_by_step, [], deleted_pks={number})
-            wanted.pop(number, None)
-        else:
-            wanted[number] = row(number, stock=0 if what == "sell out" else 3, tags=[what])
-            step_by_step = with_changes(step_by_step, [wanted[number]])
-    at_once = snapshot(*wanted.values())
-
-    assert len(step_by_step) == len(at_once) == len(wanted)
-    for number, item in wanted.items():
-        item_id = f"i{number}"
-        there, here = step_by_step.row(item_id), at_once.row(item_id)
-        assert there is not None
-        assert here is not None
-        assert step_by_step.cards[there] == at_once.cards[here]
-        assert step_by_step.is_recommendable[there] == at_once.is_recommendable[here] == (item.stock != 0)
-        assert step_by_step.tags[there] == at_once.tags[here] == {item.tags[0]}
-    gone = np.array([item_id is None for item_id in step_by_step.item_ids], dtype=bool)
-    assert not step_by_step.is_recommendable[gone].any()
-    assert gone.sum() <= max(1, 0.25 * step_by_step.n_rows)
-
-
-# --- from the database -------------------------------------------------------------------------------------
 
 
 @pytest.fixture

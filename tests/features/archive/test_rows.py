@@ -1,0 +1,22 @@
+"""A record as rows of the archive, and back."""
+
+from __future__ import annotations
+
+from features.archive.rows import COLUMNS, record_of, rows_of
+from tests.features.making import event, record
+
+
+def test_rows_become_the_record_again() -> None:
+    made = record(
+        event(
+            "purchase",
+            items=[{"item_id": "a", "price": 2.5, "quantity": 3, "rec_id": "r1.x"}, {"item_id": "b"}],
+            transaction_id="t",
+            value=7.5,
+            currency="EUR",
+        ),
+        user_id="7",
+    )
+    rows = [dict(zip(COLUMNS, row, strict=True)) for _, row in rows_of(made)]
+
+    assert record_of(rows) == made
