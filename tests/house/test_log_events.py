@@ -19,7 +19,7 @@ PASSES_ON = "announce_once"
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 #: Area and event, then keys with their values, then perhaps a sentence. ``%s`` is for the parts of one process that
 #: share their code: ``stream.stopped``, ``archive.stopped``.
-FORM = re.compile(r"^([a-z_]+|%s)(\.[a-z_]+)+( [a-z_0-9]+=%[-.\d]*[a-z](-%s)?)*(: [^\n]+)?$")
+FORM = re.compile(r"^([a-z_]+|%s)(\.[a-z_]+)+( [a-z_0-9]+=(%[-.\d]*[a-z](-%s)?|[a-z_]+))*(: [^\n]+)?$")
 
 
 def problems(source: str) -> Iterator[tuple[int, str]]:
