@@ -1,4 +1,4 @@
-"""The figures of the admin's first page; the page itself is opened in tests/recommendations/test_admin.py."""
+"""The figures of the admin's first page; the page itself is opened in recommendations/admin/test_versions.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,73 @@
+"""What merchandisers read: a rule as one sentence, its state, and what it did to an item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from recommendations.admin.wording import effect_words, filtered_words, rule_words, source_words, state_words
+from recommendations.core.actions import RuleAction
+from recommendations.pipeline.eligibility import Filtered
+from recommendations.pipeline.explanation import RuleEffect
+from recommendations.pipeline.rules.base import RuleSpec
+
+DAY_MS = 86_400_000
+
+
+def rule(action: str = "boost", **values: Any) -> RuleSpec:
+    return RuleSpec(rule_id=1, name="Rule", action=RuleAction(action), **values)
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        (rule(strength=3.0), "Moves up every item, 3 times."),
+        (rule("pin", items=("a",), position=2), "Pins item a to rank 2."),
+        (rule("pin", items=tuple("abcde")), "Pins item a, b, c and 2 more from rank 1 on."),
+        (rule("include_only", brands=("Loam",), tags=("sale",)), "Shows nothing but brand Loam or tag sale."),
+        (
+            rule("include_only", categories=("Shoes",), price_from=5.0, price_to=49.9, stock_from=3, condition="x > 1"),
+            "Shows nothing but category Shoes with price 5 to 49.9 and stock from 3 and x > 1.",
+        ),
+        (
+            rule(placements=("home",), shoppers="new", segments=("loyal",), context_condition='brand = "A"'),
+            "Moves up every item, 2 times; in home; for new shoppers; for the segments loyal; "
+            'on pages of items with brand = "A".',
+        ),
+        (
+            rule(starts_at_ms=DAY_MS, ends_at_ms=2 * DAY_MS + 3_600_000),
+            "Moves up every item, 2 times; from 2 Jan 1970 00:00 UTC; until 3 Jan 1970 01:00 UTC.",
+        ),
+    ],
+)
+def test_a_rule_reads_as_one_sentence(spec: RuleSpec, sentence: str) -> None:
+    assert rule_words(spec) == sentence
+
+
+@pytest.mark.parametrize(("now_ms", "state"), [(9, "scheduled"), (10, "published"), (19, "published"), (20, "ended")])
+def test_the_state_of_a_published_rule_follows_its_times(now_ms: int, state: str) -> None:
+    spec = rule(starts_at_ms=10, ends_at_ms=20)
+
+    assert state_words(is_published=True, has_changes=False, spec=spec, now_ms=now_ms) == state
+    assert state_words(is_published=True, has_changes=True, spec=spec, now_ms=now_ms) == f"{state}, with changes"
+    assert state_words(is_published=False, has_changes=True, spec=spec, now_ms=now_ms) == "draft"
+
+
+def test_what_a_rule_did_to_an_item_names_its_figure() -> None:
+    moved = RuleEffect(rule_id=1, name="Rule", action="boost", factor=2.5)
+    pinned = RuleEffect(rule_id=1, name="Rule", action="pin", position=3)
+
+    assert effect_words(moved) == "moved up: counts 2.5 times"
+    assert effect_words(pinned) == "pinned to rank 3"
+
+
+def test_a_source_of_another_release_is_called_by_its_name_and_ours_are_not() -> None:
+    assert source_words("two_towers") == "two towers"
+    assert source_words("popular") == "popular in the shop"
+
+
+def test_every_reason_to_filter_has_words_without_names_of_code() -> None:
+    for reason in Filtered:
+        assert filtered_words(reason.value)
+        assert "_" not in filtered_words(reason.value)
