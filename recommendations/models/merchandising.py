@@ -138,7 +138,7 @@ class Rule(models.Model):
     placements = models.ManyToManyField(
         Placement, blank=True, related_name="rules", help_text="None chosen: every placement."
     )
-    action = models.CharField(max_length=16, choices=RuleAction.choices(), default=RuleAction.BOOST)
+    action = models.CharField(max_length=16, choices=RuleAction.choices(), default=RuleAction.BOOST.value)
     strength = models.FloatField(
         default=2.0,
         validators=[MinValueValidator(1.0), MaxValueValidator(100.0)],
