@@ -46,13 +46,13 @@ SO_FAR: Final = (("views", "views"), ("carts", "add-to-carts"), ("orders", "orde
 
 
 class PreviewForm(forms.Form):
-    """Whose list to show: a made-up session's, or a user's by id; an unknown user's when all is empty."""
+    """Whose list to show: a simulated session's, or a user's by id; an unknown user's when all is empty."""
 
     session = LinesField(
-        label="A made-up visit",
+        label="A simulated visit",
         required=False,
         widget=LinesWidget(kind="items", placeholder="Search an item that the shopper looked at …"),
-        help_text="Items looked at, one item id (SKU) a line, oldest first. Wins over the ids beside it.",
+        help_text="Items looked at, one item id (SKU) a line, oldest first. Takes precedence over the ids beside it.",
     )
     user_id = forms.CharField(
         label="Or a known shopper",
@@ -250,7 +250,7 @@ def _known_of(explanation: Explanation, serving: SiteServing, placement: Placeme
     counts: Any = known["counts"]
     rfm: Any = known["rfm"]
     lines += [
-        ("Looked at last", ", ".join(titles) or "nothing"),
+        ("Viewed last", ", ".join(titles) or "nothing"),
         ("Searched for", ", ".join(known["searches"]) or "nothing"),  # type: ignore[arg-type]
         ("In the cart", ", ".join(_title(serving, item_id) for item_id in known["cart"]) or "nothing"),  # type: ignore[attr-defined]
         ("Purchases", ", ".join(_title(serving, item) for item in known["bought"][:MAX_TITLES]) or "nothing"),  # type: ignore[index]
