@@ -179,7 +179,7 @@ def test_a_new_site_waits_for_its_first_night(unlocked: Shop) -> None:
 
 
 @pytest.mark.redis
-def test_a_run_that_was_stopped_with_its_worker_is_gone_on_with_three_times_at_most(unlocked: Shop) -> None:
+def test_a_run_that_was_stopped_with_its_worker_is_resumed_three_times_at_most(unlocked: Shop) -> None:
     now = datetime.now(UTC)
     TrainingPolicy.objects.create(site=unlocked.site, hour=(now.hour + 1) % 24)
     due = []

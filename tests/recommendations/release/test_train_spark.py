@@ -159,9 +159,9 @@ def assert_same_neighbours(found: Neighbours, expected: Neighbours) -> None:
     assert [found.name, found.decay, found.last_n] == [expected.name, expected.decay, expected.last_n]
     np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-4, atol=1e-6)
     differs = found.indices != expected.indices
-    for row, place in np.argwhere(differs):
-        ties = np.isclose(expected.weights[row], expected.weights[row, place], rtol=1e-4, atol=1e-6)
-        assert ties.sum() > 1 or ties[-1], f"row {row}, place {place}"
+    for row, position in np.argwhere(differs):
+        ties = np.isclose(expected.weights[row], expected.weights[row, position], rtol=1e-4, atol=1e-6)
+        assert ties.sum() > 1 or ties[-1], f"row {row}, place {position}"
     assert differs.mean() < 0.05
 
 

@@ -73,9 +73,7 @@ class TestOneTraining:
         assert run.model_version is not None
         assert [run.status, run.model_version.status, run.error] == ["done", "refused", bad["reason"]]
 
-    def test_a_training_that_was_stopped_is_gone_on_with_and_leaves_nothing(
-        self, with_archive: Shop, settings: Any
-    ) -> None:
+    def test_a_training_that_was_stopped_is_resumed_and_leaves_nothing(self, with_archive: Shop, settings: Any) -> None:
         work, ready, steps = Path(settings.DATA_DIR) / "training" / with_archive.site.slug, [], []
 
         def told(step: str, done: int, total: int) -> None:
@@ -123,7 +121,7 @@ class TestOneTraining:
         assert run.model_version is not None, run.error
         parameters = run.model_version.manifest["parameters"]
         assert [parameters["settings"][name] for name in ("position_clip", "margin_weight")] == [10.0, 0.5]
-        assert [parameters["examination"][f"place_{place}"] for place in range(3)] == pytest.approx(
+        assert [parameters["examination"][f"place_{position}"] for position in range(3)] == pytest.approx(
             [1.0, 0.5, 0.25], abs=0.08
         )
         assert "tune ranker" in steps

@@ -37,7 +37,7 @@ SETTINGS = TrainingSettings(
     factors=8, als_iterations=3, trees=5, min_queries=10, tuning_queries=50, num_threads=1, held_out=0.0
 )
 CATALOGUE = {
-    f"sku{n}": ItemFeatures(category=f"Hall {n % 3} > Shelf {n % 7}", brand=f"B{n % 4}", price=1.0 + n)
+    f"sku{n}": ItemFeatures(category=f"Hall {n % 3} > Row {n % 7}", brand=f"B{n % 4}", price=1.0 + n)
     for n in range(N_ITEMS)
 }
 

@@ -14,7 +14,7 @@ from recommendations.training.data.items import ItemFeatures
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
 
-LINES, SHOPPERS, HOUR_MS = 12, 150, 3_600_000
+LINES, USERS, HOUR_MS = 12, 150, 3_600_000
 SETTINGS = TrainingSettings(
     factors=8, als_iterations=3, trees=40, min_queries=50, tuning_queries=200, num_threads=1, refit=False, held_out=0.2
 )
@@ -31,10 +31,10 @@ def log() -> SessionLog:
     rng = np.random.default_rng(3)
     rows = [
         (f"u{user}", f"first{user}", user, "gift", "purchase", 1_000.0 if user % 2 else 10.0)
-        for user in range(SHOPPERS)
+        for user in range(USERS)
     ]
     for session in range(1_500):
-        user, line = int(rng.integers(SHOPPERS)), int(rng.integers(LINES))
+        user, line = int(rng.integers(USERS)), int(rng.integers(LINES))
         start = (1 + session) * HOUR_MS
         wanted = f"dear{line}" if user % 2 else f"cheap{line}"
         rows += [
@@ -57,7 +57,7 @@ def test_the_ranker_learns_who_buys_dear_items(log: SessionLog) -> None:
     assert found["fusion"] < 0.85  # the sources cannot know
 
 
-def test_without_shoppers_it_is_a_guess_between_the_two(log: SessionLog) -> None:
+def test_without_users_it_is_a_guess_between_the_two(log: SessionLog) -> None:
     nameless = replace(log, users=np.full(len(log), -1, np.int32))
 
     assert 0.6 < mrr(nameless, items=ITEM_FEATURES)["ranker"] < 0.85

@@ -99,9 +99,7 @@ def test_a_stage_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
     assert WorkFolder(tmp_path, "key").run("fusion", lambda: weights, (FusionWeights,)) == weights
 
 
-def test_a_full_disk_costs_the_run_nothing_but_going_on_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_costs_the_run_nothing_but_resuming_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
@@ -112,7 +110,7 @@ def test_a_full_disk_costs_the_run_nothing_but_going_on_with_it(
     assert [path.name for path in (tmp_path / "key").iterdir()] == [BEGUN_NAME]
 
 
-def test_runs_of_yesterday_are_begun_anew_and_those_that_ended_are_deleted(tmp_path: Path) -> None:
+def test_runs_of_yesterday_are_started_again_and_those_that_ended_are_deleted(tmp_path: Path) -> None:
     for key in ("mine", "other"):
         WorkFolder(tmp_path, key).run("stage", lambda: 1, ())
         begun = tmp_path / key / BEGUN_NAME

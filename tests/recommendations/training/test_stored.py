@@ -29,7 +29,7 @@ def test_what_is_stored_is_what_comes_back(tmp_path: Path) -> None:
     assert found[0].prices is None
 
 
-def test_one_array_in_two_places_is_stored_once_and_comes_back_as_one(tmp_path: Path) -> None:
+def test_one_array_used_twice_is_stored_once_and_comes_back_as_one(tmp_path: Path) -> None:
     counts = np.arange(3, dtype=np.float32)
     store(Popularity(recent=counts, all_time=counts), tmp_path)
 

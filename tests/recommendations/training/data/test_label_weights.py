@@ -1,4 +1,4 @@
-"""Worlds in which what is clicked is not what is liked, and what sells is not what earns."""
+"""Worlds in which what is clicked is not what is liked, and what sells is not what has the margin."""
 
 from __future__ import annotations
 
@@ -73,16 +73,16 @@ def shop():
     for _ in range(25_000):
         order = rng.permutation(ITEMS) if rng.random() < 0.2 else ITEMS
         shown[order, np.arange(N)] += 1
-        for place in np.flatnonzero(rng.random(N) < LOOKED * LIKED[order - 1]):
-            clicked[order[place], place] += 1
-            targets.append(order[place])
-            positions.append(place)
-    items, places = np.nonzero(shown)
+        for position in np.flatnonzero(rng.random(N) < LOOKED * LIKED[order - 1]):
+            clicked[order[position], position] += 1
+            targets.append(order[position])
+            positions.append(position)
+    items, shown_at = np.nonzero(shown)
     impressions = Impressions(
         items=items.astype(np.int32),
-        positions=places.astype(np.int16),
-        shown=shown[items, places],
-        clicked=clicked[items, places],
+        positions=shown_at.astype(np.int16),
+        shown=shown[items, shown_at],
+        clicked=clicked[items, shown_at],
     )
     return points_of(targets, positions), impressions
 
@@ -96,7 +96,7 @@ def test_the_chance_that_a_place_is_looked_at_is_told_from_what_stood_there(shop
     assert len(found) == MAX_POSITIONS
 
 
-def test_the_uncorrected_ranker_learns_the_shops_order_and_the_corrected_one_what_is_liked(shop):
+def test_the_uncorrected_ranker_lsells_the_shops_order_and_the_corrected_one_what_is_liked(shop):
     points, impressions = shop
     settings = TrainingSettings(position_clip=20)
     weights = label_weights(points, settings=settings, looked=examination(impressions))
@@ -118,19 +118,19 @@ def test_no_label_counts_more_than_the_clip_allows():
     assert (weights / weights[0]).tolist() == pytest.approx([1, 5, 1])
 
 
-def test_of_two_items_that_sell_alike_the_one_that_earns_more_comes_first():
+def test_of_two_items_that_sell_alike_the_one_with_the_higher_margin_comes_first():
     rng = np.random.default_rng(1)
     points = points_of(np.where(rng.random(4_000) < 0.55, 3, 7))
     profits = np.full(N + 2, np.nan, np.float32)
     profits[[3, 7]] = 1, 4
 
     by_sales = order_learnt(points, None)
-    by_earnings = order_learnt(
+    by_margin = order_learnt(
         points, label_weights(points, settings=TrainingSettings(margin_weight=1.0), profits=profits)
     )
 
     assert by_sales[:2] == [3, 7]
-    assert by_earnings[:2] == [7, 3]
+    assert by_margin[:2] == [7, 3]
 
 
 def test_an_item_without_a_cost_counts_as_the_mean():

@@ -38,7 +38,7 @@ def test_the_defaults_are_tried_first_and_what_is_found_is_kept_with_the_version
 
 
 @pytest.mark.slow
-def test_a_second_run_on_the_same_data_goes_on_and_another_log_begins_anew(log, tmp_path):
+def test_a_second_run_on_the_same_data_is_resumed_and_another_log_starts_afresh(log, tmp_path):
     storage = tmp_path / "shop.sqlite3"
     train_model_set(log, settings=SETTINGS, tuning_storage=storage)
     first = trials(storage)
