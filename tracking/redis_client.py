@@ -1,4 +1,4 @@
-"""The one place where Redis clients are built: explicit time-outs, no hidden retries, Cluster where the URL says so.
+"""The one place where redis-py clients are built: explicit time-outs, no hidden retries, Cluster where the URL says so.
 
 redis-py by default waits five seconds and tries ten times more, which turns a frozen Redis into a request
 of a minute. Here every call has a time-out, and the caller decides what a failure means.

@@ -8,10 +8,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import redis
-
 from recsite.supervisor.ports import free_port
 from recsite.supervisor.processes import Supervised
+from tracking.redis_client import UNAVAILABLE, connect
 
 START_TIMEOUT_S = 20.0
 
@@ -77,7 +76,7 @@ def wait_ready(server: Supervised, url: str) -> None:
         It died or did not answer in time; the message holds the end of its log.
     """
     deadline_s = time.monotonic() + START_TIMEOUT_S
-    client = redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+    client = connect(url, timeout_s=1.0)
     try:
         while time.monotonic() < deadline_s:
             if server.pid is None:
@@ -85,7 +84,7 @@ def wait_ready(server: Supervised, url: str) -> None:
             try:
                 client.ping()
                 return
-            except (redis.ConnectionError, redis.TimeoutError):  # not up yet, or still loading
+            except UNAVAILABLE:  # not up yet, or still loading
                 time.sleep(0.05)
     finally:
         client.close()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 
 from tracking.redis_client import SCHEMES, UNAVAILABLE, InvalidRedisUrl, check_url, connect, is_cluster
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +36,19 @@ def test_a_mistake_names_the_remedy_and_never_the_password(url: str, remedy: str
     with pytest.raises(InvalidRedisUrl, match=remedy) as error:
         check_url(url.replace("://", "://user:s3cret@", 1) if url != "redis://" else url)
     assert "s3cret" not in str(error.value)
+
+
+def test_no_other_module_builds_a_client() -> None:
+    """Each would have time-outs and retries of its own; Celery and Channels are told theirs by the settings."""
+    built = re.compile(r"\bredis[\w.]*\.(Redis|RedisCluster|StrictRedis|ConnectionPool)(\.from_url)?\(|\bfrom_url\(")
+    found = {
+        str(path.relative_to(ROOT))
+        for app in ("tracking", "features", "recommendations", "recsite")
+        for path in (ROOT / app).rglob("*.py")
+        if built.search(path.read_text())
+    }
+
+    assert found == {"tracking/redis_client.py"}
 
 
 def test_a_cluster_is_told_by_its_scheme() -> None:

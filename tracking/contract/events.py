@@ -1,6 +1,6 @@
 """The event contract: one msgspec struct per kind of event, named as in GA4, and the record that the log carries.
 
-Nothing else in the project defines what an event is. JSON Schema and the TypeScript types are generated from here.
+What follows from it is generated: JSON Schema, the TypeScript types, the Python client's copy, the table of the docs.
 ``SCHEMA_VERSION`` is ``major.minor``: a reader ignores unknown fields of its own major version, and parks records
 of a higher one. Add a field: raise the minor. Change the meaning of one: raise the major.
 
