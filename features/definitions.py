@@ -1,8 +1,9 @@
 """THE list of feature views: of what entity, which fields, with which unit, default, window and TTL.
 
-The page ``docs/features.md`` is checked against it. To add a feature: a line here, a field in ``states.py``, one pure
-function that moves it, and its test. Change the meaning of a stored field: raise the view's version, and either give
-``states.py`` a migration from the old one or rebuild with ``manage.py replay``.
+The page ``docs/features.md`` is checked against it. To add a count of events or items to the profile: one line here,
+with ``counts``; nothing else moves, stores, merges or reads it. Any other feature needs a field in ``states.py`` and a
+function that moves it, and tests fail until it has both. Change the meaning of a stored field: raise the view's
+version, and either give ``states.py`` a migration from the old one or rebuild with ``manage.py replay``.
 """
 
 from __future__ import annotations
@@ -57,6 +58,14 @@ MINOR: Final = "minor units (1/100)"
 """Of the site's currency, with two decimals whatever its own exponent: what the page sent, times 100."""
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a count counts: events of one name, of the contract or the shop's own, or the items of such events."""
+
+    event: str
+    per: Literal["event", "item"] = "event"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One feature: ``stored`` ones are moved by events, the others are computed from them when read."""
@@ -68,6 +77,7 @@ class Field:
     help: str
     window: str = "lifetime"
     stored: bool = True
+    counts: Count | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,10 @@ class FeatureView:
 
 def _f(name: str, dtype: str, unit: str, default: str, help: str, window: str = "lifetime") -> Field:
     return Field(name=name, dtype=dtype, unit=unit, default=default, help=help, window=window)
+
+
+def _count(name: str, counts: Count, help: str) -> Field:
+    return Field(name=name, dtype="int64", unit=f"{counts.per}s", default="0", help=help, counts=counts)
 
 
 def _read(name: str, dtype: str, unit: str, default: str, help: str, window: str) -> Field:
@@ -128,13 +142,14 @@ PROFILE: Final = FeatureView(
     fields=(
         _f("first_ms", "int64", "epoch ms", "0", "Event time of the oldest event."),
         _f("newest_ms", "int64", "epoch ms", "0", "Event time of the newest event."),
-        _f("page_views", "int64", "events", "0", "Pages seen."),
-        _f("views", "int64", "items", "0", "Items looked at."),
-        _f("selects", "int64", "items", "0", "Items clicked in a list."),
-        _f("carts", "int64", "items", "0", "Items put into the cart."),
-        _f("wishlists", "int64", "items", "0", "Items put on the wish list."),
-        _f("searches", "int64", "events", "0", "Searches."),
-        _f("checkouts", "int64", "events", "0", "Checkouts begun."),
+        _count("page_views", Count("page_view"), "Pages seen."),
+        _count("list_views", Count("view_item_list"), "Lists seen."),
+        _count("views", Count("view_item", "item"), "Items looked at."),
+        _count("selects", Count("select_item", "item"), "Items clicked in a list."),
+        _count("carts", Count("add_to_cart", "item"), "Items put into the cart."),
+        _count("wishlists", Count("add_to_wishlist", "item"), "Items put on the wish list."),
+        _count("searches", Count("search"), "Searches."),
+        _count("checkouts", Count("begin_checkout"), "Checkouts begun."),
         _f("orders", "int64", "transactions", "0", "Purchases, each transaction once."),
         _f("units", "int64", "pieces", "0", "Pieces bought."),
         _f("revenue", "int64", MINOR, "0", "Monetary value of the purchases."),

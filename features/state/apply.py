@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from features.definitions import KEEP_ALIASES, KEEP_SEEN
-from features.state import activity, merging, recents, states
+from features.state import activity, counting, merging, recents, states
 from features.state.handlers import HANDLERS, Context, Effects
 from features.state.states import ProfileState, SessionState
 from tracking.contract.events import EventRecord
@@ -102,7 +102,7 @@ def _apply_record(
     oldest_ms = max(arrival.oldest_ms, conditions.erased_until_ms + 1)
     lateness_s = lateness_ms // 1_000 + 1
     context = Context(session, profile, effects, record.site, lateness_ms)
-    # Custom events move no feature, but they are counted as any other, so that the ledger balances.
+    # Custom events move only what is declared to count them, but the ledger counts them as any other.
     for event in (*record.events, *record.custom):
         at_ms = event.occurred_at_ms
         at_s = at_ms // 1_000
@@ -128,6 +128,7 @@ def _apply_record(
         if record.user_id and record.anonymous_id:
             recents.remember(profile.aliases, record.anonymous_id, at_ms, keep=KEEP_ALIASES)
         effects.applied += 1
+        counting.count_event(profile, event)
         handle = HANDLERS.get(type(event))
         if handle is not None:
             handle(context, event)

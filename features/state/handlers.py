@@ -76,12 +76,7 @@ class Context:
         )
 
 
-def _page_view(context: Context, event: contract.PageView) -> None:
-    context.profile.page_views += 1
-
-
 def _view_item_list(context: Context, event: contract.ViewItemList) -> None:
-    context.profile.list_views += 1
     params = event.params
     label = attribution.label_of(context.site, item_list_id=params.item_list_id, rec_id=params.rec_id)
     if label is not None:
@@ -96,7 +91,6 @@ def _select_item(context: Context, event: contract.SelectItem) -> None:
     at_ms = event.occurred_at_ms
     params = event.params
     for item in params.items:
-        context.profile.selects += 1
         context.remember(SELECT, item.item_id, at_ms)
         label = attribution.label_of(
             context.site, item_list_id=params.item_list_id, rec_id=item.rec_id or params.rec_id
@@ -110,7 +104,6 @@ def _view_item(context: Context, event: contract.ViewItem) -> None:
     at_ms = event.occurred_at_ms
     for item in event.params.items:
         item_id = item.item_id
-        context.profile.views += 1
         context.remember(VIEW, item_id, at_ms)
         context.effects.items.append(ItemEffect(item_id, at_ms, windows.VIEWS, 1, 0))
 
@@ -118,7 +111,6 @@ def _view_item(context: Context, event: contract.ViewItem) -> None:
 def _add_to_cart(context: Context, event: contract.AddToCart) -> None:
     at_ms = event.occurred_at_ms
     for item in event.params.items:
-        context.profile.carts += 1
         context.remember(ADD_TO_CART, item.item_id, at_ms)
         cart.put(context.profile, item.item_id, at_ms=at_ms, quantity=item.quantity)
         context.effects.items.append(ItemEffect(item.item_id, at_ms, windows.CARTS, item.quantity, 0))
@@ -136,8 +128,6 @@ def _remove_from_cart(context: Context, event: contract.RemoveFromCart) -> None:
 
 def _see_cart(context: Context, event: contract.ViewCart | contract.BeginCheckout) -> None:
     at_ms = event.occurred_at_ms
-    if isinstance(event, contract.BeginCheckout):
-        context.profile.checkouts += 1
     if event.params.items:
         cart.clear(context.profile, at_ms=at_ms, with_that_time=False)
         for item in event.params.items:
@@ -146,7 +136,6 @@ def _see_cart(context: Context, event: contract.ViewCart | contract.BeginCheckou
 
 def _add_to_wishlist(context: Context, event: contract.AddToWishlist) -> None:
     for item in event.params.items:
-        context.profile.wishlists += 1
         context.remember(WISH, item.item_id, event.occurred_at_ms)
 
 
@@ -186,13 +175,11 @@ def _refund(context: Context, event: contract.Refund) -> None:
 
 
 def _search(context: Context, event: contract.Search) -> None:
-    context.profile.searches += 1
     term = " ".join(event.params.search_term.lower().split())[:SEARCH_TERM_CHARS]
     recents.remember(context.session.searches, term, event.occurred_at_ms, keep=KEEP_SEARCHES)
 
 
 HANDLERS: Final[dict[type, Callable[[Context, Any], None]]] = {
-    contract.PageView: _page_view,
     contract.ViewItemList: _view_item_list,
     contract.SelectItem: _select_item,
     contract.ViewItem: _view_item,

@@ -50,6 +50,8 @@ def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
             if known is None or (at_ms, -quantity) > (known[0], -known[1]):
                 total.cart[item_id] = [at_ms, quantity]
         total.transactions.update(profile.transactions)
+        for name, amount in profile.counts.items():
+            total.counts[name] = total.counts.get(name, 0) + amount
         for target, source in (
             (total.recents, profile.recents), (total.bought, profile.bought), (total.aliases, profile.aliases)
         ):  # fmt: skip

@@ -72,6 +72,7 @@ class ProfileState(Struct, array_like=True, kw_only=True):
     # hash of a transaction id -> [time, revenue or -1 when only its refund came, refunded as a whole]
     transactions: dict[int, list[int]] = field(default_factory=dict)
     is_fully_loaded: bool = False  # whether the database was asked for what Redis had forgotten
+    counts: dict[str, int] = field(default_factory=dict)  # of the declared counts that have no field of their own
 
 
 State = TypeVar("State", SessionState, ProfileState)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 import msgspec
 
 from features.definitions import KEEP_BOUGHT, KEEP_SEARCHES, KEEP_SESSION_RECENTS, SESSION_GAP_MS
-from features.state import cart, purchases, recents, states
+from features.state import cart, counting, purchases, recents, states
 from features.state.handlers import KINDS
 from features.state.merging import joined_sessions
 from features.state.states import ProfileState
@@ -88,18 +87,7 @@ class UserFeatures:
     sessions: tuple[tuple[int, int, int], ...] = field(default=())
 
 
-COUNTS: Final = (
-    "page_views",
-    "list_views",
-    "views",
-    "selects",
-    "carts",
-    "wishlists",
-    "searches",
-    "checkouts",
-    "orders",
-)
-_read_counts: Final = attrgetter(*COUNTS)
+COUNTS: Final = (*counting.COUNTS, "orders")
 NOBODY_VERSION: Final = "0"
 _DECODE_SEGMENT: Final = msgspec.msgpack.Decoder(Segment).decode
 
@@ -181,9 +169,13 @@ def rfm_of(profiles: Sequence[ProfileState], *, now_ms: int) -> Rfm:
 
 
 def _counts(profiles: Sequence[ProfileState]) -> dict[str, int]:
-    if len(profiles) == 1:
-        return dict(zip(COUNTS, _read_counts(profiles[0]), strict=True))
-    return {name: sum(getattr(profile, name) for profile in profiles) for name in COUNTS}
+    if not profiles:
+        return dict.fromkeys(COUNTS, 0)
+    sums = {name: counting.read_count(profiles[0], name) for name in COUNTS}
+    for profile in profiles[1:]:
+        for name in COUNTS:
+            sums[name] += counting.read_count(profile, name)
+    return sums
 
 
 def _count_since(newest: list[Recent], started_ms: int | None) -> int:
