@@ -33,9 +33,12 @@ COUNTS: Final = tuple(one.name for one in PROFILE.fields if one.counts is not No
 
 def count_event(profile: ProfileState, event: Event | CustomEvent, moves: Moves = MOVES) -> None:
     """Count an event wherever it is declared to count; events of the shop's own have no items."""
-    is_custom = type(event) is CustomEvent
-    for count, is_per_item, is_own in moves.get(event.event if is_custom else event.__struct_config__.tag, ()):
-        amount = 1 if not is_per_item else 0 if is_custom else len(event.params.items)
+    if isinstance(event, CustomEvent):
+        name, n_items = event.event, 0
+    else:
+        name, n_items = str(event.__struct_config__.tag), len(getattr(event.params, "items", ()))
+    for count, is_per_item, is_own in moves.get(name, ()):
+        amount = n_items if is_per_item else 1
         if is_own:
             setattr(profile, count, getattr(profile, count) + amount)
         else:
