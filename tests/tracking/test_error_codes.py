@@ -19,7 +19,7 @@ TREES = {
     if path != DECLARATION and "migrations" not in path.parts
 }
 #: Codes of version 0.1 that said the same as another one.
-GONE = ("not_now", "invalid_query", "redis_down", "unknown_file", "invalid_idempotency_key")
+GONE = ("invalid_query", "redis_away", "unknown_file", "invalid_idempotency_key")
 #: Functions that make an answer: where the status stands among their arguments, and where the code.
 MAKERS = {"Refusal": (0, 1), "problem": (1, 2)}
 

@@ -1,5 +1,5 @@
 // A member of staff sets a shop up and watches its events, while a user opens a page with the copied tag.
-// node admin.mjs CHROMIUM BASE_URL COOKIE SITE_ID LETTER_ID KEY [FOLDER for screenshots] → one line of JSON
+// node browser.mjs CHROMIUM BASE_URL COOKIE SITE_ID LETTER_ID KEY [FOLDER for screenshots] → one line of JSON
 import { createServer } from 'node:http';
 import { chromium } from '../../sdk/node_modules/playwright-core/index.mjs';
 import { DEADLINE_MS } from '../services/deadline.mjs';

@@ -54,7 +54,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, redis_url: str, request: pyte
         web.start()
         done = subprocess.run(
             [
-                str(node), str(Path(__file__).with_name("admin.mjs")), str(chromium), f"http://127.0.0.1:{web.port}",
+                str(node), str(Path(__file__).with_name("browser.mjs")), str(chromium), f"http://127.0.0.1:{web.port}",
                 said["session"], str(said["site"]), str(said["letter"]), web.key, os.environ.get("SCREENSHOTS", ""),
             ],
             capture_output=True, text=True, timeout=BROWSER_S, check=False,
