@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from features.definitions import KEEP_ALIASES, KEEP_SEEN
-from features.state import activity, counting, merging, recents, states
-from features.state.handlers import HANDLERS, Context, Effects
+from features.state import activity, merging, recents, states
+from features.state.handlers import HANDLERS, Context, Effects, count_event
 from features.state.states import ProfileState, SessionState
 from tracking.contract.events import EventRecord
 
@@ -128,7 +128,7 @@ def _apply_record(
         if record.user_id and record.anonymous_id:
             recents.remember(profile.aliases, record.anonymous_id, at_ms, keep=KEEP_ALIASES)
         effects.applied += 1
-        counting.count_event(profile, event)
+        count_event(profile, event)
         handle = HANDLERS.get(type(event))
         if handle is not None:
             handle(context, event)

@@ -5,7 +5,8 @@ A handler changes the states it is given in place (see ``states``); whether its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,13 +16,16 @@ from features.definitions import (
     KEEP_PROFILE_RECENTS,
     KEEP_SEARCHES,
     KEEP_SESSION_RECENTS,
+    PROFILE,
     SEARCH_TERM_CHARS,
+    Field,
 )
 from features.state import attribution, cart, purchases, recents, windows
 from features.state.attribution import PlacementEffect
 from features.state.states import ProfileState, SessionState
 from features.state.windows import ItemEffect
 from tracking.contract import events as contract
+from tracking.contract.events import CustomEvent, Event
 
 VIEW, SELECT, ADD_TO_CART, WISH, PURCHASE = "v", "s", "c", "w", "p"
 KINDS: Final = {VIEW: "view", SELECT: "select", ADD_TO_CART: "cart", WISH: "wishlist", PURCHASE: "purchase"}
@@ -192,3 +196,42 @@ HANDLERS: Final[dict[type, Callable[[Context, Any], None]]] = {
     contract.Refund: _refund,
     contract.Search: _search,
 }
+
+# --- counts that definitions declare; those of version 0.1 have fields of their own in a profile -------------------
+
+_OWN_FIELDS: Final = frozenset(ProfileState.__struct_fields__)
+
+Moves = dict[str, tuple[tuple[str, bool, bool], ...]]  # event → (count, per item?, a field of its own?)
+
+
+def moves_of(fields: Iterable[Field]) -> Moves:
+    """Return what each event moves, by the event's name."""
+    moves: dict[str, list[tuple[str, bool, bool]]] = defaultdict(list)
+    for one in fields:
+        if one.counts is not None:
+            moves[one.counts.event].append((one.name, one.counts.per == "item", one.name in _OWN_FIELDS))
+    return {event: tuple(counts) for event, counts in moves.items()}
+
+
+MOVED_COUNTS: Final = moves_of(PROFILE.fields)
+DECLARED_COUNTS: Final = tuple(one.name for one in PROFILE.fields if one.counts is not None)
+
+
+def count_event(profile: ProfileState, event: Event | CustomEvent, moves: Moves = MOVED_COUNTS) -> None:
+    """Count an event wherever it is declared to count; events of the shop's own have no items."""
+    if isinstance(event, CustomEvent):
+        name, n_items = event.event, 0
+    else:
+        name, n_items = str(event.__struct_config__.tag), len(getattr(event.params, "items", ()))
+    for count, is_per_item, is_own in moves.get(name, ()):
+        amount = n_items if is_per_item else 1
+        if is_own:
+            setattr(profile, count, getattr(profile, count) + amount)
+        else:
+            profile.counts[count] = profile.counts.get(count, 0) + amount
+
+
+def read_count(profile: ProfileState, name: str) -> int:
+    """Return one declared count of a profile."""
+    value: int = getattr(profile, name) if name in _OWN_FIELDS else profile.counts.get(name, 0)
+    return value

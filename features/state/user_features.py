@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from features.definitions import KEEP_BOUGHT, KEEP_SEARCHES, KEEP_SESSION_RECENTS, SESSION_GAP_MS
-from features.state import cart, counting, purchases, recents, states
-from features.state.handlers import KINDS
+from features.state import cart, purchases, recents, states
+from features.state.handlers import DECLARED_COUNTS, KINDS, read_count
 from features.state.merging import joined_sessions
 from features.state.states import ProfileState
 
@@ -87,7 +87,7 @@ class UserFeatures:
     sessions: tuple[tuple[int, int, int], ...] = field(default=())
 
 
-COUNTS: Final = (*counting.COUNTS, "orders")
+COUNTS: Final = (*DECLARED_COUNTS, "orders")
 NOBODY_VERSION: Final = "0"
 _DECODE_SEGMENT: Final = msgspec.msgpack.Decoder(Segment).decode
 
@@ -171,10 +171,10 @@ def rfm_of(profiles: Sequence[ProfileState], *, now_ms: int) -> Rfm:
 def _counts(profiles: Sequence[ProfileState]) -> dict[str, int]:
     if not profiles:
         return dict.fromkeys(COUNTS, 0)
-    sums = {name: counting.read_count(profiles[0], name) for name in COUNTS}
+    sums = {name: read_count(profiles[0], name) for name in COUNTS}
     for profile in profiles[1:]:
         for name in COUNTS:
-            sums[name] += counting.read_count(profile, name)
+            sums[name] += read_count(profile, name)
     return sums
 
 

@@ -6,8 +6,7 @@ from typing import get_args
 
 import pytest
 
-from features.state import counting
-from features.state.handlers import HANDLERS, Effects
+from features.state.handlers import HANDLERS, MOVED_COUNTS, Effects
 from features.state.states import ProfileState
 from features.state.windows import ItemEffect
 from tests.features.making import NOW_MS, applied, event
@@ -36,7 +35,7 @@ MOVES_NOTHING = {contract.Identify}  # its record carries both ids, and any even
 
 def test_every_kind_of_event_has_a_handler() -> None:
     kinds = set(get_args(contract.Event))
-    counted = {kind for kind in kinds if kind.__struct_config__.tag in counting.MOVES}
+    counted = {kind for kind in kinds if kind.__struct_config__.tag in MOVED_COUNTS}
 
     assert set(HANDLERS) | counted | MOVES_NOTHING == kinds
     assert not MOVES_NOTHING & (set(HANDLERS) | counted)

@@ -9,8 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from features.state import counting
-from features.state.handlers import HANDLERS, KINDS
+from features.state.handlers import HANDLERS, KINDS, MOVED_COUNTS
 from recommendations.training.data.archive import ARCHIVE_KINDS
 from recsite.importing.sources.ga4 import EVENTS as EVENTS_OF_EXPORTS
 from tracking.contract.events import GA4_EVENTS, INTERACTIONS, KNOWN_EVENTS, BaseEvent, Event, log_key
@@ -60,7 +59,7 @@ def test_every_kind_that_is_declared_is_in_the_union() -> None:
 
 
 def test_every_kind_that_moves_features_has_a_handler_and_no_other() -> None:
-    counted = {kind for name, kind in KNOWN_EVENTS.items() if name in counting.MOVES}
+    counted = {kind for name, kind in KNOWN_EVENTS.items() if name in MOVED_COUNTS}
 
     assert set(HANDLERS) | counted == {kind for kind in KNOWN_EVENTS.values() if kind.moves_features}
 

@@ -6,7 +6,7 @@ import pytest
 
 from features import definitions
 from features.definitions import Count, Field
-from features.state import counting, merging, states, user_features
+from features.state import handlers, merging, states, user_features
 from features.state.states import ProfileState
 from features.state.user_features import StateBlobs
 from tests.features.making import NOW_MS, applied, event
@@ -23,8 +23,8 @@ SEEN_IN_LISTS = Field(
 def declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two more lines in the list of the profile's fields, and nothing else."""
     fields = (*definitions.PROFILE.fields, SHARES, SEEN_IN_LISTS)
-    monkeypatch.setattr(counting, "MOVES", moves := counting.moves_of(fields))
-    monkeypatch.setattr(counting.count_event, "__defaults__", (moves,))
+    monkeypatch.setattr(handlers, "MOVED_COUNTS", moves := handlers.moves_of(fields))
+    monkeypatch.setattr(handlers.count_event, "__defaults__", (moves,))
     names = tuple(one.name for one in fields if one.counts is not None)
     monkeypatch.setattr(user_features, "COUNTS", (*names, "orders"))
 
@@ -40,13 +40,13 @@ def test_a_declared_count_is_moved_stored_merged_and_read(declared: None) -> Non
 
 def test_a_count_of_the_shops_own_event(declared: None) -> None:
     profile = ProfileState()
-    own = counting.CustomEvent(event="share_product", event_id="event-1", occurred_at_ms=NOW_MS, params={"items": [1]})
+    own = handlers.CustomEvent(event="share_product", event_id="event-1", occurred_at_ms=NOW_MS, params={"items": [1]})
 
-    counting.count_event(profile, own)
-    counting.count_event(profile, own)
+    handlers.count_event(profile, own)
+    handlers.count_event(profile, own)
 
-    assert counting.read_count(profile, "shares") == 2
+    assert handlers.read_count(profile, "shares") == 2
 
 
 def test_the_counts_of_the_first_version_keep_their_fields() -> None:
-    assert set(counting.COUNTS) <= set(ProfileState.__struct_fields__)
+    assert set(handlers.DECLARED_COUNTS) <= set(ProfileState.__struct_fields__)
