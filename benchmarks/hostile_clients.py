@@ -104,8 +104,8 @@ async def frames(port: int, frame: bytes, *, for_s: float = 5.0, at_once: int = 
             await asyncio.sleep(0)
     answered.cancel()
     writer.close()
-    place = heard.rfind(b"\x88")  # the frame that closes: its code comes after the length
-    return int.from_bytes(heard[place + 2 : place + 4]) if place >= 0 else 0
+    position = heard.rfind(b"\x88")  # the frame that closes: its code comes after the length
+    return int.from_bytes(heard[position + 2 : position + 4]) if position >= 0 else 0
 
 
 async def reads_nothing(port: int, key: str, *, sockets: int) -> list[socket.socket]:

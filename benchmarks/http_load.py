@@ -28,8 +28,8 @@ class Answers:
         """Return a percentile of the latency; what was never answered counts as infinitely late."""
         missing = self.due - len(self.latencies_ms)
         values: NDArray[np.float64] = np.sort(np.asarray(self.latencies_ms))
-        place = int(np.ceil(share / 100 * (len(values) + missing))) - 1
-        return float(values[place]) if 0 <= place < len(values) else float("inf")
+        index = int(np.ceil(share / 100 * (len(values) + missing))) - 1
+        return float(values[index]) if 0 <= index < len(values) else float("inf")
 
     @property
     def per_second(self) -> float:

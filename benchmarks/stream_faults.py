@@ -51,7 +51,7 @@ def run(*, quick: bool) -> dict[str, float]:
             found = coming_and_going(url, redis.url, seconds=30 if quick else 120, judge=judge)
             rows.append(("workers join and leave", backend, *judge.cells(found["longest_lag_s"])))
             figures |= _named(backend, found | judge.figures("coming"))
-        figures |= broker_away(
+        figures |= broker_down(
             kafka, redis.url, events=10_000 if quick else 100_000, away_s=5.0 if quick else AWAY_S, rows=rows
         )
         print_table(
@@ -121,7 +121,7 @@ def store_killed(
     return {**judge.figures("store_killed"), "store_back_s": seconds}
 
 
-def broker_away(kafka: KafkaServer, redis_url: str, *, events: int, away_s: float, rows: list[Row]) -> dict[str, float]:
+def broker_down(kafka: KafkaServer, redis_url: str, *, events: int, away_s: float, rows: list[Row]) -> dict[str, float]:
     """Stop the broker in mid-work; return how soon everything is applied once it is back."""
     url = log_url("kafka", redis_url, kafka.bootstrap)
     records = make_records(events, users=events // 20, per_record=2)
@@ -142,7 +142,7 @@ def broker_away(kafka: KafkaServer, redis_url: str, *, events: int, away_s: floa
         judge.judge(bench, records, events)
         bench.client.flushdb()
     rows.append((f"broker unavailable for {away_s:g} s", "kafka", *judge.cells(seconds)))
-    return {**judge.figures("broker_away"), "broker_back_s": seconds}
+    return {**judge.figures("broker_down"), "broker_back_s": seconds}
 
 
 def _named(backend: str, figures: dict[str, float]) -> dict[str, float]:

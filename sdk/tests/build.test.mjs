@@ -14,7 +14,7 @@ const release = (version, more) =>
 
 test('a new version keeps the files of the one before under its name, byte for byte', () => {
   release('1.0.0', 'old');
-  assert.equal(keepReleased(folder, '1.0.0'), undefined, 'the same version is built anew');
+  assert.equal(keepReleased(folder, '1.0.0'), undefined, 'the same version is built again');
   assert.ok(!existsSync(folder + '1.0.0'));
   assert.equal(keepReleased(folder, '1.1.0'), '1.0.0');
   for (const file of Object.keys(BUDGET_BYTES))

@@ -131,7 +131,7 @@ test('a request that the collector refuses for good is dropped, reported and not
   assert.equal(collector.attempts.length, 1);
 });
 
-test('a page that dies while the collector is away leaves its events to the next page', async () => {
+test('a page that dies while the collector is down leaves its events to the next page', async () => {
   const { collector, shop } = world;
   const page = await openShop();
   await until(() => ids('page_view').size, 'page view');

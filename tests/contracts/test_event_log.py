@@ -231,7 +231,7 @@ async def test_two_groups_each_read_everything(event_log, start_worker):
 
 async def test_a_caller_that_cannot_name_positions_is_asked_again_and_reads_nothing_before(event_log):
     await append_all(event_log, numbered(40))
-    answers: list[Mapping[int, Position] | Exception] = [RuntimeError("store is away")] * 3
+    answers: list[Mapping[int, Position] | Exception] = [RuntimeError("store is unavailable")] * 3
 
     def positions(partitions: frozenset[int]) -> Mapping[int, Position]:
         if answers:

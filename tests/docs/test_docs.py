@@ -82,7 +82,7 @@ def test_every_path_that_the_documents_name_exists() -> None:
 def test_a_path_that_is_not_there_is_missed() -> None:
     assert "features/keys.py" in tree()
     assert "store/online.py" in tree()
-    assert "features/shelves.py" not in tree()
+    assert "features/nowhere.py" not in tree()
     assert [match[0] for match in PATH.findall("`features/keys.py`, `docs/x.md::test_y`, `/v1/events`")] == [
         "features/keys.py",
         "docs/x.md",

@@ -5,7 +5,7 @@
 const WAIT_MS = 180;
 const TIMEOUT_MS = 5000;
 
-async function ask(area, params) {
+async function request(area, params) {
   const url = new URL(area.dataset.suggestUrl, location.href);
   const site = document.getElementById('id_site');
   url.search = new URLSearchParams({ kind: area.dataset.suggest, site: area.dataset.suggestSite || site?.value || '', ...params });
@@ -53,8 +53,8 @@ function attach(area) {
     search.setAttribute('aria-expanded', 'false');
     search.removeAttribute('aria-activedescendant');
   };
-  const mark = (place) => {
-    active = place;
+  const mark = (index) => {
+    active = index;
     [...offered.children].forEach((option, at) => option.setAttribute('aria-selected', String(at === active)));
     const option = offered.children[active];
     if (option) {
@@ -97,7 +97,7 @@ function attach(area) {
   const find = async () => {
     const turn = ++asked;
     try {
-      const found = await ask(area, { q: search.value.trim() });
+      const found = await request(area, { q: search.value.trim() });
       if (turn !== asked) return;
       entries = found;
       show();
@@ -110,7 +110,7 @@ function attach(area) {
     const wanted = lines(area);
     if (!wanted.length) return named.replaceChildren();
     try {
-      const known = await ask(area, { names: wanted.slice(0, 200).join('\n') });
+      const known = await request(area, { names: wanted.slice(0, 200).join('\n') });
       named.replaceChildren(
         ...known
           .filter(({ value, label }) => label !== value)

@@ -4,7 +4,7 @@
  * Closed when the page is left (an open socket keeps it out of the back/forward cache) or hidden for long, opened
  * again when it is shown; then the server learns which lists are on screen and sends only what changed.
  */
-import { MOST_LISTS, shopper, union } from './request.js';
+import { MOST_LISTS, user, union } from './request.js';
 
 const HIDDEN_MS = 3e4;
 const LONGEST_WAIT_MS = 6e4;
@@ -36,10 +36,10 @@ const say = (message) => socket.readyState === 1 && socket.send(JSON.stringify(m
 
 const open = () => {
   if (socket) return subscribe();
-  if (!widgets.size || document.hidden || !shopper().anonymous_id) return;
+  if (!widgets.size || document.hidden || !user().anonymous_id) return;
   const mine = (socket = new WebSocket(rec.host.replace('http', 'ws') + '/v1/live'));
   mine.onopen = () => {
-    say({ type: 'hello', ...shopper() });
+    say({ type: 'hello', ...user() });
     subscribe();
   };
   mine.onmessage = ({ data }) => {

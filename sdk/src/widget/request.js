@@ -20,13 +20,13 @@ export const whenReady = (fn) => when(window.rec?.version, 'rec:ready', fn);
 const whenParsed = (fn) => when(document.readyState !== 'loading', 'DOMContentLoaded', fn);
 
 /** Return the key and who asks: what the API accepts of `rec.id()`. */
-export const shopper = () => ({ key: rec.key, ...rec.id(), session_id: undefined });
+export const user = () => ({ key: rec.key, ...rec.id(), session_id: undefined });
 
 const send = async () => {
   const batch = waiting.splice(0, MOST_LISTS);
   if (waiting[0]) send();
   try {
-    const who = shopper();
+    const who = user();
     const response = await fetch(rec.host + '/v1/recommendations', {
       method: 'POST',
       // Without consent no cookie travels, and the server answers with lists for everyone.
