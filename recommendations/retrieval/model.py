@@ -185,7 +185,7 @@ class ModelLink:
         lists = {name: (result.indices, result.score) for name, result in answer.results.items()}
         lists["popularity"] = self._popularity
         items, features = one_ranking_input(
-            lists, history, self._tables, user=ranking_user(user), popularity=self._popularity(counts)
+            lists, history, self._tables, user=ranking_user(user), popularity=self._recent_popularity(counts)
         )
         # Indices rise, so ties go to the lower one.
         order = np.argsort(-self._model.rank(features), kind="stable")[:k]
@@ -203,7 +203,7 @@ class ModelLink:
         fresh[priced, ITEM_FEATURES.index("log_price")] = np.log(price[self.row_of_index[priced]])
         return fresh
 
-    def _popularity(self, counts: Mapping[str, FloatArray] | None) -> RecentPopularity | None:
+    def _recent_popularity(self, counts: Mapping[str, FloatArray] | None) -> RecentPopularity | None:
         """Return what counts the interactions of candidates; None where nothing is counted."""
         if not counts or "24h" not in counts or "7d" not in counts:
             return None
