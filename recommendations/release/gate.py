@@ -21,30 +21,38 @@ CHAMPION: Final = "live"
 MIN_POINTS: Final = 200
 
 
+class GateCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One check of the gate; ``ModelVersion.gate_report`` holds them as JSON, under these names."""
+
+    name: str
+    passed: bool
+    reason: str
+    at_ms: int
+
+
 class GateReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate found.
 
     Attributes
     ----------
-    checks : list of dict
-        ``name``, ``passed``, ``reason`` and ``at_ms`` of each.
     manifest : dict
-        The version's manifest without its files, with its ``sha256``; empty for a version that cannot be read.
+        As the admin shows it: the version's manifest without its files, with its ``sha256``; empty for a version that
+        cannot be read.
     """
 
-    checks: list[dict[str, Any]]
+    checks: list[GateCheck]
     manifest: dict[str, Any]
 
     @property
     def passed(self) -> bool:
         """Whether every check was passed."""
-        return all(check["passed"] for check in self.checks)
+        return all(check.passed for check in self.checks)
 
 
 def checked(folder: Path, metrics: Mapping[str, Mapping[str, float]], *, latency_budget_ms: float) -> GateReport:
     """Check a version folder: integrity and golden answers, quality, latency."""
     loaded: LoadedVersion | None = None
-    checks: list[dict[str, Any]] = []
+    checks: list[GateCheck] = []
     try:
         loaded = load_version(folder, providers="cpu", expected_columns=COLUMNS)
         checks.append(_check("integrity and golden answers", passed=True, reason=_agreement(loaded.verdict)))
@@ -60,7 +68,7 @@ def checked(folder: Path, metrics: Mapping[str, Mapping[str, float]], *, latency
     return GateReport(checks=checks, manifest=manifest)
 
 
-def quality(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+def quality(metrics: Mapping[str, Mapping[str, float]]) -> GateCheck:
     """Return the check that the candidate is not worse than the live version on the same held-out time."""
     name = "quality"
     candidate = max(
@@ -81,7 +89,7 @@ def quality(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     return _check(name, passed=candidate >= champion["mrr@20"] - MAY_FALL_BY, reason=said)
 
 
-def latency(verdict: Verdict, *, budget_ms: float) -> dict[str, Any]:
+def latency(verdict: Verdict, *, budget_ms: float) -> GateCheck:
     """Return the check that all sources of one request take no longer than the budget, at the median.
 
     The median, because what else the machine does while it trains shows in the 99th percentile.
@@ -99,5 +107,5 @@ def _agreement(verdict: Verdict | None) -> str:
     return f"least agreement {min(verdict.agreement.values(), default=1.0):.4f}"
 
 
-def _check(name: str, *, passed: bool, reason: str) -> dict[str, Any]:
-    return {"name": name, "passed": passed, "reason": reason, "at_ms": int(time.time() * 1000)}
+def _check(name: str, *, passed: bool, reason: str) -> GateCheck:
+    return GateCheck(name=name, passed=passed, reason=reason, at_ms=int(time.time() * 1000))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from django.conf import settings as django_settings
 
@@ -152,7 +153,7 @@ def register(site: Site, version: str, metrics: Mapping[str, Mapping[str, float]
         status=ModelVersion.Status.CANDIDATE if report.passed else ModelVersion.Status.REFUSED,
         metrics={name: dict(values) for name, values in metrics.items()},
         manifest=report.manifest,
-        gate_report=report.checks,
+        gate_report=msgspec.to_builtins(report.checks),
     )
     logger.info("registry.registered site=%s version=%s passed=%s", site.slug, version, report.passed)
     if report.passed and promotes:

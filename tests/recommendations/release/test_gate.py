@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from recommendations.inference.golden_check import Verdict
-from recommendations.release.gate import CHAMPION, MAY_FALL_BY, MIN_POINTS, GateReport, checked, latency, quality
+from recommendations.release.gate import (
+    CHAMPION,
+    MAY_FALL_BY,
+    MIN_POINTS,
+    GateCheck,
+    GateReport,
+    checked,
+    latency,
+    quality,
+)
 
 
 def measured(**mrr: float) -> dict[str, dict[str, float]]:
@@ -30,8 +39,8 @@ def measured(**mrr: float) -> dict[str, dict[str, float]]:
 def test_a_candidate_may_be_worse_by_noise_and_no_more(metrics: Any, passed: bool, reason: str) -> None:
     check = quality(metrics)
 
-    assert check["passed"] is passed
-    assert reason in check["reason"]
+    assert check.passed is passed
+    assert reason in check.reason
 
 
 def test_too_few_points_cannot_tell_a_candidate_from_the_live_version() -> None:
@@ -40,31 +49,33 @@ def test_too_few_points_cannot_tell_a_candidate_from_the_live_version() -> None:
 
     check = quality(metrics)
 
-    assert check["passed"]
-    assert check["reason"].endswith("on the same 199 points: too few to tell them apart")
+    assert check.passed
+    assert check.reason.endswith("on the same 199 points: too few to tell them apart")
 
 
 @pytest.mark.parametrize(("p50_ms", "passed"), [(5.0, True), (5.01, False)])
 def test_the_median_decides_on_latency_and_not_the_slowest(p50_ms: float, passed: bool) -> None:
     check = latency(Verdict(p50_ms=p50_ms, p99_ms=500.0), budget_ms=5.0)
 
-    assert check["passed"] is passed
-    assert f"{p50_ms:.2f} ms a request to all sources (p99 500.0), of 5 ms" in check["reason"]
-    assert ("raise the limit in the training policy" in check["reason"]) is not passed
+    assert check.passed is passed
+    assert f"{p50_ms:.2f} ms a request to all sources (p99 500.0), of 5 ms" in check.reason
+    assert ("raise the limit in the training policy" in check.reason) is not passed
 
 
 def test_a_folder_that_cannot_be_read_fails_with_its_reason_and_has_no_manifest(tmp_path: Path) -> None:
     report = checked(tmp_path / "nowhere", measured(fusion=0.5), latency_budget_ms=10.0)
 
-    assert [(check["name"], check["passed"]) for check in report.checks] == [
+    assert [(check.name, check.passed) for check in report.checks] == [
         ("integrity and golden answers", False),
         ("quality", True),
     ]
-    assert "nowhere" in report.checks[0]["reason"]
+    assert "nowhere" in report.checks[0].reason
     assert report.manifest == {}
     assert not report.passed
 
 
 def test_one_failed_check_fails_the_report() -> None:
-    assert GateReport(checks=[{"passed": True}, {"passed": True}], manifest={}).passed
-    assert not GateReport(checks=[{"passed": True}, {"passed": False}], manifest={}).passed
+    good, bad = (GateCheck(name="any", passed=passed, reason="", at_ms=0) for passed in (True, False))
+
+    assert GateReport(checks=[good, good], manifest={}).passed
+    assert not GateReport(checks=[good, bad], manifest={}).passed

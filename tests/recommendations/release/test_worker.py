@@ -64,14 +64,14 @@ class TestOneTraining:
         self, with_archive: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         TrainingPolicy.objects.create(site=with_archive.site, auto_promote=True)
-        bad = {"name": "quality", "passed": False, "reason": "MRR@20 is below the live version's", "at_ms": 0}
+        bad = gate.GateCheck(name="quality", passed=False, reason="MRR@20 is below the live version's", at_ms=0)
         monkeypatch.setattr(gate, "quality", lambda metrics: bad)
         run = TrainingRun.objects.create(site=with_archive.site)
 
         worker.execute(run)
 
         assert run.model_version is not None
-        assert [run.status, run.model_version.status, run.error] == ["done", "refused", bad["reason"]]
+        assert [run.status, run.model_version.status, run.error] == ["done", "refused", bad.reason]
 
     def test_a_training_that_was_stopped_is_resumed_and_leaves_nothing(self, with_archive: Shop, settings: Any) -> None:
         work, ready, steps = Path(settings.DATA_DIR) / "training" / with_archive.site.slug, [], []
