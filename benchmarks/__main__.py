@@ -21,7 +21,7 @@ BENCHMARKS = {
     "serve": "recommendations over HTTP against a plain ASGI callable with one Redis read",
     "collect": "events over HTTP into the log against a plain ASGI callable",
     "stream": "from the log to features, with kills, against Feast's reads",
-    "serve_faults": "what shoppers get while Redis, the database, a model is unavailable or somebody attacks, under load",
+    "serve_faults": "what shoppers get while Redis, the database, a model is down or somebody attacks, under load",
     "stream_faults": "kills of workers and Redis, a broker down for 30 s, workers that come and go, a hot user",
     "live": "from a click to the changed list on an open page; many open pages and their memory",
     "quality": "HR, MRR, coverage on real sessions against simple baselines",

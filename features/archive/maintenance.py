@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import polars as pl
 import pyarrow as pa
@@ -19,8 +19,6 @@ import pyarrow.parquet as pq
 
 from features.archive.rows import COLUMNS, SCHEMA
 from features.archive.writer import ArchiveFolder
-from tracking.contract.events import INTERACTIONS
-from tracking.contract.user_key import USER_PREFIX
 
 logger = logging.getLogger(__name__)
 
@@ -100,64 +98,6 @@ def iter_days(folder: ArchiveFolder, *, site: str) -> Iterator[tuple[str, pa.Tab
         by_date[_date_in(path)].append(path)
     for date in sorted(by_date):
         yield date, without_resends(pa.concat_tables([read_table(folder, path) for path in by_date[date]]))
-
-
-def read_interactions(
-    url: str, *, site: str, since_ms: int | None = None, until_ms: int | None = None, with_bots: bool = False
-) -> pl.DataFrame:
-    """Return what users did with items, oldest first, each once: point in time for training.
-
-    Parameters
-    ----------
-    url : str
-        ``RECSITE_ARCHIVE_URL``.
-    since_ms, until_ms : int, optional
-        Event times from (included) and to (excluded).
-    with_bots : bool
-        Keep what bots did.
-
-    Returns
-    -------
-    polars.DataFrame
-        ``user`` (the user an anonymous id came to belong to, else the user key), ``user_key``, ``session_id``,
-        ``event_id``, ``event``, ``item_id``, ``quantity``, ``price``, ``occurred_at_ms``, ``item_list_id``, ``rec_id``,
-        ``position``.
-    """
-    folder = ArchiveFolder(url)
-    frames = [
-        cast("pl.DataFrame", pl.from_arrow(table)).filter(
-            pl.col("event").is_in(list(INTERACTIONS)) & pl.col("item_id").is_not_null()
-        )
-        for _, table in iter_days(folder, site=site)
-    ]
-    frame = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
-    owners = (
-        frame.filter(pl.col("user_id").is_not_null() & pl.col("anonymous_id").is_not_null())
-        .group_by("anonymous_id")
-        .agg(pl.col("user_id").sort_by("occurred_at_ms").last().alias("owner"))
-    )
-    wanted: Any = pl.lit(True)
-    if since_ms is not None:
-        wanted &= pl.col("occurred_at_ms") >= since_ms
-    if until_ms is not None:
-        wanted &= pl.col("occurred_at_ms") < until_ms
-    if not with_bots:
-        wanted &= ~pl.col("bot").cast(pl.Boolean)
-    return (
-        frame.filter(wanted)
-        .join(owners, on="anonymous_id", how="left")
-        .with_columns(
-            pl.when(pl.col("user_id").is_null() & pl.col("owner").is_not_null())
-            .then(pl.format(USER_PREFIX + "{}", pl.col("owner")))
-            .otherwise(pl.col("user_key"))
-            .alias("user")
-        )
-        .sort("occurred_at_ms", "event_id", "row")
-        .select(
-            "user", "user_key", "session_id", "event_id", "event", "item_id", "quantity", "price",
-            "occurred_at_ms", "item_list_id", "rec_id", "position",
-        )
-    )  # fmt: skip
 
 
 def _files_to_join(folder: ArchiveFolder, paths: Sequence[str], *, older_than_s: float, min_files: int) -> list[str]:

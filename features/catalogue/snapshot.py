@@ -138,21 +138,6 @@ class CatalogueSnapshot:
         found: Mask = self.category_levels[:, level] == wanted
         return found
 
-    def of_brand(self, brand: str) -> Mask:
-        """Return which rows are of ``brand``."""
-        found: Mask = self.brand == self.brands.get(brand)
-        return found
-
-    def with_tag(self, tag: str) -> Mask:
-        """Return which rows carry ``tag``; walks all rows, so callers keep the answer per version."""
-        return np.fromiter((tag in tags for tags in self.tags), np.bool_, count=self.n_rows)
-
-    def with_attribute(self, name: str, value: object) -> Mask:
-        """Return which rows have the attribute ``name`` equal to ``value``."""
-        found = np.zeros(self.n_rows, np.bool_)
-        found[[row for row, attributes in self.attributes.items() if attributes.get(name) == value]] = True
-        return found
-
     def attributes_of(self, item_id: str) -> Mapping[str, Any]:
         """Return the item's other attributes; empty when it has none."""
         row = self._row_of.get(item_id)

@@ -32,7 +32,7 @@ class Affinity(NamedTuple):
     price_minor: float | None
 
 
-AttributesOf = Callable[[str], "Attributes | None"]
+AttributesOf = Callable[[str], Attributes | None]
 
 
 def affinity(

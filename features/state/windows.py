@@ -91,11 +91,6 @@ def pane_ttl_s(width_s: int) -> int:
     return _WINDOW_MS[width_s] // 1_000 + 2 * width_s
 
 
-def decode_counts(blob: bytes) -> Counts:
-    """Return the counts in ``blob``."""
-    return _DECODE(blob)
-
-
 def add_counts(left: Counts, right: Counts) -> Counts:
     """Return the sum of two counts, metric by metric."""
     return list(map(operator.add, left, right))

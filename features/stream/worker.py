@@ -29,7 +29,6 @@ from tracking.log import LogUnavailable
 logger = logging.getLogger(__name__)
 
 QUEUE: Final = "stream"
-POOLS: Final = ("solo", "threads")
 STOP_TIMEOUT_S: Final = 20.0
 RESTART_S: Final = 1.0
 

@@ -14,11 +14,10 @@ import polars as pl
 import pytest
 
 from features.archive import maintenance
-from features.archive.maintenance import compact, drop_old, erase_users, read_interactions
+from features.archive.maintenance import compact, drop_old, erase_users
 from features.archive.writer import ArchiveFolder
 from tests.features.archive.archiving import archive_all, frame_of
 from tests.features.conftest import World
-from tests.features.making import NOW_MS, event, record, wire
 from tests.features.traffic import traffic
 
 pytestmark = pytest.mark.redis
@@ -165,24 +164,3 @@ def test_what_a_crash_left_of_a_joined_file_is_removed(worlds: Worlds, tmp_path:
     compact(folder, older_than_s=3_600.0)
 
     assert (old.exists(), new.exists()) == (False, True)
-
-
-def test_interactions_know_whose_anonymous_ones_they_are(worlds: Worlds, tmp_path: Path) -> None:
-    world, folder = worlds("redis"), ArchiveFolder(str(tmp_path))
-
-    world.fill(
-        [
-            wire(record(event("view_item", items=["a", "b"], at_ms=NOW_MS))),
-            wire(record(event("purchase", items=["a"], transaction_id="1", at_ms=NOW_MS + 1), user_id="7")),
-            wire(record(event("page_view", at_ms=NOW_MS + 2))),
-        ]
-    )
-    archive_all(world, folder)
-
-    found = read_interactions(str(tmp_path), site="shop")
-
-    assert found.select("user", "event", "item_id").rows() == [
-        ("u:7", "view_item", "a"), ("u:7", "view_item", "b"), ("u:7", "purchase", "a"),
-    ]  # fmt: skip
-    assert read_interactions(str(tmp_path), site="shop", until_ms=NOW_MS).is_empty()
-    assert read_interactions(str(tmp_path), site="nobody").is_empty()
