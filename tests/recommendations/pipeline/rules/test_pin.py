@@ -1,0 +1,57 @@
+"""Pins: which item takes which position, and how the others make room."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommendations.core.actions import RuleAction
+from recommendations.core.types import RowArray
+from recommendations.pipeline.rules.base import ActiveRule, Pin, RuleSpec
+from recommendations.pipeline.rules.pin import pins_of, with_pins
+from tests.recommendations.worlds import item_index
+
+SHOP = item_index(n=10)
+
+
+def pinning(rule_id: int, position: int, *items: str) -> ActiveRule:
+    spec = RuleSpec(rule_id=rule_id, name="pin", action=RuleAction.PIN, position=position, items=items)
+    return ActiveRule(spec=spec, mask=np.zeros(SHOP.n_rows, np.bool_))
+
+
+def placed(*rules: ActiveRule, size: int = 8, hidden: tuple[int, ...] = ()) -> dict[int, tuple[int, int]]:
+    """Return item number and rule by position."""
+
+    def may_show(rows: RowArray) -> RowArray:
+        return rows[~np.isin(rows, SHOP.rows(f"sku{number}" for number in hidden))]
+
+    pins = pins_of(rules, SHOP, may_show, size=size)
+    assert [pin.position for pin in pins] == sorted(pin.position for pin in pins)
+    return {pin.position: (int(SHOP.item_id(pin.row).removeprefix("sku")), pin.rule_id) for pin in pins}
+
+
+def test_items_of_a_pin_follow_each_other_from_its_rank_on() -> None:
+    assert placed(pinning(1, 2, "sku5", "sku3")) == {1: (5, 1), 2: (3, 1)}
+
+
+def test_a_taken_position_passes_a_later_rule_on_to_the_next_free_one() -> None:
+    assert placed(pinning(1, 2, "sku5"), pinning(2, 1, "sku1", "sku2")) == {0: (1, 2), 1: (5, 1), 2: (2, 2)}
+
+
+def test_an_item_is_pinned_once_by_the_first_rule() -> None:
+    assert placed(pinning(1, 3, "sku5"), pinning(2, 1, "sku5", "sku6")) == {2: (5, 1), 0: (6, 2)}
+
+
+def test_what_may_not_be_shown_leaves_its_position_to_the_next_item() -> None:
+    assert placed(pinning(1, 1, "sku5", "sku6"), hidden=(5,)) == {0: (6, 1)}
+
+
+def test_pins_beyond_the_list_are_dropped() -> None:
+    assert placed(pinning(1, 2, "sku1", "sku2", "sku3"), size=3) == {1: (1, 1), 2: (2, 1)}
+
+
+def test_the_others_keep_their_order_around_the_pins() -> None:
+    pins = [Pin(row=9, position=1, rule_id=1), Pin(row=3, position=2, rule_id=1)]
+
+    assert with_pins([1, 2, 3, 4], pins, size=8) == [1, 9, 3, 2, 4]
+    assert with_pins([1, 2, 3, 4], pins, size=3) == [1, 9, 3]
+    assert with_pins([], [Pin(row=9, position=5, rule_id=1)], size=8) == [9], "a short list has no gaps"
