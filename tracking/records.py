@@ -11,7 +11,7 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
-from tracking.access.identity import Identity, resolve, verify_token
+from tracking.access.identity import Identity, is_placeholder, resolve, verify_token
 from tracking.access.sites import KeyInfo
 from tracking.contract.events import SCHEMA_VERSION, Context, CustomEvent, Event, EventRecord, Identify, log_key
 from tracking.contract.parsing import ParsedEnvelope, ParsedGroup, encode_record
@@ -74,11 +74,11 @@ class Built(Struct, kw_only=True):
     accepted: int = 0
     anonymous_id: str | None = None
     warnings: list[str] = []
-    heads: list[tuple[range, EventRecord]] = []  # places in the request, and the record their events belong to
+    heads: list[tuple[range, EventRecord]] = []  # indexes in the request, and the record their events belong to
 
     def head_of(self, index: int) -> EventRecord | None:
         """Return the record, still empty, to which the event at ``index`` of the request belongs."""
-        return next((head for places, head in self.heads if index in places), None)
+        return next((head for indexes, head in self.heads if index in indexes), None)
 
 
 def build_records(
@@ -128,7 +128,7 @@ def build_records(
             error = InvalidEvent(
                 field, "is missing, and so is anonymous_id; send one of them", code=ErrorCode.MISSING_USER
             )
-            parsed.rejected.extend(group.reject(place, error) for place, _ in group.good)
+            parsed.rejected.extend(group.reject(index, error) for index, _ in group.good)
             continue
         if is_own:
             built.anonymous_id = identity.anonymous_id
@@ -143,8 +143,8 @@ def build_records(
             source=source,
             ctx=_context(group.envelope.ctx, is_bot=is_bot),
         )
-        places = range(group.first_index, group.first_index + len(group.envelope.events))
-        built.heads.append((places, head))
+        indexes = range(group.first_index, group.first_index + len(group.envelope.events))
+        built.heads.append((indexes, head))
         _add_records(built, head, group, identity, key=key)
     return built
 
@@ -152,14 +152,14 @@ def build_records(
 def _set_times(parsed: ParsedEnvelope, group: ParsedGroup, clock: Clock) -> None:
     """Put the events of a group on the server's clock; drop and name those that are too old."""
     too_old: set[int] = set()
-    for place, event in group.good:
+    for index, event in group.good:
         try:
             # Decoded a moment ago and nobody else's yet, so setting a field of a frozen struct is safe; 20 x faster.
             force_setattr(event, "occurred_at_ms", clock.occurred_at_ms(event.occurred_at_ms))
         except InvalidEvent as error:
-            named = InvalidEvent(f"{group.prefix}[{place}].{error.field}", error.reason, code=error.code)
-            parsed.rejected.append(group.reject(place, named))
-            too_old.add(place)
+            named = InvalidEvent(f"{group.prefix}[{index}].{error.field}", error.reason, code=error.code)
+            parsed.rejected.append(group.reject(index, named))
+            too_old.add(index)
     if too_old:
         group.good = [pair for pair in group.good if pair[0] not in too_old]
 
@@ -190,6 +190,9 @@ def _identify(event: Identify, identity: Identity, *, key: KeyInfo, warnings: li
     """Return the event without its token, and the user it proves."""
     token, user_id = event.params.token, event.params.user_id
     bare = event if token is None else replace(event, params=replace(event.params, token=None))
+    if is_placeholder(user_id):
+        warnings.append("user_id_placeholder")
+        return bare, None
     if key.is_secret or user_id == identity.user_id:
         return bare, user_id
     claim = verify_token(key.site, token, expected_user_id=user_id)

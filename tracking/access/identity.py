@@ -37,6 +37,26 @@ _BOT: Final = re.compile(
 )
 
 
+PLACEHOLDER_USER_IDS: Final = frozenset(
+    {
+        "", "0", "-1", "anon", "anonymous", "distinct_id", "distinctid", "email", "false", "guest", "id", "n/a", "na",
+        "nan", "nil", "none", "not_authenticated", "null", "unknown", "undefined", "user", "user_id", "userid", "true",
+        "[object object]", "(not set)", "00000000-0000-0000-0000-000000000000",
+    }
+)  # fmt: skip
+"""What shops send as a user id where they have none; everybody with one of them would be one user.
+
+References
+----------
+PostHog, "Identifying users" (illegal distinct ids); Mixpanel, "Identifying users" (ids that are never merged).
+"""
+
+
+def is_placeholder(user_id: str) -> bool:
+    """Return whether ``user_id`` stands for nobody: ``undefined``, ``null``, ``guest`` and the like, in any case."""
+    return user_id.strip().strip("\"'`").strip().lower() in PLACEHOLDER_USER_IDS
+
+
 class Identity(Struct, frozen=True, kw_only=True):
     """Whose events these are. ``user_id`` is set only when the shop's server vouched for it."""
 
@@ -87,13 +107,16 @@ def resolve(
     anonymous = well_formed_anonymous_id(anonymous_id) or well_formed_anonymous_id(cookie_anonymous_id)
     warnings: tuple[str, ...] = ()
     known: str | None = None
+    if user_id is not None and is_placeholder(user_id):
+        IDENTITY_WARNINGS.labels("user_id_placeholder").inc()
+        user_id, warnings = None, ("user_id_placeholder",)
     if key.is_secret and user_id is not None:
         known = user_id
     elif user_token is not None or user_id is not None:
         claim = verify_token(key.site, user_token, expected_user_id=user_id)
         known = claim.user_id
         if claim.warning is not None:
-            warnings = (claim.warning,)
+            warnings = (*warnings, claim.warning)
     if anonymous is None and known is None and issue:
         anonymous = new_anonymous_id()
     return Identity(anonymous_id=anonymous, user_id=known, warnings=warnings)
@@ -120,9 +143,11 @@ def verify_token(site: SiteInfo, token: str | None, *, expected_user_id: str | N
 
     Warnings: ``user_token_missing`` · ``user_token_expired`` · ``user_token_invalid`` (forged, malformed or a claim
     is missing) · ``user_token_wrong_site`` · ``user_token_too_long`` (``exp`` more than 15 minutes ahead) ·
-    ``user_token_mismatch`` (of another user than ``user_id``).
+    ``user_token_mismatch`` (of another user than ``user_id``) · ``user_id_placeholder`` (``sub`` stands for nobody).
     """
-    claim = Claim(warning="user_token_missing") if not token else _believed.get(site, token)
+    claim = Claim(warning="user_token_missing") if not token else _valid_claims.get(site, token)
+    if claim.user_id is not None and is_placeholder(claim.user_id):
+        claim = Claim(warning="user_id_placeholder")
     if claim.user_id is not None and expected_user_id is not None and claim.user_id != expected_user_id:
         claim = Claim(warning="user_token_mismatch")
     if claim.warning is not None:
@@ -179,7 +204,7 @@ def _verify(site: SiteInfo, token: str, *, now: float) -> tuple[Claim, float]:
     return Claim(user_id=user_id), expires_at + CLOCK_LEEWAY_S
 
 
-_believed: Final = _TokenCache(MAX_CACHED_TOKENS)
+_valid_claims: Final = _TokenCache(MAX_CACHED_TOKENS)
 
 
 @functools.lru_cache(maxsize=4096)

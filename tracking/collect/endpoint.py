@@ -28,7 +28,8 @@ from tracking.contract.events import (
     RawEnvelope,
     log_key,
 )
-from tracking.contract.parsing import ParsedEnvelope, Rejected, parse_events, read_envelope
+from tracking.contract.mending.event import Mend
+from tracking.contract.parsing import ParsedEnvelope, Rejected, parse_events, read_envelope, read_untidy_envelope
 from tracking.dead_letters.letter import DeadLetterRecord, from_rejected
 from tracking.dead_letters.parked import REASON, letter_of, read_future
 from tracking.error_codes import ErrorCode
@@ -36,14 +37,16 @@ from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
 from tracking.http.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cookie
 from tracking.http.quotas import Quotas
 from tracking.log import RecordTooLarge
-from tracking.metrics import EVENTS_COLLECTED, EVENTS_REJECTED
+from tracking.metrics import EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_REJECTED
 from tracking.records import Built, build_records, encode_records
 
 logger = logging.getLogger(__name__)
 
+MAX_WARNINGS: Final = 100
 CUSTOM_LABEL: Final = "custom"  # shops name their own events; a label for each would grow without bound
 _LABELS: Final[dict[type, str]] = {CustomEvent: CUSTOM_LABEL, **{kind: name for name, kind in KNOWN_EVENTS.items()}}
 _ENCODER: Final = msgspec.json.Encoder()
+_YES: Final = ("1", "true")
 
 
 class Writer(Protocol):
@@ -63,6 +66,14 @@ class Letters(Protocol):
         """Append one letter now; raises ``LogUnavailable`` where the log does not have it."""
 
 
+class _Read(Struct, frozen=True):
+    """The envelope of a request, what was done to its head, and whether its events may be mended."""
+
+    envelope: RawEnvelope
+    mends: tuple[Mend, ...]
+    is_strict: bool
+
+
 class RejectedEvent(Struct, frozen=True, kw_only=True):
     """One refused event in the answer."""
 
@@ -74,12 +85,16 @@ class RejectedEvent(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What collect answers with 202."""
+    """What collect answers with 202.
+
+    ``warnings`` holds a code for what is true of the whole request, and a ``Mend`` for each value that was mended or
+    dropped, of at most ``MAX_WARNINGS``.
+    """
 
     accepted: int
     rejected: list[RejectedEvent]
     anonymous_id: str | None
-    warnings: list[str]
+    warnings: list[str | Mend]
     parked: int = 0  # events of a newer schema, kept until this server is upgraded
 
 
@@ -104,11 +119,14 @@ class Collector:
 
     async def collect(self, request: Request) -> Reply:
         """Answer one request."""
+        is_strict = b"strict=" in request.scope.get("query_string", b"") and request.query.get("strict") in _YES
         try:
-            envelope = read_envelope(request.body)
+            read = _Read(
+                *((read_envelope(request.body), ()) if is_strict else read_untidy_envelope(request.body)), is_strict
+            )
         except FutureSchema as error:
             return await self._park(request, error)
-        key = request.authenticate(envelope.key, scope="events")
+        key = request.authenticate(read.envelope.key, scope="events")
         if not key.is_secret:
             self._quotas.take(
                 "requests of an address",
@@ -116,24 +134,26 @@ class Collector:
                 amount=1,
                 per_minute=key.site.address_requests_per_minute,
             )
-            return await self._take(request, key, envelope)
+            return await self._take(request, key, read)
         claim = request.headers.get(b"idempotency-key", b"").decode("latin-1")
         if not claim or self._idempotency is None:
-            return await self._take(request, key, envelope)
+            return await self._take(request, key, read)
         before = await self._idempotency.claim(key, claim, request.body)
         if before is not None:
             return before
         try:
-            reply = await self._take(request, key, envelope)
+            reply = await self._take(request, key, read)
         except BaseException:
             await self._idempotency.release(key, claim)
             raise
         await self._idempotency.keep(key, claim, request.body, reply)
         return reply
 
-    async def _take(self, request: Request, key: KeyInfo, envelope: RawEnvelope) -> Reply:
+    async def _take(self, request: Request, key: KeyInfo, read: _Read) -> Reply:
         site = key.site
-        parsed = parse_events(envelope, max_events=MAX_EVENTS_SERVER if key.is_secret else MAX_EVENTS_BROWSER)
+        max_events = MAX_EVENTS_SERVER if key.is_secret else MAX_EVENTS_BROWSER
+        parsed = parse_events(read.envelope, max_events=max_events, is_strict=read.is_strict)
+        parsed.mends[:0] = read.mends
         self._quotas.take("events", f"{site.slug}:{key.id}", amount=parsed.n_events, per_minute=site.events_per_minute)
         built = build_records(
             parsed,
@@ -148,6 +168,8 @@ class Collector:
             self._count(key, built)
         if parsed.rejected:
             self._refuse(key, parsed, built)
+        for mend in parsed.mends:
+            EVENTS_MENDED.labels(site.slug, mend.field, mend.done).inc()
         self._live.add(key, built, parsed.rejected, received_at_ms=request.received_at_ms)
         return self._reply(request, key, parsed, built)
 
@@ -235,7 +257,7 @@ class Collector:
             accepted=built.accepted,
             rejected=rejected,
             anonymous_id=built.anonymous_id,
-            warnings=list(dict.fromkeys(built.warnings)),
+            warnings=[*dict.fromkeys(built.warnings), *parsed.mends[:MAX_WARNINGS]],
         )
         reply = Reply(_ENCODER.encode(answer), status=202)
         may_keep_cookie = parsed.envelope.consent == "granted" and bool(built.records)

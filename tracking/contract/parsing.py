@@ -19,6 +19,9 @@ from tracking.contract.events import (
     RawEnvelope,
     RawGroup,
 )
+from tracking.contract.mending.envelope import mend_envelope, read_json
+from tracking.contract.mending.event import Mend, Useless
+from tracking.contract.mending.raw import is_foreign, mend_raw
 from tracking.error_codes import ErrorCode
 from tracking.exceptions import FutureSchema, InvalidEvent
 
@@ -46,18 +49,18 @@ class Rejected(Struct, frozen=True, kw_only=True):
 
 
 class ParsedGroup(Struct, kw_only=True):
-    """The events of one user as they came, and the good ones among them with their place in ``raw``."""
+    """The events of one user as they came, and the good ones among them with their index in ``raw``."""
 
     envelope: RawEnvelope | RawGroup
     prefix: str
     first_index: int
     good: list[tuple[int, Event | CustomEvent]] = []
 
-    def reject(self, place: int, error: InvalidEvent) -> Rejected:
-        """Return why the event at ``place`` is refused."""
-        raw = bytes(self.envelope.events[place])
+    def reject(self, index: int, error: InvalidEvent) -> Rejected:
+        """Return why the event at ``index`` of the group is refused."""
+        raw = bytes(self.envelope.events[index])
         return Rejected(
-            index=self.first_index + place,
+            index=self.first_index + index,
             event_id=_event_id_of(raw),
             error=error.code,
             message=error.reason,
@@ -67,12 +70,13 @@ class ParsedGroup(Struct, kw_only=True):
 
 
 class ParsedEnvelope(Struct, kw_only=True):
-    """An envelope with its good events decoded, user by user, and its bad ones named."""
+    """An envelope with its good events decoded, user by user, its bad ones named, and what was mended in it."""
 
     envelope: RawEnvelope
     groups: list[ParsedGroup]
     rejected: list[Rejected]
     n_events: int
+    mends: list[Mend] = []
 
 
 def read_envelope(body: bytes) -> RawEnvelope:
@@ -98,13 +102,43 @@ def read_envelope(body: bytes) -> RawEnvelope:
     return envelope
 
 
-def parse_envelope(body: bytes, *, max_events: int) -> ParsedEnvelope:
+def read_untidy_envelope(body: bytes) -> tuple[RawEnvelope, tuple[Mend, ...]]:
+    """Return the envelope that ``body`` means where it is not the contract's, and what was done for it.
+
+    Raises
+    ------
+    InvalidEvent
+        It has no reading: it is no JSON object, or says a consent that is none.
+    FutureSchema
+        It has a higher major version than this server knows.
+    """
+    try:
+        return read_envelope(body), ()
+    except FutureSchema:
+        raise
+    except InvalidEvent as error:
+        try:
+            head = read_json(body)
+            if not isinstance(head, dict):
+                raise error
+            return mend_envelope(head)
+        except (ValueError, RecursionError):
+            raise error from None
+
+
+def parse_envelope(body: bytes, *, max_events: int, is_strict: bool = True) -> ParsedEnvelope:
     """Return the good events of ``body`` and, one by one, why the others are refused; raises as ``read_envelope``."""
-    return parse_events(read_envelope(body), max_events=max_events)
+    envelope, mends = (read_envelope(body), ()) if is_strict else read_untidy_envelope(body)
+    parsed = parse_events(envelope, max_events=max_events, is_strict=is_strict)
+    parsed.mends[:0] = mends
+    return parsed
 
 
-def parse_events(envelope: RawEnvelope, *, max_events: int) -> ParsedEnvelope:
+def parse_events(envelope: RawEnvelope, *, max_events: int, is_strict: bool = True) -> ParsedEnvelope:
     """Return the good events of ``envelope`` and, one by one, why the others are refused.
+
+    An event that is not the contract's is refused where ``is_strict``, and else mended where it has a reading.
+    Tidy events cost the same in both: mending begins where the contract's own decoder ends.
 
     Raises
     ------
@@ -131,12 +165,39 @@ def parse_events(envelope: RawEnvelope, *, max_events: int) -> ParsedEnvelope:
         if (events := _parse_at_once(group.envelope.events)) is not None:
             group.good.extend(enumerate(events))
             continue
-        for place, raw in enumerate(group.envelope.events):
+        for index, raw in enumerate(group.envelope.events):
             try:
-                group.good.append((place, parse_event(raw, prefix=f"{group.prefix}[{place}]")))
+                event = _read_event(raw, parsed.mends, prefix=f"{group.prefix}[{index}]", is_strict=is_strict)
             except InvalidEvent as error:
-                parsed.rejected.append(group.reject(place, error))
+                parsed.rejected.append(group.reject(index, error))
+            else:
+                group.good.append((index, event))
     return parsed
+
+
+def _read_event(raw: msgspec.Raw, mends: list[Mend], *, prefix: str, is_strict: bool) -> Event | CustomEvent:
+    """Return the event, mended where it must and may be; notes what was done in ``mends``."""
+    try:
+        event = parse_event(raw, prefix=prefix)
+        if is_strict or not (isinstance(event, CustomEvent) and is_foreign(event)):
+            return event
+        error = None
+    except InvalidEvent as refused:
+        if is_strict:
+            raise
+        error = refused
+    try:
+        mended = mend_raw(bytes(raw), prefix=prefix)
+    except Useless as useless:
+        if error is None:
+            return event
+        if error.code is ErrorCode.UNKNOWN_EVENT or not useless.field:
+            raise error from None
+        raise InvalidEvent(f"{prefix}.{useless.field}", useless.reason, code=ErrorCode.INVALID_EVENT) from None
+    if error is not None and error.code is ErrorCode.UNKNOWN_EVENT and isinstance(mended.event, CustomEvent):
+        raise error
+    mends.extend(mended.mends)
+    return mended.event
 
 
 def _parse_at_once(raws: list[msgspec.Raw]) -> list[Event] | None:

@@ -20,7 +20,7 @@ BODY, COOKIE = "b" * 32, "c" * 32
 
 @pytest.fixture(autouse=True)
 def _fresh_cache(monkeypatch) -> None:
-    monkeypatch.setattr(identity, "_believed", identity._TokenCache(10))
+    monkeypatch.setattr(identity, "_valid_claims", identity._TokenCache(10))
 
 
 def a_key(kind: KeyKind = "pk") -> KeyInfo:
@@ -34,7 +34,7 @@ def signed(secret: str = SITE.token_secret, algorithm: str = "HS256", **changes:
     return jwt.encode(claims, secret, algorithm=algorithm)
 
 
-def test_a_token_of_the_shops_server_is_believed_again_and_again() -> None:
+def test_a_token_of_the_shops_server_is_valid_again_and_again() -> None:
     token = sign_token(SITE.token_secret, site="shop", user_id="42")
     assert [verify_token(SITE, token) for _ in range(3)] == [Claim(user_id="42")] * 3
 
@@ -57,14 +57,14 @@ def test_a_token_of_the_shops_server_is_believed_again_and_again() -> None:
         ({"algorithm": "HS512", "secret": "t" * 64}, "user_token_invalid"),
     ],
 )
-def test_other_tokens_are_not_believed_and_say_why(changes: dict[str, Any], warning: str) -> None:
+def test_other_tokens_are_not_valid_and_say_why(changes: dict[str, Any], warning: str) -> None:
     assert verify_token(SITE, signed(**changes)) == Claim(warning=warning)
 
 
 @pytest.mark.parametrize(
     "token", ["x", "a.b.c", "é" * 50, "." * 4096, jwt.encode({"sub": "42"}, None, algorithm="none")]
 )
-def test_nonsense_is_not_believed(token: str) -> None:
+def test_nonsense_is_not_valid(token: str) -> None:
     assert verify_token(SITE, token) == Claim(warning="user_token_invalid")
 
 
@@ -85,10 +85,10 @@ def test_a_remembered_token_expires_and_a_new_secret_forgets_it(monkeypatch) -> 
 def test_the_memory_of_tokens_is_bounded() -> None:
     for number in range(30):
         verify_token(SITE, sign_token(SITE.token_secret, site="shop", user_id=str(number)))
-    assert len(identity._believed._seen) == 10
+    assert len(identity._valid_claims._seen) == 10
 
 
-def test_a_token_of_another_user_is_not_believed() -> None:
+def test_a_token_of_another_user_is_not_valid() -> None:
     who = resolve(a_key(), anonymous_id=BODY, user_id="43", user_token=signed())
     assert (who.user_id, who.user_key, who.warnings) == (None, f"a:{BODY}", ("user_token_mismatch",))
 
@@ -141,3 +141,17 @@ def test_programs_are_known_as_such(agent: str) -> None:
 )
 def test_shoppers_are_not(agent: str) -> None:
     assert not is_bot(agent)
+
+
+@pytest.mark.parametrize("user_id", ["undefined", "NULL", " guest ", "0", '"null"', "[object Object]", "NaN"])
+def test_an_id_that_stands_for_nobody_joins_nobody(user_id: str) -> None:
+    of_server = resolve(a_key("sk"), anonymous_id=BODY, user_id=user_id)
+    of_page = resolve(a_key("pk"), anonymous_id=BODY, user_token=signed(sub=user_id))
+
+    assert [of_server.user_id, of_page.user_id] == [None, None]
+    assert of_server.warnings == of_page.warnings == ("user_id_placeholder",)
+
+
+@pytest.mark.parametrize("user_id", ["00", "guest-7", "nullable", "10", "userid42"])
+def test_an_id_that_only_looks_like_a_placeholder_is_a_user(user_id: str) -> None:
+    assert resolve(a_key("sk"), user_id=user_id).user_id == user_id

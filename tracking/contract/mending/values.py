@@ -1,0 +1,160 @@
+"""Texts, ids and whole numbers as shops send them, put into the form that the contract asks for. Pure.
+
+Each function returns the value and the name of what it did to it (one of ``Done``), or None where nothing was done.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Final
+
+from tracking.contract.mending.amounts import NOTHING
+
+MAX_JOINED: Final = 20  # entries of a list that become one text
+
+_LONGEST: Final[int] = 10**18
+_ENDLESS: Final[int] = 10**38
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_PLACEHOLDERS: Final = NOTHING | {"", "true", "false", "[object object]", "nil", "none"}
+
+
+class Done(StrEnum):
+    """What was done to a value; the label of the metric and of the data-quality page."""
+
+    RENAMED = "renamed"  # a field, or an event, under another of its usual names
+    REREAD = "reread"  # the same value in another type or spelling: a number as text, a currency in lower case
+    RESHAPED = "reshaped"  # an object where a list belongs, a list where a text belongs
+    CUT = "cut"  # longer than the contract takes
+    COMPUTED = "computed"  # made from the other values, so that money or identity is kept
+    DROPPED = "dropped"  # no reading; the rest counts
+
+
+def as_text(value: object, *, longest: int, joined_by: str = ", ") -> tuple[str | None, Done | None]:
+    """Return a text of at most ``longest`` characters; None for what is no text in any reading.
+
+    Numbers become their digits, lists their entries one after the other. Control characters, and halves of characters,
+    which no database takes, are left out.
+    """
+    done: Done | None = None
+    if isinstance(value, list | tuple):
+        parts = [as_text(each, longest=longest)[0] for each in value[:MAX_JOINED]]
+        text, done = joined_by.join(part for part in parts if part), Done.RESHAPED
+    elif isinstance(value, str):
+        text = value
+    elif isinstance(value, bool) or value is None:
+        return None, None if value is None else Done.DROPPED
+    elif isinstance(value, int | float | Decimal):
+        digits = _digits(value)
+        if digits is None:
+            return None, Done.DROPPED
+        text, done = digits, Done.REREAD
+    else:
+        return None, Done.DROPPED
+    if _CONTROL.search(text):
+        text, done = _CONTROL.sub("", text), done or Done.REREAD
+    if len(text) > longest:
+        text, done = text[:longest].rstrip(), Done.CUT
+    if not text.strip():
+        return None, Done.DROPPED if done else None
+    return text, done
+
+
+def as_id(value: object, *, longest: int = 128) -> tuple[str | None, Done | None]:
+    """Return an id; None for what identifies nothing: true, NaN, ``undefined``, an object, a text that is too long.
+
+    A spreadsheet writes 39910 as ``39910.0``; such a *number* is the id without its decimals. A text is taken as it
+    stands but for the space around it: ``0071`` is not 71. An id is never cut: two of them could become one.
+    """
+    if isinstance(value, bool) or value is None:
+        return None, Done.DROPPED
+    if isinstance(value, str):
+        text = _CONTROL.sub("", value).strip()
+        if text.lower() in _PLACEHOLDERS or len(text) > longest:
+            return None, Done.DROPPED
+        return text, None if text == value else Done.REREAD
+    if isinstance(value, int | float | Decimal):
+        digits = _digits(value)
+        if digits is None or len(digits) > longest:
+            return None, Done.DROPPED
+        return digits, Done.REREAD
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return as_id(value[0], longest=longest)[0], Done.RESHAPED
+    return None, Done.DROPPED
+
+
+def as_integer(value: object) -> tuple[int | None, Done | None]:
+    """Return a whole number; fractions are cut off, and what is no number is None."""
+    number = as_number(value)
+    if number is None:
+        return None, Done.DROPPED if value is not None else None
+    if abs(number) >= _LONGEST:
+        return None, Done.DROPPED
+    whole = int(number)
+    return whole, None if type(value) is int and whole == value else Done.REREAD
+
+
+def as_number(value: object) -> Decimal | None:
+    """Return a finite number, also from a text of digits with a decimal point or comma; None for what is none."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | Decimal):
+        number = Decimal(value)
+    elif isinstance(value, float):
+        number = Decimal(str(value)) if math.isfinite(value) else Decimal("NaN")
+    elif isinstance(value, str) and len(value) <= 40:
+        try:
+            number = Decimal(value.strip().replace(",", ".") if value.count(",") == 1 else value.strip())
+        except InvalidOperation:
+            return None
+    else:
+        return None
+    return number if number.is_finite() else None
+
+
+def as_milliseconds(value: object) -> tuple[int | None, Done | None]:
+    """Return a time in milliseconds since 1970 from a number, its digits, or an ISO 8601 text with a time zone.
+
+    A unit is never guessed from a number's size: seconds stay a mistake, which the caller names.
+    """
+    if isinstance(value, str) and not value.strip().lstrip("-").replace(".", "", 1).isdigit():
+        try:
+            moment = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None, Done.DROPPED
+        if moment.tzinfo is None:
+            return None, Done.DROPPED
+        return round(moment.timestamp() * 1000), Done.REREAD
+    return as_integer(value)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a warning shows it: JSON's spelling, at most 80 characters."""
+    text = "true" if value is True else "false" if value is False else "null" if value is None else None
+    if text is None:
+        text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = _CONTROL.sub("\ufffd", text)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _digits(value: float | Decimal) -> str | None:
+    """Return the digits of a number as an id has them; None for what is not finite or endless."""
+    number = Decimal(str(value))
+    if not number.is_finite() or abs(number) >= _ENDLESS:
+        return None
+    whole = int(number)
+    return str(whole) if whole == number and (isinstance(value, int) or abs(whole) < 2**53) else str(value)
+
+
+def without_control(value: Any) -> Any:
+    """Return a JSON value without control characters and halves of characters, in names and texts alike."""
+    if isinstance(value, str):
+        return _CONTROL.sub("", value)
+    if isinstance(value, dict):
+        return {_CONTROL.sub("", name): without_control(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_control(inner) for inner in value]
+    return value
