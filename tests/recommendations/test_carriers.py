@@ -97,12 +97,17 @@ def traced() -> Iterator[Trace]:
         sys.setprofile(None)
 
 
-async def traced_request(shop: Shop) -> Trace:
-    """Return the trace of one request for a list that is not cached, of a user with a history, and a rule."""
+@pytest.fixture
+def stocked(shop: Shop) -> Shop:
     for number in range(30):
         shop.add(f"sku{number}", category="Shoes" if number % 2 else "Hats")
     shop.load()
     shop.remember("sku1", "sku3", now_ms=int(time.time() * 1000))
+    return shop
+
+
+async def traced_request(shop: Shop) -> Trace:
+    """Return the trace of one request for a list that is not cached, of a user with a history."""
     body = {"key": shop.publishable, "anonymous_id": ANONYMOUS, "placement": "home_for_you", "limit": 6}
     other = json.dumps({**body, "placement": "home_new"}).encode()
     await call(recommend_application, other, path="/v1/recommendations")  # whatever only the first request does
@@ -113,10 +118,10 @@ async def traced_request(shop: Shop) -> Trace:
     return trace
 
 
-async def test_a_request_becomes_bytes_through_few_types_and_modules(shop: Shop, settings: Any) -> None:
+async def test_a_request_becomes_bytes_through_few_types_and_modules(stocked: Shop, settings: Any) -> None:
     settings.INFERENCE_THREADS = 1  # so that the thread that is traced makes the list
 
-    trace = await traced_request(shop)
+    trace = await traced_request(stocked)
 
     through = {module for name in trace.carriers for module in trace.passed[name]}
     assert trace.carriers == CARRIERS

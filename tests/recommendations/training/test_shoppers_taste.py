@@ -30,8 +30,7 @@ def log() -> SessionLog:
     """Everybody ordered once, for 10 or for 1,000; then looks at a line, and at what they can pay of it."""
     rng = np.random.default_rng(3)
     rows = [
-        (f"u{user}", f"first{user}", user, "gift", "purchase", 1_000.0 if user % 2 else 10.0)
-        for user in range(USERS)
+        (f"u{user}", f"first{user}", user, "gift", "purchase", 1_000.0 if user % 2 else 10.0) for user in range(USERS)
     ]
     for session in range(1_500):
         user, line = int(rng.integers(USERS)), int(rng.integers(LINES))
