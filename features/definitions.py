@@ -211,10 +211,10 @@ PLACEMENT: Final = FeatureView(
     entity="placement",
     version=1,
     ttl="window",
-    help="What a placement earned, by variant, model version and rules, a UTC day at a time.",
+    help="Performance of a placement, by variant, model version and rules, a UTC day at a time.",
     fields=(
         _f("lists", "int64", "events", "0", "Times the list was seen.", "UTC day"),
-        _f("impressions", "int64", "items", "0", "Items seen in it.", "UTC day"),
+        _f("impressions", "int64", "items", "0", "Items that were seen in it.", "UTC day"),
         _f("clicks", "int64", "items", "0", "Items clicked in it.", "UTC day"),
         _f("carts", "int64", "pieces", "0", f"Pieces put into carts within {_ATTRIBUTION_H} h of a click.", "UTC day"),
         _f("orders", "int64", "transactions", "0", "Purchases with such an item.", "UTC day"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-# ISO 4217: the currencies whose smallest unit is not a hundredth.
+# ISO 4217: the currencies whose minor unit is not 1/100.
 _EXPONENTS: Final[dict[str, int]] = {
     **dict.fromkeys(
         ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF"), 0

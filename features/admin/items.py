@@ -227,7 +227,7 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     @display(description="Picture")
     def shows_picture(self, item: Item) -> str | SafeString:
-        """Show the picture as shoppers see it."""
+        """Show the picture as users see it."""
         if not item.image_url:
             return "none"
         return format_html('<img src="{}" alt="" width="160" height="160" style="border-radius:12px">', item.image_url)

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -48,6 +48,14 @@ class SegmentRun:
     bounds: Quintiles
     cells: list[list[tuple[int, int]]]
     sizes: dict[str, int]
+
+
+class _Segments(NamedTuple):
+    """What was found of all buyers: their hashes, ascending, their scores in that order, and segments by scores."""
+
+    hashes: Hashes
+    scores: NDArray[np.int8]
+    names: dict[tuple[int, int, int], str]
 
 
 class BuyerTable:
@@ -134,7 +142,7 @@ def compute_segments(
     bounds = rfm.quintiles(buyers)
     scored = rfm.scores(buyers, bounds)
     names = rfm.segment_table(rules)
-    written = _write(client, site, table, hashes, scored, names, partitions=partitions, ttl_s=ttl_s)
+    written = _write(client, site, table, _Segments(hashes, scored, names), partitions=partitions, ttl_s=ttl_s)
     return SegmentRun(
         site=site,
         users=len(buyers),
@@ -151,14 +159,13 @@ def _write(
     client: redis.Redis,
     site: str,
     table: BuyerTable,
-    hashes: Hashes,
-    scored: NDArray[np.int8],
-    names: dict[tuple[int, int, int], str],
+    segments: _Segments,
     *,
     partitions: int,
     ttl_s: int,
 ) -> int:
-    blobs = {scores: _ENCODE(Segment(name, *scores)) for scores, name in names.items()}
+    hashes = segments.hashes
+    blobs = {scores: _ENCODE(Segment(name, *scores)) for scores, name in segments.names.items()}
     written = 0
     for partition in range(partitions):
         for users in _chunks(client, site, partition, partitions=partitions):
@@ -167,7 +174,7 @@ def _write(
                 hashed = np.uint64(table.owner(user_key))
                 row = int(np.searchsorted(hashes, hashed))
                 if row < len(hashes) and hashes[row] == hashed:
-                    recency, frequency, monetary = scored[row].tolist()
+                    recency, frequency, monetary = segments.scores[row].tolist()
                     wanted[keys.segment(partition, site, user_key)] = blobs[(recency, frequency, monetary)]
             if wanted:
                 written += _write_changed(client, partition, wanted, ttl_s=ttl_s)

@@ -1,4 +1,4 @@
-"""Which placement earned what: the last click on an item within the window before it went into the cart or was bought.
+"""Which placement gets the credit: the last click on an item within the window before its cart or purchase event.
 
 Clicks and conversions may arrive in any order. So a profile remembers its newest of both, and every new one changes
 the counts by the difference between what is credited with it and what was credited without it.
@@ -99,8 +99,8 @@ def add_conversions(
 
 
 def credit(touches: list[Touch], conversions: list[Conversion]) -> Credit:
-    """Return what each label earned: carts, pieces and revenue of an item, and each order once."""
-    earned: Credit = {}
+    """Return what each label is credited with: carts, pieces and revenue of an item, and each order once."""
+    credited: Credit = {}
     orders: set[tuple[str, int, int]] = set()
     for at_ms, item_id, kind, pieces, revenue, order in conversions:
         label = _last_label(touches, item_id=item_id, at_ms=at_ms)
@@ -108,14 +108,14 @@ def credit(touches: list[Touch], conversions: list[Conversion]) -> Credit:
             continue
         day = at_ms // DAY_MS
         if kind == "c":
-            _add(earned, (label, day, CARTS), pieces)
+            _add(credited, (label, day, CARTS), pieces)
             continue
-        _add(earned, (label, day, UNITS), pieces)
-        _add(earned, (label, day, REVENUE), revenue)
+        _add(credited, (label, day, UNITS), pieces)
+        _add(credited, (label, day, REVENUE), revenue)
         if (label, day, order) not in orders:
             orders.add((label, day, order))
-            _add(earned, (label, day, ORDERS), 1)
-    return earned
+            _add(credited, (label, day, ORDERS), 1)
+    return credited
 
 
 def sum_effects(effects: list[PlacementEffect]) -> dict[int, dict[str, list[int]]]:
@@ -140,8 +140,8 @@ def _trim_touches(touches: list[Touch]) -> None:
     del touches[:-KEEP_TOUCHES]
 
 
-def _add(earned: Credit, key: tuple[str, int, int], amount: int) -> None:
-    earned[key] = earned.get(key, 0) + amount
+def _add(credited: Credit, key: tuple[str, int, int], amount: int) -> None:
+    credited[key] = credited.get(key, 0) + amount
 
 
 def _difference(before: Credit, after: Credit) -> list[PlacementEffect]:

@@ -1,4 +1,4 @@
-"""What placements earned, by variant, model version and rules: the partitions' counts of a UTC day, added up."""
+"""Performance of placements, by variant, model version and rules: the partitions' counts of a UTC day, added up."""
 
 from __future__ import annotations
 

@@ -284,7 +284,7 @@ async def test_reads_fail_fast_and_heal(own_server: Any) -> None:
     await reader.close()
 
 
-async def test_announcements_are_heard_again_after_redis_was_away(own_server: Any) -> None:
+async def test_announcements_are_heard_again_after_an_outage_of_redis(own_server: Any) -> None:
     from tests.services.redis_server import RedisServer
     from tracking.redis_client import connect
 

@@ -16,7 +16,18 @@ from recsite.server.stop_signals import held_sigterm, is_celery_program
 ROOT = Path(__file__).resolve().parents[3]
 CELERY = [sys.executable, "-X", "importtime", "-m", "celery", "-A", "recsite"]
 WORKER = [*CELERY, "worker", "-Q", "stream", "-P", "solo", "--without-mingle", "--without-gossip", "-l", "INFO"]
-BEAT = [*CELERY, "beat", "--pidfile", "", "-l", "INFO"]
+BEAT = [
+    *CELERY,
+    "beat",
+    "--pidfile",
+    "",
+    "-l",
+    "INFO",
+    "-S",
+    "celery.beat.PersistentScheduler",
+    "-s",
+    "{data}/schedule",
+]
 PATIENCE_S = 90.0
 MOMENTS = [
     "",  # as soon as there is a process
@@ -35,7 +46,12 @@ def start(command: list[str], data: Path, redis_url: str) -> subprocess.Popen[st
     environment |= {"EVENT_LOG_URL": f"{redis_url}?stream=early&partitions=2", "REDIS_URL": redis_url}
     with held_sigterm():
         return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [part.format(data=data) for part in command],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
 
