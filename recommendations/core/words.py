@@ -17,8 +17,8 @@ class Worded(StrEnum):
 
     label: str
 
-    def __new__(cls, name: str, label: str) -> Self:
-        """Return the member of this name, with its words."""
+    def __new__(cls, name: str, label: str = "") -> Self:
+        """Return the member of this name, with its words; only looking one up by its name leaves them out."""
         member = str.__new__(cls, name)
         member._value_ = name
         member.label = label

@@ -56,8 +56,9 @@ class Eligibility:
         kept: Mask = self._item_index.catalogue.is_recommendable.take(rows)
         for mask in self._masks:
             kept &= mask.take(rows)
-        if self._filters:
-            kept &= registry.allowed(self._filters, lambda mask: mask.take(rows))
+        allowed = registry.allowed(self._filters, lambda mask: mask.take(rows))
+        if allowed is not None:
+            kept &= allowed
         if self._hidden:
             kept &= ~positions_in(self._hidden_rows, rows)[1]
         return kept
@@ -92,10 +93,9 @@ class Eligibility:
         if not all(mask[row] for mask in self._masks):
             return Filtered.CONDITION, None
         one = slice(row, row + 1)
-        if self._filters:
-            allowed = registry.allowed(self._filters, lambda mask: mask[one])
-            if allowed is not None and not allowed[0]:
-                return Filtered.RULE, registry.blamed(self._filters, row)
+        allowed = registry.allowed(self._filters, lambda mask: mask[one])
+        if allowed is not None and not allowed[0]:
+            return Filtered.RULE, registry.blamed(self._filters, row)
         return (Filtered.REPEAT, None) if row in self._hidden else None
 
 

@@ -19,6 +19,7 @@ from recommendations.ranking.batch import RankingTables
 from recommendations.ranking.columns import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_FEATURES
 from recommendations.ranking.item_features import RecentPopularity, UserOrders
 from recommendations.ranking.online import Listing, one_ranking_input
+from recommendations.ranking.rrf import FusionWeights
 from recommendations.retrieval.base import PER_SOURCE, Ranker
 
 _RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
@@ -56,7 +57,8 @@ class ModelLink:
     def __init__(self, model: ModelSet, item_index: ItemIndex, *, version: str) -> None:
         self.version = version
         self.sources = model.sources
-        self.fusion = model.manifest.fusion
+        fusion = model.manifest.fusion
+        self.fusion = FusionWeights(weights=fusion.weights, k=fusion.k)
         self._model = model
         catalogue = item_index.catalogue
         self.row_of_index: RowArray = catalogue.rows(model.item_ids)
