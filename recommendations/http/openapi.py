@@ -16,7 +16,6 @@ from recommendations.http.openapi_examples import EXAMPLES
 from recommendations.retrieval.sources import LABELS
 from recommendations.serving.schemas import ALL_FIELDS, MAX_LIMIT, RankRequest, RecommendRequest
 from tracking.collect.endpoint import Answer as CollectAnswer
-from tracking.collect.endpoint import RejectedEvent
 from tracking.contract.events import MAX_EVENTS_SERVER, SCHEMA_MAJOR
 from tracking.contract.schema import json_schema
 from tracking.error_codes import ErrorCode, table
@@ -197,10 +196,12 @@ def _event_schemas() -> dict[str, Any]:
     for name, maximum in (("events", MAX_EVENTS_SERVER), ("records", MAX_EVENTS_SERVER)):
         request["properties"][name] |= {"minItems": 1, "maxItems": maximum}
     request["anyOf"] = [{"required": ["events"]}, {"required": ["records"]}]
+    answers = msgspec.json.schema_components([CollectAnswer], ref_template=REF)[1]
     return schemas | {
         "EventsRequest": request,
-        "CollectAnswer": msgspec.json.schema_components([CollectAnswer], ref_template=REF)[1]["Answer"],
-        "RejectedEvent": msgspec.json.schema_components([RejectedEvent], ref_template=REF)[1]["RejectedEvent"],
+        "CollectAnswer": answers["Answer"],
+        "RejectedEvent": answers["RejectedEvent"],
+        "Mend": answers["Mend"],
     }
 
 
@@ -210,6 +211,13 @@ def _collecting() -> dict[str, Any]:
         "summary": "Send events; 202 means that they are durable",
         "tags": ["events"],
         "security": _KEYS,
+        "parameters": [
+            _parameter(
+                "strict",
+                description="1 refuses what is not the contract's to the letter; without it, such values are mended.",
+                schema={"enum": ["0", "1"]},
+            )
+        ],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": REF.format(name="EventsRequest")}}},

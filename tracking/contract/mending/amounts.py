@@ -189,10 +189,10 @@ def read_currency(written: object, *, expected: str | None = None) -> str | None
     word = written.strip()
     if word.upper() in CURRENCIES:
         return word.upper()
-    meant = SYMBOLS.get(word.lower().strip(".") if len(word) > 1 else word.lower(), ())
-    if len(meant) == 1:
-        return meant[0]
-    return expected if expected in meant else None
+    codes = SYMBOLS.get(word.lower().strip(".") if len(word) > 1 else word.lower(), ())
+    if len(codes) == 1:
+        return codes[0]
+    return expected if expected in codes else None
 
 
 FREE: Final = frozenset({"free", "gratis", "kostenlos", "gratuit", "free shipping"})

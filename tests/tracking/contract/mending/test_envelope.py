@@ -47,7 +47,7 @@ def test_a_consent_without_a_reading_is_never_taken_for_one() -> None:
         mend_envelope({"consent": "maybe", "events": [EVENT]})
 
 
-def test_one_event_in_place_of_a_list_is_a_list_of_one() -> None:
+def test_one_event_instead_of_a_list_is_a_list_of_one() -> None:
     inside, _ = mend_envelope({"events": EVENT})
     bare, _ = mend_envelope({**EVENT, "user_id": "u"})
 
