@@ -81,6 +81,8 @@ class BackgroundFlusher(Generic[T]):
         self._per = per
         self._retries = retries
         self._is_failing = False
+        self._waiting: dict[Hashable, deque[T]] = {}
+        self._thread: threading.Thread | None = None
         self.forget_parent()
         _flushers.add(self)
 
@@ -153,8 +155,8 @@ class BackgroundFlusher(Generic[T]):
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._waiting: dict[Hashable, deque[T]] = {}
+        self._thread = None
+        self._waiting = {}
 
     def _run(self, stopping: threading.Event) -> None:
         while not stopping.wait(max(self._every_s, RETRY_S) if self._is_failing else self._every_s):
