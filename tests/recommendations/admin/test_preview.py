@@ -32,8 +32,8 @@ def test_the_preview_shows_the_list_before_and_after_with_the_why(shop: Shop, ad
 
     after = answer.context["after"]
     assert [answer.context["before"][0].why.item_id, after[0].why.item_id] == ["sku3", "sku10"]
-    place_before = [shown.why.item_id for shown in answer.context["before"]].index("sku10")
-    assert [after[0].why.rules[0].name, after[0].moved] == ["Campaign", f"up {place_before}"]
+    position_before = [shown.why.item_id for shown in answer.context["before"]].index("sku10")
+    assert [after[0].why.rules[0].name, after[0].moved] == ["Campaign", f"up {position_before}"]
     assert {source.source for source in after[1].why.sources} >= {"recents", "content"}
     page = answer.content.decode()
     assert "Item &lt;b&gt;10&lt;/b&gt;" in page  # product names are data, never markup

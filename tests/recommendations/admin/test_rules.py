@@ -41,7 +41,7 @@ def test_editing_a_published_rule_changes_nothing_until_it_is_published_again(sh
     assert "published, with changes" in page
 
 
-def test_a_published_rule_reads_as_one_sentence_and_says_what_it_speaks_of(shop: Shop, admin: Client) -> None:
+def test_a_published_rule_reads_as_one_sentence_and_says_what_it_targets(shop: Shop, admin: Client) -> None:
     for number in range(4):
         shop.add(f"sku{number}", title=f"Item {number}", category="Shoes" if number % 2 else "Hats")
     shop.load()
