@@ -1,7 +1,7 @@
 """Pytest plugin: ``--fast`` runs what needs no server, and holds each of its tests to a second of CPU.
 
-Markers decide what is fast. A fixture that starts a server brings the server's marker; what takes longer than a second
-of CPU carries ``slow`` and a run of ``make test-fast`` fails without it.
+Markers decide what is fast. A fixture that starts a server brings the server's marker, and what uses a database is left
+out, too; what takes longer than a second of CPU carries ``slow``, and a run of ``make test-fast`` fails without it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if fixture in SERVER_OF:
                 item.add_marker(SERVER_OF[fixture])
     if config.getoption("fast"):
-        slow = [item for item in items if any(item.get_closest_marker(name) for name in LEFT_OUT)]
+        slow = [item for item in items if _is_left_out(item)]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in set(slow)]
 
@@ -52,6 +52,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
             f"took {took_s:.1f} s of CPU; more than {MAX_CPU_S:g} s: make it smaller or mark it slow", pytrace=False
         )
     return result
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    return "db" in getattr(item, "fixturenames", ()) or any(item.get_closest_marker(name) for name in LEFT_OUT)
 
 
 def _cpu_s() -> float:
