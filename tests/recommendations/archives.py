@@ -31,18 +31,18 @@ def write_sessions(
 ) -> None:
     """Write sessions, each with its start and its items; a minute between two of them, every third one a cart.
 
-    Each is of a shopper of its own unless ``anonymous_id`` names one.
+    Each is of a user of its own unless ``anonymous_id`` names one.
     """
     rows: dict[int, list[Row]] = defaultdict(list)
     for number, (start_ms, items) in enumerate(sessions):
         events = [
-            event(EVENTS[place % 3], at_ms=start_ms + place * 60_000, items=[{"item_id": item, "price": price}])
-            for place, item in enumerate(items)
+            event(EVENTS[position % 3], at_ms=start_ms + position * 60_000, items=[{"item_id": item, "price": price}])
+            for position, item in enumerate(items)
         ]
         for one in events:
             one["session_id"] = f"s{start_ms}-{number}"
-        shopper = anonymous_id or f"anonymous-{start_ms}-{number}"
-        for day, row in rows_of(record(*events, site=site, anonymous_id=shopper, **context)):
+        user_id = anonymous_id or f"anonymous-{start_ms}-{number}"
+        for day, row in rows_of(record(*events, site=site, anonymous_id=user_id, **context)):
             rows[day].append(
                 row if not bot else tuple(v if c != "bot" else True for c, v in zip(COLUMNS, row, strict=True))
             )
@@ -57,12 +57,12 @@ def write_clicked_lists(url: str | Path, site: str, n: int, *, from_ms: int, unt
     rows: dict[int, list[Row]] = defaultdict(list)
     for number, start_ms in enumerate(rng.integers(from_ms, until_ms, n).tolist()):
         shown = rng.permutation(aisle_items())[:10].tolist()
-        listed = [{"item_id": item, "index": place} for place, item in enumerate(shown)]
+        listed = [{"item_id": item, "index": position} for position, item in enumerate(shown)]
         events = [event("view_item_list", at_ms=start_ms, item_list_id="home", items=listed)]
-        for place in np.flatnonzero(rng.random(10) < 0.5 ** np.arange(10)).tolist():
-            at_ms = start_ms + 2_000 * (place + 1)
-            events.append(event("select_item", at_ms=at_ms, item_list_id="home", items=[listed[place]]))
-            events.append(event("view_item", at_ms=at_ms + 500, items=[shown[place]]))
+        for position in np.flatnonzero(rng.random(10) < 0.5 ** np.arange(10)).tolist():
+            at_ms = start_ms + 2_000 * (position + 1)
+            events.append(event("select_item", at_ms=at_ms, item_list_id="home", items=[listed[position]]))
+            events.append(event("view_item", at_ms=at_ms + 500, items=[shown[position]]))
         for one in events:
             one["session_id"] = f"list-{number}"
         for day, row in rows_of(record(*events, site=site, anonymous_id=f"reader-{number:024d}")):
@@ -85,4 +85,4 @@ def aisle_walks(n: int, *, from_ms: int, until_ms: int, seed: int, longest: int 
 
 def aisle_items() -> list[str]:
     """Return every item of the aisles."""
-    return [f"a{aisle}-{place}" for aisle in range(AISLES) for place in range(AISLE)]
+    return [f"a{aisle}-{position}" for aisle in range(AISLES) for position in range(AISLE)]

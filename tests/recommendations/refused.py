@@ -90,7 +90,7 @@ def flipped(folder: Path) -> None:
     path.write_bytes(content)
 
 
-def changed_places(folder: Path) -> None:
+def exchanged_files(folder: Path) -> None:
     one, other = folder / "popularity_recent.npy", folder / "popularity_all_time.npy"
     first, second = one.read_bytes(), other.read_bytes()
     one.write_bytes(second)
@@ -214,7 +214,7 @@ CASES: dict[str, tuple[str, Damage]] = {
     "a ranker of other columns": ("schema", other_columns),
     "a file copied by half": ("truncated", half_copied),
     "fifty bytes flipped": ("corrupt", flipped),
-    "two files in each other's place": ("swapped", changed_places),
+    "two files exchanged": ("swapped", exchanged_files),
     "the folder of another version": ("swapped", exchanged),
     "10 TB, says the manifest": ("too_large", claimed_huge),
     "a name that leaves the folder": ("unexpected_file", named_outside),

@@ -52,7 +52,7 @@ TrainingPolicy.objects.create(site=site, auto_promote=True)
 now_ms = int(time.time() * 1000)
 write_sessions(settings.ARCHIVE_URL, "night", aisle_walks(300, from_ms=now_ms - 5 * DAY_MS, until_ms=now_ms, seed=3))
 """
-ASK = "from recommendations.tasks import train_due_sites; train_due_sites.delay()"
+TRAIN_DUE = "from recommendations.tasks import train_due_sites; train_due_sites.delay()"
 WAIT_S = 600.0
 
 
@@ -88,7 +88,7 @@ def test_a_worker_trains_the_site_that_is_due_and_lets_it_answer(shop: Shop, tmp
         ) as worker,
     ):
         try:
-            manage("shell", "-v0", "-c", ASK)
+            manage("shell", "-v0", "-c", TRAIN_DUE)
             run = _ended_run(tmp_path / "recsite.sqlite3")
         finally:
             worker.send_signal(signal.SIGTERM)
