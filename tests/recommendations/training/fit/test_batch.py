@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -28,22 +30,28 @@ from recommendations.training.fit.sessions import fit_sessions
 from recommendations.training.fitted import Neighbours, Popularity
 
 SCORERS = {
-    "tfidf": lambda log: lambda p, k: score_neighbours(fit_tfidf(log), p, k=k),
-    "covisitation": lambda log: lambda p, k: score_neighbours(fit_covisitation(log), p, k=k),
-    "next": lambda log: lambda p, k: score_neighbours(fit_next(log), p, k=k),
-    "sessions": lambda log: lambda p, k: score_sessions(fit_sessions(log), p, k=k),
-    "als": lambda log: lambda p, k: score_als(fit_als(log, factors=12, seed=1), p, k=k),
-    "als-cosine": lambda log: (
-        lambda p, k: score_neighbours(
-            fit_vector_neighbours("als", unit_vectors(fit_als(log, factors=12, seed=1).item_factors), k=20), p, k=k
-        )
+    "tfidf": (score_neighbours, fit_tfidf),
+    "covisitation": (score_neighbours, fit_covisitation),
+    "next": (score_neighbours, fit_next),
+    "sessions": (score_sessions, fit_sessions),
+    "als": (score_als, partial(fit_als, factors=12, seed=1)),
+    "als-cosine": (
+        score_neighbours,
+        lambda log: fit_vector_neighbours("als", unit_vectors(fit_als(log, factors=12, seed=1).item_factors), k=20),
     ),
 }
 
 
+def scorer(name, log):
+    """Fit a source once, and return what scores histories by it."""
+    score, fit = SCORERS[name]
+    fitted = fit(log)
+    return lambda histories, k: score(fitted, histories, k=k)
+
+
 @pytest.fixture(params=SCORERS)
 def score(request, aisles):
-    return SCORERS[request.param](aisles)
+    return scorer(request.param, aisles)
 
 
 def index_of(log, *item_ids):
@@ -69,7 +77,7 @@ def test_alone_equals_batched(score, aisles):
 
 @pytest.mark.parametrize("name", ["next", "sessions"])
 def test_ordered_sources_put_the_certain_next_item_before_the_other_new_ones(name, aisles):
-    lists = SCORERS[name](aisles)(SessionHistories.of([index_of(aisles, "a5-1", "a5-2")]), 5)
+    lists = scorer(name, aisles)(SessionHistories.of([index_of(aisles, "a5-1", "a5-2")]), 5)
 
     ids = [aisles.item_ids[i] for i in lists.items[0]]
     assert ids.index("a5-3") < min(ids.index(other) for other in ("a5-4", "a5-5") if other in ids)
