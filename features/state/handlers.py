@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from features.definitions import (
     DAY_MS,
@@ -199,6 +199,7 @@ HANDLERS: Final[dict[type, Callable[[Context, Any], None]]] = {
 
 # --- counts that definitions declare; those of version 0.1 have fields of their own in a profile -------------------
 
+_NAMES: Final = {kind: str(kind.__struct_config__.tag) for kind in get_args(Event)}
 _OWN_FIELDS: Final = frozenset(ProfileState.__struct_fields__)
 
 Moves = dict[str, tuple[tuple[str, bool, bool], ...]]  # event → (count, per item?, a field of its own?)
@@ -219,16 +220,17 @@ DECLARED_COUNTS: Final = tuple(one.name for one in PROFILE.fields if one.counts 
 
 def count_event(profile: ProfileState, event: Event | CustomEvent, moves: Moves = MOVED_COUNTS) -> None:
     """Count an event wherever it is declared to count; events of the shop's own have no items."""
-    if isinstance(event, CustomEvent):
-        name, n_items = event.event, 0
-    else:
-        name, n_items = str(event.__struct_config__.tag), len(getattr(event.params, "items", ()))
+    name = event.event if isinstance(event, CustomEvent) else _NAMES[type(event)]
     for count, is_per_item, is_own in moves.get(name, ()):
-        amount = n_items if is_per_item else 1
+        amount = _n_items(event) if is_per_item else 1
         if is_own:
             setattr(profile, count, getattr(profile, count) + amount)
         else:
             profile.counts[count] = profile.counts.get(count, 0) + amount
+
+
+def _n_items(event: Event | CustomEvent) -> int:
+    return 0 if isinstance(event, CustomEvent) else len(getattr(event.params, "items", ()))
 
 
 def read_count(profile: ProfileState, name: str) -> int:
