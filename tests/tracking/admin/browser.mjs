@@ -1,8 +1,8 @@
 // A member of staff sets a shop up and watches its events, while a user opens a page with the copied tag.
 // node browser.mjs CHROMIUM BASE_URL COOKIE SITE_ID LETTER_ID KEY [FOLDER for screenshots] → one line of JSON
 import { createServer } from 'node:http';
-import { chromium } from '../../sdk/node_modules/playwright-core/index.mjs';
-import { DEADLINE_MS } from '../services/deadline.mjs';
+import { chromium } from '../../../sdk/node_modules/playwright-core/index.mjs';
+import { DEADLINE_MS } from '../../services/deadline.mjs';
 
 const [executablePath, base, session, site, letter, key, folder] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync', '--disable-component-update'] });
