@@ -26,7 +26,7 @@ Reason = Literal["full", "unavailable", "failed", "shutdown"]
 
 RETRY_S: Final = 1.0
 """Pause after a failure, unless ``every_s`` is longer."""
-_NOT_NOW: Final = (*UNAVAILABLE, TrackingError)
+_UNAVAILABLE: Final = (*UNAVAILABLE, TrackingError)
 """What says that a server is unavailable; any other error is a mistake of the program."""
 
 _flushers: Final[WeakSet[BackgroundFlusher[Any]]] = WeakSet()
@@ -166,7 +166,7 @@ class BackgroundFlusher(Generic[T]):
     def _flush_quietly(self) -> None:
         try:
             count = self.flush()
-        except _NOT_NOW as error:
+        except _UNAVAILABLE as error:
             if not self._is_failing:  # once, and not every second of an outage
                 logger.warning("background.unavailable owner=%s waiting=%s error=%r", self._owner, len(self), error)
             self._is_failing = True
@@ -178,7 +178,7 @@ class BackgroundFlusher(Generic[T]):
                 self._is_failing = False
 
     def _not_written(self, batch: deque[T], error: Exception) -> None:
-        is_unavailable = isinstance(error, _NOT_NOW)
+        is_unavailable = isinstance(error, _UNAVAILABLE)
         if not (self._retries and is_unavailable):
             self._dropped(len(batch), "unavailable" if is_unavailable else "failed")
             return

@@ -23,7 +23,7 @@ NEVER_S = 3_600.0
 
 
 class Store:
-    """Takes what is written to it; may be away, may break, may be made to wait."""
+    """Takes what is written to it; may be down, may break, may be made to wait."""
 
     def __init__(self) -> None:
         self.taken: list[Any] = []

@@ -34,7 +34,7 @@ _NOT_LOADED: Final[Any] = object()
 
 
 class SnapshotMissing(TrackingError):
-    """Nothing was ever loaded, as when the database was away at the start; try again in a moment."""
+    """Nothing was ever loaded, as when the database was down at the start; try again in a moment."""
 
 
 class Snapshot(Generic[T]):
@@ -43,7 +43,7 @@ class Snapshot(Generic[T]):
     Parameters
     ----------
     topic : str
-        Announcing it loads the value anew. Several snapshots may share one topic.
+        Announcing it loads the value again. Several snapshots may share one topic.
     load : callable
         Returns the value; runs in a background thread, so it may use the database. The value must not be
         changed afterwards: readers share it without a lock.
@@ -145,7 +145,7 @@ def start_snapshots(url: str | None = None) -> None:
     """Begin to load and to listen in this process; a second call does nothing.
 
     ``url`` is the Redis that carries announcements; by default ``REDIS_URL`` of the settings. Returns at once, also
-    when Redis or the database is away.
+    when Redis or the database is down.
     """
     _registry.start(url)
 
@@ -158,7 +158,7 @@ def stop_snapshots(*, timeout_s: float = 3.0) -> None:
 def announce(topic: str) -> None:
     """Tell every process that ``topic`` changed, once the transaction around the caller is committed.
 
-    Never raises: when Redis is away, this process hears it at once and the others at their next refresh.
+    Never raises: when Redis is down, this process hears it at once and the others at their next refresh.
     """
     from django.db import connection, transaction
 
@@ -169,7 +169,7 @@ def announce(topic: str) -> None:
 
 
 def announce_now(topic: str, *, url: str | None = None) -> bool:
-    """Publish ``topic`` at once and return whether Redis took it; never raises for a Redis that is away."""
+    """Publish ``topic`` at once and return whether Redis took it; never raises for a Redis that is down."""
     address = url or configured_url()
     try:
         try:

@@ -117,7 +117,7 @@ def test_the_snapshot_of_a_deleted_site_is_closed_and_forgotten(registry: SiteSn
     assert loads.loaded == ["shop"]
 
 
-def test_a_site_made_again_under_the_same_name_begins_anew(registry: SiteSnapshots[str], loads: Loads) -> None:
+def test_a_site_made_again_under_the_same_name_starts_empty(registry: SiteSnapshots[str], loads: Loads) -> None:
     old = registry.of("shop")
     registry.drop_all_but((), made_before=time.monotonic() + 1)
 

@@ -56,7 +56,7 @@ class Counter:
 
     def __call__(self) -> int:
         if self.is_broken:
-            raise OSError("the database is away")
+            raise OSError("the database is down")
         self.loads += 1
         return self.loads
 
