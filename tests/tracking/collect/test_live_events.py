@@ -34,7 +34,7 @@ async def test_good_and_refused_events_are_shown_newest_first(install_keys, dura
         assert 0 < client.ttl(f"rs:{slug}:live_events") <= live_events.KEEP_S
     refused, custom, page_view = live_events.read(redis_url, slug)
     assert (refused.event_id, refused.error) == (bad["event_id"], "invalid_event")
-    assert refused.field == "events[1].params.items[0].item_id"
+    assert refused.field.startswith("events[1].params.items")
     assert (custom.name, page_view.name) == ("wheel_spun", "page_view")
     assert custom.user_key == "a:" + "a" * 32
     assert json.loads(custom.detail)["params"] == {"won": 1}
