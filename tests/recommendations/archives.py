@@ -41,8 +41,8 @@ def write_sessions(
         ]
         for one in events:
             one["session_id"] = f"s{start_ms}-{number}"
-        user_id = anonymous_id or f"anonymous-{start_ms}-{number}"
-        for day, row in rows_of(record(*events, site=site, anonymous_id=user_id, **context)):
+        owner = anonymous_id or f"anonymous-{start_ms}-{number}"
+        for day, row in rows_of(record(*events, site=site, anonymous_id=owner, **context)):
             rows[day].append(
                 row if not bot else tuple(v if c != "bot" else True for c, v in zip(COLUMNS, row, strict=True))
             )
