@@ -21,7 +21,7 @@ from recsite.supervisor.installation import Installation
 from recsite.supervisor.ports import free_port
 from recsite.supervisor.processes import Supervised
 from tests.services.redis_server import RedisServer
-from tests.services.waiting import wait_until
+from tests.services.waiting import COMMAND_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,7 +61,7 @@ class Running:
     processes: dict[str, Supervised]
     data: Path
 
-    def manage(self, *arguments: str, timeout_s: float = 180) -> str:
+    def manage(self, *arguments: str, timeout_s: float = COMMAND_S) -> str:
         """Run a management command and return what it printed."""
         done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *arguments],

@@ -21,6 +21,9 @@ DEADLINE_S: Final = 60.0
 BROWSER_S: Final = 300.0
 """The same for a whole story in a browser; its steps have ``DEADLINE_MS`` of ``tests/services/deadline.mjs`` each."""
 
+COMMAND_S: Final = 300.0
+"""How long a command such as ``migrate`` may take, which takes seconds on an idle machine."""
+
 STEP_S: Final = 0.02
 
 

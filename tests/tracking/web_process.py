@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.services.process import free_port
-from tests.services.waiting import wait_until
+from tests.services.waiting import COMMAND_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = """
@@ -127,7 +127,7 @@ class Web:
         """Run a management command on its database, as another process would; return what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self._environment, check=True, capture_output=True, timeout=60,
+            cwd=ROOT, env=self._environment, check=True, capture_output=True, timeout=COMMAND_S,
         )  # fmt: skip
         return done.stdout.decode()
 

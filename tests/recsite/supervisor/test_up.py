@@ -16,7 +16,7 @@ import pytest
 
 from recsite.server.stop_signals import held_sigterm
 from recsite.supervisor.ports import free_port
-from tests.services.waiting import DEADLINE_S, wait_until
+from tests.services.waiting import COMMAND_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -65,7 +65,7 @@ def test_up_serves_every_part_and_ctrl_c_leaves_nothing_running(tmp_path: Path) 
     try:
         assert up.stdout is not None
         shown = ""
-        deadline_s = time.monotonic() + 90
+        deadline_s = time.monotonic() + COMMAND_S
         while "Recsite is up" not in shown:
             line = up.stdout.readline()
             assert line, f"it ended: {shown}"
@@ -82,7 +82,7 @@ def test_up_serves_every_part_and_ctrl_c_leaves_nothing_running(tmp_path: Path) 
         assert len(processes_of(tmp_path)) >= 6
     finally:
         up.send_signal(signal.SIGINT)
-        rest, _ = up.communicate(timeout=60)
+        rest, _ = up.communicate(timeout=COMMAND_S)
     assert up.returncode == 0, rest
     wait_until(lambda: not processes_of(tmp_path), "every process to end")
     assert "killed" not in rest
@@ -99,7 +99,7 @@ def test_a_stop_at_any_moment_of_the_start_is_clean_and_leaves_nothing_running(t
         assert line, f"it ended: {shown}"
         shown += line
     up.send_signal(signal.SIGTERM)
-    rest, _ = up.communicate(timeout=DEADLINE_S)
+    rest, _ = up.communicate(timeout=COMMAND_S)
 
     assert up.returncode == 0, shown + rest
     assert "Traceback" not in rest
@@ -114,7 +114,7 @@ def test_up_names_a_busy_port_and_another_one(tmp_path: Path) -> None:
         holder.listen()
         port = holder.getsockname()[1]
         up = start_up(tmp_path, port)
-        shown, _ = up.communicate(timeout=60)
+        shown, _ = up.communicate(timeout=COMMAND_S)
     assert up.returncode != 0
     assert f"port {port} is in use; choose another one: PORT={port + 1} make demo" in shown
     assert "Traceback" not in shown
@@ -123,7 +123,7 @@ def test_up_names_a_busy_port_and_another_one(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_up_names_data_that_does_not_exist(tmp_path: Path) -> None:
     up = start_up(tmp_path, free_port(), "--demo", "--data", str(tmp_path / "none.csv"))
-    shown, _ = up.communicate(timeout=60)
+    shown, _ = up.communicate(timeout=COMMAND_S)
     assert up.returncode != 0
     assert "none.csv' does not exist" in shown
     assert "Traceback" not in shown
