@@ -31,7 +31,7 @@ export const built = (file) => readFileSync(new URL(file, STATIC));
 export const integrity = (file) => 'sha384-' + createHash('sha384').update(built(file)).digest('base64');
 
 /** How long to wait for what takes milliseconds on an idle machine: beyond it, it will never happen. */
-export const DEADLINE_MS = 60_000;
+export const DEADLINE_MS = 120_000;
 
 /** Wait until `condition` is truthy and return its value; fail with `what` after `ms`. */
 export const until = async (condition, what, ms = DEADLINE_MS) => {
