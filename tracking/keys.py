@@ -137,7 +137,7 @@ def dead_letters_read(log_class: str, topic: str) -> str:
     return f"rs:{{dead-letters}}:read:{log_class}:{topic}"
 
 
-def idempotency(site: str, key_id: int, digest: str) -> str:
+def idempotency(site: str, key_id: int | str, digest: str) -> str:
     """Return the key of what was answered to a request, by the hash of its Idempotency-Key."""
     return f"rs:{site}:idempotency:{key_id}:{digest}"
 
