@@ -44,7 +44,7 @@ def test_too_few_sessions_end_the_command_with_what_is_needed(shop: Shop, tmp_pa
     sessions = tmp_path / "sessions.jsonl"
     sessions.write_text('["a", "b"]\n' * 5)
 
-    with pytest.raises(CommandError, match="5 sessions are too few; 20"):
+    with pytest.raises(CommandError, match="5 sessions with at most 2 interactions each are too few; 20 sessions"):
         call_command("train", site=shop.site.slug, sessions=sessions)
 
     assert not ModelVersion.objects.exists()
