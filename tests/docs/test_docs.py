@@ -87,3 +87,16 @@ def test_a_path_that_is_not_there_is_missed() -> None:
         "features/keys.py",
         "docs/x.md",
     ]
+
+
+def test_the_architecture_has_a_line_for_every_package() -> None:
+    page = (ROOT / "docs/architecture.md").read_text()
+    djangos = {"management", "migrations", "templatetags", "models"}
+    packages = {
+        path.parent.relative_to(ROOT).as_posix()
+        for app in ("recsite", "tracking", "features", "recommendations")
+        for path in (ROOT / app).glob("*/__init__.py")
+        if path.parent.name not in djangos
+    }
+
+    assert {name for name in packages if f"`{name}/`" not in page} == set()
