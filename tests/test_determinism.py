@@ -41,6 +41,7 @@ def unexplained(path: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["tests/**/*.py", "tests/**/*.mjs", "sdk/tests/**/*.mjs"])
 def test_no_test_sleeps_as_synchronisation(pattern: str) -> None:
     paths = [path for path in ROOT.glob(pattern) if path != WAITING]

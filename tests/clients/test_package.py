@@ -35,6 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_one_typed_package_and_nothing_else(wheel: Path) -> None:
     sources = {path.name for path in (PROJECT / "src/recsite_client").iterdir() if path.suffix in (".py", ".typed")}
     with zipfile.ZipFile(wheel) as archive:
@@ -46,6 +47,7 @@ def test_the_wheel_holds_one_typed_package_and_nothing_else(wheel: Path) -> None
     assert "py.typed" in sources
 
 
+@pytest.mark.slow
 def test_it_works_where_nothing_of_the_product_is_installed(wheel: Path, tmp_path: Path) -> None:
     script = BLOCKED + (
         "import recsite_client\n"
@@ -68,6 +70,7 @@ def test_it_works_where_nothing_of_the_product_is_installed(wheel: Path, tmp_pat
     assert done.stdout.split() == [f"{wheel}/recsite_client/__init__.py", "1"]
 
 
+@pytest.mark.slow
 def test_an_import_loads_no_other_package(wheel: Path, tmp_path: Path) -> None:
     script = (
         "import sys; before = set(sys.modules)\nimport recsite_client\n"

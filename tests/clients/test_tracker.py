@@ -239,6 +239,7 @@ def test_processes_of_one_shop_share_a_queue_and_a_killed_one_loses_nothing(make
         assert [one for one in dict.fromkeys(server.ids) if one in ids] == ids
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_all_get_their_queue(tmp_path) -> None:
     together = threading.Barrier(8)
 

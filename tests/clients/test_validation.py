@@ -85,6 +85,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from([*KNOWN_EVENTS, "wheel_spun", "view_itm", ""]),

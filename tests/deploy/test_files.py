@@ -44,6 +44,7 @@ def test_alert_rules_are_valid(request: pytest.FixtureRequest) -> None:
     promtool(request, "check", "rules", "alerts.yml")
 
 
+@pytest.mark.slow
 def test_alerts_fire_when_they_should_and_only_then(request: pytest.FixtureRequest) -> None:
     promtool(request, "test", "rules", "alerts_test.yml")
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("recsite", "recommendations", "features", "tracking")
 BUILDERS = {"from_url", "storage_from_string", "create_connection", "create_unix_connection", "send_packed_command"}
@@ -32,6 +34,7 @@ def builders() -> Iterator[str]:
             yield str(path.relative_to(ROOT))
 
 
+@pytest.mark.slow
 def test_the_page_names_every_module_that_builds_a_connection_and_no_other() -> None:
     page = (ROOT / "docs/redis.md").read_text()
     column = [line.split("|")[2] for line in page.splitlines() if line.startswith("| ")]

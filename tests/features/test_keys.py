@@ -77,6 +77,7 @@ def test_every_function_that_spells_a_key_has_a_row(module: ModuleType) -> None:
     assert spelling - known - {"prefix", "states_pattern", "everything_pattern"} == set()
 
 
+@pytest.mark.slow
 def test_no_other_module_spells_a_key() -> None:
     found = []
     for app in ("tracking", "features", "recommendations", "recsite"):

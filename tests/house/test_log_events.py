@@ -79,6 +79,7 @@ def test_the_rule_lets_the_form_through(line: str) -> None:
     assert list(problems(line)) == []
 
 
+@pytest.mark.slow
 def test_every_module_logs_in_the_one_form() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}: {reason}"

@@ -21,6 +21,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CASES)
 def test_the_folder_is_refused_and_the_refusal_is_documented(what: str, written: Path, tmp_path: Path) -> None:
     reason, damage = CASES[what]

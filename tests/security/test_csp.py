@@ -66,6 +66,7 @@ def test_the_admin_is_relaxed_as_far_as_written_and_no_further(staff: Client) ->
     assert in_docs["frame-ancestors"] == ["'none'"]
 
 
+@pytest.mark.slow
 def test_the_demo_shop_keeps_the_policy_that_it_recommends(tmp_path: Path) -> None:
     code = (
         "from django.test import Client; from django.core.management import call_command\n"

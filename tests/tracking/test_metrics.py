@@ -27,6 +27,7 @@ def imported(path: Path) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_only_the_modules_of_metrics_can_declare_one() -> None:
     found = {
         str(path.relative_to(ROOT))

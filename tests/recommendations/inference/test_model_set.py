@@ -63,6 +63,7 @@ def check_promises(model_set: ModelSet, query: RetrievalQuery, answers: dict[str
 indices = st.lists(st.integers(0, N_ITEMS - 1), max_size=60).map(lambda values: np.array(values, np.int64))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=indices,

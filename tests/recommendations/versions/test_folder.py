@@ -56,6 +56,7 @@ def replace_file(folder: Path, name: str, content: bytes) -> None:
     rewrite_manifest(folder, lambda manifest: manifest["files"].update({name: entry}))
 
 
+@pytest.mark.slow
 def test_a_version_loads_as_it_was_written(folder: Path) -> None:
     loaded = load_version(folder, providers="cpu")
     assert loaded.verdict is not None

@@ -13,6 +13,7 @@ from tests.recsite.supervisor.old_data import START_FAILED_S, change, check
 from tests.recsite.supervisor.test_up import start_up
 
 
+@pytest.mark.slow
 def test_tables_of_this_release_fit(data: Path) -> None:
     assert check(data) == "fits"
 
@@ -23,6 +24,7 @@ def test_without_a_database_nothing_is_wrong_and_nothing_is_made(tmp_path: Path)
     assert not (tmp_path / "recsite.sqlite3").exists()
 
 
+@pytest.mark.slow
 def test_a_migration_that_waits_is_for_migrate_to_run(data: Path) -> None:
     change(
         data,
@@ -32,6 +34,7 @@ def test_a_migration_that_waits_is_for_migrate_to_run(data: Path) -> None:
     assert check(data) == "fits"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "named"),
     [

@@ -251,6 +251,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_of_writing_loses_nothing_that_was_promised(tmp_path):
     for round_number in range(5):
         root = tmp_path / str(round_number)

@@ -69,6 +69,7 @@ def structs(cls: type) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(required, optional=optional)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(KNOWN_EVENTS))
 def test_every_event_survives_json_and_back(name: str) -> None:
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
@@ -87,6 +88,7 @@ def test_every_event_survives_json_and_back(name: str) -> None:
     survives()
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(structs(CustomEvent))
 def test_custom_events_survive_json_and_back(fields: dict[str, Any]) -> None:

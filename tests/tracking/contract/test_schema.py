@@ -68,6 +68,7 @@ def test_words_may_change_freely() -> None:
     assert complaint(OLD, changed("1.4", description="Said better.")) is None
 
 
+@pytest.mark.slow
 def test_the_command_refuses_a_change_without_a_version(tmp_path: Path) -> None:
     call_command("schema", root=tmp_path)
     file = tmp_path / "docs" / "schema" / "events-v1.json"

@@ -90,6 +90,7 @@ def test_the_scan_takes_nothing_else_for_a_key(source: str) -> None:
     assert list(spellings(source)) == []
 
 
+@pytest.mark.slow
 def test_no_other_module_spells_or_cuts_a_user_key() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line}"

@@ -96,6 +96,7 @@ def test_the_chance_that_a_place_is_looked_at_is_told_from_what_stood_there(shop
     assert len(found) == MAX_POSITIONS
 
 
+@pytest.mark.slow
 def test_the_uncorrected_ranker_learns_the_shops_order_and_the_corrected_one_what_is_liked(shop):
     points, impressions = shop
     settings = TrainingSettings(position_clip=20)

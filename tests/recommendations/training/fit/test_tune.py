@@ -26,6 +26,7 @@ def trials(storage):
     return {summary.study_name: summary.n_trials for summary in summaries}
 
 
+@pytest.mark.slow
 def test_the_defaults_are_tried_first_and_what_is_found_is_kept_with_the_version(log, tmp_path):
     storage = tmp_path / "tuning" / "shop.sqlite3"
 

@@ -14,6 +14,7 @@ from tracking.contract.events import EventRecord
 from tracking.contract.parsing import encode_record, parse_record
 
 
+@pytest.mark.slow
 def test_history_is_in_order_of_time_and_holds_to_the_contract(history: list[EventRecord]) -> None:
     times = [each.events[0].occurred_at_ms for each in history]
     ids = [each.events[0].event_id for each in history]
@@ -32,17 +33,20 @@ def test_the_same_seed_makes_the_same_history(products: list[Product], history: 
     assert list(record(products, end=END, seed=SEED, site="shop"))[:5_000] == history[:5_000]
 
 
+@pytest.mark.slow
 def test_few_products_draw_much(history: list[EventRecord]) -> None:
     counts = [count for _, count in Counter(item_id for _, item_id, _ in viewed(history)).most_common()]
     assert 0.25 < sum(counts[:200]) / sum(counts) < 0.7
 
 
+@pytest.mark.slow
 def test_nothing_is_seen_before_it_arrived(products: list[Product], history: list[EventRecord]) -> None:
     arrived = {product.item_id: product.first_seen_at.timestamp() * 1_000 for product in products}
     # A visit chooses among what is there at its start.
     assert all(at_ms > arrived[item_id] for _, item_id, at_ms in viewed(history))
 
 
+@pytest.mark.slow
 def test_shoppers_have_tastes(products: list[Product], history: list[EventRecord]) -> None:
     """A shopper's two most visited departments draw far more than a quarter of the views, which is chance."""
     department = {product.item_id: product.category.department for product in products}
@@ -56,6 +60,7 @@ def test_shoppers_have_tastes(products: list[Product], history: list[EventRecord
     assert sum(shares) / len(shares) > 0.55
 
 
+@pytest.mark.slow
 def test_orders_hold_what_goes_together(products: list[Product], history: list[EventRecord]) -> None:
     category = {product.item_id: product.category for product in products}
     pairs = together = 0
@@ -72,6 +77,7 @@ def test_orders_hold_what_goes_together(products: list[Product], history: list[E
     assert together / pairs > 0.4  # by chance it were below 0.1
 
 
+@pytest.mark.slow
 def test_evenings_and_weekends_are_busier(history: list[EventRecord]) -> None:
     moments = [datetime.fromtimestamp(at_ms / 1_000, UTC) for _, _, at_ms in viewed(history)]
     hours = Counter(moment.hour for moment in moments)

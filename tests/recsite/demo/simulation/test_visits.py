@@ -74,6 +74,7 @@ def told(products: dict[str, Product], shoppers: list[Shopper]) -> Shelves:
     return shop
 
 
+@pytest.mark.slow
 def test_every_event_holds_to_the_contract(told: Shelves) -> None:
     ids = [event.event_id for _, event in told.told]
     assert len(set(ids)) == len(ids)
@@ -81,6 +82,7 @@ def test_every_event_holds_to_the_contract(told: Shelves) -> None:
         parse_event(msgspec.json.encode(event))
 
 
+@pytest.mark.slow
 def test_what_is_seen_and_clicked_stood_in_that_list_at_that_position(told: Shelves) -> None:
     in_lists = [event for _, event in told.told if isinstance(event, ViewItemList | SelectItem)]
     assert len(in_lists) > 1_000
@@ -90,6 +92,7 @@ def test_what_is_seen_and_clicked_stood_in_that_list_at_that_position(told: Shel
         assert all(shown.item_ids[item.index or 0] == item.item_id for item in event.params.items)
 
 
+@pytest.mark.slow
 def test_a_few_of_a_hundred_items_seen_are_clicked_and_a_few_visits_end_in_an_order(told: Shelves) -> None:
     kinds = Counter(type(event).__name__ for _, event in told.told)
     seen = sum(len(event.params.items) for _, event in told.told if isinstance(event, ViewItemList))
@@ -98,6 +101,7 @@ def test_a_few_of_a_hundred_items_seen_are_clicked_and_a_few_visits_end_in_an_or
     assert 0.02 < kinds["Purchase"] / 600 < 0.2
 
 
+@pytest.mark.slow
 def test_only_what_was_put_into_the_cart_is_bought(told: Shelves) -> None:
     carts: dict[str, set[str]] = {}
     bought = 0
@@ -110,6 +114,7 @@ def test_only_what_was_put_into_the_cart_is_bought(told: Shelves) -> None:
     assert bought > 10
 
 
+@pytest.mark.slow
 def test_clicks_follow_taste_and_position(products: dict[str, Product], shoppers: list[Shopper]) -> None:
     shopper = shoppers[0]
     chances = [click_chance(shopper, product, position=0) for product in products.values()]
@@ -118,10 +123,12 @@ def test_clicks_follow_taste_and_position(products: dict[str, Product], shoppers
     assert click_chance(shopper, some, position=0) > click_chance(shopper, some, position=7)
 
 
+@pytest.mark.slow
 def test_they_ask_for_placements_that_the_demo_has() -> None:
     assert {*HOME_LISTS, *PRODUCT_LISTS, *CART_LISTS} <= {name for name, *_ in PLACEMENTS}
 
 
+@pytest.mark.slow
 def test_the_crowd_is_bounded_and_later_slow() -> None:
     def endless() -> Iterator[float]:
         while True:
@@ -141,6 +148,7 @@ def test_the_crowd_is_bounded_and_later_slow() -> None:
     assert pace_s(EAGER_S + 1) > 3 * pace_s(0)
 
 
+@pytest.mark.slow
 def test_a_visit_that_fails_leaves_the_others_alone() -> None:
     went_on = []
 

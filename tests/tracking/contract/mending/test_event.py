@@ -205,6 +205,7 @@ def test_a_tidy_event_is_left_as_it_is(name: str) -> None:
     assert result.event == msgspec.convert(event, Event)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     st.sampled_from(sorted(KNOWN_EVENTS)),
