@@ -55,7 +55,7 @@ def test_the_immutable_file_has_the_integrity_that_we_print(client: Client) -> N
 @pytest.mark.parametrize("path", ["/r/v1/other.js", "/r/v9.9.9/rec.js", "/r/v1/..rec.js"])
 def test_what_is_not_there_is_a_404_that_names_what_is(client: Client, path: str) -> None:
     response = client.get(path)
-    assert (response.status_code, response.json()["error"]) == (404, "unknown_file")
+    assert (response.status_code, response.json()["error"]) == (404, "unknown_address")
     assert "/r/v1/rec.js" in response.json()["message"]
 
 
