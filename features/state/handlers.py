@@ -157,7 +157,7 @@ def _purchase(context: Context, event: contract.Purchase) -> None:
     conversions: list[attribution.Conversion] = []
     for item in params.items:
         item_id, quantity = item.item_id, item.quantity
-        revenue = purchases.minor_units(item.price or 0.0) * quantity
+        revenue = purchases.line_value(item)
         context.remember(PURCHASE, item_id, at_ms)
         recents.remember(profile.bought, item_id, at_ms, keep=KEEP_BOUGHT)
         context.effects.items.append(ItemEffect(item_id, at_ms, windows.PURCHASES, quantity, revenue))

@@ -15,6 +15,7 @@ from features.definitions import (
     KEEP_TOUCHES,
     SESSION_GAP_MS,
 )
+from features.money import saturated
 from features.state import purchases
 from features.state.recents import trim
 from features.state.states import ProfileState
@@ -44,7 +45,7 @@ def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
         for day, (orders, revenue) in profile.days.items():
             sums = total.days.setdefault(day, [0, 0])
             sums[0] += orders
-            sums[1] += revenue
+            sums[1] = saturated(sums[1] + revenue)
         for item_id, (at_ms, quantity) in profile.cart.items():
             known = total.cart.get(item_id)
             if known is None or (at_ms, -quantity) > (known[0], -known[1]):

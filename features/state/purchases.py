@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from features.definitions import DAY_MS, KEEP_ORDERS
+from features.money import bounded, saturated
 from features.state.states import ProfileState
 from tracking.contract.events import EventItem
 
@@ -25,10 +26,15 @@ def minor_units(value: float) -> int:
 
 
 def value_of(items: Iterable[EventItem], value: float | None) -> int:
-    """Return the event's value, else the sum over its items, in minor units."""
+    """Return the event's value, else the sum over its items, in minor units; never more than ``MAX_ORDER_MINOR``."""
     if value is not None:
-        return minor_units(value)
-    return sum(minor_units(item.price or 0.0) * item.quantity for item in items)
+        return bounded(minor_units(value))
+    return bounded(sum(line_value(item) for item in items))
+
+
+def line_value(item: EventItem) -> int:
+    """Return what a line is worth, in minor units; never more than ``MAX_ORDER_MINOR``."""
+    return bounded(minor_units(item.price or 0.0) * item.quantity)
 
 
 def hash64(text: str) -> int:
@@ -41,8 +47,8 @@ def add_purchase(profile: ProfileState, *, at_ms: int, transaction: int, units: 
     known = profile.transactions.get(transaction)
     is_first_part = known is None or known[1] < 0
     profile.orders += is_first_part
-    profile.units += units
-    profile.revenue += revenue
+    profile.units = saturated(profile.units + units)
+    profile.revenue = saturated(profile.revenue + revenue)
     if profile.last_purchase_ms < at_ms:
         profile.last_purchase_ms = at_ms
     _add_to_day(profile, at_ms=at_ms, orders=int(is_first_part), revenue=revenue)
@@ -51,9 +57,9 @@ def add_purchase(profile: ProfileState, *, at_ms: int, transaction: int, units: 
         _trim_transactions(profile)
         return
     known[0] = max(known[0], at_ms)
-    known[1] = max(known[1], 0) + revenue
+    known[1] = saturated(max(known[1], 0) + revenue)
     if known[2]:  # refunded as a whole before it arrived
-        profile.refunded += revenue
+        profile.refunded = saturated(profile.refunded + revenue)
         _add_to_day(profile, at_ms=known[2], orders=0, revenue=-revenue)
 
 
@@ -61,14 +67,14 @@ def add_refund(profile: ProfileState, *, at_ms: int, transaction: int, amount: i
     """Count a refund of ``amount``; ``None`` is the whole transaction, whichever of the two arrives first."""
     profile.refunds += 1
     if amount is not None:
-        profile.refunded += amount
+        profile.refunded = saturated(profile.refunded + amount)
         _add_to_day(profile, at_ms=at_ms, orders=0, revenue=-amount)
         return
     known = profile.transactions.setdefault(transaction, [at_ms, -1, 0])
     known[0] = max(known[0], at_ms)
     value, refunded_ms = max(known[1], 0), known[2]
     if not refunded_ms:
-        profile.refunded += value
+        profile.refunded = saturated(profile.refunded + value)
     elif at_ms < refunded_ms:  # a whole transaction is refunded once, at the earlier of two times
         _add_to_day(profile, at_ms=refunded_ms, orders=0, revenue=value)
     else:
@@ -95,7 +101,7 @@ def _add_to_day(profile: ProfileState, *, at_ms: int, orders: int, revenue: int)
     days = profile.days
     sums = days.setdefault(at_ms // DAY_MS, [0, 0])
     sums[0] += orders
-    sums[1] += revenue
+    sums[1] = saturated(sums[1] + revenue)
     if len(days) > 1:
         fold_old(days)
 
@@ -110,7 +116,7 @@ def fold_old(days: dict[int, list[int]]) -> None:
         old = days.pop(day)
         week = days.setdefault(-(day // 7), [0, 0])
         week[0] += old[0]
-        week[1] += old[1]
+        week[1] = saturated(week[1] + old[1])
     for week_key in [key for key in days if key < 0 and -key * 7 + 6 < newest - KEEP_DAYS]:
         del days[week_key]
 

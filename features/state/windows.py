@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from features.definitions import ITEM_WINDOWS
+from features.money import MAX_SUM, saturated
 
 METRICS: Final = ("views", "carts", "purchases", "revenue")  # revenue in minor units
 VIEWS, CARTS, PURCHASES, REVENUE = range(len(METRICS))
@@ -92,8 +93,9 @@ def pane_ttl_s(width_s: int) -> int:
 
 
 def add_counts(left: Counts, right: Counts) -> Counts:
-    """Return the sum of two counts, metric by metric."""
-    return list(map(operator.add, left, right))
+    """Return the sum of two counts, metric by metric; a sum stops at ``MAX_SUM``."""
+    sums = list(map(operator.add, left, right))
+    return list(map(saturated, sums)) if max(sums) > MAX_SUM else sums
 
 
 def sum_counts(panes: Iterable[Mapping[bytes, bytes]]) -> dict[str, Counts]:

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from features.money import MAX_SUM, saturated
 from features.state.batch import CountIncrement
 from features.store.online import Batch, CountChange
 
@@ -52,7 +53,10 @@ class CountCache:
             before = len(held)
             for name, added in amounts.items():
                 known = held.get(name)
-                held[name] = counts = tuple(added) if known is None else tuple(map(operator.add, known, added))
+                counts = tuple(added) if known is None else tuple(map(operator.add, known, added))
+                if max(counts) > MAX_SUM:
+                    counts = tuple(map(saturated, counts))
+                held[name] = counts
                 values[name] = _ENCODE(counts)
             self._fields += len(held) - before
             changes.append(CountChange(key, values, ttl_s))

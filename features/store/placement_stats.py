@@ -9,6 +9,7 @@ import msgspec
 import redis
 
 from features import keys
+from features.money import saturated
 from features.state.attribution import METRICS
 from features.state.batch import PLACEMENT_TTL_S
 from features.store.redis_pipe import borrowed, raise_errors
@@ -57,7 +58,7 @@ def read_placement_stats(client: redis.Redis, site: str, *, day: int, partitions
         for label, blob in zip(answers[0][::2], answers[0][1::2], strict=True):
             sums = totals.setdefault(label.decode(), [0] * len(METRICS))
             for metric, amount in enumerate(_DECODE(blob)):
-                sums[metric] += amount
+                sums[metric] = saturated(sums[metric] + amount)
     found: list[PlacementStats] = []
     for label, sums in sorted(totals.items()):
         placement, variant, model_version, rules = label.split("|", 3)
