@@ -301,9 +301,9 @@ def test_nothing_is_lost_while_the_real_server_is_killed(tmp_path: Path, redis_u
     web = Web(tmp_path / "web", redis_url=redis_url, log_url=address).prepare(kind="sk").start()
     client = Tracker(f"http://127.0.0.1:{web.port}", web.key, queue=tmp_path / "queue.db")
     try:
-        ids = [client.track("purchase", {"transaction_id": "T1", **ITEM}, user_id=str(one % 7)) for one in range(200)]
+        ids = [client.track("purchase", {"transaction_id": "T1", **ITEM}, user_id=f"u{one % 7}") for one in range(200)]
         web.kill()
-        ids += [client.track("view_item", ITEM, user_id=str(one % 7)) for one in range(200)]
+        ids += [client.track("view_item", ITEM, user_id=f"u{one % 7}") for one in range(200)]
         web.start()
         assert client.flush(timeout_s=20)
     finally:
