@@ -167,7 +167,7 @@ def test_refused_events_are_told_and_do_not_come_again(make, server: Scripted) -
 
 def test_an_event_that_spoils_a_batch_does_not_take_the_others_along(make, server: Scripted, monkeypatch) -> None:
     client = make(url="http://127.0.0.1:1")
-    ids = [client.track("view_item", ITEM, user_id=str(number)) for number in range(4)]
+    ids = [client.track("view_item", ITEM, user_id=f"u{number}") for number in range(4)]
     client.close()
     server.answers = [(413, {}, b"{}"), (413, {}, b"{}"), (413, {}, b"{}")]  # 4, then 2, then 1: that one is dropped
     again = make()
