@@ -120,6 +120,9 @@ class LiveHub:
         for user_key in page.user_keys:
             self._by_user.setdefault((page.site, user_key), set()).add(page)
         LIVE_SOCKETS.set(len(self._pages))
+        if page.site not in self._known and (state := _state_of(page.site)) is not None:
+            # Before the page's lists are made: what changes between them and the next look concerns the page.
+            self._known[page.site] = state
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(listen_changed(self.features_changed), name="live-changed"),
@@ -154,15 +157,14 @@ class LiveHub:
         await self._prove_again()
         since_ms, self._looked_at_ms = self._looked_at_ms, int(time.time() * 1000)
         for site in {page.site for page in self._pages}:
-            placements, serving = watch_placements(site), watch_site(site)
-            if not placements.is_loaded or not serving.is_loaded:
+            new = _state_of(site)
+            if new is None:
                 continue
-            new = (placements.current().by_name, serving.current())
             old = self._known.get(site)
             self._known[site] = new
             if old is not None:
                 await self._compare(site, old, new)
-            turned = placements.current().turned_between(since_ms, self._looked_at_ms)
+            turned = watch_placements(site).current().turned_between(since_ms, self._looked_at_ms)
             if turned:
                 await self._each(site, _shows_any_of(turned), "rules")
 
@@ -243,6 +245,14 @@ class LiveHub:
 
     def _of(self, site: str) -> Iterable[LivePage]:
         return [page for page in self._pages if page.site == site]
+
+
+def _state_of(site: str) -> _Known | None:
+    """Return what the lists of a site are made from now; None while it is not loaded."""
+    placements, serving = watch_placements(site), watch_site(site)
+    if not placements.is_loaded or not serving.is_loaded:
+        return None
+    return placements.current().by_name, serving.current()
 
 
 def _shows_any_of(names: frozenset[str]) -> Callable[[LivePage], bool]:

@@ -15,15 +15,16 @@ try {
   const page = await browser.newPage({ userAgent: USER_AGENT, viewport: { width: 1280, height: 900 } });
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
-  const updated = new Promise((resolve) => page.on("websocket", (socket) =>
-    socket.on("framereceived", ({ payload }) => String(payload).includes('"update"') && resolve())));
+  // The server looks after this page; it sends an update only where the list on the page is not the newest any more.
+  const ready = new Promise((resolve) => page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => String(payload).includes('"ready"') && resolve())));
   await page.goto(pageUrl);
   const listed = () => page.evaluate(() => {
     const widget = document.querySelector("rec-widget");
     return [...widget.shadowRoot.querySelectorAll("a[href]")].map((link) => link.getAttribute("href"));
   });
   await page.waitForFunction(() => document.querySelector("rec-widget").shadowRoot?.querySelector("a[href]"));
-  await updated; // the server looks after this page
+  await ready;
   const before = await listed();
   const ms = [];
   for (const button of await page.$$("button")) {

@@ -12,11 +12,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import websockets.sync.client
 
+from features.keys import CHANGED_CHANNEL
 from tests.end_to_end.conftest import ROOT, Running
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
-from tests.services.waiting import BROWSER_S
+from tests.services.waiting import BROWSER_S, until_subscribed
 
 pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.slow]
 
@@ -46,6 +48,17 @@ def shop_page(trained: Running, tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture
+def listening(trained: Running) -> Iterator[None]:
+    """Keep a page open, so that the process hears of changes before the browser comes."""
+    with websockets.sync.client.connect(trained.address.replace("http", "ws") + "/v1/live") as socket:
+        socket.send(json.dumps({"type": "hello", "key": trained.pk, "anonymous_id": "another-page-of-the-shop"}))
+        assert json.loads(socket.recv(BROWSER_S))["type"] == "ready"
+        until_subscribed(trained.environment["REDIS_URL"], CHANGED_CHANNEL)
+        yield
+
+
+@pytest.mark.usefixtures("listening")
 def test_click_changes_the_list_on_the_open_page(
     shop_page: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -112,7 +112,9 @@ def test_good_part_of_a_batch_is_kept(installation: Running) -> None:
         (2, "events[2].params.items"),
         (4, "events[4].params.transaction_id"),
     ]
-    assert [(one["path"], one["done"]) for one in answer["warnings"]] == [("events[3].params.items[0].item_id", "reread")]
+    assert [(one["path"], one["done"]) for one in answer["warnings"]] == [
+        ("events[3].params.items[0].item_id", "reread")
+    ]
     assert all(one["error"] and one["message"] for one in answer["rejected"])
 
 
