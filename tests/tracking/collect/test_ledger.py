@@ -183,6 +183,7 @@ async def test_the_ledger_balances_to_the_last_event_with_the_log_down_and_the_s
 
     async def trouble(queue: Bodies) -> None:
         await until_sent(queue, 0.2, n_ids)
+        await wait_until_async(lambda: web.counted()["published_records"] > 0, "the log to take what is sent")
         server.freeze()
         await until_sent(queue, 0.9, n_ids)  # a record has about 1.2 kB: the cap is reached on the way
         server.thaw()
