@@ -51,7 +51,7 @@ def test_an_installation_at_work_writes_nothing_down_of_keys_and_shoppers(tmp_pa
             "event": "view_item", "event_id": f"{ANONYMOUS}-1", "ts": now_ms,
             "params": {"items": [{"item_id": "tent01"}], "note": MAIL},
         }  # fmt: skip
-        poison = {**event, "event_id": "9" * 32, "params": {"items": [{"item_id": 7}], "mail": MAIL}}
+        poison = {**event, "event_id": "9" * 32, "params": {"items": [{"item_id": True}], "mail": MAIL}}
         body = {"v": "1.0", "sent_at": now_ms, "anonymous_id": ANONYMOUS, "user_id": USER, "user_token": token}
         try:
             for key in (running.pk, running.sk, "sk_" + "w" * 24, "pk_" + MAIL):
