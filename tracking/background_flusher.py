@@ -37,7 +37,8 @@ class BackgroundFlusher(Generic[T]):
 
     Whatever is given up is counted in ``recsite_background_dropped_total`` by owner and reason: ``full`` (the queue),
     ``unavailable`` (the server, where nothing is tried again), ``failed`` (a mistake in ``write``, logged with its
-    traceback) and ``shutdown`` (what the last write at ``stop`` could not place).
+    traceback) and ``shutdown`` (what the last write at ``stop`` could not place). What ``put`` gives up is counted
+    with the next write.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ class BackgroundFlusher(Generic[T]):
             waiting = self._waiting.setdefault(self._group(item), deque())
             waiting.append(item)
             surplus = self._trim(waiting)
-        self._dropped(surplus, "full")
+            self._n_surplus += surplus
         return not surplus
 
     def flush(self) -> int:
@@ -119,6 +120,7 @@ class BackgroundFlusher(Generic[T]):
         Raises what ``write`` raises, once what was not written is back in the queue or counted as given up.
         """
         with self._writing:
+            self._count_surplus()
             with self._lock:
                 batch = deque(chain.from_iterable(self._waiting.values()))
                 self._waiting = {}
@@ -143,6 +145,7 @@ class BackgroundFlusher(Generic[T]):
             thread.join(timeout_s)
         if thread is None or not thread.is_alive():
             self._flush_quietly()  # what came while the thread wrote for the last time
+        self._count_surplus()
         with self._lock:
             left = sum(map(len, self._waiting.values()))
             self._waiting = {}
@@ -157,6 +160,7 @@ class BackgroundFlusher(Generic[T]):
         self._stopping = threading.Event()
         self._thread = None
         self._waiting = {}
+        self._n_surplus = 0
 
     def _run(self, stopping: threading.Event) -> None:
         while not stopping.wait(max(self._every_s, RETRY_S) if self._is_failing else self._every_s):
@@ -199,6 +203,12 @@ class BackgroundFlusher(Generic[T]):
             else:
                 waiting.popleft()
         return surplus
+
+    def _count_surplus(self) -> None:
+        """Bring what ``put`` gave up to the metric: there, it would cost more than all the rest of a ``put``."""
+        with self._lock:
+            surplus, self._n_surplus = self._n_surplus, 0
+        self._dropped(surplus, "full")
 
     def _group(self, item: T) -> Hashable:
         return None if self._per is None else self._per(item)
