@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
 
@@ -36,6 +36,8 @@ class Item(models.Model):
         null=True, blank=True, help_text="In the currency's smallest unit, such as cents."
     )
     sale_price_minor = models.BigIntegerField(null=True, blank=True)
+    sale_starts_at = models.DateTimeField(null=True, blank=True, help_text="Before it the sale price does not count.")
+    sale_ends_at = models.DateTimeField(null=True, blank=True, help_text="From then on it does not count.")
     cost_minor = models.BigIntegerField(null=True, blank=True, help_text="For margin; never leaves the server.")
     currency = models.CharField(max_length=3, blank=True)
     availability = models.CharField(max_length=16, choices=Availability.choices, default=Availability.IN_STOCK)
@@ -158,12 +160,20 @@ def feed_format_choices() -> list[tuple[str, str]]:
 
 
 class Feed(models.Model):
-    """A file of items at an address, fetched again and again."""
+    """A file of items and how it is read: fetched again and again from its address, or uploaded by hand."""
+
+    class Decimal(models.TextChoices):
+        UNKNOWN = "", "only prices with one reading"
+        POINT = ".", "point, as in 1,299.00"
+        COMMA = ",", "comma, as in 1.299,00"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="feeds")
     name = models.CharField(max_length=100)
     url = models.URLField(
-        max_length=2000, help_text="Public address; https://user:password@host/… where the shop asks for a password."
+        max_length=2000,
+        blank=True,
+        help_text="Public address; https://user:password@host/… where the shop asks for a password. "
+        "Empty: files are uploaded by hand and read as this feed says.",
     )
     file_format = models.CharField(max_length=16, choices=feed_format_choices, blank=True, default="")
     every_minutes = models.PositiveIntegerField(
@@ -172,6 +182,29 @@ class Feed(models.Model):
     is_complete = models.BooleanField(
         default=False,
         help_text="The feed is the whole catalogue: items that are no longer in it are deactivated.",
+    )
+    most_deactivated_percent = models.PositiveSmallIntegerField(
+        default=10,
+        validators=[MaxValueValidator(100)],
+        help_text="Share of the active items, in percent; a whole catalogue that would deactivate more waits for a "
+        "person.",
+    )
+    decimal = models.CharField(
+        "decimal separator",
+        max_length=1,
+        choices=Decimal.choices,
+        blank=True,
+        default="",
+        help_text="Settles prices that have two readings, such as 1,299.",
+    )
+    locale = models.CharField(
+        max_length=20,
+        blank=True,
+        validators=[RegexValidator(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", "Write a language, as de or fr-CA.")],
+        help_text="Language of a feed of translations, such as de: its titles become translations, all else stays.",
+    )
+    mapping = models.JSONField(
+        default=dict, blank=True, help_text="Column to field, an empty field for a column that is not used."
     )
     is_active = models.BooleanField(default=True)
     due_at = models.DateTimeField(default=timezone.now, db_index=True, help_text="When it is fetched next.")
@@ -190,6 +223,7 @@ class FeedRun(models.Model):
     class Status(models.TextChoices):
         RUNNING = "running", "running"
         DONE = "done", "done"
+        WAITING = "waiting", "waits for approval"
         FAILED = "failed", "failed"
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="feed_runs")
@@ -202,7 +236,12 @@ class FeedRun(models.Model):
     unchanged_items = models.PositiveIntegerField(default=0)
     deactivated_items = models.PositiveIntegerField(default=0)
     rejected_rows = models.PositiveIntegerField(default=0)
-    report = models.JSONField(default=dict, blank=True, help_text="Refused rows, ignored fields and warnings.")
+    report = models.JSONField(
+        default=dict, blank=True, help_text="Refused rows, what was mended, columns, ignored fields and warnings."
+    )
+    missing_ids = models.JSONField(
+        default=list, blank=True, help_text="Items that the feed does not name, while their deactivation waits."
+    )
     started_at = models.DateTimeField(default=timezone.now, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -19,7 +19,11 @@ def fetch_due_feeds() -> int:
     """
     fetched = 0
     now = timezone.now()
-    for feed in Feed.objects.filter(is_active=True, site__is_active=True, due_at__lte=now).select_related("site"):
+    for feed in (
+        Feed.objects.filter(is_active=True, site__is_active=True, due_at__lte=now)
+        .exclude(url="")
+        .select_related("site")
+    ):
         next_time = now + timedelta(minutes=feed.every_minutes)
         if Feed.objects.filter(pk=feed.pk, due_at=feed.due_at).update(due_at=next_time):
             load_address(feed)
