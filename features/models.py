@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -55,6 +57,14 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def paid_minor(self, *, at: datetime) -> int | None:
+        """Return what a shopper pays at a time; the same rule as ``features.catalogue.items.paid_minor``."""
+        has_begun = self.sale_starts_at is None or self.sale_starts_at <= at
+        is_on = has_begun and (self.sale_ends_at is None or at < self.sale_ends_at)
+        if self.price_minor is None or self.sale_price_minor is None or not is_on:
+            return self.price_minor
+        return min(self.price_minor, self.sale_price_minor)
 
     @property
     def is_recommendable(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
@@ -18,6 +19,7 @@ from features.catalogue.items import (
     category_levels,
     is_recommendable,
     paid_minor,
+    price_until_us,
 )
 from features.catalogue.snapshot import ARRAYS, CatalogueSnapshot
 from features.money import to_major
@@ -30,10 +32,17 @@ _NO_TAGS: Final[frozenset[str]] = frozenset()
 
 
 def with_changes(
-    snapshot: CatalogueSnapshot, changed: Iterable[ItemRow], deleted_pks: Collection[int] = ()
+    snapshot: CatalogueSnapshot,
+    changed: Iterable[ItemRow],
+    deleted_pks: Collection[int] = (),
+    *,
+    at_us: int | None = None,
 ) -> CatalogueSnapshot:
-    """Return the next snapshot; costs a copy of the arrays, and work for what changed only."""
-    draft = Draft(snapshot)
+    """Return the next snapshot, with the prices of the time ``at_us`` (now, when left out).
+
+    Costs a copy of the arrays, and work for what changed only.
+    """
+    draft = Draft(snapshot, at_us=time.time_ns() // 1_000 if at_us is None else at_us)
     draft.remove(deleted_pks)
     for item in changed:
         draft.put(item)
@@ -43,8 +52,9 @@ def with_changes(
 class Draft:
     """The next snapshot while it is being written; its arrays grow by halves, and are cut at the end."""
 
-    def __init__(self, base: CatalogueSnapshot) -> None:
+    def __init__(self, base: CatalogueSnapshot, *, at_us: int) -> None:
         self.base = base
+        self.at_us = at_us
         self.arrays: dict[str, npt.NDArray[Any]] = {name: getattr(base, name).copy() for name in ARRAYS}
         self.item_ids = list(base.item_ids)
         self.cards = list(base.cards)
@@ -76,9 +86,9 @@ class Draft:
         if row is None:
             row = self._new_row(item.item_id)
         base, arrays = self.base, self.arrays
-        paid = paid_minor(item)
+        paid = paid_minor(item, at_us=self.at_us)
         levels = category_levels(item.category, base.categories)
-        self.cards[row] = card_of(item)
+        self.cards[row] = card_of(item, at_us=self.at_us)
         arrays["price"][row] = np.nan if paid is None else to_major(paid, item.currency)
         arrays["margin"][row] = 1 - item.cost_minor / paid if paid and item.cost_minor is not None else np.nan
         arrays["is_recommendable"][row] = is_recommendable(item)
@@ -91,6 +101,7 @@ class Draft:
         arrays["first_seen_ms"][row] = item.first_seen_us // 1000
         arrays["pk"][row] = item.pk
         arrays["updated_us"][row] = item.updated_us
+        arrays["price_until_us"][row] = price_until_us(item, at_us=self.at_us)
         self.tags[row] = frozenset(sys.intern(str(tag)) for tag in item.tags) if item.tags else _NO_TAGS
         for kept, value in ((self.attributes, item.attributes), (self.titles, item.titles)):
             if value:

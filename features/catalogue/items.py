@@ -15,6 +15,7 @@ MAX_DEPTH: Final = 6
 
 PATH_SEPARATOR: Final = " > "
 NO_ID: Final = -1
+NEVER: Final = 2**63 - 1
 
 
 class ItemRow(NamedTuple):
@@ -40,6 +41,8 @@ class ItemRow(NamedTuple):
     is_active: bool
     first_seen_us: int
     updated_us: int
+    sale_starts_us: int | None = None
+    sale_ends_us: int | None = None
 
 
 class ItemCard(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -82,16 +85,31 @@ def is_recommendable(item: ItemRow) -> bool:
     return item.is_active and item.availability != "out_of_stock" and (item.stock is None or item.stock > 0)
 
 
-def paid_minor(item: ItemRow) -> int | None:
-    """Return what a user pays now: the sale price when it is the lower one."""
-    if item.price_minor is None or item.sale_price_minor is None:
+def paid_minor(item: ItemRow, *, at_us: int) -> int | None:
+    """Return what a user pays at a time: the sale price when it is the lower one, and the sale is on."""
+    if item.price_minor is None or item.sale_price_minor is None or not is_sale_on(item, at_us=at_us):
         return item.price_minor
     return min(item.price_minor, item.sale_price_minor)
 
 
-def card_of(item: ItemRow) -> ItemCard:
-    """Return what a reply says of the item."""
-    paid = paid_minor(item)
+def is_sale_on(item: ItemRow, *, at_us: int) -> bool:
+    """Return whether a time lies in the item's sale; a period without a beginning or an end is open there."""
+    has_begun = item.sale_starts_us is None or item.sale_starts_us <= at_us
+    return has_begun and (item.sale_ends_us is None or at_us < item.sale_ends_us)
+
+
+def price_until_us(item: ItemRow, *, at_us: int) -> int:
+    """Return when the price changes by itself next: the coming beginning or end of the sale, or ``NEVER``."""
+    if item.sale_price_minor is None:
+        return NEVER
+    return min(
+        (time for time in (item.sale_starts_us, item.sale_ends_us) if time is not None and time > at_us), default=NEVER
+    )
+
+
+def card_of(item: ItemRow, *, at_us: int) -> ItemCard:
+    """Return what a reply says of the item at a time."""
+    paid = paid_minor(item, at_us=at_us)
     on_sale = paid is not None and paid != item.price_minor
     return ItemCard(
         item_id=item.item_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
@@ -31,14 +31,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS: Final = (
     "pk", "item_id", "title", "titles", "brand", "category", "url", "image_url", "price_minor",
     "sale_price_minor", "cost_minor", "currency", "availability", "stock", "group_id", "tags", "attributes",
-    "is_active", "first_seen_at", "updated_at",
+    "is_active", "first_seen_at", "updated_at", "sale_starts_at", "sale_ends_at",
 )  # fmt: skip
 
 
 class CatalogueLoader:
     """Keeps one site's snapshot up to date; not thread-safe, one thread calls ``load``."""
 
-    def __init__(self, site: str) -> None:
+    def __init__(self, site: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
         self._items = Item.objects.filter(site__slug=site).order_by()
         self._snapshot = CatalogueSnapshot.empty(site)
         self._checked_at = 0.0
@@ -50,13 +51,15 @@ class CatalogueLoader:
         Two small queries when nothing changed: the times of the last minute, and the number of items.
         """
         old = self._snapshot
-        looks_at = datetime.now(UTC)
+        looks_at = self._clock()
+        at_us = round(looks_at.timestamp() * 1e6)
         if old.version == 0:
             self._checked_at = time.monotonic()
-            self._snapshot = with_changes(old, self._all_rows())
+            self._snapshot = with_changes(old, self._all_rows(), at_us=at_us)
             self._looked_at = looks_at
             return self._snapshot
-        changed = self._changed_pks()
+        changed = dict.fromkeys(self._changed_pks())
+        changed.update(dict.fromkeys(old.pk[old.price_until_us <= at_us].tolist()))  # a sale that began or ended
         rows = list(self._rows(changed))
         new = sum(1 for row in rows if row.item_id not in old)
         deleted: set[int] = set()
@@ -64,7 +67,7 @@ class CatalogueLoader:
             known = set(old.pk.tolist()) - {-1}
             deleted = known - set(self._items.values_list("pk", flat=True))
         if rows or deleted:
-            self._snapshot = with_changes(old, rows, deleted)
+            self._snapshot = with_changes(old, rows, deleted, at_us=at_us)
         self._looked_at = looks_at  # only now: a look that failed is taken again
         return self._snapshot
 
@@ -95,7 +98,7 @@ class CatalogueLoader:
         changed: list[int] = asked[~same].tolist()
         return changed
 
-    def _rows(self, pks: Sequence[int]) -> Iterator[ItemRow]:
+    def _rows(self, pks: Iterable[int]) -> Iterator[ItemRow]:
         remaining = iter(pks)
         while chunk := list(islice(remaining, _CHUNK)):
             yield from _item_rows(self._items.filter(pk__in=chunk).values_list(*_COLUMNS))
@@ -106,7 +109,8 @@ class CatalogueLoader:
 
 def _item_rows(values: Iterable[tuple[Any, ...]]) -> Iterator[ItemRow]:
     for value in values:
-        yield ItemRow._make((*value[:-2], _microseconds(value[-2]), _microseconds(value[-1])))
+        times = (None if moment is None else _microseconds(moment) for moment in value[-4:])
+        yield ItemRow._make((*value[:-4], *times))
 
 
 def _microseconds(moment: datetime) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from features.catalogue.items import (
     MAX_DEPTH,
+    NEVER,
     NO_ID,
     PATH_SEPARATOR,
     ItemCard,
@@ -23,6 +25,7 @@ from features.catalogue.items import (
     split_path,
     title_in,
 )
+from features.catalogue.products import NO_PRODUCT, Products, products_of
 
 IntArray = npt.NDArray[np.int32]
 LongArray = npt.NDArray[np.int64]
@@ -44,6 +47,7 @@ ARRAYS: Final[dict[str, tuple[type[np.generic], float]]] = {
     "first_seen_ms": (np.int64, 0),
     "pk": (np.int64, NO_ID),
     "updated_us": (np.int64, 0),
+    "price_until_us": (np.int64, NEVER),
 }
 
 
@@ -54,7 +58,8 @@ class CatalogueSnapshot:
     Arrays have one entry a row. ``price`` is what a user pays now (the sale price when there is one), in the
     main unit, NaN when unknown; ``margin`` is its share that is left after the cost, NaN when unknown;
     ``brand``, ``category``, ``category_levels`` and ``group`` hold numbers of the vocabularies, 0 for none;
-    ``category_levels`` has one column a level of the path; ``stock`` is -1 when pieces are not counted.
+    ``category_levels`` has one column a level of the path; ``stock`` is -1 when pieces are not counted;
+    ``price_until_us`` is when the price changes by itself next, as a sale begins or ends, ``NEVER`` for most items.
     """
 
     site: str
@@ -74,6 +79,7 @@ class CatalogueSnapshot:
     first_seen_ms: LongArray
     pk: LongArray
     updated_us: LongArray
+    price_until_us: LongArray
     tags: tuple[frozenset[str], ...] = ()
     attributes: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     titles: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
@@ -111,6 +117,18 @@ class CatalogueSnapshot:
         """Return the row of each item, ``NO_ID`` for unknown ones, in the order given."""
         lookup = self._row_of
         return np.fromiter((lookup.get(item_id, NO_ID) for item_id in item_ids), np.int32)
+
+    @cached_property
+    def products(self) -> Products:
+        """Which rows are variants of one product; made when it is first asked for."""
+        return products_of(self.group, group_names=self.groups.names, row_of=self._row_of)
+
+    def product_of_group(self, group_id: str) -> int | None:
+        """Return the product whose variants share ``group_id``, ``None`` when no item has it."""
+        number = self.groups.get(group_id)
+        of_group = self.products.of_group
+        product = int(of_group[number]) if 0 < number < len(of_group) else NO_PRODUCT
+        return None if product == NO_PRODUCT else product
 
     def card(self, item_id: str, *, locale: str | None = None) -> ItemCard | None:
         """Return what a reply says of an item, with the title in ``locale`` when there is one."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 
 from features.models import Item
 from features.money import to_major
@@ -84,7 +85,7 @@ def _known(site: Site, kind: str, wanted: list[str]) -> dict[str, str]:
 
 
 def _label(item: Item) -> str:
-    price = item.sale_price_minor if item.sale_price_minor is not None else item.price_minor
+    price = item.paid_minor(at=timezone.now())
     parts = [item.title, item.brand]
     if price is not None:
         parts.append(f"{to_major(price, item.currency):,.2f} {item.currency}")

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 from django.conf import settings as django_settings
+from django.utils import timezone
 
 from features.definitions import FEATURE_VIEWS
 from features.models import Item
@@ -57,17 +58,19 @@ def settings_of(policy: TrainingPolicy) -> TrainingSettings:
 
 def catalogue_of(site: Site) -> dict[str, ItemFeatures]:
     """Return what the catalogue says of each item, inactive ones too, since users looked at them."""
-    columns = ("item_id", "category", "brand", "price_minor", "sale_price_minor", "cost_minor", "currency")
+    columns = (
+        "item_id", "category", "brand", "price_minor", "sale_price_minor", "sale_starts_at", "sale_ends_at",
+        "cost_minor", "currency",
+    )  # fmt: skip
+    now = timezone.now()
     found: dict[str, ItemFeatures] = {}
-    for item_id, category, brand, price, sale_price, cost, currency in (
-        Item.objects.filter(site=site).values_list(*columns).iterator()
-    ):
-        paid = price if price is None or sale_price is None else min(price, sale_price)
-        found[item_id] = ItemFeatures(
-            category=sys.intern(category),
-            brand=sys.intern(brand),
-            price=None if paid is None else to_major(paid, currency),
-            cost=None if cost is None else to_major(cost, currency),
+    for item in Item.objects.filter(site=site).only(*columns).iterator():
+        paid = item.paid_minor(at=now)
+        found[item.item_id] = ItemFeatures(
+            category=sys.intern(item.category),
+            brand=sys.intern(item.brand),
+            price=None if paid is None else to_major(paid, item.currency),
+            cost=None if item.cost_minor is None else to_major(item.cost_minor, item.currency),
         )
     return found
 

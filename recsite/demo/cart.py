@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from features.models import Item
 from features.money import to_major
@@ -83,9 +84,7 @@ class Cart:
 
 def paid_minor(item: Item) -> int | None:
     """Return what a shopper pays for an item now."""
-    if item.sale_price_minor is None or item.price_minor is None:
-        return item.price_minor
-    return min(item.price_minor, item.sale_price_minor)
+    return item.paid_minor(at=timezone.now())
 
 
 def event_item(item: Item, quantity: int = 1) -> dict[str, object]:

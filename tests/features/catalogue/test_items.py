@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.catalogue.items import NEVER, paid_minor, price_until_us
+from features.models import Item
 from tests.features.catalogue.making import row, snapshot
 
 
@@ -35,3 +41,39 @@ def test_title_is_given_in_the_language_asked_for() -> None:
         return card.title
 
     assert [title(locale) for locale in ("de-AT", "fr-CA", "es", None)] == ["Becher", "Tasse", "Item 1", "Item 1"]
+
+
+def test_a_sale_counts_from_its_beginning_until_its_end() -> None:
+    item = row(1, price_minor=1_000, sale_price_minor=700, sale_starts_us=10, sale_ends_us=20)
+
+    paid = {at_us: paid_minor(item, at_us=at_us) for at_us in (9, 10, 19, 20)}
+
+    assert paid == {9: 1_000, 10: 700, 19: 700, 20: 1_000}
+
+
+@given(st.none() | st.integers(0, 20), st.none() | st.integers(0, 20), st.integers(-2, 22), st.integers(0, 24))
+def test_until_its_time_a_price_stays_as_it_is(starts: int | None, ends: int | None, at_us: int, later: int) -> None:
+    item = row(1, price_minor=1_000, sale_price_minor=700, sale_starts_us=starts, sale_ends_us=ends)
+
+    until = price_until_us(item, at_us=at_us)
+
+    assert until > at_us
+    if at_us + later < until:
+        assert paid_minor(item, at_us=at_us + later) == paid_minor(item, at_us=at_us)
+    assert until != NEVER or paid_minor(item, at_us=NEVER - 1) == paid_minor(item, at_us=at_us)
+
+
+@given(st.none() | st.integers(0, 20), st.none() | st.integers(0, 20), st.integers(-2, 22))
+def test_the_database_and_the_memory_say_the_same_price(starts: int | None, ends: int | None, at_s: int) -> None:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    period = [None if second is None else epoch + timedelta(seconds=second) for second in (starts, ends)]
+    stored = Item(price_minor=1_000, sale_price_minor=700, sale_starts_at=period[0], sale_ends_at=period[1])
+    read = row(
+        1,
+        price_minor=1_000,
+        sale_price_minor=700,
+        sale_starts_us=None if starts is None else starts * 1_000_000,
+        sale_ends_us=None if ends is None else ends * 1_000_000,
+    )
+
+    assert stored.paid_minor(at=epoch + timedelta(seconds=at_s)) == paid_minor(read, at_us=at_s * 1_000_000)

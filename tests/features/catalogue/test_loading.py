@@ -98,6 +98,23 @@ def test_items_of_an_import_are_not_read_again_once_it_is_over(stocked: Site, mo
     assert not read
 
 
+def test_a_sale_begins_and_ends_by_itself(site: Site) -> None:
+    begins, ends = LONG_AGO + timedelta(hours=1), LONG_AGO + timedelta(hours=2)
+    upsert_items(site, [{"item_id": "i1", "title": "Mug", "price": 10, "sale_price": 7}])
+    Item.objects.update(sale_starts_at=begins, sale_ends_at=ends, updated_at=LONG_AGO - timedelta(days=1))
+    times = [LONG_AGO, begins - timedelta(seconds=1), begins, ends - timedelta(seconds=1), ends]
+    clock = iter(times)
+    loader = CatalogueLoader("shop", clock=lambda: next(clock))
+    seen: list[float | None] = []
+
+    for _ in times:
+        card = loader.load().card("i1")
+        assert card is not None
+        seen.append(card.sale_price)
+
+    assert seen == [None, None, 7.0, 7.0, None]
+
+
 def test_a_writer_whose_clock_is_slow_is_seen(stocked: Site) -> None:
     loader = CatalogueLoader("shop")
     loader.load()
