@@ -80,7 +80,7 @@ def serving() -> Iterator[Upstream]:
 
     server = ThreadingHTTPServer(("127.0.0.1", state.port), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield state
     server.shutdown()

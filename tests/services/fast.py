@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from hypothesis import find
+from hypothesis import strategies as st
 
 LEFT_OUT: Final = ("redis", "postgres", "kafka", "browser", "nginx", "gpu", "spark", "django_db", "slow")
 SERVER_OF: Final = {
@@ -37,6 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if _is_left_out(item)]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in set(slow)]
+        find(st.text(), bool)  # a new clone has Hypothesis make its table of Unicode: no test shall pay for that
 
 
 @pytest.hookimpl(wrapper=True)

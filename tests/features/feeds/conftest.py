@@ -43,7 +43,7 @@ class FeedServer(BaseHTTPRequestHandler):
 @pytest.fixture
 def feed_server() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), FeedServer)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -43,7 +43,7 @@ def test_a_shop_that_refuses_is_named_with_its_answer(
 ) -> None:
     handler = type("Answers", (_Answers,), {"status": status, "answer": answer})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         shop = HttpStorefront(f"http://127.0.0.1:{server.server_port}", site="s", key="pk_x", token_secret="t" * 40)
         try:
