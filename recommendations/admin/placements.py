@@ -82,13 +82,17 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         model = Placement
         fields = (
             "site", "name", "heading", "is_active", "strategy", "window", "size", "segment_strategies", "sources",
-            "condition", "repeats", "diversity", "max_per_category", "max_per_brand", "exploration",
+            "condition", "hides_cart", "bought_days", "repeatable", "repeats", "diversity", "max_per_category",
+            "max_per_brand", "exploration",
             "fallback", "editorial_items",
         )  # fmt: skip
         labels = {
             "is_active": "Live",
             "window": "Counted over",
             "size": "Items in a list",
+            "hides_cart": "Leave out the cart",
+            "bought_days": "Leave out what was bought, days",
+            "repeatable": "But not items that match",
             "max_per_category": "At most of one category",
             "max_per_brand": "At most of one brand",
             "exploration": "New items, %",
@@ -98,7 +102,7 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
             "is_active": "Off: pages that ask for it get an empty list.",
             "strategy": "What the list is about: the shopper, the item of the page, the cart, or the whole shop.",
             "window": "For the strategy Trending: what it counts.",
-            "repeats": "Whether items may come again that this shopper has seen or bought.",
+            "repeats": "Whether items may come again that this shopper has seen, or ever bought.",
             "max_per_category": "Such as 3. 0: no limit.",
             "max_per_brand": "Such as 3. 0: no limit.",
         }
@@ -134,7 +138,7 @@ class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     fieldsets = (
         (None, {"fields": ("site", "name", "heading", "is_active")}),
         ("What fills it", {"fields": ("strategy", "window", "size", "segment_strategies", "sources")}),
-        ("Which items", {"fields": ("condition", "repeats")}),
+        ("Which items", {"fields": ("condition", "hides_cart", "bought_days", "repeatable", "repeats")}),
         ("Variety", {"fields": ("diversity", "max_per_category", "max_per_brand", "exploration")}),
         ("When there is too little", {"fields": ("fallback", "editorial_items")}),
     )

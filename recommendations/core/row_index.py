@@ -54,6 +54,13 @@ def last_positions(rows: Rows) -> PositionArray:
     return _written_and_read(rows, rows)
 
 
+def is_first(rows: Rows) -> NDArray[np.bool_]:
+    """Return where each row stands for the first time. bool, shape (n,)."""
+    backwards = rows[::-1]
+    found: NDArray[np.bool_] = (last_positions(backwards) == numbers_to(len(rows)))[::-1]
+    return found
+
+
 def numbers_to(n: int) -> PositionArray:
     """Return 0 … n - 1, not to be written to."""
     return _NUMBERS[:n] if n <= _LONGEST else np.arange(n, dtype=np.int32)

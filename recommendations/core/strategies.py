@@ -37,6 +37,8 @@ class Strategy:
         Order what the model knows by its ranker, where it has one.
     hides_about : bool
         Leave out the items that the list is about.
+    lists_purchases : bool
+        What was bought before is what the list is for, so no placement hides it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Strategy:
     beside_model: Mapping[str, float] = field(default_factory=dict)
     uses_ranker: bool = False
     hides_about: bool = True
+    lists_purchases: bool = False
     is_personal: bool = False
 
     @property
@@ -107,6 +110,7 @@ _ALL: Final = (
         about=About.NOTHING,
         weights={"purchases": 1.0},
         hides_about=False,
+        lists_purchases=True,
         is_personal=True,
     ),
     Strategy(
@@ -120,6 +124,10 @@ _ALL: Final = (
         is_personal=True,
     ),
 )
+
+BOUGHT_DAYS: Final = 30
+"""How long a list leaves out what was bought, unless its placement says something else: a second one is of no use at
+once, and what wears out or was a present may be wanted again after a month."""
 
 STRATEGIES: Final[Mapping[str, Strategy]] = {strategy.name: strategy for strategy in _ALL}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -55,6 +56,8 @@ class RequestUser:
         The interactions of this browsing session, repeats kept.
     purchases : tuple of str
         Items purchased.
+    bought_ms : mapping of item id to epoch milliseconds
+        When each of the purchases was made last; one that is not in it counts as made just now.
     cart : tuple of str
         Items in the cart, as far as events told.
     version : str
@@ -71,6 +74,7 @@ class RequestUser:
     recents: tuple[str, ...] = ()
     session: tuple[str, ...] = ()
     purchases: tuple[str, ...] = ()
+    bought_ms: Mapping[str, int] = field(default_factory=dict)
     cart: tuple[str, ...] = ()
     segments: frozenset[str] = frozenset()
     is_returning: bool = False

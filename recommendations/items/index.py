@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from features.catalogue.items import ItemCard
 from features.catalogue.snapshot import CatalogueSnapshot
+from recommendations.core.row_index import is_first
 from recommendations.core.types import NO_ROWS, FloatArray, Mask, RowArray
 from recommendations.filters import language
 from recommendations.filters.language import Condition
@@ -39,6 +41,9 @@ PUBLIC_NAMES: Final = (
     "in_stock",
 )  # fmt: skip
 
+VARIANT_TRAITS: Final = (frozenset({"size"}), frozenset({"colour", "color"}))
+"""Attributes that tell a product's variants apart and by which one of them suits a user, by their names."""
+
 Window = str
 Counts = Mapping[Window, FloatArray]
 
@@ -56,11 +61,15 @@ class ItemIndex:
     log_price : float32, shape (n_rows,)
         Natural logarithm of what a user pays now.
     popular, newest : int32
-        Recommendable rows, best first, at most ``MAX_ORDER``.
+        Recommendable rows, best first, at most ``MAX_ORDER``; of the variants of a product the best alone, so that
+        thirty sizes of a shoe take one place.
     by_category : int32
-        Recommendable rows category by category, most popular first; ``in_category`` says where each stands.
+        Recommendable rows category by category, most popular first, one of each product; ``in_category`` says where
+        each category stands.
     brand_by_category, log_price_by_category : int32, float32
         Of those rows, side by side: reading them in sequence is what makes similar items quick to find.
+    products : Products
+        Which rows are variants of one product.
     similarity : SimilarityColumns
         What diversity compares.
     """
@@ -78,7 +87,10 @@ class ItemIndex:
         self.n_rows = n_rows
         self.popularity: FloatArray = np.zeros(n_rows, np.float32) if popularity is None else popularity
         self.counts: Counts = counts or {}
-        self.similarity = SimilarityColumns(group=catalogue.group, category=catalogue.category, brand=catalogue.brand)
+        self.products = catalogue.products
+        self.similarity = SimilarityColumns(
+            product=self.products.of_row, category=catalogue.category, brand=catalogue.brand
+        )
         # An item without a price is far from every price there is, and near to others without one.
         priced = np.where(catalogue.price > 0, catalogue.price, np.float32(1e-6))
         self.log_price: FloatArray = np.log(priced).astype(np.float32)
@@ -89,34 +101,59 @@ class ItemIndex:
         self._conditions: dict[str, Condition] = {}
         self._cards: dict[int, bytes] = {}
         self._popular_in: dict[str, RowArray] = {}
+        self._trending: dict[Window, tuple[RowArray, FloatArray]] = {}
         recommendable = np.flatnonzero(catalogue.is_recommendable).astype(np.int32)
         newest_first = recommendable[np.argsort(-catalogue.first_seen_ms[recommendable], kind="stable")]
         # Ties of popularity go to the newer item, so that a site without any event yet shows its news.
         by_popularity = newest_first[np.argsort(-self.popularity[newest_first], kind="stable")]
         self._by_popularity: RowArray = by_popularity
-        self.popular: RowArray = by_popularity[:MAX_ORDER]
-        self.newest: RowArray = newest_first[:MAX_ORDER]
-        self.by_category, self._category_starts = _by_category(catalogue.category, by_popularity)
+        popular = self.one_of_each(by_popularity)
+        self.popular: RowArray = popular[:MAX_ORDER]
+        self.newest: RowArray = self.one_of_each(newest_first)[:MAX_ORDER]
+        self.by_category, self._category_starts = _by_category(catalogue.category, popular)
         self.brand_by_category: RowArray = catalogue.brand[self.by_category]
         self.log_price_by_category: FloatArray = self.log_price[self.by_category]
         self._newest_positions = _positions_of(catalogue.category[self.newest[:LOOKED_AT_FOR_NEW]])
 
     # --- rows ---------------------------------------------------------------------------------------------
 
+    def row(self, item_id: str) -> int | None:
+        """Return the row of an item, ``None`` when the catalogue does not have it.
+
+        The id of a group, where an item's is expected, is understood as its most popular variant that can be had.
+        """
+        row = self.catalogue.row(item_id)
+        return self._row_of_parent(item_id) if row is None else row
+
     def rows(self, item_ids: Iterable[str]) -> RowArray:
-        """Return the rows of the items that the catalogue has, in the order given, each once."""
-        row_of = self.catalogue.row
-        found = (row_of(item_id) for item_id in item_ids)
-        return np.fromiter(dict.fromkeys(row for row in found if row is not None), np.int32)
+        """Return the rows of the items that the catalogue has, in the order given, each once; see ``row``."""
+        return np.fromiter(dict.fromkeys(self.sequence(item_ids)), np.int32)
 
     def sequence(self, item_ids: Iterable[str]) -> list[int]:
-        """Return the rows of the items that the catalogue has, in the order given, repeats kept."""
-        row_of = self.catalogue.row
-        return [row for item_id in item_ids if (row := row_of(item_id)) is not None]
+        """Return the rows of the items that the catalogue has, in the order given, repeats kept; see ``row``."""
+        row_of, row_of_parent = self.catalogue.row, self._row_of_parent
+        return [
+            row
+            for item_id in item_ids
+            if (row := row_of(item_id)) is not None or (row := row_of_parent(item_id)) is not None
+        ]
+
+    def _row_of_parent(self, group_id: str) -> int | None:
+        product = self.catalogue.product_of_group(group_id)
+        if product is None:
+            return None
+        variants = self.products.variants(product)
+        can_be_had = variants[self.catalogue.is_recommendable[variants]]
+        choice = can_be_had if len(can_be_had) else variants
+        return int(choice[self.popularity[choice].argmax()])
 
     def item_id(self, row: int) -> str:
         """Return the id of the item of a row."""
         return self.catalogue.item_ids[row] or ""
+
+    def one_of_each(self, rows: RowArray) -> RowArray:
+        """Return the first row of each product, in the order given."""
+        return rows[is_first(self.products.of_row[rows])] if self.products.has_variants else rows
 
     def in_category(self, category: int) -> slice:
         """Return where recommendable rows of a category (not of those below it) stand in ``by_category``."""
@@ -129,25 +166,36 @@ class ItemIndex:
         return self._newest_positions.get(category, NO_ROWS)
 
     def trending(self, window: Window) -> tuple[RowArray, FloatArray]:
-        """Return recommendable rows by their count in a window, and the counts; empty where nothing was counted."""
+        """Return recommendable rows by their count in a window, one of each product, and the counts.
+
+        Empty where nothing was counted.
+        """
         counts = self.counts.get(window)
         if counts is None:
             return self.popular[:0], self.popularity[:0]
-        shown = self._by_popularity
-        values = counts[shown]
-        order = np.argsort(-values, kind="stable")[:MAX_ORDER]
-        order = order[values[order] > 0]
-        return shown[order], values[order]
+        known = self._trending.get(window)
+        if known is None:
+            counted = self._by_popularity[counts[self._by_popularity] > 0]
+            rows = self.one_of_each(counted[np.argsort(-counts[counted], kind="stable")])[:MAX_ORDER]
+            known = self._trending[window] = rows, counts[rows]
+        return known
 
     def popular_within(self, key: str, mask: Mask) -> RowArray:
-        """Return the most popular recommendable rows of a mask; cached under the mask's key."""
+        """Return the most popular recommendable rows of a mask, one of each product; cached under the mask's key."""
         known = self._popular_in.get(key)
         if known is None:
-            known = self._by_popularity[mask[self._by_popularity]][:MAX_ORDER]
+            known = self.one_of_each(self._by_popularity[mask[self._by_popularity]])[:MAX_ORDER]
             if len(self._popular_in) > 512:
                 self._popular_in.clear()
             self._popular_in[key] = known
         return known
+
+    # --- variants -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def variant_traits(self) -> tuple[RowArray, ...]:
+        """Size and colour of each row, as numbers from 1; 0 for none. Two arrays of int32, shape (n_rows,)."""
+        return tuple(_trait(self.catalogue.attributes, names, self.n_rows) for names in VARIANT_TRAITS)
 
     # --- conditions ---------------------------------------------------------------------------------------
 
@@ -172,6 +220,8 @@ class ItemIndex:
         """
         if other.catalogue is self.catalogue:
             self._cards = other._cards
+            if other.products.has_variants:
+                self.variant_traits = other.variant_traits
             self._columns = {name: column for name, column in other._columns.copy().items() if name != AGE}
             for key, condition in list(other._conditions.items()):
                 known = other._masks.get(key)
@@ -179,6 +229,11 @@ class ItemIndex:
                     self._conditions[key], self._masks[key] = condition, known
         for key, condition in list(other._conditions.items()):
             self.mask(key, condition)
+
+    def warm(self) -> None:
+        """Make what the first list would else wait for."""
+        if self.products.has_variants:
+            _ = self.variant_traits
 
     def column(self, name: str) -> Column | None:
         """Return an attribute of all items; ``None`` when no item has it."""
@@ -284,6 +339,18 @@ def _attribute_column(attributes: Mapping[int, Mapping[str, Any]], name: str, n_
     for row, value in found.items():
         texts[row] = _word(value)
     return _texts(texts)
+
+
+def _trait(attributes: Mapping[int, Mapping[str, Any]], names: frozenset[str], n_rows: int) -> RowArray:
+    """Return the number of each row's value of the first attribute that bears one of ``names``, whatever its case."""
+    codes = np.zeros(n_rows, np.int32)
+    number_of: dict[str, int] = {}
+    for row, values in attributes.items():
+        for name, value in values.items():
+            if value not in (None, "", []) and name.casefold() in names:
+                codes[row] = number_of.setdefault(_word(value).casefold(), len(number_of) + 1)
+                break
+    return codes
 
 
 def _word(value: object) -> str:

@@ -10,8 +10,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimilarityColumns:
-    """What makes items alike, one entry a row of the catalogue; 0 means that the item has none."""
+    """What makes items alike, one entry a row of the catalogue; 0 means that the item has no category, or no brand.
 
-    group: NDArray[np.int32]
+    Attributes
+    ----------
+    product : int32
+        The lowest row of the item's variants; every item is of some product.
+    """
+
+    product: NDArray[np.int32]
     category: NDArray[np.int32]
     brand: NDArray[np.int32]

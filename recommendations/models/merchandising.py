@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from recommendations.core.actions import RuleAction
-from recommendations.core.strategies import STRATEGIES, strategy_choices
+from recommendations.core.strategies import BOUGHT_DAYS, STRATEGIES, strategy_choices
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
 from tracking.models import Site
+
+REPEATABLE: Final = 'attributes.repeatable in ("true", "yes", "1")'
+"""A shop that says in its feed what is used up need not say it in each placement."""
 
 
 def validate_condition(text: str) -> None:
@@ -41,7 +44,7 @@ class Placement(models.Model):
     class Repeats(models.TextChoices):
         ALLOW = "allow", "may show what was seen"
         HIDE_SEEN = "hide_seen", "hide what was seen in this session"
-        HIDE_PURCHASED = "hide_purchased", "hide what was bought"
+        HIDE_PURCHASED = "hide_purchased", "hide whatever was bought, however long ago"
 
     class Fallback(models.TextChoices):
         POPULAR = "popular", "fill up with popular items"
@@ -82,6 +85,23 @@ class Placement(models.Model):
         help_text="Items a list holds unless the page asks for fewer.",
     )
     repeats = models.CharField(max_length=32, choices=Repeats.choices, default=Repeats.ALLOW)
+    hides_cart = models.BooleanField(
+        "hide what is in the cart", default=True, help_text="The cart of the page and that of the shopper's profile."
+    )
+    bought_days = models.PositiveSmallIntegerField(
+        "hide what was bought, days",
+        default=BOUGHT_DAYS,
+        validators=[MaxValueValidator(3_650)],
+        help_text="So many days after it was bought an item may come again, in any size or colour. 0: at once.",
+    )
+    repeatable = models.CharField(
+        "but not items that match",
+        max_length=language.MAX_LENGTH,
+        blank=True,
+        default=REPEATABLE,
+        validators=[validate_condition],
+        help_text='What is used up and bought again, such as category under "Coffee". Empty: nothing.',
+    )
     window = models.CharField(
         max_length=3, choices=Window.choices, default=Window.DAY, help_text="What trending counts."
     )

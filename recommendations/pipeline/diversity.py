@@ -53,17 +53,16 @@ def choose(ranked: Ranked, similarity: SimilarityColumns, variety: Variety, *, s
 
 
 def _within_limits(ranked: Ranked, similarity: SimilarityColumns, variety: Variety, size: int) -> list[int]:
-    groups: set[int] = set()
+    products: set[int] = set()
     categories: dict[int, int] = {}
     brands: dict[int, int] = {}
     chosen: list[int] = []
     held_back: list[int] = []
     has_limits = bool(variety.max_per_category or variety.max_per_brand)
-    for position, group, category, brand in _traits(ranked, similarity, size):
-        if group:
-            if group in groups:
-                continue
-            groups.add(group)
+    for position, product, category, brand in _traits(ranked, similarity, size):
+        if product in products:
+            continue
+        products.add(product)
         if has_limits:
             if (variety.max_per_category and category and categories.get(category, 0) >= variety.max_per_category) or (
                 variety.max_per_brand and brand and brands.get(brand, 0) >= variety.max_per_brand
@@ -79,7 +78,7 @@ def _within_limits(ranked: Ranked, similarity: SimilarityColumns, variety: Varie
 
 
 def _traits(ranked: Ranked, similarity: SimilarityColumns, size: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield position, group, category and brand of each candidate, as plain integers and some dozens at a time.
+    """Yield position, product, category and brand of each candidate, as plain integers and some dozens at a time.
 
     Most lists are full after a few more than ``size`` candidates.
     """
@@ -88,7 +87,7 @@ def _traits(ranked: Ranked, similarity: SimilarityColumns, size: int) -> Iterato
         rows = ranked.rows[start : start + step]
         yield from zip(
             range(start, start + len(rows)),
-            similarity.group[rows].tolist(),
+            similarity.product[rows].tolist(),
             similarity.category[rows].tolist(),
             similarity.brand[rows].tolist(),
             strict=True,

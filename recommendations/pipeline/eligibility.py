@@ -1,4 +1,4 @@
-"""Which items may stand in a list: in stock, matching, not excluded, not repeated."""
+"""Which items may stand in a list: in stock, matching, not excluded, not repeated; and which variant instead."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.core.row_index import positions_in
-from recommendations.core.types import Mask, RequestUser, RowArray
+from recommendations.core.row_index import is_first, positions_in
+from recommendations.core.types import Mask, RowArray
 from recommendations.core.words import Worded
 from recommendations.items.index import MAX_ORDER, ItemIndex
 from recommendations.pipeline.query import ListQuery
@@ -16,6 +16,8 @@ from recommendations.pipeline.rules import registry
 from recommendations.pipeline.rules.base import ActiveRule
 
 FEW: Final = 4
+MAX_LOST: Final = 200
+"""Candidates in whose place another variant is looked for; what stands below them is hardly ever listed."""
 
 
 class Filtered(Worded):
@@ -24,13 +26,18 @@ class Filtered(Worded):
     NOT_RECOMMENDABLE = "not_recommendable", "sold out or inactive"
     CONDITION = "condition", "does not match the condition of the placement or the request"
     RULE = "rule", "kept out by a rule"
-    REPEAT = "repeat", "seen, bought or on the page already"
+    REPEAT = "repeat", "seen, bought, in the cart or on the page already, in this or another variant"
 
 
 class Eligibility:
     """The filter step: what it lets through, and why not.
 
     Masks are looked up at the rows of candidates only, so a request costs the same for any size of catalogue.
+
+    Parameters
+    ----------
+    hidden : collection of int
+        Rows that are not shown, nor any variant of their products.
     """
 
     def __init__(
@@ -48,8 +55,9 @@ class Eligibility:
             item_index.mask(f"filter:{text}", condition) for text, condition in conditions if condition is not None
         ]
         self._conditions = [text for text, condition in conditions if condition is not None]
-        self._hidden = frozenset(hidden)
-        self._hidden_rows = np.fromiter(self._hidden, np.int32, len(self._hidden))
+        self._products = item_index.products
+        self._hidden = frozenset(self._products.of_row.take(list(hidden)).tolist() if hidden else ())
+        self._hidden_products = np.fromiter(self._hidden, np.int32, len(self._hidden))
 
     def of(self, rows: RowArray) -> Mask:
         """Return which of ``rows`` may be shown."""
@@ -60,8 +68,31 @@ class Eligibility:
         if allowed is not None:
             kept &= allowed
         if self._hidden:
-            kept &= ~positions_in(self._hidden_rows, rows)[1]
+            kept &= ~positions_in(self._hidden_products, self._products.of_row.take(rows))[1]
         return kept
+
+    def with_variants(self, rows: RowArray) -> tuple[RowArray, Mask]:
+        """Return the rows, with a variant that may be shown in place of each that may not, and which may be shown.
+
+        The most popular variant stands in, once a product, and only where no other of the rows stands for it.
+        """
+        kept = self.of(rows)
+        if not self._products.has_variants or kept.all():
+            return rows, kept
+        products = self._products.of_row.take(rows)
+        is_lost = is_first(products) & ~kept
+        if kept.any():
+            is_lost &= ~positions_in(np.unique(products[kept]), products)[1]
+        lost = is_lost.nonzero()[0][:MAX_LOST]
+        variants, lengths = self._products.variants_of_all(products[lost])
+        owners = lost.repeat(lengths)
+        may_show = self.of(variants)
+        variants, owners = variants[may_show], owners[may_show]
+        rows = rows.copy()
+        by_popularity = self._item_index.popularity[variants].argsort(kind="stable")
+        rows[owners[by_popularity]] = variants[by_popularity]  # the most popular one is written last
+        kept[owners] = True
+        return rows, kept
 
     def keep(self, rows: RowArray) -> RowArray:
         """Return the rows that may be shown, in the same order."""
@@ -70,9 +101,10 @@ class Eligibility:
         return rows[self.of(rows)]
 
     def popular(self, n: int) -> RowArray:
-        """Return the ``n`` most popular rows that may be shown."""
+        """Return the ``n`` most popular rows that may be shown, one of each product."""
         for looked_at in (8 * n, MAX_ORDER):  # nearly always the first few are enough
-            found = self.keep(self._item_index.popular[:looked_at])
+            rows, kept = self.with_variants(self._item_index.popular[:looked_at])
+            found = rows[kept]
             if len(found) >= n:
                 return found[:n]
         if len(self._item_index.popular) < MAX_ORDER:
@@ -96,23 +128,4 @@ class Eligibility:
         allowed = registry.allowed(self._filters, lambda mask: mask[one])
         if allowed is not None and not allowed[0]:
             return Filtered.RULE, registry.blamed(self._filters, row)
-        return (Filtered.REPEAT, None) if row in self._hidden else None
-
-
-def hidden_rows(
-    query: ListQuery, user: RequestUser, item_index: ItemIndex, *, about: Sequence[int], hides_about: bool
-) -> set[int]:
-    """Return the rows that this list must not repeat."""
-    hidden = set(item_index.sequence(query.exclude))
-    placement = query.placement
-    if hides_about:
-        hidden.update(about)
-        hidden.update(item_index.sequence(query.context_items))
-    if placement.strategy == "cart":
-        hidden.update(item_index.sequence(query.cart or user.cart))
-    if placement.repeats == "hide_seen":
-        hidden.update(item_index.sequence(user.session))
-        hidden.update(item_index.sequence(query.context_items))
-    elif placement.repeats == "hide_purchased":
-        hidden.update(item_index.sequence(user.purchases))
-    return hidden
+        return (Filtered.REPEAT, None) if int(self._products.of_row[row]) in self._hidden else None

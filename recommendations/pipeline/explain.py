@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from features.state.user_features import UserFeatures
 from recommendations.pipeline import fallbacks, reasons
@@ -11,6 +11,8 @@ from recommendations.pipeline.explanation import Explanation, FilteredWhy, ItemW
 from recommendations.pipeline.rules.base import Pin
 from recommendations.pipeline.rules.registry import ACTIONS
 from recommendations.pipeline.state import PipelineState
+
+T = TypeVar("T")
 
 MAX_FILTERED: Final = 50
 MAX_RUNNERS_UP: Final = 20
@@ -32,19 +34,22 @@ def explanation_of(state: PipelineState) -> Explanation:
     evidence = _evidence(state)
     pin_of = {pin.row: pin for pin in state.pins}
 
+    def of(row: int, known: Mapping[int, T]) -> T | None:
+        return next((known[origin] for origin in state.origins(row) if origin in known), None)
+
     def why(row: int, position: int | None, reason: str) -> ItemWhy:
         return ItemWhy(
             item_id=item_index.item_id(row),
             title=card.title if (card := item_index.catalogue.cards[row]) else "",
             position=position,
             reason=reason,
-            score=score_of.get(row),
-            rank_before_rules=rank_of.get(row),
-            sources=evidence.get(row, []),
+            score=of(row, score_of),
+            rank_before_rules=of(row, rank_of),
+            sources=of(row, evidence) or [],
             rules=_effects(row, state, pin_of.get(row)),
         )
 
-    listed = set(state.rows)
+    listed = {origin for row in state.rows for origin in state.origins(row)}
     runners_up = [row for row in state.boosted.best_first().rows.tolist() if row not in listed][:MAX_RUNNERS_UP]
     return Explanation(
         placement=state.query.placement.name,

@@ -48,16 +48,17 @@ def add_new_items(state: PipelineState) -> None:
 
 
 def _new_rows(state: PipelineState) -> list[int]:
-    """Return new items that may be shown and are not listed yet, one of each group."""
+    """Return new items that may be shown and whose products are not listed yet, one of each."""
     item_index = state.context.item_index
     newest = item_index.newest[:LOOKED_AT]
     since_ms = state.context.now_ms - FRESH_DAYS * DAY_MS
     fresh = state.eligibility.keep(newest[item_index.catalogue.first_seen_ms[newest] >= since_ms]).tolist()
-    taken, groups = set(state.rows), {int(item_index.similarity.group[row]) for row in state.rows} - {0}
+    product_of = item_index.products.of_row
+    taken = set(product_of[list(state.rows)].tolist())
     found = []
     for row in fresh:
-        group = int(item_index.similarity.group[row])
-        if row not in taken and group not in groups:
+        product = int(product_of[row])
+        if product not in taken:
             found.append(row)
-            groups |= {group} - {0}
+            taken.add(product)
     return found

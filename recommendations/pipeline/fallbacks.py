@@ -23,8 +23,8 @@ def fill(state: PipelineState, chosen: Sequence[int]) -> None:
     if len(rows) >= query.limit or policy == "empty" or state.strategy.lists_own_past or query.candidates is not None:
         state.rows = tuple(rows)
         return
-    listed = set(rows)
-    groups = {group for row in rows if (group := int(item_index.similarity.group[row]))}
+    product_of = item_index.products.of_row
+    listed = set(product_of[rows].tolist())
     order = [(row, Reason.EDITORIAL) for row in allowed.keep(item_index.rows(query.placement.editorial_items)).tolist()]
     if policy == "popular":
         # Items that merchandisers named come before what is merely popular only where they asked for that.
@@ -33,12 +33,10 @@ def fill(state: PipelineState, chosen: Sequence[int]) -> None:
     for row, reason in order:
         if len(rows) == query.limit:
             break
-        group = int(item_index.similarity.group[row])
-        if row in listed or group in groups:
+        product = int(product_of[row])
+        if product in listed:
             continue
-        listed.add(row)
-        if group:
-            groups.add(group)
+        listed.add(product)
         rows.append(row)
         state.filled[row] = reason.value
     state.rows = tuple(rows)

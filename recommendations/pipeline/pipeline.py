@@ -7,8 +7,9 @@ from typing import Final
 
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import FallbackReason, RequestUser, Stage
-from recommendations.pipeline import diversity, explain, exploration, fallbacks, fusion, retrieve, strategies
-from recommendations.pipeline.eligibility import Eligibility, hidden_rows
+from recommendations.pipeline import diversity, explain, exploration, fallbacks, fusion, retrieve, strategies, variants
+from recommendations.pipeline.eligibility import Eligibility
+from recommendations.pipeline.exclusions import hidden_rows
 from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.rules import pin, registry
 from recommendations.pipeline.rules.base import active_rules
@@ -89,14 +90,21 @@ def _features(state: PipelineState) -> None:
 
 def _make_eligibility(state: PipelineState) -> None:
     item_index = state.context.item_index
-    hidden = hidden_rows(state.query, state.user, item_index, about=state.about, hides_about=state.strategy.hides_about)
+    hidden = hidden_rows(
+        state.query,
+        state.user,
+        item_index,
+        strategy=state.strategy,
+        about=state.about,
+        now_ms=state.context.now_ms,
+    )
     state.eligibility = Eligibility(state.query, item_index, state.active, hidden=hidden.union(state.shown))
 
 
 def _filter(state: PipelineState) -> None:
     _make_eligibility(state)
     state.fused = fusion.fused(state.candidates, state.weights, k=state.fusion_k)
-    state.ranked = state.fused.keep(state.eligibility.of(state.fused.rows))
+    state.ranked = variants.eligible(state)
 
 
 def _rank(state: PipelineState) -> None:
@@ -122,8 +130,9 @@ def _fill(state: PipelineState) -> None:
     item_index, size = state.context.item_index, state.query.limit
     fallbacks.fill(state, state.chosen.rows.tolist())
     exploration.add_new_items(state)
+    variants.suit(state)
     state.pins = pin.pins_of(registry.pinning(state.active), item_index, state.eligibility.keep, size=size)
-    state.rows = tuple(pin.with_pins(state.rows, state.pins, size=size))
+    state.rows = tuple(pin.with_pins(state.rows, state.pins, product_of=item_index.products.of_row, size=size))
 
 
 STEPS: Final[dict[Step, Callable[[PipelineState], None]]] = {

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from recommendations.core.strategies import BOUGHT_DAYS
 from recommendations.filters.language import Condition
 from recommendations.pipeline.diversity import NO_VARIETY, Variety
 from recommendations.pipeline.rules.base import CompiledRule
@@ -24,6 +25,13 @@ class PlacementSpec:
         ``filter``, parsed; its mask is cached under that text.
     exploration : float
         Chance of each position but the first to hold a new item.
+    hides_cart : bool
+        Leave out what lies in the cart.
+    bought_days : int
+        Leave out what was bought in so many days; 0 leaves out nothing.
+    repeatable : Condition, optional
+        What is not left out for having been bought: coffee, filters, pet food. Its mask is cached under
+        ``repeatable_filter``.
     """
 
     name: str
@@ -35,6 +43,10 @@ class PlacementSpec:
     condition: Condition | None = None
     size: int = 8
     repeats: Repeats = "allow"
+    hides_cart: bool = True
+    bought_days: int = BOUGHT_DAYS
+    repeatable_filter: str = ""
+    repeatable: Condition | None = None
     window: str = "24h"
     variety: Variety = NO_VARIETY
     fallback: FallbackPolicy = "popular"

@@ -12,11 +12,12 @@ from recommendations.retrieval.sources import Reason
 def of(state: PipelineState) -> tuple[str, ...]:
     """Return for each row the source that contributed most to its score, or the ``Reason`` why it is there."""
     rows = state.rows
+    wanted = {origin for row in rows for origin in state.origins(row)} if state.stands_for else rows
     lists = [(name, each.rows) for name, each in state.candidates.items() if len(each)]
     said: dict[int, str] = {}
     if lists and rows:
         listed_rows = np.concatenate([each for _, each in lists])
-        hits = positions_in(np.asarray(rows, np.int32), listed_rows)[1].nonzero()[0]
+        hits = positions_in(np.fromiter(wanted, np.int32), listed_rows)[1].nonzero()[0]
         lengths = [len(each) for _, each in lists]
         ends = np.cumsum(lengths)
         owners = ends.searchsorted(hits, side="right")
@@ -29,4 +30,6 @@ def of(state: PipelineState) -> tuple[str, ...]:
             said[row] = names[owner]
     said.update(state.filled)
     said.update((pin.row, Reason.PINNED.value) for pin in state.pins)
-    return tuple(said.get(row, "") for row in rows)
+    if not state.stands_for:
+        return tuple(said.get(row, "") for row in rows)
+    return tuple(next((said[origin] for origin in state.origins(row) if origin in said), "") for row in rows)

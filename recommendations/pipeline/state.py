@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -47,8 +47,9 @@ class PipelineState:
         What each source proposed, and its weight; the order of the ranker, where it was asked; for each row of the
         user's history that is newer than the model, its position from the end; why the model was not asked, or did
         not answer.
-    eligibility, fused, ranked : filter, rank
-        Everything that sources proposed; then what may be shown, in the order of the ranker.
+    eligibility, fused, ranked, stands_for : filter, rank
+        Everything that sources proposed; then what may be shown, in the order of the ranker; the row in whose place
+        another variant of its product stands, by that variant's row.
     boosted, used_rules : rules
     chosen : diversity
     rows, n_own, filled, pins : fill
@@ -79,6 +80,7 @@ class PipelineState:
     eligibility: Eligibility = field(init=False)
     fused: Ranked = NOTHING_RANKED
     ranked: Ranked = NOTHING_RANKED
+    stands_for: dict[int, int] = field(default_factory=dict)
     boosted: Ranked = NOTHING_RANKED
     used_rules: Sequence[int] = ()
     chosen: Ranked = NOTHING_RANKED
@@ -93,6 +95,13 @@ class PipelineState:
     fallback_reason: FallbackReason | None = None
     failed_step: Step | None = None
     explanation: Explanation | None = None
+
+    def origins(self, row: int) -> Iterator[int]:
+        """Yield a row, and the rows in whose place it stands: the variant chosen before it, what a source proposed."""
+        yield row
+        while row in self.stands_for:
+            row = self.stands_for[row]
+            yield row
 
 
 @dataclass(slots=True, kw_only=True)

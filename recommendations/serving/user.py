@@ -53,6 +53,7 @@ def request_user(identity: Identity, found: UserFeatures) -> RequestUser:
         recents=tuple(dict.fromkeys(_items(found.recents))),
         session=session,
         purchases=tuple(found.bought),
+        bought_ms=found.bought,
         cart=tuple(found.cart),
         segments=frozenset((found.segment.name,)) if found.segment is not None else frozenset(),
         is_returning=found.session_number > 1 or len(found.sessions) > 1 or found.rfm.frequency > 0,

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
+from recommendations.filters.language import Condition
 from recommendations.models import Placement, Rule
 from recommendations.pipeline.diversity import Variety
 from recommendations.pipeline.query import PlacementSpec
@@ -118,12 +119,8 @@ def compiled_rules(documents: list[Mapping[str, Any]]) -> list[CompiledRule]:
 
 def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
     """Return a placement as it is served, with those of ``rules`` that may touch it."""
-    condition = None
-    if row.condition:
-        try:
-            condition = language.parse(row.condition)
-        except InvalidQuery as error:
-            logger.error("placements.condition_unreadable placement=%s error=%s", row.name, error)
+    condition = _condition(row.condition, placement=row.name, field="condition")
+    repeatable = _condition(row.repeatable, placement=row.name, field="repeatable")
     return PlacementSpec(
         name=row.name,
         heading=row.heading,
@@ -134,6 +131,10 @@ def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
         condition=condition,
         size=row.size,
         repeats=row.repeats,  # type: ignore[arg-type]  # one of the model's choices
+        hides_cart=row.hides_cart,
+        bought_days=row.bought_days,
+        repeatable_filter=row.repeatable if repeatable is not None else "",
+        repeatable=repeatable,
         window=row.window,
         variety=Variety(
             difference=row.diversity / 100.0,
@@ -145,6 +146,17 @@ def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
         exploration=row.exploration / 100.0,
         rules=tuple(rule for rule in rules if not rule.spec.placements or row.name in rule.spec.placements),
     )
+
+
+def _condition(text: str, *, placement: str, field: str) -> Condition | None:
+    """Return a placement's condition, None for none; one that cannot be read was written by other means than a form."""
+    if not text:
+        return None
+    try:
+        return language.parse(text, field=field)
+    except InvalidQuery as error:
+        logger.error("placements.condition_unreadable placement=%s field=%s error=%s", placement, field, error)
+        return None
 
 
 def rule_spec(rule: Rule) -> RuleSpec:

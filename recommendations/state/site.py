@@ -90,6 +90,7 @@ class SiteBuilder:
         item_index = ItemIndex(catalogue, popularity=_popularity(catalogue, main, by_row), counts=by_row)
         if old is not None:
             item_index.warm_from(old.item_index)
+        item_index.warm()
         number = 1 if old is None else old.number
         if old is not None and (catalogue is not old.item_index.catalogue or models is not old.models):
             number += 1

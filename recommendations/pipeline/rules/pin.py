@@ -61,10 +61,13 @@ def pins_of(
     return sorted(pins, key=lambda pin: pin.position)
 
 
-def with_pins(rows: Sequence[int], pins: Sequence[Pin], *, size: int) -> list[int]:
-    """Return the list with the pinned items in their positions; the others keep their order around them."""
-    pinned = {pin.row for pin in pins}
-    listed = [row for row in rows if row not in pinned]
+def with_pins(rows: Sequence[int], pins: Sequence[Pin], *, product_of: RowArray, size: int) -> list[int]:
+    """Return the list with the pinned items in their positions; the others keep their order around them.
+
+    Other variants of what is pinned make room for it; ``product_of`` is ``Products.of_row``.
+    """
+    pinned = {int(product_of[pin.row]) for pin in pins}
+    listed = [row for row in rows if int(product_of[row]) not in pinned] if pinned else list(rows)
     for pin in pins:  # by position, so that each insertion leaves the earlier ones where they are
         listed.insert(min(pin.position, len(listed)), pin.row)
     return listed[:size]

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.redis
 
 FORM = {
     "heading": "For you", "is_active": "on", "strategy": "for_you", "window": "24h", "size": "8", "repeats": "allow",
-    "diversity": "0", "max_per_category": "0", "max_per_brand": "0", "exploration": "0", "fallback": "popular",
+    "hides_cart": "on", "bought_days": "30", "repeatable": "", "diversity": "0", "max_per_category": "0",
+    "max_per_brand": "0", "exploration": "0", "fallback": "popular",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from recommendations.core.row_index import last_positions, positions_in
+from recommendations.core.row_index import is_first, last_positions, positions_in
 from recommendations.core.types import Ranked, summed_by_row
 
 
@@ -74,3 +74,11 @@ def test_scores_below_one_and_far_above_are_in_order():
     scores = np.array([1e-30, 3e30, 0.5, 0.0, 1.0], np.float32)
 
     assert Ranked(rows=np.arange(5, dtype=np.int32), scores=scores).best_first().rows.tolist() == [1, 4, 2, 0, 3]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_of_each_is_found(seed: int) -> None:
+    rows = np.random.default_rng(seed).integers(0, 50, 200).astype(np.int32)
+
+    assert np.flatnonzero(is_first(rows)).tolist() == sorted(np.unique(rows, return_index=True)[1].tolist())
+    assert is_first(rows[:0]).tolist() == []

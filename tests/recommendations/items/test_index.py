@@ -21,6 +21,38 @@ def test_ids_become_rows_in_their_order_and_what_is_unknown_is_left_out() -> Non
     assert ON.item_id(1) == "sku1"
 
 
+def test_the_id_of_a_group_is_understood_as_its_most_popular_variant_that_can_be_had() -> None:
+    on = item_index({"group_id": "tee", "stock": 0}, {"group_id": "tee"}, {"group_id": "tee"}, {"group_id": "cup"})
+
+    assert on.sequence(["tee", "sku0", "gone", "cup"]) == [1, 0, 3]
+    assert on.rows(["tee", "sku1"]).tolist() == [1]
+    assert [on.row("tee"), on.row("gone")] == [1, None]
+    assert item_index({"group_id": "tee", "stock": 0}).row("tee") == 0, "of a product that is sold out, any"
+
+
+def test_orders_hold_one_variant_of_each_product() -> None:
+    snapshot = catalogue(*[{"group_id": f"g{number // 2}", "category": "A"} for number in range(6)])
+    counts = {"24h": np.array([1, 2, 0, 0, 5, 1], np.float32)}
+    on = ItemIndex(snapshot, popularity=np.arange(6, dtype=np.float32), counts=counts)
+
+    assert on.popular.tolist() == [5, 3, 1]
+    assert on.newest.tolist() == [0, 2, 4]
+    assert on.by_category.tolist() == [5, 3, 1]
+    assert [part.tolist() for part in on.trending("24h")] == [[4, 1], [5.0, 2.0]]
+    assert on.popular_within("even", np.arange(6) % 2 == 0).tolist() == [4, 2, 0]
+
+
+def test_traits_of_variants_are_read_once_a_catalogue() -> None:
+    snapshot = catalogue({"group_id": "g", "attributes": {"Size": "M"}}, {"group_id": "g", "attributes": {"size": "m"}})
+    first = ItemIndex(snapshot)
+    first.warm()
+    second = ItemIndex(snapshot)
+    second.warm_from(first)
+
+    assert first.variant_traits[0].tolist() == [1, 1]
+    assert second.variant_traits is first.variant_traits
+
+
 def test_a_category_holds_its_recommendable_items_most_popular_first() -> None:
     shoes = int(ON.catalogue.category[0])
 

@@ -13,8 +13,9 @@ from recommendations.pipeline.diversity import NO_VARIETY, Variety, choose
 
 def columns(*, group: list[int], category: list[int] | None = None) -> SimilarityColumns:
     zeros = [0] * len(group)
+    product = [group.index(number) if number else row for row, number in enumerate(group)]
     return SimilarityColumns(
-        group=np.array(group, np.int32),
+        product=np.array(product, np.int32),
         category=np.array(category or zeros, np.int32),
         brand=np.array(zeros, np.int32),
     )

@@ -11,7 +11,7 @@ from recommendations.core.actions import RuleAction
 from recommendations.core.types import RequestUser
 from recommendations.filters import language
 from recommendations.items.index import ItemIndex
-from recommendations.pipeline.eligibility import Eligibility, Filtered, hidden_rows
+from recommendations.pipeline.eligibility import Eligibility, Filtered
 from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.pipeline.rules.base import RuleSpec, active_rules, compile_rule
 from tests.recommendations.worlds import NOW_MS, item_index
@@ -74,10 +74,34 @@ def test_popular_items_are_found_beyond_the_first_ones() -> None:
     ]  # fmt: skip
 
 
-def test_the_cart_hides_its_own_items_and_a_placement_may_hide_what_was_purchased() -> None:
-    user = RequestUser(cart=("sku4",), purchases=("sku5",))
-    cart = ListQuery(placement=PlacementSpec(name="p", strategy="cart"), limit=4, exclude=("sku0",))
-    bought = ListQuery(placement=PlacementSpec(name="p", repeats="hide_purchased"), limit=4, context_items=("sku3",))
+SIZES = item_index(
+    {"group_id": "tee"}, {"group_id": "tee", "stock": 0}, {"group_id": "tee"}, {}, {"group_id": "cup", "stock": 0},
+)  # fmt: skip
 
-    assert hidden_rows(cart, user, ON, about=(), hides_about=False) == {0, 4}
-    assert hidden_rows(bought, user, ON, about=(2,), hides_about=True) == {2, 3, 5}
+
+def rows(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
+    return np.array(numbers, np.int32)
+
+
+def test_what_hides_an_item_hides_the_variants_of_its_product() -> None:
+    found = eligibility(hidden={1}, on=SIZES)
+
+    assert found.of(rows(0, 1, 2, 3)).tolist() == [False, False, False, True]
+    assert found.why_not(2) == (Filtered.REPEAT, None)
+
+
+def test_the_most_popular_variant_that_may_be_shown_stands_in_for_one_that_may_not() -> None:
+    found, kept = eligibility(on=SIZES).with_variants(rows(1, 3, 4))
+
+    assert found[kept].tolist() == [0, 3], "of the cup no variant is left"
+
+
+def test_nothing_stands_in_for_a_product_of_which_a_variant_is_there_already() -> None:
+    found, kept = eligibility(on=SIZES).with_variants(rows(1, 2, 3))
+
+    assert found[kept].tolist() == [2, 3]
+    assert eligibility(hidden={0}, on=SIZES).with_variants(rows(1, 3))[1].tolist() == [False, True]
+
+
+def test_popular_items_are_of_different_products() -> None:
+    assert eligibility(on=SIZES).popular(5).tolist() == [0, 3]

@@ -74,10 +74,11 @@ def test_what_is_sold_out_inactive_or_excluded_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("repeats", "hidden"), [("allow", set()), ("hide_seen", {"sku1", "sku3"}), ("hide_purchased", {"sku5"})]
+    ("repeats", "hidden"),
+    [("allow", set()), ("hide_seen", {"sku1", "sku3"}), ("hide_purchased", {"sku5"})],
 )
 def test_repeats_are_a_choice_of_the_placement(repeats: str, hidden: set[str]) -> None:
-    placement = PlacementSpec(name="p", repeats=repeats)  # type: ignore[arg-type]
+    placement = PlacementSpec(name="p", repeats=repeats, bought_days=0)  # type: ignore[arg-type]
     user = who("sku1", "sku3", purchases=("sku5",))
 
     shown = set(ids(SHOES, served(SHOES, placement, user=user, limit=10)))

@@ -133,7 +133,7 @@ def test_a_rule_for_pages_of_a_category_applies_on_those_only() -> None:
 def test_pins_never_repeat_an_item_nor_disturb_the_order_of_others(rows: list[int], wanted: list[Any]) -> None:
     pins = [Pin(row=row, position=position, rule_id=1) for row, position in sorted(wanted, key=lambda pair: pair[1])]
 
-    listed_rows = with_pins(rows, pins, size=12)
+    listed_rows = with_pins(rows, pins, product_of=np.arange(31, dtype=np.int32), size=12)
 
     assert len(set(listed_rows)) == len(listed_rows) <= 12
     pinned = {pin.row for pin in pins}

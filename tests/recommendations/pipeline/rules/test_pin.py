@@ -11,6 +11,7 @@ from recommendations.pipeline.rules.pin import pins_of, with_pins
 from tests.recommendations.worlds import item_index
 
 SHOP = item_index(n=10)
+ITSELF = SHOP.products.of_row
 
 
 def pinning(rule_id: int, position: int, *items: str) -> ActiveRule:
@@ -52,6 +53,13 @@ def test_pins_beyond_the_list_are_dropped() -> None:
 def test_the_others_keep_their_order_around_the_pins() -> None:
     pins = [Pin(row=9, position=1, rule_id=1), Pin(row=3, position=2, rule_id=1)]
 
-    assert with_pins([1, 2, 3, 4], pins, size=8) == [1, 9, 3, 2, 4]
-    assert with_pins([1, 2, 3, 4], pins, size=3) == [1, 9, 3]
-    assert with_pins([], [Pin(row=9, position=5, rule_id=1)], size=8) == [9], "a short list has no gaps"
+    assert with_pins([1, 2, 3, 4], pins, product_of=ITSELF, size=8) == [1, 9, 3, 2, 4]
+    assert with_pins([1, 2, 3, 4], pins, product_of=ITSELF, size=3) == [1, 9, 3]
+    late = [Pin(row=9, position=5, rule_id=1)]
+    assert with_pins([], late, product_of=ITSELF, size=8) == [9], "a short list has no gaps"
+
+
+def test_another_variant_of_what_is_pinned_makes_room_for_it() -> None:
+    product_of = np.array([0, 1, 1, 3, 1], np.int32)
+
+    assert with_pins([2, 0, 3], [Pin(row=4, position=1, rule_id=1)], product_of=product_of, size=8) == [0, 4, 3]
