@@ -99,10 +99,28 @@ LIVE_EVENTS: Final = RedisKey(
     ttl=3_600,
     eraser="features.privacy.erasure:erase_user",
 )
+QUALITY_HOUR: Final = RedisKey(
+    name="counts of the data-quality page in an hour", pattern="rs:<site>:quality_hour:<hour>", ttl=26 * 3_600
+)
+QUALITY_DAY: Final = RedisKey(
+    name="counts of the data-quality page in a UTC day", pattern="rs:<site>:quality_day:<day>", ttl=31 * 86_400
+)
+QUALITY_SAMPLES: Final = RedisKey(
+    name="values that were mended or refused, for the data-quality page",
+    pattern="rs:<site>:quality_samples:<day>",
+    ttl=7 * 86_400,
+    eraser="features.privacy.erasure:erase_user",
+)
+QUALITY_ORDERS: Final = RedisKey(
+    name="hashes of the orders of a UTC day, to see which are reported again",
+    pattern="rs:<site>:quality_orders:<day>",
+    ttl=2 * 86_400,
+)
 QUOTA: Final = RedisKey(name="requests of an API key or an address in this minute", pattern="rs:quota:<rest>", ttl=120)
 
 TABLE: Final = (
-    LOG_RECORDS, LEASE, LOG_MEMBERS, LOG_PARTITIONS, DEAD_LETTERS_READ, IDEMPOTENCY, LIVE_EVENTS, QUOTA
+    LOG_RECORDS, LEASE, LOG_MEMBERS, LOG_PARTITIONS, DEAD_LETTERS_READ, IDEMPOTENCY, LIVE_EVENTS,
+    QUALITY_HOUR, QUALITY_DAY, QUALITY_SAMPLES, QUALITY_ORDERS, QUOTA,
 )  # fmt: skip
 
 ANNOUNCE_CHANNEL: Final = "rs:announce"
@@ -145,3 +163,23 @@ def idempotency(site: str, key_id: int | str, digest: str) -> str:
 def live_events(site: str) -> str:
     """Return the key of a site's newest events."""
     return f"rs:{site}:live_events"
+
+
+def quality_hour(site: str, hour: int) -> str:
+    """Return the key of a site's counts of data quality in an hour since 1970."""
+    return f"rs:{site}:quality_hour:{hour}"
+
+
+def quality_day(site: str, day: int) -> str:
+    """Return the key of a site's counts of data quality in a UTC day since 1970."""
+    return f"rs:{site}:quality_day:{day}"
+
+
+def quality_samples(site: str, day: int) -> str:
+    """Return the key of the values of a UTC day that were mended or refused."""
+    return f"rs:{site}:quality_samples:{day}"
+
+
+def quality_orders(site: str, day: int) -> str:
+    """Return the key of the hashes of a UTC day's orders."""
+    return f"rs:{site}:quality_orders:{day}"

@@ -31,6 +31,7 @@ from tracking.collect import live_events
 from tracking.contract.user_key import UserKey, anonymous_ids_of, key_of_anonymous, key_of_user, user_ids_of
 from tracking.dead_letters.rows import forget_user
 from tracking.models import Site
+from tracking.quality import counts as quality_counts
 from tracking.redis_client import UNAVAILABLE
 
 ERASED_TTL_S: Final = keys.ERASED.ttl_s
@@ -90,7 +91,7 @@ def erase_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str] 
     user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=anonymous_ids)
     receipt: dict[str, Any] = {"erased_at_ms": now_ms, "user_keys": len(user_keys)}
     receipt["redis"] = {"keys": sum(_erase_from_redis(site.slug, user_key, now_ms) for user_key in user_keys)}
-    receipt["redis"]["keys"] += _forget_live_events(site.slug)
+    receipt["redis"]["keys"] += _forget_samples(site.slug, now_ms)
     receipt["dead_letters"] = {"rows": sum(forget_user(site, user_key) for user_key in user_keys)}
     rows, _ = StoredProfile.objects.filter(site=site, user_key__in=user_keys).delete()
     receipt["database"] = {"rows": rows}
@@ -149,9 +150,11 @@ def _erase_from_redis(site: str, user_key: UserKey, now_ms: int) -> int:
             return int(answers[-1][0])
 
 
-def _forget_live_events(site: str) -> int:
+def _forget_samples(site: str, now_ms: int) -> int:
+    """Drop what the staff's pages show of whoever came by: it is not kept by user, and is soon there again."""
     try:
-        return live_events.forget(connections.client(), site)
+        client = connections.client()
+        return live_events.forget(client, site) + quality_counts.forget(client, site, now_ms=now_ms)
     except UNAVAILABLE as error:
         raise StoreUnavailable(f"Redis: {error}") from error
 

@@ -38,6 +38,7 @@ from tracking.http.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cooki
 from tracking.http.quotas import Quotas
 from tracking.log import RecordTooLarge
 from tracking.metrics import EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_REJECTED
+from tracking.quality.counts import QualityCounts
 from tracking.records import Built, build_records, encode_records
 
 logger = logging.getLogger(__name__)
@@ -107,12 +108,14 @@ class Collector:
         *,
         quotas: Quotas,
         live: LiveEvents,
+        quality: QualityCounts | None = None,
         letters: Letters | None = None,
         idempotency: Idempotency | None = None,
     ) -> None:
         self._writer = writer
         self._quotas = quotas
         self._live = live
+        self._quality = quality or QualityCounts()
         self._letters = letters
         self._idempotency = idempotency
         self._counters: dict[tuple[str, str], Any] = {}
@@ -165,12 +168,12 @@ class Collector:
         )
         if built.records:
             await self._append(built)
-            self._count(key, built)
+        self._count(key, built, parsed, received_at_ms=request.received_at_ms)
         if parsed.rejected:
             self._refuse(key, parsed, built)
         for mend in parsed.mends:
             EVENTS_MENDED.labels(site.slug, mend.field, mend.done).inc()
-        self._live.add(key, built, parsed.rejected, received_at_ms=request.received_at_ms)
+        self._live.add(key, built, parsed, received_at_ms=request.received_at_ms)
         return self._reply(request, key, parsed, built)
 
     async def _park(self, request: Request, error: FutureSchema) -> Reply:
@@ -266,13 +269,14 @@ class Collector:
             reply.headers.append(set_cookie(ANONYMOUS_COOKIE, built.anonymous_id, is_secure=request.is_https))
         return reply
 
-    def _count(self, key: KeyInfo, built: Built) -> None:
+    def _count(self, key: KeyInfo, built: Built, parsed: ParsedEnvelope, *, received_at_ms: int) -> None:
         kinds: Counter[type] = Counter()
         for record in built.records:
             kinds.update(map(type, record.events))
             kinds.update(map(type, record.custom))
         for kind, n_events in kinds.items():
             self._counter(key.site.slug, _LABELS[kind]).inc(n_events)
+        self._quality.add(key.site.slug, built, parsed, kinds=kinds, received_at_ms=received_at_ms)
 
     def _counter(self, site: str, name: str) -> Any:
         counter = self._counters.get((site, name))

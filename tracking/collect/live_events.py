@@ -6,8 +6,8 @@ and none while Redis is unavailable. Collecting never waits for it.
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from msgspec import Struct
 from tracking import keys
 from tracking.access.sites import KeyInfo
 from tracking.background_flusher import BackgroundFlusher
-from tracking.contract.parsing import Rejected
+from tracking.contract.mending.event import Mend
+from tracking.contract.parsing import ParsedEnvelope
 from tracking.records import Built
 from tracking.redis_client import connect
 
@@ -27,6 +28,7 @@ FLUSH_S: Final = 0.5
 MAX_PER_FLUSH: Final = 50
 REDIS_TIMEOUT_S: Final = 0.5
 _MAX_TEXT: Final = 2_000
+_EVENT_PATH: Final = re.compile(r"(?:records\[\d+\]\.)?events\[\d+\]")
 
 
 class LiveEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,6 +44,7 @@ class LiveEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: str = ""
     field: str = ""
     message: str = ""
+    mends: list[Mend] = []  # what was mended in it
 
 
 class _Noted(Struct, frozen=True):
@@ -49,7 +52,7 @@ class _Noted(Struct, frozen=True):
 
     site: str
     records: Any
-    rejected: Sequence[Rejected]
+    parsed: ParsedEnvelope
     received_at_ms: int
 
 
@@ -81,10 +84,10 @@ class LiveEvents:
         if client is not None:
             client.close()
 
-    def add(self, key: KeyInfo, built: Built, rejected: Sequence[Rejected], *, received_at_ms: int) -> None:
+    def add(self, key: KeyInfo, built: Built, parsed: ParsedEnvelope, *, received_at_ms: int) -> None:
         """Note a request; what it costs is one append, the rest happens in the thread."""
-        if built.records or rejected:
-            self._flusher.put(_Noted(key.site.slug, built.records, rejected, received_at_ms))
+        if built.records or parsed.rejected:
+            self._flusher.put(_Noted(key.site.slug, built.records, parsed, received_at_ms))
 
     def flush(self) -> None:
         """Write what waits now, and return once it can be read; raises what redis-py raises."""
@@ -125,6 +128,7 @@ def forget(client: Any, site: str) -> int:
 
 
 def _lines(noted: _Noted) -> list[LiveEvent]:
+    mends = _mends_by_event(noted.parsed)
     lines = [
         LiveEvent(
             received_at_ms=noted.received_at_ms,
@@ -134,6 +138,7 @@ def _lines(noted: _Noted) -> list[LiveEvent]:
             source=record.source,
             is_bot=record.ctx.bot,
             detail=msgspec.json.encode(event).decode()[:_MAX_TEXT],
+            mends=mends.get(event.event_id, []),
         )
         for record in noted.records
         for event in (*record.events, *record.custom)
@@ -148,6 +153,20 @@ def _lines(noted: _Noted) -> list[LiveEvent]:
             field=bad.field,
             message=bad.message,
         )
-        for bad in noted.rejected
+        for bad in noted.parsed.rejected
     ]
     return lines
+
+
+def _mends_by_event(parsed: ParsedEnvelope) -> dict[str, list[Mend]]:
+    """Return the mends of each event by its id; those of a request's head stand with all of its events."""
+    if not parsed.mends:
+        return {}
+    event_ids = {f"{group.prefix}[{index}]": event.event_id for group in parsed.groups for index, event in group.good}
+    mends: dict[str, list[Mend]] = {event_id: [] for event_id in event_ids.values()}
+    for mend in parsed.mends:
+        prefix = _EVENT_PATH.match(mend.path)
+        owner = event_ids.get(prefix[0]) if prefix else None
+        for event_id in [owner] if owner is not None else mends if prefix is None else ():
+            mends[event_id].append(mend)
+    return mends

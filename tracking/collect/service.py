@@ -18,6 +18,7 @@ from tracking.dead_letters.letter import DeadLetterOutbox
 from tracking.http.edge import HotPath, Reply, Request
 from tracking.http.quotas import Quotas
 from tracking.log import open_log
+from tracking.quality.counts import QualityCounts
 from tracking.snapshots.snapshot import start_snapshots
 
 
@@ -31,6 +32,7 @@ class _Service:
         self._idempotency: Idempotency | None = None
         self._quotas = Quotas()
         self._live = LiveEvents()
+        self._quality = QualityCounts()
         self._starting: asyncio.Lock | None = None
 
     async def start(self) -> Collector:
@@ -49,6 +51,7 @@ class _Service:
                 await writer.start()
                 self._quotas.start(settings.REDIS_URL)
                 self._live.start(settings.REDIS_URL)
+                self._quality.start(settings.REDIS_URL)
                 self._writer = writer
                 self._idempotency = Idempotency(settings.REDIS_URL, timeout_s=settings.REDIS_TIMEOUT_MS / 1000)
                 self._letters = DeadLetterOutbox(events)
@@ -57,6 +60,7 @@ class _Service:
                     writer,
                     quotas=self._quotas,
                     live=self._live,
+                    quality=self._quality,
                     letters=self._letters,
                     idempotency=self._idempotency,
                 )
@@ -71,6 +75,7 @@ class _Service:
         if self._idempotency is not None:
             await self._idempotency.close()
         await asyncio.to_thread(self._live.stop)
+        await asyncio.to_thread(self._quality.stop)
         await asyncio.to_thread(self._quotas.stop)
 
     async def collect(self, request: Request) -> Reply:

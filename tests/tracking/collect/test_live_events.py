@@ -67,3 +67,24 @@ async def test_an_absent_redis_is_noticed_once_and_costs_nothing(install_keys, d
         await asyncio.sleep(0.03)  # sleep: the pace of a page
     live.stop()
     assert caplog.text.count("background.unavailable owner=live_events") == 1
+
+
+async def test_what_was_mended_stands_with_its_event(install_keys, durable, redis_url: str) -> None:
+    slug = f"shop{time.monotonic_ns()}"
+    install_keys(slug=slug)
+    live = LiveEvents()
+    live.start(redis_url)
+    endpoint = HotPath(Collector(durable, quotas=Quotas(), live=live).collect, name="collect-test")
+    tidy = an_event()
+    untidy = an_event(params={"items": [{"item_id": 7, "price": "1,5"}]})
+    body = {"key": PUBLISHABLE, "anonymous_id": "a" * 32, "events": [tidy, untidy]}
+    await call(endpoint, json.dumps(body).encode())
+    await call(endpoint, json.dumps({**body, "ctx": [], "events": [an_event("page_view")]}).encode())
+    live.stop()
+    head, mended, as_it_came = live_events.read(redis_url, slug)
+    assert as_it_came.event_id == tidy["event_id"]
+    assert as_it_came.mends == []
+    assert {mend.path for mend in mended.mends} == {
+        "events[1].params.items[0].item_id", "events[1].params.items[0].price"
+    }  # fmt: skip
+    assert [mend.path for mend in head.mends] == ["ctx"]

@@ -3,6 +3,7 @@ const root = document.getElementById('live');
 const list = document.getElementById('live-list');
 const filter = document.getElementById('live-filter');
 const onlyRejected = document.getElementById('live-rejected');
+const onlyMended = document.getElementById('live-mended');
 const pause = document.getElementById('live-pause');
 const state = document.getElementById('live-state');
 const empty = document.getElementById('live-empty');
@@ -31,14 +32,25 @@ const line = (event) => {
   summary.append(element('span', [event.source, event.is_bot ? 'bot' : ''].filter(Boolean).join(' · '), 'text-sm'));
   let body = event.detail || '';
   try { body = JSON.stringify(JSON.parse(body), null, 2); } catch { /* cut, or not JSON: shown as it came */ }
-  details.append(summary, element('pre', body, 'mt-2 text-sm', 'white-space:pre-wrap;word-break:break-all'));
+  if (event.mends.length) {
+    const word = event.mends.length === 1 ? '1 value mended' : `${event.mends.length} values mended`;
+    summary.append(element('span', word, 'px-2 rounded-default font-medium bg-orange-100 text-orange-700 dark:bg-orange-500/20 dark:text-orange-400'));
+    const mends = element('ul', '', 'mt-2 text-sm', 'list-style:disc;padding-left:1.25rem');
+    for (const mend of event.mends) {
+      const became = mend.became === undefined || mend.became === null ? 'dropped' : `taken as ${mend.became}`;
+      mends.append(element('li', `${mend.path}: ${mend.value} was ${became} (${mend.done}); ${mend.remedy}`, '', 'overflow-wrap:anywhere'));
+    }
+    details.append(mends);
+  }
+  details.prepend(summary);
+  details.append(element('pre', body, 'mt-2 text-sm', 'white-space:pre-wrap;word-break:break-all'));
   item.append(details);
   return item;
 };
 
 const render = () => {
   const wanted = filter.value.trim().toLowerCase();
-  const visible = events.filter((event) => (!onlyRejected.checked || event.error)
+  const visible = events.filter((event) => (!onlyRejected.checked || event.error) && (!onlyMended.checked || event.mends.length)
     && (!wanted || [event.user_key, event.name, event.error, event.field, event.event_id].join(' ').toLowerCase().includes(wanted)));
   const print = JSON.stringify(visible);
   state.textContent = isPaused ? 'Paused' : `${visible.length} of ${events.length} events`;
@@ -57,7 +69,7 @@ const look = async () => {
       const answer = await fetch(root.dataset.url, { headers: { Accept: 'application/json' }, signal: AbortSignal.timeout(5000) });
       const body = await answer.json();
       if (answer.ok) {
-        events = body.events.map((event) => ({ source: 'browser', name: '', user_key: '', ...event }));
+        events = body.events.map((event) => ({ source: 'browser', name: '', user_key: '', mends: [], ...event }));
         render();
       } else {
         state.textContent = body.message;
@@ -70,6 +82,7 @@ const look = async () => {
 };
 filter.addEventListener('input', render);
 onlyRejected.addEventListener('change', render);
+onlyMended.addEventListener('change', render);
 pause.addEventListener('click', () => {
   isPaused = !isPaused;
   pause.setAttribute('aria-pressed', String(isPaused));
