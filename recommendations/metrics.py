@@ -9,7 +9,9 @@ _FAST = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.025, 0.05, 0.
 LISTS = Counter("recsite_lists_total", "Lists served, by how good they are.", ["site", "placement", "stage"])
 FALLBACKS = Counter("recsite_fallbacks_total", "Lists that are not what the placement asks for.", ["site", "reason"])
 PIPELINE_ERRORS = Counter(
-    "recsite_pipeline_errors_total", "Lists that a step of the pipeline failed for.", ["site", "step"]
+    "recsite_pipeline_errors_total",
+    "Lists that a step of the pipeline, or what is around it, failed for.",
+    ["site", "step"],
 )
 STAGE_SECONDS = Histogram("recsite_serving_stage_seconds", "Time of one step of a request.", ["stage"], buckets=_FAST)
 PERSONAL_CACHE = Counter("recsite_personal_cache_total", "Personal lists looked up in memory.", ["result"])

@@ -77,6 +77,23 @@ def recover(error: PipelineError) -> ListResult:
     return _result(state)
 
 
+def without_candidates(
+    query: ListQuery,
+    user: RequestUser,
+    context: ServingContext,
+    *,
+    deadline: Deadline,
+    shown: Collection[int] = (),
+) -> ListResult:
+    """Return what the placement falls back on when no source can be asked, such as popular items; see ``recommend``."""
+    state = PipelineState(query=query, user=user, context=context, deadline=deadline, shown=shown)
+    _features(state)
+    state.step = Step.CANDIDATES
+    result = recover(PipelineError(state))
+    result.failed_step = None
+    return result
+
+
 def _features(state: PipelineState) -> None:
     strategies.find_subject(state)
     state.active = active_rules(

@@ -10,6 +10,7 @@ from recommendations.metrics import FALLBACKS, LISTS
 from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.state import ListResult
 from recommendations.serving.explanation_log import keep_explanation
+from recommendations.serving.faults import aside
 from recommendations.serving.rec_ids import digest_of, signer
 from recommendations.serving.schemas import ALL_FIELDS, ListReply
 from recommendations.state.site import SiteState
@@ -65,7 +66,8 @@ def reply_of(result: ListResult, query: ListQuery, state: SiteState, user: Reque
     LISTS.labels(state.site, placement.name, result.stage.value).inc()
     if result.fallback_reason is not None:
         FALLBACKS.labels(state.site, result.fallback_reason.value).inc()
-    keep_explanation(rec_id, result, state, user, now_s=now_s)
+    with aside(state.site):
+        keep_explanation(rec_id, result, state, user, now_s=now_s)
     is_usual = query.fields is None and query.locale is None
     cards = result.cards if is_usual else cards_of(result, item_index, fields=query.fields, locale=query.locale)
     return ListReply(

@@ -20,6 +20,9 @@ from recommendations.metrics import PIPELINE_ERRORS, STAGE_SECONDS
 from recommendations.pipeline.pipeline import recommend, recover
 from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.pipeline.state import ListResult, PipelineError
+from recommendations.retrieval.base import ServingContext
+from recommendations.serving import rescue
+from recommendations.serving.faults import Part, note_failure
 from recommendations.serving.list_cache import ListCache
 from recommendations.serving.response import encode_items
 from recommendations.state.site import SiteState
@@ -76,7 +79,18 @@ async def make_lists(
 
     Made on a thread of a small pool, and cached for as long as neither the user nor the site changes. When the
     budget is spent before they are made, popular lists are returned, and what comes later is cached for next time.
+    A mistake of ours, wherever it is, costs personal lists and not the page.
     """
+    try:
+        return await _cached_lists(state, queries, user, deadline)
+    except Exception as error:
+        note_failure(state.site, Part.PAGE, error)
+        return rescue.popular_lists(state, queries, user)
+
+
+async def _cached_lists(
+    state: SiteState, queries: Sequence[ListQuery], user: RequestUser, deadline: Deadline
+) -> tuple[ListResult, ...]:
     if any(query.explains for query in queries):
         return await _on_worker(state, queries, user, deadline, key=None)
     key: Hashable = (
@@ -143,24 +157,41 @@ def _keep_late(key: Hashable, work: asyncio.Future[tuple[ListResult, ...]]) -> N
 def make_lists_now(
     state: SiteState, queries: Sequence[ListQuery], user: RequestUser, deadline: Deadline
 ) -> tuple[ListResult, ...]:
-    """Make the lists of a page on this thread. A list that a step fails for is what can be had without the step."""
+    """Make the lists of a page on this thread."""
     started = time.perf_counter()
     context = state.serving.for_user(user.key, now_ms=int(time.time() * 1000))
     shown: set[int] = set()
     results = []
     for query in queries:
         try:
-            result = recommend(query, user, context, deadline=deadline, shown=frozenset(shown))
-        except PipelineError as error:
-            step = error.state.step
-            logger.exception("lists.failed site=%s placement=%s step=%s", state.site, query.placement.name, step)
-            PIPELINE_ERRORS.labels(state.site, step.value).inc()
-            result = recover(error)
+            result = _made(state.site, query, user, context, deadline=deadline, shown=frozenset(shown))
+            encode_items(result, context.item_index)
+        except Exception as error:
+            note_failure(state.site, Part.LIST, error, placement=query.placement.name)
+            result = rescue.popular_list(state, query, user, shown=frozenset(shown))
         shown.update(result.rows)
-        encode_items(result, context.item_index)
         results.append(result)
     _PIPELINE_SECONDS.observe(time.perf_counter() - started)
     return tuple(results)
+
+
+def _made(
+    site: str,
+    query: ListQuery,
+    user: RequestUser,
+    context: ServingContext,
+    *,
+    deadline: Deadline,
+    shown: frozenset[int],
+) -> ListResult:
+    """Make one list; one that a step fails for is what can be had without the step."""
+    try:
+        return recommend(query, user, context, deadline=deadline, shown=shown)
+    except PipelineError as error:
+        step = error.state.step
+        logger.exception("lists.failed site=%s placement=%s step=%s", site, query.placement.name, step)
+        PIPELINE_ERRORS.labels(site, step.value).inc()
+        return recover(error)
 
 
 def stop_workers() -> None:

@@ -27,6 +27,7 @@ from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.state import ListResult
 from recommendations.retrieval.base import ServingContext
+from recommendations.serving.faults import aside
 from recommendations.state.site import SiteServing, SiteState
 from tracking.background_flusher import BackgroundFlusher
 from tracking.redis_client import UNAVAILABLE, connect
@@ -122,6 +123,10 @@ class ShadowRunner:
 
     def offer(self, state: SiteState, queries: Sequence[ListQuery], user: RequestUser) -> None:
         """Take a request that was answered, if there is a version in the shadow and room; returns at once."""
+        with aside(state.site):
+            self._take(state, queries, user)
+
+    def _take(self, state: SiteState, queries: Sequence[ListQuery], user: RequestUser) -> None:
         models = state.serving.models
         if models.shadow is None or models.live is None or any(query.explains for query in queries):
             return

@@ -14,6 +14,7 @@ from features.store.reader import OnlineReader
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import NOBODY, FallbackReason, RequestUser
 from recommendations.metrics import STAGE_SECONDS
+from recommendations.serving.faults import Part, note_failure
 from tracking.access.identity import Identity
 
 logger = logging.getLogger(__name__)
@@ -36,13 +37,17 @@ async def read_user(site: str, identity: Identity, *, deadline: Deadline) -> Req
     try:
         async with asyncio.timeout(deadline.left_s):
             found = await _reader().read_user(site, user_id=identity.user_id, anonymous_id=identity.anonymous_id)
+        user = request_user(identity, found)
     except TimeoutError:
         return _unread(identity, FallbackReason.DEADLINE)
     except (StoreUnavailable, UnknownState) as error:
         logger.debug("user.unread site=%s error=%r", site, error)
         return _unread(identity, FallbackReason.STORE_UNAVAILABLE)
+    except Exception as error:
+        note_failure(site, Part.USER, error)
+        return _unread(identity, FallbackReason.PIPELINE_ERROR)
     _FEATURES_SECONDS.observe(time.perf_counter() - started)
-    return request_user(identity, found)
+    return user
 
 
 def request_user(identity: Identity, found: UserFeatures) -> RequestUser:
