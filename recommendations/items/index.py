@@ -123,7 +123,7 @@ class ItemIndex:
         The id of a group, where an item's is expected, is understood as its most popular variant that can be had.
         """
         row = self.catalogue.row(item_id)
-        return self._row_of_parent(item_id) if row is None else row
+        return self.row_of_group(item_id) if row is None else row
 
     def rows(self, item_ids: Iterable[str]) -> RowArray:
         """Return the rows of the items that the catalogue has, in the order given, each once; see ``row``."""
@@ -131,14 +131,15 @@ class ItemIndex:
 
     def sequence(self, item_ids: Iterable[str]) -> list[int]:
         """Return the rows of the items that the catalogue has, in the order given, repeats kept; see ``row``."""
-        row_of, row_of_parent = self.catalogue.row, self._row_of_parent
+        row_of, row_of_group = self.catalogue.row, self.row_of_group
         return [
             row
             for item_id in item_ids
-            if (row := row_of(item_id)) is not None or (row := row_of_parent(item_id)) is not None
+            if (row := row_of(item_id)) is not None or (row := row_of_group(item_id)) is not None
         ]
 
-    def _row_of_parent(self, group_id: str) -> int | None:
+    def row_of_group(self, group_id: str) -> int | None:
+        """Return the most popular variant of a group that can be had, any one if none can, None if there is none."""
         product = self.catalogue.product_of_group(group_id)
         if product is None:
             return None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.state.user_features import UserFeatures
+from recommendations.core.row_index import is_first
 from recommendations.core.types import FloatArray, Ranked, RequestUser, RowArray
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
 from recommendations.items.index import ItemIndex
@@ -21,6 +22,7 @@ from recommendations.ranking.item_features import RecentPopularity, UserOrders
 from recommendations.ranking.online import Listing, one_ranking_input
 from recommendations.ranking.rrf import FusionWeights
 from recommendations.retrieval.base import PER_SOURCE, Ranker
+from recommendations.retrieval.item_rows import item_rows
 
 _RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
 _RANKING_SECONDS: Final = STAGE_SECONDS.labels("ranking")
@@ -48,10 +50,8 @@ class ModelLink:
     ----------
     version : str
     sources : tuple of str
-    index_of_row : int64, shape (n_rows,)
-        0 where the model does not know the item.
-    row_of_index : int32, shape (n_items,)
-        -1 where the catalogue does not have it.
+    index_of_row, row_of_index
+        See ``ItemRows``.
     """
 
     def __init__(self, model: ModelSet, item_index: ItemIndex, *, version: str) -> None:
@@ -61,14 +61,13 @@ class ModelLink:
         self.fusion = FusionWeights(weights=fusion.weights, k=fusion.k)
         self._model = model
         catalogue = item_index.catalogue
-        self.row_of_index: RowArray = catalogue.rows(model.item_ids)
-        self.row_of_index[0] = -1
-        known = np.flatnonzero(self.row_of_index >= 0)
-        self.index_of_row: NDArray[np.int64] = np.zeros(item_index.n_rows, np.int64)
-        self.index_of_row[self.row_of_index[known]] = known
+        rows = item_rows(model.item_ids, model.popularity_all_time, item_index)
+        self.row_of_index, self.index_of_row = rows.row_of_index, rows.index_of_row
         # What is sold out or not in the catalogue is hidden inside the graphs, so that it takes nobody's place.
-        self._item_bias: FloatArray = np.full(model.n_items, HIDDEN, np.float32)
-        self._item_bias[known[catalogue.is_recommendable[self.row_of_index[known]]]] = 0.0
+        self._item_bias: FloatArray = np.where(rows.can_be_had, np.float32(0.0), HIDDEN).astype(np.float32)
+        # Of the sizes of a shoe one is listed: with so many of them, sources are asked for more.
+        self._k = PER_SOURCE * rows.variants
+        self._products = item_index.products
         self._popularity = _popular(model.popularity_recent, model.popularity_all_time)
         self._tables = _tables_of(model)
         if self._tables is not None:
@@ -100,14 +99,15 @@ class ModelLink:
         self, newest_first: Sequence[int], *, sources: tuple[str, ...], given: RowArray | None
     ) -> tuple[dict[str, Ranked], Ranker | None]:
         """Return what sources of the model propose, and what asks its ranker about them; see ``CandidateModel``."""
-        answer = self.retrieve(newest_first, sources=sources, candidates=given, k=PER_SOURCE)
+        answer = self.retrieve(newest_first, sources=sources, candidates=given, k=self._k)
+        lists = self.lists(answer, given=given)
         if self._tables is None:
-            return self.lists(answer), None
+            return lists, None
 
         def ranked(user: RequestUser, counts: Mapping[str, FloatArray]) -> RowArray:
-            return self.rank(answer, k=2 * PER_SOURCE, user=user.features, counts=counts)
+            return self.rank(answer, k=2 * self._k, user=user.features, counts=counts)
 
-        return self.lists(answer), ranked
+        return lists, ranked
 
     def retrieve(
         self, newest_first: Sequence[int], *, sources: tuple[str, ...], candidates: RowArray | None = None, k: int
@@ -125,6 +125,7 @@ class ModelLink:
         if candidates is not None:
             wanted = self.index_of_row[candidates]
             wanted = wanted[wanted > 0]
+            wanted = wanted[is_first(wanted)]
         results = self._model.retrieve(
             RetrievalQuery(
                 indices=history,
@@ -138,12 +139,20 @@ class ModelLink:
         _RETRIEVAL_SECONDS.observe(time.perf_counter() - started)
         return ModelAnswer(history=history, results=results)
 
-    def lists(self, answer: ModelAnswer) -> dict[str, Ranked]:
-        """Return an answer as rows of the catalogue, by source."""
+    def lists(self, answer: ModelAnswer, *, given: RowArray | None = None) -> dict[str, Ranked]:
+        """Return an answer as rows of the catalogue, by source, one of each product.
+
+        Of the rows that the model knows as one item, a given one stands for it.
+        """
         found = [(name, result) for name, result in answer.results.items() if len(result.indices)]
         if not found:
             return {}
-        rows_of_all = self.row_of_index.take(np.concatenate([result.indices for _, result in found]))
+        row_of_index = self.row_of_index
+        if given is not None:
+            row_of_index = row_of_index.copy()
+            row_of_index[self.index_of_row[given[::-1]]] = given[::-1]
+            row_of_index[0] = -1
+        rows_of_all = row_of_index.take(np.concatenate([result.indices for _, result in found]))
         is_known = rows_of_all >= 0
         every_row_is_known = bool(is_known.all())
         lists: dict[str, Ranked] = {}
@@ -154,6 +163,9 @@ class ModelLink:
             rows, scores = rows_of_all[part], result.score
             if not every_row_is_known:
                 rows, scores = rows[is_known[part]], scores[is_known[part]]
+            if given is None and self._products.has_variants:
+                firsts = is_first(self._products.of_row.take(rows)).nonzero()[0][:PER_SOURCE]
+                rows, scores = rows[firsts], scores[firsts]
             if len(rows):
                 lists[name] = Ranked(rows=rows, scores=scores)
         return lists
@@ -193,6 +205,8 @@ class ModelLink:
         order = np.argsort(-self._model.rank(features), kind="stable")[:k]
         rows: RowArray = self.row_of_index.take(items.take(order))
         rows = rows[rows >= 0]
+        if self._products.has_variants:  # a row may stand for two items: for its product, and for itself
+            rows = rows[is_first(rows)]
         _RANKING_SECONDS.observe(time.perf_counter() - started)
         return rows
 

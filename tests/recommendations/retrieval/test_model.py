@@ -59,6 +59,28 @@ def test_given_rows_are_scored_and_no_others(link: ModelLink) -> None:
     assert sorted(lists["als"].rows.tolist()) == [4, 7]
 
 
+def test_a_source_proposes_one_variant_of_each_product_and_looks_further_for_that(model: ModelSet) -> None:
+    on = item_index(*[{"item_id": f"item-{number}", "group_id": f"g{number // 5}"} for number in range(1, 30)])
+    link = ModelLink(model, on, version="v1")
+
+    lists, _ = link.candidates([2, 3], sources=("als", "tfidf"), given=None)
+    given, _ = link.candidates([2, 3], sources=("als",), given=np.array([7, 8, 4], np.int32))
+
+    products = on.products.of_row[lists["als"].rows].tolist()
+    assert len(set(products)) == len(products) == 6
+    assert sorted(given["als"].rows.tolist()) == [4, 7, 8], "of what is given nothing is lost"
+
+
+def test_a_variant_that_is_newer_than_the_model_is_known_by_its_product(model: ModelSet) -> None:
+    on = item_index({"item_id": "item-1", "group_id": "shoe"}, {"group_id": "shoe"}, {"item_id": "item-2"}, {})
+    link = ModelLink(model, on, version="v1")
+
+    given, _ = link.candidates([2], sources=("als",), given=np.array([1, 3], np.int32))
+
+    assert link.indices([0, 1, 2, 3]) == [1, 1, 2, 0]
+    assert given["als"].rows.tolist() == [1], "the given variant stands for the product"
+
+
 def test_the_newest_row_is_the_newest_interaction(link: ModelLink) -> None:
     answer = link.retrieve([8, 3, 5], sources=("covisitation",), k=10)
 
