@@ -62,15 +62,15 @@ class TagColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyColumn:
-    """A column whose values are all different, looked up instead of compared; upper and lower case differ.
+    """A column that is looked up instead of compared; upper and lower case differ.
 
     Attributes
     ----------
     row_of : callable
-        Returns the row of a value, ``None`` when there is none.
+        Returns the row of a value, or its rows; ``None`` when there is none.
     """
 
-    row_of: Callable[[str], int | None]
+    row_of: Callable[[str], int | NDArray[np.int32] | None]
 
 
 Column = NumberColumn | TextColumn | TagColumn | KeyColumn

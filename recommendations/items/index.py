@@ -191,6 +191,11 @@ class ItemIndex:
             self._popular_in[key] = known
         return known
 
+    def _rows_named(self, item_id: str) -> int | RowArray | None:
+        """Return the row of an item; of the id of a group, which may be that of its parent, too, all its variants."""
+        product = self.catalogue.product_of_group(item_id)
+        return self.catalogue.row(item_id) if product is None else self.products.variants(product)
+
     # --- variants -----------------------------------------------------------------------------------------
 
     @cached_property
@@ -247,7 +252,7 @@ class ItemIndex:
         if name.startswith("attributes."):
             return _attribute_column(catalogue.attributes, name.removeprefix("attributes."), self.n_rows)
         makers: dict[str, Callable[[], Column]] = {
-            "item_id": lambda: KeyColumn(row_of=catalogue.row),
+            "item_id": lambda: KeyColumn(row_of=self._rows_named),
             "price": lambda: NumberColumn(values=catalogue.price),
             "margin": lambda: NumberColumn(values=catalogue.margin),
             "stock": lambda: NumberColumn(values=np.where(catalogue.stock < 0, np.nan, catalogue.stock)),

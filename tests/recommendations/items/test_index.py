@@ -30,6 +30,23 @@ def test_the_id_of_a_group_is_understood_as_its_most_popular_variant_that_can_be
     assert item_index({"group_id": "tee", "stock": 0}).row("tee") == 0, "of a product that is sold out, any"
 
 
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ('item_id = "tee"', [True, True, False, True, False]),
+        ('item_id in ("sku1", "cup")', [False, True, False, False, True]),
+        ('item_id != "tee"', [False, False, True, False, True]),
+        ('item_id = "gone"', [False] * 5),
+    ],
+)
+def test_a_condition_may_name_a_product_by_its_group(text: str, matches: list[bool]) -> None:
+    on = item_index(
+        {"group_id": "tee"}, {"group_id": "tee"}, {}, {"item_id": "tee"}, {"group_id": "cup"},
+    )  # fmt: skip
+
+    assert on.mask(text, language.parse(text)).tolist() == matches
+
+
 def test_orders_hold_one_variant_of_each_product() -> None:
     snapshot = catalogue(*[{"group_id": f"g{number // 2}", "category": "A"} for number in range(6)])
     counts = {"24h": np.array([1, 2, 0, 0, 5, 1], np.float32)}
