@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeNumericFilter
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
+from features.admin.quality import data_quality
 from features.catalogue.site import announce_catalogue
 from features.models import Item
 from features.money import to_major, to_minor
@@ -43,18 +44,18 @@ class CategoryFilter(admin.SimpleListFilter):
         """Offer every level of every path."""
         paths = Item.objects.exclude(category="").order_by("category").values_list("category", flat=True).distinct()
         offered: dict[str, str] = {}
-        for path in paths[: MAX_CATEGORIES * 2]:
-            names = path.split(" > ")
+        for category in paths[: MAX_CATEGORIES * 2]:
+            names = category.split(" > ")
             for depth in range(1, len(names) + 1):
                 offered.setdefault(" > ".join(names[:depth]), "\u2003" * (depth - 1) + names[depth - 1])
         return list(offered.items())[:MAX_CATEGORIES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
         """Return the items of the chosen category."""
-        path = self.value()
-        if not path:
+        chosen = self.value()
+        if not chosen:
             return queryset
-        return queryset.filter(category=path) | queryset.filter(category__startswith=f"{path} > ")
+        return queryset.filter(category=chosen) | queryset.filter(category__startswith=f"{chosen} > ")
 
 
 class BrandFilter(admin.SimpleListFilter):
@@ -194,6 +195,11 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         ("On the page", {"fields": ("url", "image_url", "titles")}),
         ("For rules and filters", {"fields": ("words", "attributes", "group_id", ("first_seen_at", "updated_at"))}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the data-quality page."""
+        view = self.admin_site.admin_view(lambda request: data_quality(self, request))
+        return [path("data-quality/", view, name="features_item_data_quality"), *super().get_urls()]
 
     @action(description="Load a feed", url_path="load-feed", icon="upload")
     def load_feed(self, request: HttpRequest) -> HttpResponse:

@@ -35,6 +35,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             "Tracking",
             ("Sites", "storefront", "tracking_site"),
             ("API keys", "key", "tracking_apikey"),
+            ("Data quality", "fact_check", "features_item", "data_quality"),
             ("Dead letters", "mail_off", "tracking_deadletter"),
         ),
         _group(

@@ -1,0 +1,59 @@
+"""Reads what the data-quality report of a site is made of; what cannot be read is left out of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from features.exceptions import StoreUnavailable
+from features.models import Item
+from features.quality.report import CatalogueUse, QualityReport, make_report
+from features.store import connections
+from features.store.item_stats import ItemStats, load_item_stats
+from tracking.models import Site
+from tracking.quality.reading import read_quality
+from tracking.redis_client import UNAVAILABLE
+
+MAX_EXAMPLES: Final = 10
+_WINDOW: Final = "7d"
+
+
+def gather_report(site: Site, *, now_ms: int) -> QualityReport:
+    """Return the report of a site.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis is unavailable: there is nothing to report of.
+    """
+    client = connections.client()
+    try:
+        read = read_quality(client, site.slug, now_ms=now_ms)
+    except UNAVAILABLE as error:
+        raise StoreUnavailable(f"the counts of {site.slug} cannot be read: {error}") from error
+    use = catalogue_use(load_item_stats(client, site.slug), known_ids=_item_ids(site))
+    return make_report(read, site=site.slug, currency=site.currency, catalogue=use)
+
+
+def catalogue_use(stats: ItemStats, *, known_ids: frozenset[str]) -> CatalogueUse:
+    """Return how the items of the statistics and those of the catalogue agree."""
+    n_events = sum((stats.of(metric, _WINDOW) for metric in ("views", "carts", "purchases")), start=_zeros(stats))
+    is_known = np.fromiter((item_id in known_ids for item_id in stats.item_ids), bool, len(stats.item_ids))
+    unknown = np.flatnonzero(~is_known & (n_events > 0))
+    most = unknown[np.argsort(-n_events[unknown], kind="stable")][:MAX_EXAMPLES]
+    return CatalogueUse(
+        n_items=len(known_ids),
+        n_seen=int(np.count_nonzero(is_known & (n_events > 0))),
+        known=int(n_events[is_known].sum()),
+        unknown=int(n_events[~is_known].sum()),
+        unknown_examples=tuple((stats.item_ids[row], int(n_events[row])) for row in most),
+    )
+
+
+def _zeros(stats: ItemStats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.zeros(len(stats.item_ids), np.int64)
+
+
+def _item_ids(site: Site) -> frozenset[str]:
+    return frozenset(Item.objects.filter(site=site).values_list("item_id", flat=True).iterator(chunk_size=10_000))
