@@ -20,9 +20,13 @@ from tracking.contract.events import (
     RawEnvelope,
     RawGroup,
 )
+from tracking.contract.mending import names
+from tracking.contract.mending.event import Mend
+from tracking.contract.mending.values import Done
 
 JsonSchema = dict[str, Any]
 VERSION_FIELD: Final = "x-schema-version"
+MENDED_FIELD: Final = "x-mended"
 _REF: Final = "#/$defs/{name}"
 _KINDS_HEAD: Final = "| event | means | needs |"
 _TS_HEADER: Final = """// Generated from tracking/contract/events.py by `python manage.py schema`; do not edit.
@@ -43,12 +47,31 @@ def json_schema() -> JsonSchema:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Recsite events, version {SCHEMA_MAJOR}",
+        "description": "What POST /v1/events?strict=1 takes. Without strict, what is not quite this is mended where it "
+        "has one reading, and each mend is answered: see x-mended, and docs/events.md for the rules.",
         VERSION_FIELD: SCHEMA_VERSION,
+        MENDED_FIELD: _mended(),
         "$ref": _REF.format(name="RawEnvelope"),
         "$defs": dict(sorted(definitions.items())),
     }
     plain: JsonSchema = json.loads(json.dumps(schema))  # tuples as lists, as they are once committed
     return plain
+
+
+def _mended() -> JsonSchema:
+    """Return what mending goes by: the names that stand for those of the contract, and how a mend is answered."""
+    (mend,), definitions = msgspec.json.schema_components([Mend], ref_template=_REF)
+    return {
+        "event_names": {
+            **names.SYNONYMS,
+            **{f"ecommerce.{action}": name for action, name in names.UNIVERSAL_ACTIONS.items()},
+        },
+        "param_names": dict(names.PARAMS_FIELDS),
+        "param_names_of_orders": dict(names.ONLY_OF_ORDERS),
+        "item_names": dict(names.ITEM_FIELDS),
+        "done": [str(done) for done in Done],
+        "answered_in_warnings": definitions[str(mend["$ref"]).rpartition("/")[2]],
+    }
 
 
 def as_text(schema: JsonSchema) -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 
 from tests.tracking.conftest import an_event
 from tracking.contract.events import SCHEMA_VERSION
+from tracking.contract.mending.event import mend_event
 from tracking.contract.schema import breaking_changes, complaint, json_schema
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,6 +44,22 @@ def test_the_schema_tells_good_bodies_from_bad_ones() -> None:
     assert schema.is_valid(good)
     assert not schema.is_valid({**good, "events": [{"event": "view_item"}]})
     assert not schema.is_valid({**good, "anonymous_id": "short"})
+
+
+def test_the_schema_says_what_is_mended_and_how_it_is_answered() -> None:
+    schema = json_schema()
+    assert "strict=1" in schema["description"]
+    mended = schema["x-mended"]
+    untidy = {"event": "purchase", "ts": 1_700_000_000_000, "params": {}}
+    for name, value in (("ordernumber", "A-1"), ("revenue", "1.234,50 €"), ("currencycode", "eur"), ("sku", 7)):
+        assert name in {**mended["param_names"], **mended["item_names"]}
+        untidy["params"][name] = value
+    answer = jsonschema_rs.validator_for(mended["answered_in_warnings"])
+    mends = mend_event(untidy).mends
+    assert {mend.done for mend in mends} <= set(mended["done"])
+    for mend in mends:
+        answer.validate(msgspec.to_builtins(mend))
+    assert len(mends) >= 4
 
 
 def test_a_new_optional_field_needs_a_minor_version() -> None:
