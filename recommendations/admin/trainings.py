@@ -27,7 +27,7 @@ class TrainingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no 
     list_select_related = ("site",)
     fieldsets = (
         (None, {"fields": ("site", "auto_train", "hour", "auto_promote", "max_age_hours")}),
-        ("What to learn for", {"fields": ("margin_weight", "position_clip", "tune_minutes")}),
+        ("What to learn for", {"fields": ("counts_products", "margin_weight", "position_clip", "tune_minutes")}),
         ("Limits", {"fields": ("latency_ms", "memory_mb", "keep_versions")}),
     )
     actions_submit_line = ("train_now",)

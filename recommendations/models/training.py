@@ -24,6 +24,14 @@ class TrainingPolicy(models.Model):
         default=False,
         help_text="A new version answers everybody as soon as the gate lets it pass. Off: promote it here, by hand.",
     )
+    counts_products = models.BooleanField(
+        "count products, not variants",
+        default=False,
+        help_text=(
+            "Popularity, trends and what goes with what are counted by group id: the sizes of a shoe are one shoe."
+            " Popularity follows at once, what goes with what with the next training."
+        ),
+    )
     margin_weight = models.FloatField(
         "weight of margins",
         default=0.0,

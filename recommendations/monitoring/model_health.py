@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from features.catalogue.groups import group_of_items
 from features.models import Item
 from recommendations import metrics
 from recommendations.core.manifest import ALS_SOURCE
@@ -73,7 +74,7 @@ def _checks(site: Site, live: ModelVersion, policy: TrainingPolicy, now: datetim
         logger.warning("health.unreadable site=%s version=%s error=%s", site.slug, live.version, error)
         return [age]
     model = loaded.model_set
-    index_of = {item_id: index for index, item_id in enumerate(model.item_ids) if index}
+    index_of = _index_of(site, model)
     recent = _day(site, model, index_of, until_ms=int(now.timestamp() * 1000))
     reference = _reference(site, live, model, index_of, until_ms=loaded.manifest.data_range.last_ms + 1)
     unknown = sum(count for item, count in recent.item_events.items() if item not in index_of)
@@ -83,6 +84,16 @@ def _checks(site: Site, live: ModelVersion, policy: TrainingPolicy, now: datetim
         drift.unknown_items_check(unknown, recent.profile.events),
         *(drift.drift_check(name, reference, recent.profile) for name in (*drift.FEATURES, drift.SCORES)),
     ]
+
+
+def _index_of(site: Site, model: ModelSet) -> dict[str, int]:
+    """Return the item index of each item that the version knows, itself or as a variant of a product it knows."""
+    index_of = {item_id: index for index, item_id in enumerate(model.item_ids) if index}
+    group_of = group_of_items(site)
+    of_group = {group: index_of[item_id] for item_id, group in group_of.items() if item_id in index_of}
+    of_group |= {group: index_of[group] for group in group_of.values() if group in index_of}
+    variants = {item_id: of_group[group] for item_id, group in group_of.items() if group in of_group}
+    return {**of_group, **variants, **index_of}
 
 
 def _day(site: Site, model: ModelSet, index_of: Mapping[str, int], *, until_ms: int) -> Day:

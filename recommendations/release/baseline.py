@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from features.catalogue.draft import with_changes
@@ -27,10 +27,23 @@ class PipelinePredictor:
     """Answers as ``home_for_you`` of a shop without rules would: from item ids seen to item ids listed.
 
     The catalogue is made of the model's items, all in stock and without attributes.
+
+    Parameters
+    ----------
+    product_of : mapping of item id to group id, optional
+        Items are asked about, and listed, as the products that they are variants of.
     """
 
-    def __init__(self, model: ModelSet, *, version: str = "evaluation", size: int = 20) -> None:
-        catalogue = _catalogue_of(model.item_ids)
+    def __init__(
+        self,
+        model: ModelSet,
+        *,
+        version: str = "evaluation",
+        size: int = 20,
+        product_of: Mapping[str, str] | None = None,
+    ) -> None:
+        self._product_of = product_of or {}
+        catalogue = _catalogue_of(model.item_ids, self._product_of)
         bare = ItemIndex(catalogue)
         link = ModelLink(model, bare, version=version)
         item_index = ItemIndex(catalogue, popularity=link.popularity_of_rows())
@@ -48,17 +61,18 @@ class PipelinePredictor:
             self._serving,
             deadline=Deadline.after(_UNHURRIED_MS),
         )
-        return [self._serving.item_index.item_id(row) for row in made.rows]
+        listed = (self._serving.item_index.item_id(row) for row in made.rows)
+        return [self._product_of.get(item_id, item_id) for item_id in listed]
 
 
-def _catalogue_of(item_ids: Sequence[str]) -> CatalogueSnapshot:
+def _catalogue_of(item_ids: Sequence[str], product_of: Mapping[str, str]) -> CatalogueSnapshot:
     long_ago_us = 1_000_000
     rows = [
         ItemRow(
             pk=index, item_id=item_id, title="", titles={}, brand="", category="", url="", image_url="",
             price_minor=None, sale_price_minor=None, cost_minor=None, currency="", availability="in_stock",
-            stock=None, group_id="", tags=(), attributes={}, is_active=True, first_seen_us=long_ago_us,
-            updated_us=long_ago_us,
+            stock=None, group_id=product_of.get(item_id, ""), tags=(), attributes={}, is_active=True,
+            first_seen_us=long_ago_us, updated_us=long_ago_us,
         )
         for index, item_id in enumerate(item_ids)
         if index

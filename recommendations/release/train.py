@@ -17,6 +17,7 @@ import numpy as np
 from django.conf import settings as django_settings
 from django.utils import timezone
 
+from features.catalogue.groups import group_of_items
 from features.definitions import FEATURE_VIEWS
 from features.models import Item
 from features.money import to_major
@@ -50,7 +51,10 @@ def settings_of(policy: TrainingPolicy) -> TrainingSettings:
     Older days of the archive are left out where they would not fit into the policy's memory.
     """
     settings = TrainingSettings(
-        margin_weight=policy.margin_weight, position_clip=policy.position_clip, tune_minutes=policy.tune_minutes
+        counts_products=policy.counts_products,
+        margin_weight=policy.margin_weight,
+        position_clip=policy.position_clip,
+        tune_minutes=policy.tune_minutes,
     )
     fitting = interactions_within(policy.memory_mb, n_items=Item.objects.filter(site=policy.site).count())
     return dataclasses.replace(settings, max_interactions=min(settings.max_interactions, fitting))
@@ -72,6 +76,14 @@ def catalogue_of(site: Site) -> dict[str, ItemFeatures]:
             price=None if paid is None else to_major(paid, item.currency),
             cost=None if item.cost_minor is None else to_major(item.cost_minor, item.currency),
         )
+    return found
+
+
+def _by_product(features: Mapping[str, ItemFeatures], product_of: Mapping[str, str]) -> dict[str, ItemFeatures]:
+    """Return what the catalogue says of items under the names of their products; of several variants, the first."""
+    found: dict[str, ItemFeatures] = {}
+    for item_id, known in features.items():
+        found.setdefault(product_of.get(item_id, item_id), known)
     return found
 
 
@@ -98,7 +110,8 @@ def train_site(
     """
     if settings is None:
         settings = TrainingSettings()
-    champion = champion_of(site)
+    product_of = group_of_items(site) if settings.counts_products else {}
+    champion = champion_of(site, product_of=product_of)
     source = "archive" if log is None else _digest(log)
     key = run_key(source, champion and (champion.version, champion.seen_until_ms), settings=settings)
     work = WorkFolder(Path(django_settings.DATA_DIR) / "training" / site.slug, key)
@@ -109,18 +122,21 @@ def train_site(
         log = work.run("log", partial(_archive_of, site, settings, progress), (SessionLog,))
         if settings.position_clip:
             impressions = work.run("impressions", partial(_impressions_of, site), (Impressions,))
+    if product_of:
+        log = log.renamed(product_of)
     if champion is not None:
         if champion.seen_until_ms < int(log.ended_at_ms.max(initial=0)):
             settings = dataclasses.replace(settings, held_out_after_ms=champion.seen_until_ms)
         else:
             champion = None  # it has seen every session there is: measuring it on them would compare nothing
+    active = Item.objects.filter(site=site, is_active=True).values_list("item_id", flat=True)
     fitted = train_model_set(
         log,
         settings=settings,
         progress=progress,
-        catalogue=Item.objects.filter(site=site, is_active=True).values_list("item_id", flat=True).iterator(),
+        catalogue=(product_of.get(item_id, item_id) for item_id in active.iterator()),
         baselines={gate.CHAMPION: champion.opened} if champion is not None else {},
-        items=catalogue_of(site),
+        items=_by_product(catalogue_of(site), product_of),
         impressions=impressions,
         tuning_storage=Path(django_settings.DATA_DIR) / "tuning" / f"{site.slug}.sqlite3",
         stages=work,
@@ -190,8 +206,14 @@ class Champion:
     opened: Callable[[], PredictIds | None]
 
 
-def champion_of(site: Site) -> Champion | None:
-    """Return the live version; None where there is none, or its folder is not what was registered."""
+def champion_of(site: Site, *, product_of: Mapping[str, str] | None = None) -> Champion | None:
+    """Return the live version; None where there is none, or its folder is not what was registered.
+
+    Parameters
+    ----------
+    product_of : mapping of item id to group id, optional
+        It is asked about products, and answers with them, whatever it was trained on.
+    """
     live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
     if live is None:
         return None
@@ -209,7 +231,7 @@ def champion_of(site: Site) -> Champion | None:
         except (VersionRefused, ModelUnavailable) as error:
             logger.warning("registry.live_unreadable site=%s version=%s error=%s", site.slug, live.version, error)
             return None
-        return PipelinePredictor(loaded.model_set, version=live.version)
+        return PipelinePredictor(loaded.model_set, version=live.version, product_of=product_of)
 
     return Champion(version=live.version, seen_until_ms=seen_until_ms, opened=opened)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -10,6 +12,7 @@ from features.catalogue.snapshot import CatalogueSnapshot
 from features.store import connections
 from features.store.item_stats import METRICS, WINDOWS, ItemStats, empty_item_stats, load_item_stats
 from recommendations.core.types import FloatArray
+from recommendations.models import TrainingPolicy
 from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
 
@@ -17,23 +20,60 @@ REFRESH_S: Final = 10.0
 WEIGHTS: Final = {"views": 1.0, "carts": 3.0, "purchases": 5.0}
 """A purchase says more than a view, and is rarer; all count in one popularity."""
 
+OWN_SHARE: Final = 1e-3
+
 
 def watch_item_counts(site: str) -> Snapshot[ItemStats]:
     """Return the site's counts, kept fresh in the background from the first call on."""
     return _counts.of(site)
 
 
-def counts_by_row(stats: ItemStats, catalogue: CatalogueSnapshot) -> dict[str, FloatArray]:
-    """Return weighted interactions by window, one entry a row of the catalogue."""
+def watch_counting(site: str) -> Snapshot[bool]:
+    """Return whether the site counts products in place of variants, kept up to date from the first call on."""
+    return _counting.of(site)
+
+
+def counts_by_row(
+    stats: ItemStats, catalogue: CatalogueSnapshot, *, counts_products: bool = False
+) -> dict[str, FloatArray]:
+    """Return weighted interactions by window, one entry a row of the catalogue.
+
+    What was counted under the id of a group counts for each of its variants.
+
+    Parameters
+    ----------
+    counts_products : bool
+        Whether each variant has the count of its whole product, and a thousandth of its own share above: of variants
+        of one product the most popular one still leads.
+    """
     rows = catalogue.rows(stats.item_ids)
     known = rows >= 0
+    products = catalogue.products
+    of_groups = _products_named(stats.item_ids, catalogue)
+    known[list(of_groups)] = False
     weights = np.array([WEIGHTS.get(metric, 0.0) for metric in METRICS])
     arrays = {}
     for number, window in enumerate(WINDOWS):
-        values = np.zeros(catalogue.n_rows, np.float32)
-        values[rows[known]] = (stats.counts[known, number, :] @ weights).astype(np.float32)
-        arrays[window] = values
+        counted = stats.counts[:, number, :] @ weights
+        own = np.zeros(catalogue.n_rows)
+        own[rows[known]] = counted[known]
+        of_product = np.bincount(products.of_row, weights=own, minlength=len(own)) if counts_products else None
+        if of_product is not None:
+            own = of_product[products.of_row] + OWN_SHARE * own
+        for position, product in of_groups.items():
+            own[products.variants(product)] += counted[position]
+        arrays[window] = own.astype(np.float32)
     return arrays
+
+
+def _products_named(item_ids: Sequence[str], catalogue: CatalogueSnapshot) -> dict[int, int]:
+    """Return the product of each position that holds the id of a group, which may be that of its parent, too."""
+    groups = frozenset(catalogue.groups.names)
+    return {
+        position: product
+        for position, item_id in enumerate(item_ids)
+        if item_id in groups and (product := catalogue.product_of_group(item_id)) is not None
+    }
 
 
 class _Loader:
@@ -51,4 +91,9 @@ class _Loader:
         return self._held
 
 
+def _counts_products(site: str) -> bool:
+    return TrainingPolicy.objects.filter(site__slug=site, counts_products=True).exists()
+
+
+_counting: Final = SiteSnapshots("counting", lambda site: partial(_counts_products, site), refresh_s=REFRESH_S)
 _counts: Final = SiteSnapshots("item-counts", lambda site: _Loader(site).load, refresh_s=REFRESH_S)

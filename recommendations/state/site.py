@@ -75,7 +75,8 @@ class SiteBuilder:
         catalogue = watch_catalogue(self._site).ensure_loaded()
         models = self._part(watch_models(self._site), _NO_MODELS)
         counts = self._part(item_counts.watch_item_counts(self._site), self._no_counts)
-        built_from = (catalogue, models, counts)
+        counts_products = self._part(item_counts.watch_counting(self._site), False)
+        built_from = (catalogue, models, counts, counts_products)
         if self._built is not None and all(new is old for new, old in zip(built_from, self._built_from, strict=True)):
             return self._built
         started = time.perf_counter()
@@ -86,7 +87,7 @@ class SiteBuilder:
             if model is not None
         }
         main = links.get(models.live.version) if models.live else None
-        by_row = item_counts.counts_by_row(counts, catalogue)
+        by_row = item_counts.counts_by_row(counts, catalogue, counts_products=counts_products)
         item_index = ItemIndex(catalogue, popularity=_popularity(catalogue, main, by_row), counts=by_row)
         if old is not None:
             item_index.warm_from(old.item_index)

@@ -77,6 +77,8 @@ class TrainingSettings:
         Histories that the fusion weights are tuned on at most, spread evenly.
     min_queries : int
         Below this many validation histories that have a hit, no ranker is trained.
+    counts_products : bool
+        Items of one group are one item of the model, under the group's id.
     margin_weight : float
         From 0, which does not look at it, to 1: how much the ranker's labels count by the margin of their item,
         relative to the mean. Items without a cost count as the mean.
@@ -102,6 +104,7 @@ class TrainingSettings:
     max_queries: int = 60_000
     tuning_queries: int = 4_000
     min_queries: int = 200
+    counts_products: bool = False
     margin_weight: float = 0.0
     position_clip: float = 0.0
     tune_minutes: float = 0.0

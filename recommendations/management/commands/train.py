@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from recommendations.training.stages import WorkFolder
 from tracking.management.sites import site_named
 from tracking.models import Site
 
-POLICY_OPTIONS = ("tune_minutes", "margin_weight", "position_clip")
+POLICY_OPTIONS = ("tune_minutes", "margin_weight", "position_clip", "counts_products")
 """Options that a site's training policy says unless they are given."""
 
 
@@ -42,6 +43,11 @@ class Command(BaseCommand):
         parser.add_argument("--no-promote", action="store_true", help="Register only; promote in the admin.")
         parser.add_argument("--promote", action="store_true", help="What is done anyway, for clarity in scripts.")
         parser.add_argument("--threads", type=int, default=2, help="Threads to train with (default: 2).")
+        parser.add_argument(
+            "--counts-products",
+            action=argparse.BooleanOptionalAction,
+            help="Learn about products in place of variants: items of one group id are one (default: the policy's).",
+        )
         parser.add_argument(
             "--tune-minutes", type=float, help="Search the ranker's parameters for so long (default: the policy's)."
         )

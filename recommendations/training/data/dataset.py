@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
@@ -152,6 +152,17 @@ class SessionLog:
             users=self.users[lengths > 0],
             **self._optional(known),
         )
+
+    def renamed(self, name_of: Mapping[str, str]) -> SessionLog:
+        """Return the same sessions with items under other names, such as those of their products.
+
+        Items that get one name are one item from then on; those that ``name_of`` does not have keep theirs.
+        """
+        names = [name_of.get(item_id, item_id) for item_id in self.item_ids[1:]]
+        item_ids = ("", *sorted(set(names)))
+        index_of = {name: index for index, name in enumerate(item_ids)}
+        mapping = np.array([0, *(index_of[name] for name in names)], np.int32)
+        return replace(self, item_ids=item_ids, items=mapping[self.items])
 
     def _optional(self, chosen: slice | NDArray[np.bool_]) -> dict[str, Any]:
         """Return these entries of what a log may lack."""

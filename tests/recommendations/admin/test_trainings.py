@@ -47,10 +47,11 @@ def test_the_policy_refuses_what_training_would_refuse(
     form = {name: str(getattr(policy, name)) for name in TRAINING_FIELDS}
 
     refused = admin_client.post(page, {**form, field: value}).content.decode()
-    taken = admin_client.post(page, {**form, "position_clip": "10", "margin_weight": "0.25"})
+    taken = admin_client.post(page, {**form, "position_clip": "10", "margin_weight": "0.25", "counts_products": "on"})
 
     assert said in refused
     assert taken.status_code == 302
     policy.refresh_from_db()
     found = train.settings_of(policy)
     assert [found.position_clip, found.margin_weight, found.tune_minutes] == [10, 0.25, 0]
+    assert found.counts_products

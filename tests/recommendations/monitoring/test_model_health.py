@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Value
+from django.db.models.functions import Concat
 from prometheus_client import REGISTRY
 
+from features.models import Item
 from recommendations.models import DriftReference, HealthReport, ModelVersion, TrainingPolicy
 from recommendations.monitoring import drift, model_health
 from recommendations.monitoring.drift import Check, Verdict
@@ -70,6 +73,16 @@ class TestHealth:
         acting = {name for name, check in checks.items() if check.verdict is Verdict.ACT}
         assert acting >= {"price", "session_length"}
         assert not acting & {"unknown_items", "category", "coverage", "age_hours"}
+
+    def test_variants_of_what_it_knows_are_known(self, trained: tuple[Shop, ModelVersion], settings: Any) -> None:
+        shop, _ = trained
+        for item in list(shop.items.values()):
+            shop.add(f"new-{item.item_id}", category=item.category, group_id=f"g-{item.item_id}")
+        Item.objects.filter(item_id__in=shop.items, group_id="").update(group_id=Concat(Value("g-"), "item_id"))
+
+        checks = next_day(shop, settings.ARCHIVE_URL, rename="new-")
+
+        assert [checks[name].verdict for name in ("coverage", "unknown_items")] == [Verdict.FINE] * 2
 
     def test_items_under_other_ids_are_unknown(self, trained: tuple[Shop, ModelVersion], settings: Any) -> None:
         shop, _ = trained

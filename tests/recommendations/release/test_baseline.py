@@ -33,6 +33,17 @@ def test_the_list_follows_the_history(model: ModelSet) -> None:
     assert predict(["item-3"]) != predict(["item-40"])
 
 
+def test_a_version_that_knows_variants_is_asked_about_products_and_answers_with_them(model: ModelSet) -> None:
+    product_of = {f"item-{number}": f"product-{number // 2}" for number in range(2, N_ITEMS)}
+    predict = PipelinePredictor(model, product_of=product_of)
+
+    listed = predict(["product-4"])
+
+    assert len(listed) == len(set(listed)) == 20
+    assert set(listed) <= {*product_of.values(), "item-1"}
+    assert listed != predict(["product-20"])
+
+
 def test_without_a_history_the_most_popular_items_are_listed_in_order(model: ModelSet) -> None:
     assert PipelinePredictor(model, size=5)([]) == [f"item-{number}" for number in range(1, 6)]
 

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from recommendations.release import train
 from recommendations.state.models import watch_models
 from recommendations.training.data.building import log_from_sessions
 from recommendations.training.settings import TrainingSettings
+from recommendations.versions.folder import load_version
 from recommendations.versions.lifecycle import promote, version_path
 from tests.recommendations.conftest import ANONYMOUS, Shop, load_site
 from tests.tracking.asgi_client import call
@@ -54,6 +56,26 @@ async def test_a_trained_version_answers_what_it_learnt(trained: tuple[Shop, Mod
 
     assert result["items"][0]["item_id"] == "sku9"
     assert [result["model_version"], result["stage"], result["fallback_reason"]] == [version.version, "session", None]
+
+
+async def test_a_version_that_learnt_about_products_answers_with_variants_that_can_be_had(shop: Shop) -> None:
+    def learn() -> tuple[str, ...]:
+        for number in range(90):
+            shop.add(f"sku{number // 3}-{number % 3}", group_id=f"sku{number // 3}", stock=int(number % 3 != 1))
+        sizes = np.random.default_rng(1)
+        sessions = [[f"{product}-{sizes.integers(3)}" for product in session] for session in pairs()]
+        settings = replace(QUICK, counts_products=True)
+        version = train.train_site(shop.site, log=log_from_sessions(sessions), settings=settings)
+        shop.load()
+        return load_version(version_path(shop.site.slug, version.version), providers="cpu").model_set.item_ids
+
+    known = await asyncio.to_thread(learn)
+
+    assert set(known) == {"", *(f"sku{number}" for number in range(30))}
+    for page in ("sku8-0", "sku8-1", "sku8"):
+        result = await next_after(shop, page)
+        assert result["items"][0]["item_id"] in ("sku9-0", "sku9-2")
+        assert result["stage"] == "session"
 
 
 def test_the_gate_report_says_what_was_checked(trained: tuple[Shop, ModelVersion]) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from features.store.item_stats import METRICS, WINDOWS, ItemStats
-from recommendations.state.item_counts import WEIGHTS, counts_by_row, watch_item_counts
+from recommendations.models import TrainingPolicy
+from recommendations.state.item_counts import WEIGHTS, counts_by_row, watch_counting, watch_item_counts
 from tests.recommendations.conftest import Shop
 from tests.recommendations.worlds import catalogue
 
@@ -38,6 +39,34 @@ def test_items_that_the_catalogue_lost_and_money_count_nothing() -> None:
     found = counts_by_row(stats({"gone": {"views": 9}, "sku0": {"revenue": 9}}, window="7d"), catalogue(n=2))
 
     assert not found["7d"].any()
+
+
+SIZES = catalogue({"group_id": "tee"}, {"group_id": "tee"}, {}, {"item_id": "cup"}, {"group_id": "cup"})
+SEEN = stats({"sku0": {"views": 6}, "sku1": {"views": 3}, "sku2": {"views": 8}}, window="24h")
+
+
+def test_a_site_that_counts_products_has_the_sum_of_its_variants_for_each_of_them() -> None:
+    found = counts_by_row(SEEN, SIZES, counts_products=True)["24h"]
+
+    assert np.round(found).tolist() == [9, 9, 8, 0, 0]
+    assert found[0] > found[1] > found[2], "of variants of one product the most popular one still leads"
+    assert counts_by_row(SEEN, SIZES)["24h"].tolist() == [6, 3, 8, 0, 0]
+
+
+@pytest.mark.parametrize("counts_products", [True, False])
+def test_what_was_looked_at_under_the_id_of_a_product_counts_for_each_variant(counts_products: bool) -> None:
+    seen = stats({"tee": {"views": 4}, "cup": {"views": 7}, "sku2": {"views": 5}}, window="24h")
+
+    assert counts_by_row(seen, SIZES, counts_products=counts_products)["24h"].round().tolist() == [4, 4, 5, 7, 7]
+
+
+@pytest.mark.redis
+def test_what_a_site_counts_is_a_choice_of_its_policy(shop: Shop) -> None:
+    assert watch_counting(shop.site.slug).reload() is False
+
+    TrainingPolicy.objects.create(site=shop.site, counts_products=True)
+
+    assert watch_counting(shop.site.slug).reload() is True
 
 
 @pytest.mark.redis

@@ -17,6 +17,16 @@ def test_vocabulary_falls_by_popularity_with_ties_by_id_and_the_unseen_last():
     assert popularity_vocabulary(log, catalogue=["z", "a"]) == ("", "b", "a", "c", "z")
 
 
+def test_items_that_get_one_name_are_one_item_and_keep_their_times() -> None:
+    log = log_from_sessions([["tee-m", "cup", "tee-l"], ["tee-l"]])
+
+    renamed = log.renamed({"tee-m": "tee", "tee-l": "tee", "gone": "x"})
+
+    assert sessions_of(renamed) == [["tee", "cup", "tee"], ["tee"]]
+    assert renamed.item_ids == ("", "cup", "tee")
+    assert renamed.occurred_at_ms.tolist() == log.occurred_at_ms.tolist()
+
+
 def test_reindexing_drops_unknown_items_and_sessions_left_empty():
     log = log_from_sessions([["x"], ["a", "x", "b"]])
 
