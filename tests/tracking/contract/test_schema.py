@@ -50,7 +50,7 @@ def test_the_schema_says_what_is_mended_and_how_it_is_answered() -> None:
     schema = json_schema()
     assert "strict=1" in schema["description"]
     mended = schema["x-mended"]
-    untidy = {"event": "purchase", "ts": 1_700_000_000_000, "params": {}}
+    untidy: dict[str, Any] = {"event": "purchase", "ts": 1_700_000_000_000, "params": {}}
     for name, value in (("ordernumber", "A-1"), ("revenue", "1.234,50 €"), ("currencycode", "eur"), ("sku", 7)):
         assert name in {**mended["param_names"], **mended["item_names"]}
         untidy["params"][name] = value
