@@ -7,19 +7,16 @@ the newest by event time stay. A property test holds it (``tests/features/test_o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from features.definitions import KEEP_ALIASES, KEEP_SEEN
+from features.definitions import KEEP_ALIASES, KEEP_SEEN, KEEP_SEEN_ORDERS
 from features.state import activity, merging, recents, states
+from features.state.counting import seen as seen_ids
 from features.state.handlers import HANDLERS, Context, Effects, count_event
 from features.state.states import ProfileState, SessionState
 from tracking.contract.events import EventRecord
-
-PRUNE_SEEN_ABOVE: Final = 32
-"""Ids older than the lateness window are dropped when there are more than that: seldom, and never too many."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -98,6 +95,7 @@ def _apply_record(
     record, lateness_ms = arrival.record, conditions.lateness_ms
     is_import = record.source == "import"
     seen = profile.seen_import if is_import else profile.seen
+    orders = profile.seen_orders_import if is_import else profile.seen_orders
     until_s = profile.seen_import_until_s if is_import else profile.seen_until_s
     oldest_ms = max(arrival.oldest_ms, conditions.erased_until_ms + 1)
     lateness_s = lateness_ms // 1_000 + 1
@@ -106,16 +104,20 @@ def _apply_record(
     for event in (*record.events, *record.custom):
         at_ms = event.occurred_at_ms
         at_s = at_ms // 1_000
-        hashed = int.from_bytes(hashlib.blake2b(event.event_id.encode(), digest_size=8).digest(), "little")
-        if hashed in seen:
+        hashed = seen_ids.hash_id(event.event_id)
+        is_order = isinstance(event, seen_ids.ORDERS)
+        if hashed in seen or hashed in orders.at_s:
             effects.duplicate += 1
             continue
-        if at_ms < oldest_ms or at_s <= until_s:
+        if at_ms < oldest_ms or at_s <= (orders.until_s if is_order else until_s):
             effects.late += 1
             continue
-        seen[hashed] = at_s
-        if len(seen) > PRUNE_SEEN_ABOVE:
-            until_s = _prune_seen(seen, until_s=until_s, lateness_s=lateness_s)
+        if is_order:
+            orders.until_s = seen_ids.remember(
+                orders.at_s, hashed, at_s=at_s, until_s=orders.until_s, lateness_s=lateness_s, keep=KEEP_SEEN_ORDERS
+            )
+        else:
+            until_s = seen_ids.remember(seen, hashed, at_s=at_s, until_s=until_s, lateness_s=lateness_s, keep=KEEP_SEEN)
         if profile.newest_ms < at_ms:
             profile.newest_ms = at_ms
         if at_ms < profile.first_ms or not profile.first_ms:
@@ -136,20 +138,3 @@ def _apply_record(
         profile.seen_import_until_s = until_s
     else:
         profile.seen_until_s = until_s
-
-
-def _prune_seen(seen: dict[int, int], *, until_s: int, lateness_s: int) -> int:
-    """Forget ids that are too late to come again; beyond ``KEEP_SEEN`` of them, refuse what is as old as the oldest.
-
-    That bounds a state at the price of order: of a user with more than ``KEEP_SEEN`` events in the window, an event
-    that was overtaken by so many others counts as late. Nothing is ever counted twice.
-    """
-    oldest_s = max(seen.values()) - lateness_s
-    for hashed in [hashed for hashed, at_s in seen.items() if at_s < oldest_s]:
-        del seen[hashed]
-    if len(seen) > KEEP_SEEN:
-        times = sorted(seen.values())
-        until_s = max(until_s, times[len(times) - KEEP_SEEN // 2 - 1])
-        for hashed in [hashed for hashed, at_s in seen.items() if at_s <= until_s]:
-            del seen[hashed]
-    return until_s

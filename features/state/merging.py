@@ -17,6 +17,7 @@ from features.definitions import (
 )
 from features.money import saturated
 from features.state import purchases
+from features.state.counting import seen
 from features.state.recents import trim
 from features.state.states import ProfileState
 
@@ -39,6 +40,8 @@ def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
         setattr(total, name, max(getattr(older, name), getattr(newer, name)))
     for name in _MINIMA:
         setattr(total, name, min((at_ms for p in (older, newer) if (at_ms := getattr(p, name))), default=0))
+    total.seen_orders = seen.join(older.seen_orders, newer.seen_orders)
+    total.seen_orders_import = seen.join(older.seen_orders_import, newer.seen_orders_import)
     for profile in (older, newer):
         total.seen.update(profile.seen)
         total.seen_import.update(profile.seen_import)

@@ -18,6 +18,7 @@ from features import definitions
 from features.exceptions import UnknownState
 from features.metrics import STATES_REBUILT
 from features.state import recents
+from features.state.counting.seen import SeenIds
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,9 @@ class ProfileState(Struct, array_like=True, kw_only=True):
     transactions: dict[int, list[int]] = field(default_factory=dict)
     is_fully_loaded: bool = False  # whether the database was asked for what Redis had forgotten
     counts: dict[str, int] = field(default_factory=dict)  # of the declared counts that have no field of their own
+    # Purchases and refunds: clicks push none of them out.
+    seen_orders: SeenIds = field(default_factory=SeenIds)
+    seen_orders_import: SeenIds = field(default_factory=SeenIds)
 
 
 State = TypeVar("State", SessionState, ProfileState)
@@ -184,8 +188,9 @@ def canonical(state: SessionState | ProfileState, *, lateness_ms: int) -> list[A
         if keep is not None:
             value = recents.newest(value, keep=keep)
         elif name in ("seen", "seen_import"):
-            oldest_s = max(value.values(), default=0) - lateness_ms // 1_000
-            value = sorted(hashed for hashed, at_s in value.items() if at_s >= oldest_s)
+            value = _recent_ids(value, lateness_ms=lateness_ms)
+        elif isinstance(value, SeenIds):
+            value = [_recent_ids(value.at_s, lateness_ms=lateness_ms), value.until_s]
         elif name == "conversions" and isinstance(state, ProfileState):
             value = sorted(entry for entry in value if entry[0] >= state.newest_ms - lateness_ms)
         elif isinstance(value, dict):
@@ -194,6 +199,11 @@ def canonical(state: SessionState | ProfileState, *, lateness_ms: int) -> list[A
             value = sorted(value)
         values.append(value)
     return values
+
+
+def _recent_ids(ids: dict[int, int], *, lateness_ms: int) -> list[int]:
+    oldest_s = max(ids.values(), default=0) - lateness_ms // 1_000
+    return sorted(hashed for hashed, at_s in ids.items() if at_s >= oldest_s)
 
 
 _KEEPS: Final[dict[type[Struct], dict[str, int]]] = {

@@ -11,17 +11,21 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 from features.state import merging
+from features.state.counting import seen
 from features.state.states import ProfileState
 
 DAY = 20_000
 AMOUNT = st.integers(1, 1_000_000)  # never 0, the default: a field that is dropped is seen
 TIMES = st.dictionaries(st.sampled_from("abc"), AMOUNT, max_size=3)
+SEEN_IDS = st.builds(seen.SeenIds, st.dictionaries(st.integers(1, 9), AMOUNT), AMOUNT)
 
 PROFILES = st.builds(
     ProfileState,
     **{one.name: AMOUNT for one in fields(ProfileState) if one.type is int},
     seen=st.dictionaries(st.integers(1, 9), AMOUNT),
     seen_import=st.dictionaries(st.integers(1, 9), AMOUNT),
+    seen_orders=SEEN_IDS,
+    seen_orders_import=SEEN_IDS,
     days=st.dictionaries(st.integers(DAY, DAY + 5), st.tuples(AMOUNT, AMOUNT).map(list)),
     sessions=st.lists(AMOUNT.map(lambda at_ms: [at_ms, at_ms, 1]), max_size=2),
     counts=TIMES,
@@ -72,6 +76,7 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
     "first_ms": min,
     **dict.fromkeys(("recents", "bought", "aliases"), newest),
     **dict.fromkeys(("seen", "seen_import", "transactions"), lambda one, other: {**one, **other}),
+    **dict.fromkeys(("seen_orders", "seen_orders_import"), seen.join),
     "days": added,
     "counts": lambda one, other: {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}},
     "cart": last_written,
