@@ -59,7 +59,7 @@ class Item(models.Model):
         return self.title
 
     def paid_minor(self, *, at: datetime) -> int | None:
-        """Return what a shopper pays at a time; the same rule as ``features.catalogue.items.paid_minor``."""
+        """Return what a user pays at a time; the same rule as ``features.catalogue.items.paid_minor``."""
         has_begun = self.sale_starts_at is None or self.sale_starts_at <= at
         is_on = has_begun and (self.sale_ends_at is None or at < self.sale_ends_at)
         if self.price_minor is None or self.sale_price_minor is None or not is_on:

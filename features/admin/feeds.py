@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from django import forms
@@ -9,18 +10,22 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from features.feed_files.readers import FORMATS
-from features.feeds.runs import load_address, load_file
+from features.feeds.columns import CHOICES, WANTED
+from features.feeds.runs import NotWaiting, approve, load_address, load_file, options_of, separator_of
+from features.feeds.writer import LoadOptions
 from features.models import Feed, FeedRun, feed_format_choices
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
 from tracking.models import Site
 
 MAX_UPLOAD_BYTES: Final = 200 << 20
-_LABELS: Final = {"done": "success", "running": "info", "failed": "danger"}
+_LABELS: Final = {"done": "success", "running": "info", "waiting": "warning", "failed": "danger"}
+_UNUSED: Final = "-"
 
 
 class UploadForm(forms.Form):
@@ -29,10 +34,22 @@ class UploadForm(forms.Form):
     site = forms.ModelChoiceField(Site.objects.all(), widget=UnfoldAdminSelectWidget, empty_label=None)
     file = forms.FileField(
         widget=UnfoldAdminFileFieldWidget,
-        help_text=f"{', '.join(one.words for one in FORMATS)}, packed with gzip or not; at most 200 MB.",
+        help_text=f"{', '.join(one.words for one in FORMATS)}, packed or not; at most 200 MB. Exports of Shopify, "
+        "WooCommerce, Magento, Akeneo, Google Merchant and Facebook are understood as they are.",
+    )
+    feed = forms.ModelChoiceField(
+        Feed.objects.all(),
+        label="Read it as this feed",
+        required=False,
+        empty_label="as it looks",
+        widget=UnfoldAdminSelectWidget,
+        help_text="With the columns, the decimal separator and the language that the feed names.",
     )
     file_format = forms.ChoiceField(
         label="Format", choices=feed_format_choices, required=False, widget=UnfoldAdminSelectWidget
+    )
+    decimal = forms.ChoiceField(
+        label="Decimal separator", choices=Feed.Decimal.choices, required=False, widget=UnfoldAdminSelectWidget
     )
     complete = forms.BooleanField(
         label="This is the whole catalogue",
@@ -52,6 +69,69 @@ class UploadForm(forms.Form):
             )
         return file
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse a feed of another site."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        feed, site = cleaned.get("feed"), cleaned.get("site")
+        if feed is not None and site is not None and feed.site_id != site.pk:
+            self.add_error("feed", f"Belongs to {feed.site}; choose a feed of {site}.")
+        return cleaned
+
+    def options(self) -> LoadOptions:
+        """Return how the file is read: as the feed says, then as the form does."""
+        chosen = self.cleaned_data
+        options = options_of(chosen["feed"]) if chosen["feed"] else LoadOptions(is_strict=False)
+        return replace(
+            options,
+            file_format=chosen["file_format"] or options.file_format,
+            decimal=separator_of(chosen["decimal"]) or options.decimal,
+            complete=chosen["complete"] or options.complete,
+        )
+
+
+class ColumnsForm(forms.Form):
+    """What each column of a feed means; a column that is left as it is keeps its own meaning."""
+
+    def __init__(self, columns: list[dict[str, Any]], mapping: dict[str, str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.columns = columns
+        for index, column in enumerate(columns):
+            automatic = column["field"] if not column["is_chosen"] else ""
+            own = CHOICES.get(automatic) or automatic.replace("attributes.", "attribute ") or "not used"
+            choices = [("", f"as it is: {own}"), *CHOICES.items(), (_UNUSED, "do not use")]
+            if column["is_chosen"]:
+                choices[0] = ("", "as its name says")
+            chosen = mapping.get(column["name"])
+            self.fields[f"column-{index}"] = forms.ChoiceField(
+                label=column["name"],
+                choices=choices,
+                required=False,
+                initial="" if chosen is None else chosen or _UNUSED,
+                widget=forms.Select(attrs={"class": "rs-input", "aria-label": f"Meaning of {column['name']}"}),
+            )
+
+    def rows(self) -> list[tuple[dict[str, Any], forms.BoundField]]:
+        """Return each column beside its choice."""
+        return [(column, self[f"column-{index}"]) for index, column in enumerate(self.columns)]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse one field for two columns."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        taken: dict[str, str] = {}
+        for index, column in enumerate(self.columns):
+            field = cleaned.get(f"column-{index}") or ""
+            if field in ("", _UNUSED):
+                continue
+            if field in taken:
+                self.add_error(f"column-{index}", f"{CHOICES[field]} is {taken[field]!r} already; choose one of them.")
+            taken.setdefault(field, column["name"])
+        return cleaned
+
+    def mapping(self) -> dict[str, str]:
+        """Return column to field, for the columns that were chosen for."""
+        chosen = {column["name"]: self.cleaned_data[f"column-{index}"] for index, column in enumerate(self.columns)}
+        return {name: "" if field == _UNUSED else field for name, field in chosen.items() if field}
+
 
 @admin.register(Feed)
 class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
@@ -66,19 +146,27 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     list_filter = ("site", "is_active")
     list_select_related = ("site",)
     search_fields = ("name", "url")
-    fields = ("site", "name", "url", "file_format", "every_minutes", "is_complete", "is_active", "due_at")
+    fieldsets = (
+        (None, {"fields": (("site", "name"), "url", ("every_minutes", "due_at"), "is_active")}),
+        ("How it is read", {"fields": (("file_format", "decimal"), "locale")}),
+        ("The whole catalogue", {"fields": ("is_complete", "most_deactivated_percent")}),
+    )
     actions_list = ("upload",)
-    actions_detail = ("fetch_now",)
+    actions_detail = ("columns", "fetch_now")
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the upload."""
-        upload = path("file/", self.admin_site.admin_view(self.upload_view), name="features_feed_file")
-        return [upload, *super().get_urls()]
+        """Add the upload, and the columns of a feed."""
+        view = self.admin_site.admin_view
+        return [
+            path("file/", view(self.upload_view), name="features_feed_file"),
+            path("<int:object_id>/columns/", view(self.columns_view), name="features_feed_columns"),
+            *super().get_urls(),
+        ]
 
     @display(description="Host")
     def shows_host(self, feed: Feed) -> str:
         """Show the address without what may be secret in it."""
-        return feed.url.partition("://")[2].rpartition("@")[2].partition("/")[0]
+        return feed.url.partition("://")[2].rpartition("@")[2].partition("/")[0] or "uploaded by hand"
 
     @display(description="Last run", label=_LABELS)
     def shows_last_run(self, feed: Feed) -> str:
@@ -91,10 +179,38 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Go to the upload."""
         return HttpResponseRedirect(reverse("admin:features_feed_file"))
 
+    @action(description="Columns", url_path="go-to-columns", icon="view_column")
+    def columns(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Go to what the columns mean."""
+        return HttpResponseRedirect(reverse("admin:features_feed_columns", args=[object_id]))
+
+    def columns_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Show what each column of the newest load means, and take another meaning."""
+        feed: Feed = get_or_404(self, request, object_id, change=True)
+        run = feed.runs.exclude(report__columns=[]).first()
+        found: list[dict[str, Any]] = run.report.get("columns", []) if run else []
+        form = ColumnsForm(found, feed.mapping, request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            kept = {name: field for name, field in feed.mapping.items() if name not in {one["name"] for one in found}}
+            feed.mapping = {**kept, **form.mapping()}
+            feed.save(update_fields=["mapping"])
+            self.message_user(request, "Saved. The next load of this feed reads its columns so.", messages.SUCCESS)
+            return HttpResponseRedirect(reverse("admin:features_feed_columns", args=[feed.pk]))
+        taken = {_meant(column, feed.mapping) for column in found}
+        return screen(
+            self, request, "admin/features/columns.html", title=f"Columns of {feed.name}", form=form,
+            feed=feed, run=run,
+            missing=[(CHOICES[field], why) for field, why in WANTED.items() if field not in taken] if found else [],
+            unused=[column["name"] for column in found if not _meant(column, feed.mapping)],
+        )  # fmt: skip
+
     @action(description="Fetch now", url_path="fetch-now", icon="download")
     def fetch_now(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Fetch the address and show what became of it."""
         feed: Feed = get_or_404(self, request, object_id, change=True)
+        if not feed.url:
+            self.message_user(request, f"{feed.name} has no address; upload its file.", messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:features_feed_file") + f"?feed={feed.pk}")
         run = load_address(feed)
         return HttpResponseRedirect(reverse("admin:features_feedrun_change", args=[run.pk]))
 
@@ -102,17 +218,22 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Take a file, load it, and show the report."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = UploadForm(request.POST or None, request.FILES or None)
+        chosen_feed = (
+            Feed.objects.filter(pk=request.GET.get("feed")).first() if request.GET.get("feed", "").isdigit() else None
+        )
+        initial = {"feed": chosen_feed, "site": chosen_feed.site} if chosen_feed else {}
+        form = UploadForm(request.POST or None, request.FILES or None, initial=initial)
         if request.method == "POST" and form.is_valid():
             chosen = form.cleaned_data
             run, report = load_file(
                 chosen["site"],
                 chosen["file"].file,
                 source=chosen["file"].name,
-                file_format=chosen["file_format"],
-                complete=chosen["complete"],
+                options=form.options(),
+                feed=chosen["feed"],
             )
-            level = messages.ERROR if run.error else messages.WARNING if report.rejected else messages.SUCCESS
+            is_clean = not report.rejected and not report.missing_ids
+            level = messages.ERROR if run.error else messages.SUCCESS if is_clean else messages.WARNING
             self.message_user(request, f"{run.source}: {report.summary()}.", level)
             return HttpResponseRedirect(reverse("admin:features_feedrun_change", args=[run.pk]))
         return screen(self, request, "admin/features/upload.html", title="Upload a feed", form=form)
@@ -136,7 +257,38 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         "source", "site", "feed", "status", "started_at", "finished_at", "error", "created_items", "updated_items",
         "unchanged_items", "deactivated_items", "rejected_rows",
     )  # fmt: skip
-    change_form_after_template = "admin/features/bad_rows.html"
+    change_form_outer_after_template = "admin/features/bad_rows.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add what a person may do with a load."""
+        view = self.admin_site.admin_view
+        return [
+            path("<int:object_id>/approve/", view(require_POST(self.approve_view)), name="features_feedrun_approve"),
+            path("<int:object_id>/map/", view(require_POST(self.map_view)), name="features_feedrun_map"),
+            *super().get_urls(),
+        ]
+
+    def approve_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Deactivate the items that a whole catalogue did not name, as a person says."""
+        run: FeedRun = get_or_404(self, request, object_id)
+        if not request.user.has_perm("features.change_item"):
+            raise PermissionDenied
+        try:
+            self.message_user(request, f"{approve(run):,} items were deactivated.", messages.SUCCESS)
+        except NotWaiting as error:
+            self.message_user(request, str(error), messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:features_feedrun_change", args=[run.pk]))
+
+    def map_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Go to the columns of the load's feed; an upload without one gets a feed of its own, without an address."""
+        run: FeedRun = get_or_404(self, request, object_id)
+        if not request.user.has_perm("features.add_feed"):
+            raise PermissionDenied
+        if run.feed is None:
+            name = run.source[:100]
+            run.feed, _ = Feed.objects.get_or_create(site=run.site, name=name, defaults={"is_active": False})
+            run.save(update_fields=["feed"])
+        return HttpResponseRedirect(reverse("admin:features_feed_columns", args=[run.feed.pk]))
 
     def get_fields(self, request: HttpRequest, obj: FeedRun | None = None) -> Any:
         """Leave out what has nothing to say."""
@@ -158,3 +310,10 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     def shows_status(self, run: FeedRun) -> str:
         """Show the status with its colour."""
         return run.status
+
+
+def _meant(column: dict[str, Any], mapping: dict[str, str]) -> str:
+    """Return what a column of a report means now; the report knows what it taken then."""
+    if column["name"] in mapping:
+        return mapping[column["name"]]
+    return "" if column["is_chosen"] else str(column["field"])

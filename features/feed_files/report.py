@@ -1,4 +1,4 @@
-"""What became of a feed: how many items were made, changed or left alone, and each row that was refused and why."""
+"""What became of a feed: how many items were made, changed or left alone, what was mended, what was refused and why."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import msgspec
 MAX_BAD_ROWS: Final = 1_000
 """Refused rows that a report names; beyond that they are only counted."""
 
+MAX_COLUMNS: Final = 500
+"""Columns that a report names."""
+
+MAX_REFUSED_IDS: Final = 10_000
+"""Ids of refused rows that are remembered; an empty one for a row whose id is not known."""
+
+SAMPLES: Final = 3
 _MAX_VALUE_LENGTH: Final = 100
 
 
@@ -38,8 +45,40 @@ class BadRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Mended(msgspec.Struct, kw_only=True):
+    """One kind of mend: what was done to a field, how often, and where it was done first."""
+
+    field: str
+    what: str
+    count: int
+    line: int
+    value: str
+
+
+class Column(msgspec.Struct, kw_only=True):
+    """A column of a table, a key of JSON, a tag of XML: its name in the file, and what stands in it."""
+
+    name: str
+    samples: list[str] = []
+    filled: int = 0
+
+
 class FeedReport(msgspec.Struct, kw_only=True):
-    """The outcome of one load; counts are exact, ``bad_rows`` names the first ``MAX_BAD_ROWS``."""
+    """The outcome of one load; counts are exact, ``bad_rows`` names the first ``MAX_BAD_ROWS``.
+
+    Attributes
+    ----------
+    notes : list of str
+        How the file was read: its container, its encoding, its dialect, lines that were skipped.
+    mended : dict of str to Mended
+        By field and what was done.
+    columns : dict of str to Column
+        What the file holds, by its normalised name, with values of the first rows.
+    refused_ids : list of str
+        Of refused rows: they are in the file, and only damaged.
+    missing_ids : list of str
+        Active items that a whole catalogue does not name, when they are too many to be deactivated unseen.
+    """
 
     created: int = 0
     updated: int = 0
@@ -49,6 +88,12 @@ class FeedReport(msgspec.Struct, kw_only=True):
     bad_rows: list[BadRow] = []
     ignored_fields: list[str] = []
     warnings: list[str] = []
+    notes: list[str] = []
+    mended: dict[str, Mended] = {}
+    columns: dict[str, Column] = {}
+    missing_ids: list[str] = []
+    refused_ids: list[str] = []
+    dialect: str = ""
 
     @property
     def accepted(self) -> int:
@@ -58,6 +103,8 @@ class FeedReport(msgspec.Struct, kw_only=True):
     def refuse(self, line: int, *, field: str, value: object, reason: str, item_id: str = "") -> None:
         """Count a refused row, and name it while there is room."""
         self.rejected += 1
+        if len(self.refused_ids) < MAX_REFUSED_IDS:
+            self.refused_ids.append(printable(item_id))
         if len(self.bad_rows) < MAX_BAD_ROWS:
             self.bad_rows.append(
                 BadRow(
@@ -68,6 +115,35 @@ class FeedReport(msgspec.Struct, kw_only=True):
                     reason=printable(reason),
                 )
             )
+
+    def mend(self, field: str, what: str, value: object, *, line: int = 0, count: int = 1) -> None:
+        """Count what was done to a value, and keep the first one."""
+        known = self.mended.get(f"{field}: {what}")
+        if known is not None:
+            known.count += count
+        elif len(self.mended) < MAX_BAD_ROWS:
+            self.mended[f"{field}: {what}"] = Mended(
+                field=printable(field), what=what, count=count, line=line, value=shortened(value)
+            )
+
+    def note(self, text: str) -> None:
+        """Say once how the file was read."""
+        if text not in self.notes:
+            self.notes.append(printable(text))
+
+    def saw(self, key: str, name: str, value: object = "") -> None:
+        """Remember a column, and some of its values."""
+        column = self.columns.get(key)
+        if column is None:
+            if len(self.columns) >= MAX_COLUMNS:
+                return
+            column = self.columns[key] = Column(name=shortened(name))
+        if value in ("", None):
+            return
+        column.filled += 1
+        sample = shortened(value)
+        if len(column.samples) < SAMPLES and sample not in column.samples:
+            column.samples.append(sample)
 
     def summary(self) -> str:
         """Return the counts in one line."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, Final
 
 from django.db import transaction
@@ -10,13 +12,52 @@ from django.utils import timezone
 
 from features.catalogue.site import announce_catalogue
 from features.feed_files.report import FeedBroken, FeedReport, RawRow
-from features.feeds.values import BadValue, item_changes
+from features.feeds.columns import check_price, column_meanings
+from features.feeds.mends import Mends
+from features.feeds.values import BadValue, Understanding, item_changes
 from features.models import Item
+from tracking.contract.mending.amounts import Separator
 from tracking.models import Site
 
 BATCH: Final = 500
-MOST_DEACTIVATED: Final = 0.5
-"""A complete feed that would deactivate more than this share of the catalogue is more likely cut short."""
+MOST_DEACTIVATED: Final = 0.1
+"""A complete feed that would deactivate more than this share of the active items waits for a person."""
+
+_MERGED: Final = ("titles", "attributes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How rows are read and written.
+
+    Attributes
+    ----------
+    file_format : str
+        Name of the format; empty to tell it from the content.
+    mapping : mapping of str to str
+        Column to field, as a person chose.
+    decimal : "." or ",", optional
+        Settles amounts with two readings.
+    locale : str
+        The language of a feed of translations.
+    complete : bool
+        The feed is the whole catalogue: active items that it does not name are deactivated at the end.
+    most_deactivated : float
+        Share of the active items; a complete feed that would deactivate more waits for a person.
+    only_new : bool
+        Items that are there already stay as they are.
+    is_strict : bool
+        The first bad value refuses its row, as programs expect; else values are mended or dropped, and counted.
+    """
+
+    file_format: str = ""
+    mapping: Mapping[str, str] = dataclass_field(default_factory=dict)
+    decimal: Separator | None = None
+    locale: str = ""
+    complete: bool = False
+    most_deactivated: float = MOST_DEACTIVATED
+    only_new: bool = False
+    is_strict: bool = True
 
 
 def upsert_items(site: Site, rows: Iterable[Mapping[str, Any]], *, only_new: bool = False) -> FeedReport:
@@ -26,16 +67,12 @@ def upsert_items(site: Site, rows: Iterable[Mapping[str, Any]], *, only_new: boo
     Written in batches of ``BATCH``, each in a transaction of its own and announced once. With ``only_new``, items that
     are there already stay as they are.
     """
-    return load_rows(site, (RawRow(number, dict(row)) for number, row in enumerate(rows, 1)), only_new=only_new)
+    numbered = (RawRow(number, dict(row)) for number, row in enumerate(rows, 1))
+    return load_rows(site, numbered, options=LoadOptions(only_new=only_new))
 
 
 def load_rows(
-    site: Site,
-    rows: Iterable[RawRow],
-    *,
-    report: FeedReport | None = None,
-    complete: bool = False,
-    only_new: bool = False,
+    site: Site, rows: Iterable[RawRow], *, report: FeedReport | None = None, options: LoadOptions | None = None
 ) -> FeedReport:
     """Create or change items from what a reader yields.
 
@@ -46,35 +83,69 @@ def load_rows(
         Read as they are needed; at most ``BATCH`` are in memory.
     report : FeedReport, optional
         The report that the reader adds its own refusals to.
-    complete : bool
-        The feed is the whole catalogue: active items that it does not name are deactivated at the end, unless that
-        were more than ``MOST_DEACTIVATED`` of them, or a row was refused.
-    only_new : bool
-        Items that are there already stay as they are.
+    options : LoadOptions, optional
+
+    Raises
+    ------
+    FeedBroken
+        From the reader; or the file has a price that was not understood, in which case nothing is written.
     """
     report = FeedReport() if report is None else report
-    ignored: set[str] = set()
+    options = options or LoadOptions()
+    understanding = Understanding(currency=site.currency, decimal=options.decimal, locale=options.locale)
     seen: set[str] = set()
+    is_checked = options.is_strict or bool(options.locale)
     try:
         for batch in _batches(rows):
-            changes: dict[str, tuple[int, dict[str, Any]]] = {}
-            for line, values in batch:
-                try:
-                    change = item_changes(values, currency=site.currency, ignored=ignored)
-                except BadValue as error:
-                    item_id = str(values.get("item_id") or values.get("id") or "")[:128]
-                    report.refuse(line, field=error.field, value=error.value, reason=error.reason, item_id=item_id)
-                    continue
-                _, earlier = changes.pop(change["item_id"], (line, {}))  # the same item twice: the later row wins
-                changes[change["item_id"]] = (line, {**earlier, **change})
-            if complete:
+            if not is_checked:
+                check_price(column_meanings(report, options.mapping))
+                is_checked = True
+            changes = _changes(batch, understanding, report, is_strict=options.is_strict)
+            if options.complete:
                 seen.update(changes)
-            _write(site, changes, report, only_new=only_new)
+            _write(site, changes, report, only_new=options.only_new)
     finally:
-        report.ignored_fields = sorted(ignored)
-    if complete:
-        _deactivate_missing(site, seen, report)
+        report.ignored_fields = _ignored(report, understanding, options)
+    if options.complete:
+        _deactivate_missing(site, seen, report, most=options.most_deactivated)
     return report
+
+
+def deactivate(site: Site, item_ids: Sequence[str]) -> int:
+    """Deactivate those of the items that are active; return how many there were."""
+    deactivated = 0
+    for start in range(0, len(item_ids), BATCH):
+        active = Item.objects.filter(site=site, is_active=True, item_id__in=item_ids[start : start + BATCH])
+        # update() passes by auto_now; without the time the change would stay unseen.
+        deactivated += active.update(is_active=False, updated_at=timezone.now())
+    announce_catalogue(site.slug)
+    return deactivated
+
+
+def _changes(
+    batch: Iterable[RawRow], understanding: Understanding, report: FeedReport, *, is_strict: bool
+) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Return what the rows of a batch change, by item; of several rows of an item, a later one adds and wins."""
+    changes: dict[str, tuple[int, dict[str, Any]]] = {}
+    for line, values in batch:
+        mends = None if is_strict else Mends(report, line)
+        try:
+            change = item_changes(values, understanding=understanding, mends=mends)
+        except BadValue as error:
+            item_id = str(values.get("item_id") or values.get("id") or "")[:128]
+            report.refuse(line, field=error.field, value=error.value, reason=error.reason, item_id=item_id)
+            continue
+        _, earlier = changes.pop(change["item_id"], (line, {}))
+        merged = {name: {**earlier[name], **change[name]} for name in _MERGED if name in earlier and name in change}
+        changes[change["item_id"]] = (line, {**earlier, **change, **merged})
+    return changes
+
+
+def _ignored(report: FeedReport, understanding: Understanding, options: LoadOptions) -> list[str]:
+    """Return the names of columns that were not used, as the file spells them."""
+    unused = {column.name for column in column_meanings(report, options.mapping) if not column.field}
+    spelled = {key: column.name for key, column in report.columns.items()}
+    return sorted(unused | {spelled.get(name, name) for name in understanding.ignored})
 
 
 def _batches(rows: Iterable[RawRow]) -> Iterator[list[RawRow]]:
@@ -139,7 +210,7 @@ def _apply(item: Item, change: Mapping[str, Any]) -> set[str]:
     differing = set()
     for field, value in change.items():
         old = getattr(item, field)
-        if field in ("titles", "attributes"):
+        if field in _MERGED:
             value = {**old, **value}
         if old != value:
             setattr(item, field, value)
@@ -151,21 +222,23 @@ def _item_id(item: Item) -> str:
     return item.item_id
 
 
-def _deactivate_missing(site: Site, seen: set[str], report: FeedReport) -> None:
-    active = Item.objects.filter(site=site, is_active=True)
-    missing = [item_id for item_id in active.values_list("item_id", flat=True).iterator() if item_id not in seen]
+def _deactivate_missing(site: Site, seen: set[str], report: FeedReport, *, most: float) -> None:
+    """Deactivate what a whole catalogue does not name; too many of them wait in ``report.missing_ids``."""
+    active = set(Item.objects.filter(site=site, is_active=True).values_list("item_id", flat=True).iterator())
+    damaged = set(report.refused_ids)
+    missing = sorted(active - seen - damaged)
     if not missing:
         return
-    if report.rejected:
-        report.warnings.append(f"{len(missing)} items are not in the feed; kept active, because rows were refused")
-        return
-    if len(missing) > MOST_DEACTIVATED * active.count():
+    if not damaged <= active or report.rejected > len(report.refused_ids):
         report.warnings.append(
-            f"{len(missing)} items, most of the catalogue, are not in the feed; kept active, it may be cut short"
+            f"{len(missing)} items are not in the feed; kept active, because refused rows may be theirs"
         )
         return
-    for start in range(0, len(missing), BATCH):
-        chunk = missing[start : start + BATCH]
-        # update() passes by auto_now; without the time the change would stay unseen.
-        report.deactivated += active.filter(item_id__in=chunk).update(is_active=False, updated_at=timezone.now())
-    announce_catalogue(site.slug)
+    if len(missing) > most * len(active):
+        report.missing_ids = missing
+        report.warnings.append(
+            f"{len(missing):,} of {len(active):,} active items are not in the feed, more than {most:.0%}: it may be "
+            "cut short. They stay active until a person approves: Admin → Feed runs, or --approve on the command line"
+        )
+        return
+    report.deactivated += deactivate(site, missing)

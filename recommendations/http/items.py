@@ -11,7 +11,7 @@ from ninja import Body, Field, Query, Router, Schema, Status
 from pydantic import StringConstraints
 
 from features.feed_files.report import FeedReport, RawRow
-from features.feeds.values import BadValue, item_changes
+from features.feeds.values import BadValue, Understanding, item_changes
 from features.feeds.writer import load_rows
 from features.models import Item
 from features.money import to_major
@@ -218,7 +218,7 @@ def _known_rows(items: Sequence[dict[str, Any]], *, site: Site, report: FeedRepo
     for index, values in enumerate(items):
         ignored: set[str] = set()
         with contextlib.suppress(BadValue):  # the writer finds it again and reports it
-            item_changes(values, currency=site.currency, ignored=ignored)
+            item_changes(values, understanding=Understanding(currency=site.currency, ignored=ignored))
         if ignored:
             name = min(ignored)
             reason = f"is not a field of an item; remove it, or write one of {', '.join(ITEM_FIELDS)}"

@@ -177,7 +177,7 @@ def test_the_javascript_client_does_all_of_it(place: Place, request: pytest.Fixt
 
 
 def test_the_documents_item_fields_are_what_a_write_understands() -> None:
-    from features.feeds.values import item_changes
+    from features.feeds.values import Understanding, item_changes
 
     values: dict[str, Any] = {"item_id": "a", "price": 1, "sale_price": 1, "cost": 1, "currency": "EUR", "stock": 1}
     values |= {
@@ -189,7 +189,7 @@ def test_the_documents_item_fields_are_what_a_write_understands() -> None:
         "image_url": "/",
     }
     values |= {"availability": "in_stock", "first_seen_at": "2026-01-31"}
-    ignored: set[str] = set()
-    item_changes({**dict.fromkeys(ITEM_FIELDS, "a"), **values}, currency="EUR", ignored=ignored)
+    understanding = Understanding(currency="EUR")
+    item_changes({**dict.fromkeys(ITEM_FIELDS, "a"), **values}, understanding=understanding)
 
-    assert not ignored
+    assert not understanding.ignored

@@ -160,7 +160,7 @@ def test_an_upload_is_loaded_and_its_bad_rows_shown(site: Site, staff: Client) -
     assert Item.objects.get(item_id="new").price_minor == 500
     assert FeedRun.objects.get().rejected_rows == 1
     assert "dear" in text
-    assert "is not a price" in text
+    assert "is not an amount" in text
 
 
 def test_an_upload_of_something_else_says_so(site: Site, staff: Client) -> None:
@@ -171,7 +171,7 @@ def test_an_upload_of_something_else_says_so(site: Site, staff: Client) -> None:
     run = FeedRun.objects.get()
     assert page.status_code == 200
     assert run.status == FeedRun.Status.FAILED
-    assert "item_id" in run.error
+    assert "is a picture" in run.error
 
 
 def test_screens_are_for_staff(site: Site, client: Client) -> None:

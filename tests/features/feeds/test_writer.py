@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from features.feed_files.report import MAX_BAD_ROWS
+import pytest
+
+from features.feed_files.report import MAX_BAD_ROWS, FeedBroken, FeedReport
 from features.feeds import RawRow, load_rows, upsert_items
+from features.feeds.writer import LoadOptions
 from features.models import Item
 from tracking.models import Site
+
+WHOLE = LoadOptions(complete=True)
 
 
 def test_a_row_changes_only_what_it_names(site: Site) -> None:
@@ -67,20 +72,21 @@ def test_report_counts_all_bad_rows_and_names_the_first(site: Site) -> None:
 
 def test_a_complete_feed_deactivates_what_it_does_not_name(site: Site) -> None:
     upsert_items(site, [{"item_id": str(number), "title": "Item"} for number in range(10)])
-    rows = [RawRow(number, {"item_id": str(number)}) for number in range(8)]
+    rows = [RawRow(number, {"item_id": str(number)}) for number in range(9)]
 
-    report = load_rows(site, rows, complete=True)
+    report = load_rows(site, rows, options=WHOLE)
 
-    assert report.deactivated == 2
-    assert set(Item.objects.filter(is_active=False).values_list("item_id", flat=True)) == {"8", "9"}
+    assert report.deactivated == 1
+    assert set(Item.objects.filter(is_active=False).values_list("item_id", flat=True)) == {"9"}
 
 
 def test_a_complete_feed_that_looks_cut_short_deactivates_nothing(site: Site) -> None:
     upsert_items(site, [{"item_id": str(number), "title": "Item"} for number in range(10)])
 
-    report = load_rows(site, [RawRow(1, {"item_id": "0"})], complete=True)
+    report = load_rows(site, [RawRow(1, {"item_id": "0"})], options=WHOLE)
 
     assert report.deactivated == 0
+    assert report.missing_ids == [str(number) for number in range(1, 10)]
     assert "cut short" in report.warnings[0]
     assert Item.objects.filter(is_active=True).count() == 10
 
@@ -92,3 +98,57 @@ def test_only_new_leaves_known_items_alone(site: Site) -> None:
 
     assert Item.objects.get(item_id="1").title == "Real title"
     assert Item.objects.count() == 2
+
+
+def test_a_damaged_row_keeps_its_item_and_lets_the_others_go(site: Site) -> None:
+    upsert_items(site, [{"item_id": str(number), "title": "Item"} for number in range(20)])
+    rows = [
+        RawRow(number, {"item_id": str(number), **({"price": "dear"} if number == 3 else {})}) for number in range(19)
+    ]
+
+    report = load_rows(site, rows, options=WHOLE)
+
+    assert (report.rejected, report.deactivated) == (1, 1)
+    assert not Item.objects.get(item_id="19").is_active
+    assert Item.objects.get(item_id="3").is_active
+
+
+def test_a_refused_row_without_a_known_item_keeps_everything(site: Site) -> None:
+    upsert_items(site, [{"item_id": str(number), "title": "Item"} for number in range(20)])
+    rows = [
+        *(RawRow(number, {"item_id": str(number)}) for number in range(19)),
+        RawRow(20, {"item_id": "?", "price": "x"}),
+    ]
+
+    report = load_rows(site, rows, options=WHOLE)
+
+    assert report.deactivated == 0
+    assert "kept active" in report.warnings[0]
+
+
+def test_a_price_that_was_not_understood_writes_nothing(site: Site) -> None:
+    report = FeedReport()
+    report.saw("item_id", "item_id")
+    report.saw("verkaufspreis", "Verkaufspreis", "9,50")
+
+    with pytest.raises(FeedBroken, match="is it 'Verkaufspreis'"):
+        load_rows(
+            site,
+            [RawRow(1, {"item_id": "1", "title": "Mug", "verkaufspreis": "9,50"})],
+            report=report,
+            options=LoadOptions(is_strict=False),
+        )
+
+    assert not Item.objects.exists()
+
+
+def test_translations_of_one_item_add_up(site: Site) -> None:
+    rows = [
+        {"item_id": "1", "title": "Mug"},
+        {"item_id": "1", "titles": {"de": "Becher"}},
+        {"item_id": "1", "titles": {"fr": "Tasse"}},
+    ]
+
+    upsert_items(site, rows)
+
+    assert Item.objects.get().titles == {"de": "Becher", "fr": "Tasse"}

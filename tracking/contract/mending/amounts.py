@@ -142,6 +142,8 @@ def _grouped(digits: str, *, text: str, decimal: Separator | None, exponent: int
         return _number(digits, point=separator, text=text)  # thousands have three digits, and a digit before them
     if exponent == 0:
         return _number(digits, point="," if dots else ".", text=text)  # the currency has no decimals
+    if exponent == 3 and decimal is None:
+        return _number(digits, point=separator, text=text)  # the currency has three
     if decimal is None:
         raise UnreadableAmount(
             f"{_short(text)} has two readings; write {head}{tail}.00 or {head}.{tail}, or set the decimal separator"

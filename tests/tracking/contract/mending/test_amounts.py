@@ -33,6 +33,7 @@ from tracking.contract.mending.amounts import UnreadableAmount, read_amount, rea
         (".5", "0.5", None),
         ("3e2", "300", None),
         ("18,000 JPY", "18000", "JPY"),
+        ("2.450 KWD", "2.450", "KWD"),
         ("(4.50)", "-4.50", None),
         ("\u22124,50 €", "-4.50", "EUR"),
         ("free", "0", None),
