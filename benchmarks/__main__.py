@@ -25,6 +25,7 @@ BENCHMARKS = {
     "stream_faults": "kills of workers and Redis, a broker down for 30 s, workers that come and go, a hot user",
     "live": "from a click to the changed list on an open page; many open pages and their memory",
     "quality": "HR, MRR, coverage on real sessions against simple baselines",
+    "variants": "lists of a shop of 40 products in 30 sizes, counted by variant and by product",
     "sdk": "bytes of the scripts and delivery on navigation",
 }
 

@@ -8,23 +8,43 @@ from typing import Final
 
 import numpy as np
 
-from recommendations.core.row_index import positions_in
+from recommendations.core.row_index import is_first, positions_in
 from recommendations.core.types import NOTHING_RANKED, FloatArray, Ranked, RowArray, summed_by_row
 
 _LONGEST: Final = 2_000
 _RANKS: Final = np.arange(1, _LONGEST + 1, dtype=np.float32)
 
 
-def fused(candidates: Mapping[str, Ranked], weights: Mapping[str, float], *, k: float) -> Ranked:
+def fused(
+    candidates: Mapping[str, Ranked],
+    weights: Mapping[str, float],
+    *,
+    k: float,
+    product_of: RowArray | None = None,
+) -> Ranked:
     """Return score(row) = Σ over the sources that list it of ``weight / (k + rank)``, best first.
 
     The same formula as ``ranking.rrf.fuse``, for one user and with rows of the catalogue in place of item indices.
+
+    Parameters
+    ----------
+    product_of : int32, shape (n_rows,), optional
+        Scores are those of products then: sources that list different sizes of a shoe agree about the shoe. The
+        variant that one source gives the most stands for its product.
     """
     used = [(weights[name], each.rows) for name, each in candidates.items() if weights.get(name, 0.0) > 0 and len(each)]
     if not used:
         return NOTHING_RANKED
     gains = [_gains(weight, k)[: len(rows)] for weight, rows in used]
-    return summed_by_row(np.concatenate([rows for _, rows in used]), np.concatenate(gains)).best_first()
+    rows, gained = np.concatenate([rows for _, rows in used]), np.concatenate(gains)
+    if product_of is None:
+        return summed_by_row(rows, gained).best_first()
+    by_gain = gained.argsort(kind="stable")[::-1]
+    rows, gained = rows[by_gain], gained[by_gain]
+    products = product_of.take(rows)
+    best = summed_by_row(products, gained).best_first()
+    firsts = rows[is_first(products)]
+    return Ranked(rows=firsts[positions_in(product_of.take(firsts), best.rows)[0]], scores=best.scores)
 
 
 @lru_cache(maxsize=256)

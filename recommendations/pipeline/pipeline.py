@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Final
 
+import numpy as np
+
 from recommendations.core.deadline import Deadline
+from recommendations.core.row_index import is_first
 from recommendations.core.types import FallbackReason, RequestUser, Stage
 from recommendations.pipeline import diversity, explain, exploration, fallbacks, fusion, retrieve, strategies, variants
 from recommendations.pipeline.eligibility import Eligibility
@@ -120,15 +123,20 @@ def _make_eligibility(state: PipelineState) -> None:
 
 def _filter(state: PipelineState) -> None:
     _make_eligibility(state)
-    state.fused = fusion.fused(state.candidates, state.weights, k=state.fusion_k)
+    state.fused = fusion.fused(
+        state.candidates, state.weights, k=state.fusion_k, product_of=variants.products_to_fuse(state)
+    )
     state.ranked = variants.eligible(state)
 
 
 def _rank(state: PipelineState) -> None:
     if state.order is not None:
-        state.ranked = fusion.reordered(state.ranked, state.order)
+        order = variants.standing_for(state, state.order)
+        state.ranked = fusion.reordered(state.ranked, order[is_first(order)])
     if state.unlearned:
-        state.ranked = fusion.moved_up(state.ranked, state.unlearned)
+        rows = variants.standing_for(state, np.fromiter(state.unlearned, np.int32)).tolist()
+        newest_last = reversed(list(zip(rows, state.unlearned.values(), strict=True)))
+        state.ranked = fusion.moved_up(state.ranked, dict(newest_last))
 
 
 def _rules(state: PipelineState) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from recommendations.core.row_index import positions_in
 from recommendations.core.types import FloatArray, Ranked, RequestUser, RowArray
 from recommendations.items.index import ItemIndex
 from recommendations.pipeline.state import PipelineState
@@ -19,6 +20,24 @@ BOUGHT_WEIGHT: Final = 3.0
 
 OTHER_CATEGORY: Final = np.float32(0.25)
 """A size of shoes says little of shirts, but a colour is a colour."""
+
+
+def products_to_fuse(state: PipelineState) -> RowArray | None:
+    """Return the product of each row where the votes of sources are to be added up by product; else None.
+
+    Of given candidates each stands for itself.
+    """
+    products = state.context.item_index.products
+    return products.of_row if products.has_variants and state.query.candidates is None else None
+
+
+def standing_for(state: PipelineState, rows: RowArray) -> RowArray:
+    """Return, for each row, the candidate that stands for its product; the row itself where there is none."""
+    product_of = products_to_fuse(state)
+    if product_of is None or not len(state.ranked):
+        return rows
+    positions, is_candidate = positions_in(product_of.take(state.ranked.rows), product_of.take(rows))
+    return np.where(is_candidate, state.ranked.rows.take(positions), rows)
 
 
 def eligible(state: PipelineState) -> Ranked:

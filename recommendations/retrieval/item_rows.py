@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from recommendations.core.types import FloatArray, Mask, RowArray
 from recommendations.items.index import ItemIndex
 
-MAX_VARIANTS: Final = 10
-"""More variants a product than that are not made up for: a source gives a thousand items at most."""
+MAX_VARIANTS: Final = 5
+"""More variants a product than that are not made up for: what sources are asked for costs time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,20 @@ def test_a_score_is_the_sum_of_weight_over_k_plus_rank() -> None:
     assert found.rows.tolist() == [8, 7]
 
 
+def test_sources_that_list_different_variants_agree_about_their_product() -> None:
+    product_of = np.array([0, 1, 1, 3, 4], np.int32)
+
+    found = fused(
+        {"a": of(0, 1), "b": of(3, 2), "c": of(4)}, {"a": 1.0, "b": 1.0, "c": 0.5}, k=10.0, product_of=product_of
+    )
+
+    assert found.rows.tolist()[0] in (1, 2)
+    assert found.scores.tolist() == pytest.approx([2 / 12, 1 / 11, 1 / 11, 0.5 / 11])
+    assert product_of[found.rows].tolist() == [1, 0, 3, 4]
+    heavier = fused({"a": of(1), "b": of(2)}, {"a": 1.0, "b": 2.0}, k=10.0, product_of=product_of)
+    assert heavier.rows.tolist() == [2], "the variant that one source gives the most"
+
+
 def test_a_source_without_weight_or_without_rows_adds_nothing() -> None:
     assert fused({"a": of(7), "b": of()}, {"a": 0.0, "b": 1.0}, k=10.0).rows.tolist() == []
     assert fused({"a": of(7)}, {}, k=10.0).rows.tolist() == []
