@@ -218,9 +218,8 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Take a file, load it, and show the report."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        chosen_feed = (
-            Feed.objects.filter(pk=request.GET.get("feed")).first() if request.GET.get("feed", "").isdigit() else None
-        )
+        asked_for = request.GET.get("feed", "")
+        chosen_feed = Feed.objects.filter(pk=asked_for).first() if asked_for.isdecimal() else None
         initial = {"feed": chosen_feed, "site": chosen_feed.site} if chosen_feed else {}
         form = UploadForm(request.POST or None, request.FILES or None, initial=initial)
         if request.method == "POST" and form.is_valid():

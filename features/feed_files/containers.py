@@ -67,7 +67,7 @@ def unpacked(handle: BinaryIO, report: FeedReport, *, limits: Limits | None = No
     """
     limits = limits or Limits()
     deadline = limits.clock() + limits.read_s
-    stream = io.BufferedReader(_Limited(handle, limits, deadline))
+    stream: io.BufferedReader = io.BufferedReader(_Limited(handle, limits, deadline))
     for _ in range(MAX_DEPTH):
         head = stream.peek(512)
         opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
@@ -103,7 +103,7 @@ class _Limited(io.RawIOBase):
 
 def _gunzipped(stream: io.BufferedReader, report: FeedReport) -> IO[bytes]:
     report.note("unpacked from gzip")
-    return gzip.GzipFile(fileobj=stream)
+    return cast(IO[bytes], gzip.GzipFile(fileobj=stream))
 
 
 def _bunzipped(stream: io.BufferedReader, report: FeedReport) -> IO[bytes]:

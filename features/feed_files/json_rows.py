@@ -33,7 +33,7 @@ def is_lines(head: str) -> bool:
     if not first.lstrip().startswith("{"):
         return False
     try:
-        value = json.loads(first)
+        value = json.loads(first.strip().removesuffix(","))
     except (ValueError, RecursionError):
         # Torn, cut by the end of the head, or the first line of an object that is written over several.
         return len(first.strip()) > 1 and (not rest or rest.lstrip().startswith("{")) and _list_at(head) is None

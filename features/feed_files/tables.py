@@ -254,17 +254,18 @@ def _cells(line: str, lines: _Lines, shape: _Shape) -> list[str]:
 
 def _quoted_over_lines(line: str, cells: list[str], quoted: str, lines: _Lines, shape: _Shape) -> list[str] | None:
     """Return the cells of a row with a quotation that goes over lines; None where the mark is a stray one."""
-    is_whole = shape.has_amounts or shape.is_row(_without_quotation(line, cells, quoted, shape))
+    is_whole = shape.is_row(_without_quotation(line, cells, quoted, shape))
     parts = [quoted]
     size = len(quoted)
     index = 0
     while index < MAX_LINES_OF_A_CELL and size <= MAX_FIELD:
         following = lines.ahead(index)
-        if following is None or (is_whole and shape.is_row(split_line(following, shape.separator)[0])):
+        if following is None:
             return None
         index += 1
         end, is_proper = _closing(following, 0, shape.separator)
-        if not is_proper:
+        # A whole row that another whole one follows is no part of it; one that is not whole may end in what looks so.
+        if not is_proper or ((is_whole or end is None) and shape.is_row(split_line(following, shape.separator)[0])):
             return None
         size += len(following)
         if end is None:

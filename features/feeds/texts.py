@@ -50,7 +50,7 @@ def readable(field: str, value: object, *, longest: int, mends: Mends | None = N
     """Return a text without markup and escapes, cut like ``as_text``; where nothing is mended it stays as it is."""
     if mends is None:
         return as_text(field, value, longest=longest)
-    text = as_text(field, value, longest=10**9, mends=mends)
+    text = as_text(field, value, longest=10**9, mends=mends).replace("\u00a0", " ")
     if "&" in text or "<" in text:
         plain = without_markup(text)
         if plain != text:

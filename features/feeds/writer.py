@@ -136,7 +136,7 @@ def _changes(
             report.refuse(line, field=error.field, value=error.value, reason=error.reason, item_id=item_id)
             continue
         _, earlier = changes.pop(change["item_id"], (line, {}))
-        merged = {name: {**earlier[name], **change[name]} for name in _MERGED if name in earlier and name in change}
+        merged: dict[str, Any] = {name: {**earlier[name], **change[name]} for name in _MERGED if name in earlier and name in change}
         changes[change["item_id"]] = (line, {**earlier, **change, **merged})
     return changes
 

@@ -78,4 +78,7 @@ def pairs(text: str) -> dict[str, str]:
 def deepest(paths: Iterable[str], *, separator: str = ">") -> str:
     """Return the most special one of several category paths; of equals, the first."""
     split = [[name.strip() for name in path.split(separator) if name.strip()] for path in paths]
-    return " > ".join(max(split, key=len, default=[]))
+    longest: list[str] = []
+    for names in split:
+        longest = names if len(names) > len(longest) else longest
+    return " > ".join(longest)

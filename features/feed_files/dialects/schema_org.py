@@ -35,7 +35,7 @@ def _items(node: dict[str, Any]) -> Iterator[Row]:
         group = _first(node, "productGroupID", "productgroupid", "sku", "@id", "@Id")
         for variant in variants:
             if isinstance(variant, dict):
-                shared = {name: node[name] for name in _SHARED if name in node}
+                shared: Row = {name: node[name] for name in _SHARED if name in node}
                 yield from _items({**shared, **variant, "inProductGroupWithID": group})
         return
     yield _item(node)

@@ -1,0 +1,86 @@
+"""Containers: unpacked within limits; what is no feed is named with what to do."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+
+import pytest
+
+from features.feed_files.containers import Limits, unpacked
+from features.feed_files.report import FeedBroken, FeedReport
+from tests.features.feed_files.writing import CONTAINERS, in_zip
+
+FEED = b"id,title\n1,Mug\n"
+
+
+def opened(data: bytes, limits: Limits | None = None) -> bytes:
+    return unpacked(io.BytesIO(data), FeedReport(), limits=limits).read()
+
+
+@pytest.mark.parametrize("pack", [*CONTAINERS, bz2.compress, lzma.compress])
+def test_what_was_packed_comes_out(pack: object) -> None:
+    assert opened(pack(FEED)) == FEED  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, in_zip, bz2.compress, lzma.compress])
+def test_what_comes_out_has_a_limit(pack: object) -> None:
+    bomb = pack(b"0" * 5_000_000)  # type: ignore[operator]
+
+    assert len(bomb) < 50_000
+    with pytest.raises(FeedBroken, match="holds more than 1,000,000 bytes; split it"):
+        opened(bomb, Limits(unpacked_bytes=1_000_000))
+
+
+def test_reading_has_a_limit_of_time() -> None:
+    seconds = iter(range(0, 10_000, 100))
+
+    with pytest.raises(FeedBroken, match="not read within 250 s"):
+        opened(gzip.compress(FEED * 100_000), Limits(read_s=250, clock=lambda: next(seconds)))
+
+
+def test_containers_within_containers_have_a_limit() -> None:
+    packed = FEED
+    for _ in range(4):
+        packed = gzip.compress(packed)
+
+    with pytest.raises(FeedBroken, match="packed more than 3 times"):
+        opened(packed)
+
+
+def of_files(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, FEED)
+    return out.getvalue()
+
+
+def in_tar() -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("feed.csv"), io.BytesIO())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (of_files("[Content_Types].xml", "xl/workbook.xml"), "Excel workbook .* save it as CSV"),
+        (of_files("a.csv", "b.csv"), "2 files .a.csv, b.csv.; pack one feed alone"),
+        (of_files(), "0 files"),
+        (in_zip(FEED)[:-30], "zip archive that cannot be read"),
+        (b"%PDF-1.7\n", "a PDF document; export"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel workbook"),
+        (b"PAR1\x00", "a Parquet file"),
+        (in_tar(), "a tar archive"),
+        (b"\x28\xb5\x2f\xfd\x00", "packed with zstd; pack it with gzip"),
+    ],
+)
+def test_what_is_no_feed_is_named_with_a_remedy(data: bytes, said: str) -> None:
+    with pytest.raises(FeedBroken, match=said):
+        opened(data)
