@@ -152,7 +152,7 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         ("The whole catalogue", {"fields": ("is_complete", "most_deactivated_percent")}),
     )
     actions_list = ("upload",)
-    actions_detail = ("columns", "fetch_now")
+    actions_detail = ("go_to_columns", "fetch_now")
 
     def get_urls(self) -> list[URLPattern]:
         """Add the upload, and the columns of a feed."""
@@ -180,7 +180,7 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         return HttpResponseRedirect(reverse("admin:features_feed_file"))
 
     @action(description="Columns", url_path="go-to-columns", icon="view_column")
-    def columns(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    def go_to_columns(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Go to what the columns mean."""
         return HttpResponseRedirect(reverse("admin:features_feed_columns", args=[object_id]))
 
