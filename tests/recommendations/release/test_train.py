@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +60,7 @@ async def test_a_trained_version_answers_what_it_learnt(trained: tuple[Shop, Mod
 
 
 async def test_a_version_that_learnt_about_products_answers_with_variants_that_can_be_had(shop: Shop) -> None:
-    def learn() -> tuple[str, ...]:
+    def learn() -> Sequence[str]:
         for number in range(90):
             shop.add(f"sku{number // 3}-{number % 3}", group_id=f"sku{number // 3}", stock=int(number % 3 != 1))
         sizes = np.random.default_rng(1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recommendations.retrieval.item_rows import MAX_VARIANTS, ItemRows, item_rows
 from tests.recommendations.worlds import item_index
 
-TEE = ({"group_id": "tee", "stock": 0}, {"group_id": "tee"}, {"group_id": "tee"}, {})
+TEE: tuple[dict[str, Any], ...] = ({"group_id": "tee", "stock": 0}, {"group_id": "tee"}, {"group_id": "tee"}, {})
 
 
 def joined(*item_ids: str, items: tuple[dict[str, Any], ...] = TEE, popularity: tuple[float, ...] = ()) -> ItemRows:
