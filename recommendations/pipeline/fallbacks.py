@@ -25,7 +25,8 @@ def fill(state: PipelineState, chosen: Sequence[int]) -> None:
         return
     product_of = item_index.products.of_row
     listed = set(product_of[rows].tolist())
-    order = [(row, Reason.EDITORIAL) for row in allowed.keep(item_index.rows(query.placement.editorial_items)).tolist()]
+    named, may_show = allowed.with_variants(item_index.rows(query.placement.editorial_items))
+    order = [(row, Reason.EDITORIAL) for row in named[may_show].tolist()]
     if policy == "popular":
         # Items that merchandisers named come before what is merely popular only where they asked for that.
         popular = allowed.popular(query.limit + 2 * len(listed)).tolist()

@@ -90,11 +90,12 @@ def _note(state: PipelineState, before: RowArray, after: RowArray) -> None:
 
 def _taste(user: RequestUser, item_index: ItemIndex) -> tuple[RowArray, FloatArray]:
     """Return what the user looked at and bought, and how much each says."""
-    looked_at = item_index.sequence(user.recents[:MAX_TASTE])
-    bought = item_index.sequence(user.purchases[:MAX_TASTE])
+    looked_at, bought = user.recents[:MAX_TASTE], user.purchases[:MAX_TASTE]
     weights = np.ones(len(looked_at) + len(bought), np.float32)
     weights[len(looked_at) :] = BOUGHT_WEIGHT
-    return np.asarray([*looked_at, *bought], np.int32), weights
+    rows = item_index.catalogue.rows((*looked_at, *bought))  # the id of a product says nothing of a size
+    known = (rows >= 0).nonzero()[0]
+    return rows[known], weights[known]
 
 
 def _suiting(variants: RowArray, taste: RowArray, weights: FloatArray, item_index: ItemIndex) -> FloatArray:

@@ -82,6 +82,20 @@ def test_another_size_stands_in_for_one_that_is_sold_out_since_it_was_seen() -> 
     assert [ids(on, result), result.reasons] == [["sku1"], ("recents",)]
 
 
+def test_a_product_that_was_looked_at_by_its_own_id_says_nothing_of_a_size() -> None:
+    on = shop(*sizes("boot", "42", "41"))
+    own_past = PlacementSpec(name="p", strategy="recently_viewed", bought_days=0)
+
+    assert shown(on, own_past, recents=("shoe", "sku4")) == ["sku3", "sku4"]
+
+
+def test_another_size_stands_in_for_one_that_merchandisers_named_and_that_is_sold_out() -> None:
+    on = item_index({"group_id": "shoe", "stock": 0}, {"group_id": "shoe"}, {}, {})
+    placement = PlacementSpec(name="p", fallback="editorial", editorial_items=("sku3", "sku0"))
+
+    assert ids(on, served(on, placement)) == ["sku3", "sku1"]
+
+
 def test_nothing_stands_in_for_a_given_item() -> None:
     on = item_index({"group_id": "shoe", "stock": 0}, {"group_id": "shoe"}, {})
     user = RequestUser(recents=("sku2",))
