@@ -147,7 +147,7 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     list_select_related = ("site",)
     search_fields = ("name", "url")
     fieldsets = (
-        (None, {"fields": (("site", "name"), "url", ("every_minutes", "due_at"), "is_active")}),
+        (None, {"fields": (("site", "name"), "url", "every_minutes", "due_at", "is_active")}),
         ("How it is read", {"fields": (("file_format", "decimal"), "locale")}),
         ("The whole catalogue", {"fields": ("is_complete", "most_deactivated_percent")}),
     )

@@ -28,6 +28,7 @@ _IDS: Final = frozenset({
 _AMOUNTS: Final = ("price", "preis", "prix", "precio", "prezzo", "qty", "quantity", "stock", "cost", "amount")
 _MOST_PREAMBLE: Final = 20
 _MARKS: Final = re.compile('"+')
+_REFERENCE: Final = re.compile(r"&(#?\w{1,10});")
 
 
 def read_csv(text: FeedText, report: FeedReport) -> Iterator[RawRow]:
@@ -246,10 +247,21 @@ def _cells(line: str, lines: _Lines, shape: _Shape) -> list[str]:
     if quoted is None:
         if len(cells) > len(shape.names):
             joined, still_open = split_line(line, shape.separator, joins=True)
-            return joined if still_open is None and len(joined) <= len(shape.names) else cells
+            if still_open is None and len(joined) <= len(shape.names):
+                return joined
+            if shape.separator == ";":
+                return _with_references(line, shape) or cells
         return cells
     found = _quoted_over_lines(line, cells, quoted, lines, shape)
     return _without_quotation(line, cells, quoted, shape) if found is None else found
+
+
+def _with_references(line: str, shape: _Shape) -> list[str] | None:
+    """Return the cells of a line in which a semicolon also ends ``&amp;`` and its like; None where that is no help."""
+    cells, still_open = split_line(_REFERENCE.sub(lambda found: f"&{found[1]}\x1f", line), shape.separator)
+    if still_open is not None or len(cells) > len(shape.names):
+        return None
+    return [cell.replace("\x1f", ";") for cell in cells]
 
 
 def _quoted_over_lines(line: str, cells: list[str], quoted: str, lines: _Lines, shape: _Shape) -> list[str] | None:

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from features.feeds.runs import load_address
+from features.isolation import isolated
 from features.models import Feed
 
 
@@ -26,6 +27,7 @@ def fetch_due_feeds() -> int:
     ):
         next_time = now + timedelta(minutes=feed.every_minutes)
         if Feed.objects.filter(pk=feed.pk, due_at=feed.due_at).update(due_at=next_time):
-            load_address(feed)
-            fetched += 1
+            with isolated("fetch-due-feeds", feed.site.slug):
+                load_address(feed)
+                fetched += 1
     return fetched

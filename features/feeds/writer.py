@@ -136,7 +136,8 @@ def _changes(
             report.refuse(line, field=error.field, value=error.value, reason=error.reason, item_id=item_id)
             continue
         _, earlier = changes.pop(change["item_id"], (line, {}))
-        merged: dict[str, Any] = {name: {**earlier[name], **change[name]} for name in _MERGED if name in earlier and name in change}
+        both = [name for name in _MERGED if name in earlier and name in change]
+        merged: dict[str, Any] = {name: {**earlier[name], **change[name]} for name in both}
         changes[change["item_id"]] = (line, {**earlier, **change, **merged})
     return changes
 
@@ -237,8 +238,8 @@ def _deactivate_missing(site: Site, seen: set[str], report: FeedReport, *, most:
     if len(missing) > most * len(active):
         report.missing_ids = missing
         report.warnings.append(
-            f"{len(missing):,} of {len(active):,} active items are not in the feed, more than {most:.0%}: it may be "
-            "cut short. They stay active until a person approves: Admin → Feed runs, or --approve on the command line"
+            f"{len(missing):,} of {len(active):,} active items are not in the feed, more than {most * 100:.0f} %: it "
+            "may be cut short. They stay active until a person approves: Admin → Feed runs, or --approve on the command line"
         )
         return
     report.deactivated += deactivate(site, missing)

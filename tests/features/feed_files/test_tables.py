@@ -129,6 +129,10 @@ def test_a_table_without_an_id_keeps_its_columns_for_the_mapping() -> None:
     assert [column.name for column in report.columns.values()] == ["Bezeichnung", "VK"]
 
 
+def test_a_semicolon_that_ends_a_reference_separates_nothing() -> None:
+    assert titles_of("id;title;price\n1;Salt &amp; pepper;9\n2;Pan;8\n") == {"1": "Salt & pepper", "2": "Pan"}
+
+
 def test_an_empty_file_says_what_it_needs() -> None:
     with pytest.raises(FeedBroken, match="the first line must name the fields"):
         items_in(b"\n\n")
