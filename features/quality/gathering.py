@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from features.catalogue.groups import group_of_items
 from features.exceptions import StoreUnavailable
 from features.models import Item
 from features.quality.report import CatalogueUse, QualityReport, make_report
@@ -32,27 +33,38 @@ def gather_report(site: Site, *, now_ms: int) -> QualityReport:
         read = read_quality(client, site.slug, now_ms=now_ms)
     except UNAVAILABLE as error:
         raise StoreUnavailable(f"the counts of {site.slug} cannot be read: {error}") from error
-    use = catalogue_use(load_item_stats(client, site.slug), known_ids=_item_ids(site))
+    use = catalogue_use(load_item_stats(client, site.slug), known_ids=_item_ids(site), group_ids=_group_ids(site))
     return make_report(read, site=site.slug, currency=site.currency, catalogue=use)
 
 
-def catalogue_use(stats: ItemStats, *, known_ids: frozenset[str]) -> CatalogueUse:
-    """Return how the items of the statistics and those of the catalogue agree."""
+def catalogue_use(
+    stats: ItemStats, *, known_ids: frozenset[str], group_ids: frozenset[str] = frozenset()
+) -> CatalogueUse:
+    """Return how the items of the statistics and those of the catalogue agree; ids of groups are understood."""
     n_events = sum((stats.of(metric, _WINDOW) for metric in ("views", "carts", "purchases")), start=_zeros(stats))
-    is_known = np.fromiter((item_id in known_ids for item_id in stats.item_ids), bool, len(stats.item_ids))
+    is_item = _is_in(known_ids, stats)
+    is_known = is_item | _is_in(group_ids, stats)
     unknown = np.flatnonzero(~is_known & (n_events > 0))
     most = unknown[np.argsort(-n_events[unknown], kind="stable")][:MAX_EXAMPLES]
     return CatalogueUse(
         n_items=len(known_ids),
-        n_seen=int(np.count_nonzero(is_known & (n_events > 0))),
+        n_seen=int(np.count_nonzero(is_item & (n_events > 0))),
         known=int(n_events[is_known].sum()),
         unknown=int(n_events[~is_known].sum()),
         unknown_examples=tuple((stats.item_ids[row], int(n_events[row])) for row in most),
     )
 
 
+def _is_in(ids: frozenset[str], stats: ItemStats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.fromiter((item_id in ids for item_id in stats.item_ids), np.bool_, len(stats.item_ids))
+
+
 def _zeros(stats: ItemStats) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.zeros(len(stats.item_ids), np.int64)
+
+
+def _group_ids(site: Site) -> frozenset[str]:
+    return frozenset(group_of_items(site).values())
 
 
 def _item_ids(site: Site) -> frozenset[str]:

@@ -28,6 +28,11 @@ def test_items_of_events_are_told_from_those_of_the_catalogue() -> None:
     assert use.unknown_share == 11 / 16
 
 
+def test_the_id_of_a_group_of_items_is_not_unknown() -> None:
+    use = catalogue_use(stats(mug=5, mugs=2, X1=1), known_ids=frozenset({"mug", "pan"}), group_ids=frozenset({"mugs"}))
+    assert (use.n_items, use.n_seen, use.known, use.unknown) == (2, 1, 7, 1)
+
+
 @pytest.mark.django_db
 def test_without_redis_there_is_no_report() -> None:
     site = Site.objects.create(slug="shop", name="Shop", currency="EUR")
