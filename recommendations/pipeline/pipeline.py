@@ -132,7 +132,8 @@ def _filter(state: PipelineState) -> None:
 def _rank(state: PipelineState) -> None:
     if state.order is not None:
         order = variants.standing_for(state, state.order)
-        state.ranked = fusion.reordered(state.ranked, order[is_first(order)])
+        order = order if order is state.order else order[is_first(order)]
+        state.ranked = fusion.reordered(state.ranked, order)
     if state.unlearned:
         rows = variants.standing_for(state, np.fromiter(state.unlearned, np.int32)).tolist()
         newest_last = reversed(list(zip(rows, state.unlearned.values(), strict=True)))
