@@ -196,12 +196,12 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             feed.save(update_fields=["mapping"])
             self.message_user(request, "Saved. The next load of this feed reads its columns so.", messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:features_feed_columns", args=[feed.pk]))
-        taken = {_meant(column, feed.mapping) for column in found}
+        named = {_field_of(column, feed.mapping) for column in found}
         return screen(
             self, request, "admin/features/columns.html", title=f"Columns of {feed.name}", form=form,
             feed=feed, run=run,
-            missing=[(CHOICES[field], why) for field, why in WANTED.items() if field not in taken] if found else [],
-            unused=[column["name"] for column in found if not _meant(column, feed.mapping)],
+            missing=[(CHOICES[field], why) for field, why in WANTED.items() if field not in named] if found else [],
+            unused=[column["name"] for column in found if not _field_of(column, feed.mapping)],
         )  # fmt: skip
 
     @action(description="Fetch now", url_path="fetch-now", icon="download")
@@ -311,8 +311,8 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         return run.status
 
 
-def _meant(column: dict[str, Any], mapping: dict[str, str]) -> str:
-    """Return what a column of a report means now; the report knows what it taken then."""
+def _field_of(column: dict[str, Any], mapping: dict[str, str]) -> str:
+    """Return the field of a column of a report as it is now; the report knows what it was then."""
     if column["name"] in mapping:
         return mapping[column["name"]]
     return "" if column["is_chosen"] else str(column["field"])

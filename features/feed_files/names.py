@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _PREFIX: Final = re.compile(r"^(?:g|c)[:_](?=\w)")
 _SEPARATORS: Final = re.compile(r"[\s\-\u00a0]+")
 
 
+@lru_cache(maxsize=4_096)  # asked for each cell of a feed
 def normalised(name: str) -> str:
     """Return a column's name in lower case, with underscores, without Google's prefix and marks of required fields."""
     text = name.replace("\ufeff", "").strip().strip('*"').strip().lower()

@@ -276,7 +276,7 @@ def _quoted_over_lines(line: str, cells: list[str], quoted: str, lines: _Lines, 
             return None
         index += 1
         end, is_proper = _closing(following, 0, shape.separator)
-        # A whole row that another whole one follows is no part of it; one that is not whole may end in what looks so.
+        # After a complete row, a complete one is no part of it; after a piece of a row it may only look so.
         if not is_proper or ((is_whole or end is None) and shape.is_row(split_line(following, shape.separator)[0])):
             return None
         size += len(following)

@@ -11,6 +11,7 @@ from features.feeds.texts import as_text, unescaped
 
 MAX_ADDRESS: Final = 2_000
 _SEVERAL: Final = re.compile(r"\s*[,;|]\s*(?=https?://|//|/|www\.)|\s+(?=https?://)", re.IGNORECASE)
+_PLAIN: Final = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9._~\-/?=%+]*)?")
 _HOST: Final = re.compile(r"(?:[\w\-]+\.)+[A-Za-z\u00a1-\uffff]{2,24}(?::\d{1,5})?(?=[/?#]|$)")
 _FILES: Final = frozenset({"jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "html", "htm", "php", "asp", "aspx"})
 _SAFE: Final = "%/:?#[]@!$&'()*+,;=~{}"  # "{w}" stands for a picture's width
@@ -27,7 +28,7 @@ def as_address(field: str, value: object, *, mends: Mends | None = None) -> str:
     if isinstance(value, list | tuple) and mends is not None:
         value = next((each for each in value if isinstance(each, str) and each.strip()), "")
     text = as_text(field, value, longest=10**6)
-    mended = text if mends is None else _mended(text)
+    mended = text if mends is None or _PLAIN.fullmatch(text) else _mended(text)
     if len(mended) > MAX_ADDRESS:
         raise BadValue(field, text, f"has {len(mended)} characters; the most is {MAX_ADDRESS}")
     try:

@@ -8,6 +8,7 @@ Google Merchant Center Help, "Availability"; schema.org, "ItemAvailability"; Met
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _WORDS: Final = {
@@ -71,7 +72,12 @@ def availability_of(written: object) -> str | None:
         return "in_stock" if written else "out_of_stock"
     if isinstance(written, int | float):
         return None if written != written else "in_stock" if written > 0 else "out_of_stock"
-    text = str(written).strip().rstrip("/").rpartition("/")[2] if "schema.org" in str(written) else str(written).strip()
+    return _meaning_of(str(written)[:200])
+
+
+@lru_cache(maxsize=1_024)
+def _meaning_of(written: str) -> str | None:
+    text = written.strip().rstrip("/").rpartition("/")[2] if "schema.org" in written else written.strip()
     words = " ".join(re.sub(r"[_\-.!:()]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)).lower().split())
     found = _MEANING.get(words) or _SQUEEZED.get(words.replace(" ", ""))
     if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from features.feed_files.dialects.languages import language_of
@@ -56,6 +57,7 @@ class Meaning(NamedTuple):
     currency: str = ""
 
 
+@lru_cache(maxsize=4_096)  # asked for each cell of a feed
 def meaning_of(column: str) -> Meaning:
     """Return what a column means by its general name; the field is the name itself where it means nothing."""
     name = normalised(column)

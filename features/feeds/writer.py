@@ -239,7 +239,7 @@ def _deactivate_missing(site: Site, seen: set[str], report: FeedReport, *, most:
         report.missing_ids = missing
         report.warnings.append(
             f"{len(missing):,} of {len(active):,} active items are not in the feed, more than {most * 100:.0f} %: it "
-            "may be cut short. They stay active until a person approves: Admin → Feed runs, or --approve on the command line"
+            "may be cut short. They stay active until a person approves: Admin → Feed runs, or --approve"
         )
         return
     report.deactivated += deactivate(site, missing)

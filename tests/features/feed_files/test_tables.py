@@ -76,14 +76,14 @@ def test_a_quotation_may_go_over_lines() -> None:
 def test_damage_to_one_row_costs_at_most_that_row(write: Write, number: int, data: st.DataObject) -> None:
     text = write(PRODUCTS)
     lines = text.splitlines(keepends=True)
-    place = next(index for index, line in enumerate(lines) if ROWS[number] in line)
-    line = lines[place].removesuffix("\n")
+    at_line = next(index for index, line in enumerate(lines) if ROWS[number] in line)
+    line = lines[at_line].removesuffix("\n")
     at = data.draw(st.integers(0, len(line)))
     cut = data.draw(st.integers(0, 3))
     put_in = data.draw(
         st.sampled_from(['"', "", '"""', "\t", ",", ";", "\x00", "\x07", "\ud7ff", "|", "\n", '\n"', "Ã"])
     )
-    lines[place] = line[:at] + put_in + line[at + cut :] + "\n"
+    lines[at_line] = line[:at] + put_in + line[at + cut :] + "\n"
 
     whole, _ = items_in(text.encode())
     found, _ = items_in("".join(lines).encode())

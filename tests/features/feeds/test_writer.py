@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from features.feed_files.report import MAX_BAD_ROWS, FeedBroken, FeedReport
@@ -143,7 +145,7 @@ def test_a_price_that_was_not_understood_writes_nothing(site: Site) -> None:
 
 
 def test_translations_of_one_item_add_up(site: Site) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"item_id": "1", "title": "Mug"},
         {"item_id": "1", "titles": {"de": "Becher"}},
         {"item_id": "1", "titles": {"fr": "Tasse"}},
