@@ -152,8 +152,12 @@ class Erasure(models.Model):
     """A user whose data was erased; only a hash is kept, so that a replay does not bring the data back."""
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
-    user_hash = models.CharField(max_length=64, help_text="SHA-256 of site and user key, in hex.")
+    user_hash = models.CharField(max_length=64, help_text="Keyed hash of site and user key.")
     erased_until_ms = models.BigIntegerField(help_text="Events up to this time are gone.")
+    spans = models.JSONField(
+        default=list,
+        help_text="First and last millisecond of each time that is gone; empty means all of it until then.",
+    )
     receipt = models.JSONField(help_text="What was erased from each store.")
     made_at = models.DateTimeField(default=timezone.now)
 

@@ -1,13 +1,16 @@
-"""Announce what web processes keep in memory, once the change is committed; nothing else happens in signals."""
+"""Announce what web processes keep in memory, once the change is committed, and take part in erasures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
+from features.privacy.erasure import user_erased
 from recommendations.models import ModelVersion, Placement, Rule
+from recommendations.serving.explanation_log import forget_explanations
 from recommendations.state.placements import announce_placements
 from recommendations.versions.lifecycle import models_topic
 from tracking.snapshots.snapshot import announce
@@ -28,3 +31,8 @@ def _announce_rule_placements(sender: Any, instance: Rule | Placement, action: s
 @receiver([post_save, post_delete], sender=ModelVersion)
 def _announce_models(sender: type[ModelVersion], instance: ModelVersion, **kwargs: Any) -> None:
     announce(models_topic(instance.site.slug))
+
+
+@receiver(user_erased)
+def _forget_explanations(sender: Any, site: str, rec_ids: Sequence[str], **kwargs: Any) -> None:
+    forget_explanations(site, rec_ids)

@@ -10,11 +10,10 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.archive.rows import COLUMNS, SCHEMA
@@ -27,6 +26,17 @@ MAX_JOINED_BYTES: Final = 256 * 1024 * 1024
 DRAFTS: Final = ".joining-*.part"
 LEFTOVER_S: Final = 3_600.0
 """A draft that old is what a crash left; deleting one that is not only makes the next run join again."""
+
+
+class DoomedRows(Protocol):
+    """Says which rows of a table are to be erased."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns that ``mask`` looks at."""
+
+    def mask(self, table: pa.Table) -> pl.Series:
+        """Return which rows go; bool, shape (n_rows,)."""
 
 
 def read_table(folder: ArchiveFolder, path: str, *, columns: Sequence[str] = COLUMNS) -> pa.Table:
@@ -77,15 +87,11 @@ def drop_old(folder: ArchiveFolder, *, today: dt.date, keep_days: int) -> int:
     return len(old)
 
 
-def erase_users(
-    folder: ArchiveFolder, *, site: str, user_ids: Sequence[str], anonymous_ids: Sequence[str]
-) -> dict[str, int]:
-    """Rewrite every file that names one of the ids without those rows; return files and rows that changed."""
-    users = pa.array(list(user_ids), pa.string())
-    anonymous = pa.array(list(anonymous_ids), pa.string())
+def erase_rows(folder: ArchiveFolder, *, site: str, rows: DoomedRows) -> dict[str, int]:
+    """Rewrite every file that holds one of the rows without them; return files and rows that changed."""
     changed = {"files": 0, "rows": 0}
     for date in sorted({_date_in(path) for path in folder.files(site=site)}):
-        while not _erase_from_day(folder, site=site, date=date, users=users, anonymous=anonymous, changed=changed):
+        while not _erase_from_day(folder, site=site, date=date, rows=rows, changed=changed):
             # Whoever joins files may have read them before: their draft goes, or what they made is found now.
             folder.delete(folder.files(site=site, date=date, name=DRAFTS))
     return changed
@@ -126,22 +132,17 @@ def _join(folder: ArchiveFolder, where: str, paths: list[str]) -> None:
     folder.delete(paths)
 
 
-def _erase_from_day(
-    folder: ArchiveFolder, *, site: str, date: str, users: pa.Array, anonymous: pa.Array, changed: dict[str, int]
-) -> bool:
-    """Rewrite the files of a day that name one of the ids; return whether there was none, and none was joined."""
+def _erase_from_day(folder: ArchiveFolder, *, site: str, date: str, rows: DoomedRows, changed: dict[str, int]) -> bool:
+    """Rewrite the files of a day that hold one of the rows; return whether there was none, and none was joined."""
     is_clean = True
     for path in folder.files(site=site, date=date):
         try:
-            ids = read_table(folder, path, columns=("user_id", "anonymous_id"))
-            named = pc.or_(
-                pc.is_in(ids["user_id"], value_set=users), pc.is_in(ids["anonymous_id"], value_set=anonymous)
-            )
-            hits = int(pc.sum(pc.cast(named, pa.int64())).as_py() or 0)
+            doomed = rows.mask(read_table(folder, path, columns=rows.columns))
+            hits = int(doomed.sum())
             if not hits:
                 continue
             is_clean = False
-            kept = read_table(folder, path).filter(pc.invert(named))
+            kept = read_table(folder, path).filter((~doomed).to_arrow())
         except FileNotFoundError:  # joined meanwhile
             is_clean = False
             continue

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple, cast
 
 import polars as pl
@@ -14,7 +15,7 @@ from django.conf import settings
 from features.archive.maintenance import read_table
 from features.archive.rows import COLUMNS, DAY_MS
 from features.archive.writer import ArchiveFolder, date_of
-from tracking.contract.user_key import anonymous_ids_of, user_ids_of
+from features.privacy.ownership import Ownership, logins_in
 
 _CURSOR: Final = re.compile(r"(\d{1,16})-(\d{1,5})-(.{1,128})", re.DOTALL)
 MAX_DAY: Final = 2_900_000
@@ -46,11 +47,12 @@ class Cursor(NamedTuple):
 
 
 def read_history(
-    site: str, user_keys: Sequence[str], *, after: Cursor | None, limit: int
+    site: str, person: Ownership, *, after: Cursor | None, limit: int
 ) -> tuple[list[dict[str, Any]], Cursor | None]:
     """Return a page of a user's events and where the next one begins, None after the last.
 
-    Files are looked at a day at a time, from the newest day or that of ``after`` on. Memory: one file's rows.
+    Files are looked at a day at a time, from the newest day or that of ``after`` on. Memory: one file's rows. Whose an
+    anonymous row is, is decided by the logins of its day alone; an export looks at all of them.
 
     Raises
     ------
@@ -64,16 +66,20 @@ def read_history(
     newest = "9999-99-99" if after is None else date_of(min(-after.minus_occurred_at_ms // DAY_MS, MAX_DAY))
     found: list[dict[str, Any]] = []
     for day in sorted((day for day in by_day if day <= newest), reverse=True):
-        rows = {Cursor.of(row): row for path in by_day[day] for row in _rows_of(folder, path, user_keys)}
+        of_day = replace(person, logins=logins_in(_logins(folder, by_day[day], person)))
+        rows = {Cursor.of(row): row for path in by_day[day] for row in _rows_of(folder, path, of_day)}
         found += [rows[cursor] for cursor in sorted(rows) if after is None or cursor > after]
         if len(found) > limit:
             return found[:limit], Cursor.of(found[limit - 1])
     return found, None
 
 
-def _rows_of(folder: ArchiveFolder, path: str, user_keys: Sequence[str]) -> list[dict[str, Any]]:
+def _logins(folder: ArchiveFolder, paths: Sequence[str], person: Ownership) -> Iterator[pl.DataFrame]:
+    for path in paths:
+        frame = cast("pl.DataFrame", pl.from_arrow(read_table(folder, path, columns=person.columns)))
+        yield frame.filter(pl.col("anonymous_id").is_in(list(person.browsers)))
+
+
+def _rows_of(folder: ArchiveFolder, path: str, person: Ownership) -> list[dict[str, Any]]:
     table: pa.Table = read_table(folder, path, columns=COLUMNS)
-    user_ids = user_ids_of(user_keys)
-    anonymous_ids = anonymous_ids_of(user_keys)
-    mine = pl.col("user_id").is_in(user_ids) | pl.col("anonymous_id").is_in(anonymous_ids)
-    return cast("pl.DataFrame", pl.from_arrow(table)).filter(mine).to_dicts()
+    return cast("pl.DataFrame", pl.from_arrow(table)).filter(person.mask(table)).to_dicts()

@@ -9,7 +9,9 @@ from ninja import Field, Query, Router, Schema
 from pydantic import StringConstraints
 
 from features.models import Erasure
-from features.privacy.erasure import erase_user, export_user, user_hash, user_keys_of
+from features.privacy import tombstones
+from features.privacy.erasure import erase_user, export_user, known_browsers
+from features.privacy.ownership import Ownership
 from recommendations.http.common import UserId, document, plain, site_of
 from recommendations.http.history import Cursor, read_history
 from tracking.contract.user_key import key_of_user
@@ -74,14 +76,19 @@ class ErasedFiles(Schema):
 
 
 class ErasureReceipt(Schema):
-    """What was erased; events up to ``erased_at_ms`` do not come back."""
+    """What was erased; events up to ``erased_at_ms`` do not come back.
+
+    A receipt that a restored backup lost has its time alone: ``restored`` is true then.
+    """
 
     erased_at_ms: int
-    user_keys: int
-    redis: ErasedKeys
-    database: ErasedRows
-    archive: ErasedFiles
+    user_keys: int = 0
+    redis: ErasedKeys = ErasedKeys(keys=0)
+    database: ErasedRows = ErasedRows(rows=0)
+    archive: ErasedFiles = ErasedFiles(files=0, rows=0)
     dead_letters: ErasedRows = ErasedRows(rows=0)
+    not_looked_at: list[str] = Field(default_factory=list, description="Stores that it did not look into, and why.")
+    restored: bool = False
 
 
 @router.get(
@@ -111,8 +118,9 @@ def history(request: HttpRequest, user_id: UserId, query: Query[HistoryQuery]) -
         after = Cursor.parse(query.after) if query.after else None
     except ValueError as error:
         raise Refusal(400, ErrorCode.INVALID_REQUEST, f"after {error}", field="after") from error
-    user_keys = user_keys_of(site, user_id=user_id, anonymous_ids=query.anonymous_id)
-    events, following = read_history(site.slug, user_keys, after=after, limit=query.limit)
+    browsers = known_browsers(site, user_id=user_id, anonymous_ids=query.anonymous_id)
+    person = Ownership(user_id=user_id, browsers=tuple(browsers))
+    events, following = read_history(site.slug, person, after=after, limit=query.limit)
     return {"events": plain(events), "next": None if following is None else str(following)}
 
 
@@ -126,7 +134,8 @@ def history(request: HttpRequest, user_id: UserId, query: Query[HistoryQuery]) -
 def read_erasure(request: HttpRequest, user_id: UserId) -> Any:
     """Return the receipt of the user's last erasure; of the user itself only a hash is kept for that."""
     site = site_of(request)
-    found = Erasure.objects.filter(site=site, user_hash=user_hash(site.slug, key_of_user(user_id))).first()
+    hashes = tombstones.hashes(site.slug, key_of_user(user_id))
+    found = Erasure.objects.filter(site=site, user_hash__in=hashes).order_by("-erased_until_ms").first()
     if found is None:
         raise Refusal(404, ErrorCode.NOT_ERASED, f"user {user_id[:100]!r} was never erased", field="user_id")
     return found.receipt

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from django.conf import settings
 
+from features.exceptions import StoreUnavailable
 from recommendations import keys
 from recommendations.metrics import EXPLANATIONS_DROPPED
 from recommendations.pipeline.explanation import Explanation
@@ -160,3 +162,26 @@ def find_explanation(rec_id: str, said: RecId) -> Receipt | None:
     finally:
         client.close()
     return None if blob is None else _DECODER.decode(blob)
+
+
+def forget_explanations(site: str, rec_ids: Sequence[str]) -> int:
+    """Drop what is kept of some replies, for an erasure; return how many were kept.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis is unavailable.
+    """
+    if not rec_ids:
+        return 0
+    newest = int(time.time()) // HOUR_S
+    client = connect(settings.REDIS_URL, timeout_s=0.5, max_connections=2)
+    try:
+        with client.pipeline(transaction=False) as pipeline:
+            for hour in range(newest - TTL_S // HOUR_S, newest + 1):
+                pipeline.hdel(keys.explanations(site, hour), *rec_ids)
+            return sum(pipeline.execute())
+    except UNAVAILABLE as error:
+        raise StoreUnavailable(f"the explanations of {site} cannot be reached: {error}") from error
+    finally:
+        client.close()

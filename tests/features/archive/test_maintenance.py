@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 from features.archive import maintenance
-from features.archive.maintenance import compact, drop_old, erase_users
+from features.archive.maintenance import compact, drop_old, erase_rows
 from features.archive.writer import ArchiveFolder
+from features.privacy.ownership import Ownership
 from tests.features.archive.archiving import archive_all, frame_of
 from tests.features.conftest import World
 from tests.features.traffic import traffic
@@ -65,7 +66,7 @@ def test_an_erased_user_is_in_no_file(worlds: Worlds, tmp_path: Path) -> None:
     rows = frame_of(folder).height
     mine = frame_of(folder).filter(pl.col("anonymous_id") == "anonymous-0000000007").height
 
-    erased = erase_users(folder, site="shop", user_ids=[], anonymous_ids=["anonymous-0000000007"])
+    erased = erase_rows(folder, site="shop", rows=Ownership(user_id=None, browsers=("anonymous-0000000007",)))
 
     assert erased["rows"] == mine > 0
     assert frame_of(folder).height == rows - mine
@@ -97,7 +98,7 @@ def test_a_user_who_is_erased_while_files_are_joined_stays_erased(
     def erase() -> None:
         if not erased:
             erased.append({})
-            erased[0] = erase_users(folder, site="shop", user_ids=[], anonymous_ids=[who])
+            erased[0] = erase_rows(folder, site="shop", rows=Ownership(user_id=None, browsers=(who,)))
 
     read, publish = maintenance.read_table, ArchiveFolder.publish_draft
 
@@ -143,7 +144,7 @@ def test_a_joined_file_that_appears_during_an_erasure_is_looked_into(
 
     with monkeypatch.context() as patch:
         patch.setattr(maintenance, "read_table", reading)
-        erased = erase_users(folder, site="shop", user_ids=[], anonymous_ids=[who])
+        erased = erase_rows(folder, site="shop", rows=Ownership(user_id=None, browsers=(who,)))
 
     assert joined[0] >= maintenance.MIN_FILES
     assert erased["rows"] > 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from features.exceptions import StoreUnavailable
 from recommendations import keys, lifecycle
 from recommendations.serving import explanation_log
 from recommendations.serving.explanation_log import BURST, ExplanationKeeper, Receipt, find_explanation
@@ -107,3 +108,21 @@ def test_an_outage_keeps_the_newest_and_counts_the_others(keeper: ExplanationKee
 
     assert dropped() - before == 7
     assert (len(written), written[0]) == (most, "id7")
+
+
+@pytest.mark.redis
+def test_an_erasure_drops_what_the_user_was_shown(settings: Any, redis_url: str) -> None:
+    settings.REDIS_URL = redis_url
+    site = f"shop{time.monotonic_ns()}"
+    hour = int(time.time()) // 3_600
+    client = connect(redis_url, timeout_s=5)
+    for name in ("mine", "theirs"):
+        client.hset(keys.explanations(site, hour), name, b"x")
+        client.hset(keys.explanations(site, hour - 20), name, b"x")
+    assert explanation_log.forget_explanations(site, ["mine", "unknown"]) == 2
+    assert explanation_log.forget_explanations(site, []) == 0
+    assert client.hkeys(keys.explanations(site, hour)) == [b"theirs"]
+    client.close()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    with pytest.raises(StoreUnavailable, match="explanations"):
+        explanation_log.forget_explanations(site, ["mine"])

@@ -146,11 +146,13 @@ class ErasureReceipt(Struct, frozen=True, kw_only=True):
     """What was erased from each store; events up to ``erased_at_ms`` do not come back."""
 
     erased_at_ms: int
-    user_keys: int
-    redis: dict[str, int]
-    database: dict[str, int]
-    archive: dict[str, int]
-    dead_letters: dict[str, int]
+    user_keys: int = 0
+    redis: dict[str, int] = {}
+    database: dict[str, int] = {}
+    archive: dict[str, int] = {}
+    dead_letters: dict[str, int] = {}
+    not_looked_at: tuple[str, ...] = ()
+    restored: bool = False
 
 
 class Health(Struct, frozen=True, kw_only=True):
