@@ -126,7 +126,7 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         model = Item
         fields = (
             "site", "item_id", "title", "titles", "description", "brand", "category", "url", "image_url", "currency",
-            "availability", "stock", "group_id", "attributes", "is_active",
+            "availability", "stock", "group_id", "attributes", "is_active", "sale_starts_at", "sale_ends_at",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -144,6 +144,9 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         price, sale = cleaned.get("price"), cleaned.get("sale_price")
         if sale is not None and (price is None or sale > price):
             self.add_error("sale_price", "Is higher than the price; a sale price must be lower.")
+        starts, ends = cleaned.get("sale_starts_at"), cleaned.get("sale_ends_at")
+        if starts is not None and ends is not None and ends <= starts:
+            self.add_error("sale_ends_at", "Is not after the beginning; a sale ends after it began.")
         return cleaned
 
     def save(self, commit: bool = True) -> Any:
@@ -164,8 +167,8 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     form = ItemForm
     empty_state = (
         "No items yet",
-        "Load the shop's catalogue with the button above: CSV, JSON lines or a Google Merchant feed; or send it with "
-        "PUT /v1/items.",
+        "Load the shop's catalogue with the button above: an export of the shop system or a product feed; or send "
+        "it with PUT /v1/items.",
     )
     list_display = ("shows_item", "brand", "category", "shows_price", "shows_state", "stock", "updated_at")
     list_filter = (
@@ -190,7 +193,16 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         (None, {"fields": ("shows_picture", "title", ("site", "item_id"), ("brand", "category"), "description")}),
         (
             "Price and stock",
-            {"fields": (("price", "sale_price"), ("cost", "currency"), ("availability", "stock"), "is_active")},
+            {
+                "fields": (
+                    ("price", "sale_price"),
+                    "sale_starts_at",
+                    "sale_ends_at",
+                    ("cost", "currency"),
+                    ("availability", "stock"),
+                    "is_active",
+                )
+            },
         ),
         ("On the page", {"fields": ("url", "image_url", "titles")}),
         ("For rules and filters", {"fields": ("words", "attributes", "group_id", ("first_seen_at", "updated_at"))}),
@@ -214,13 +226,14 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     @display(description="Price", ordering="price_minor")
     def shows_price(self, item: Item) -> str | SafeString:
-        """Show the price, and the sale price before it."""
+        """Show the price, and the sale price before it while the sale is on."""
         if item.price_minor is None:
             return "none"
         price = f"{to_major(item.price_minor, item.currency):,.2f} {item.currency}"
-        if item.sale_price_minor is None:
+        paid = item.paid_minor(at=timezone.now())
+        if paid is None or paid == item.price_minor:
             return price
-        return format_html("<b>{}</b> <s>{}</s>", f"{to_major(item.sale_price_minor, item.currency):,.2f}", price)
+        return format_html("<b>{}</b> <s>{}</s>", f"{to_major(paid, item.currency):,.2f}", price)
 
     @display(description="State", label=_LABELS)
     def shows_state(self, item: Item) -> str:

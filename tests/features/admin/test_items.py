@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -137,6 +138,21 @@ def test_prices_are_edited_in_the_main_unit(site: Site, staff: Client) -> None:
     item.refresh_from_db()
     assert shown == Decimal("12.99")
     assert (item.price_minor, item.sale_price_minor, item.tags) == (1299, 950, ["new", "blue"])
+
+
+def test_a_sale_that_ends_before_it_begins_is_refused(site: Site, staff: Client) -> None:
+    item = Item.objects.get(item_id="mug")
+    period = {"sale_starts_at_0": "2020-02-01", "sale_starts_at_1": "00:00", "sale_ends_at_0": "2020-01-01",
+              "sale_ends_at_1": "00:00"}  # fmt: skip
+    address = reverse("admin:features_item_change", args=[item.pk])
+
+    page = staff.post(address, form_of(item, sale_price="9.50", **period))
+    assert "a sale ends after it began" in page.content.decode()
+
+    staff.post(address, form_of(item, sale_price="9.50", **period | {"sale_ends_at_0": "2020-03-01"}))
+    item.refresh_from_db()
+    assert item.sale_ends_at == datetime(2020, 3, 1, tzinfo=UTC)
+    assert "<s>12.99 EUR</s>" not in staff.get(reverse(LIST)).content.decode()
 
 
 def test_a_sale_above_the_price_is_refused(site: Site, staff: Client) -> None:
