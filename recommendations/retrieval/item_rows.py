@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommendations.core.types import FloatArray, Mask, RowArray
 from recommendations.items.index import ItemIndex
-
-MAX_VARIANTS: Final = 5
-"""More variants a product than that are not made up for: what sources are asked for costs time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,5 +75,5 @@ def item_rows(item_ids: Sequence[str], popularity: FloatArray, item_index: ItemI
         row_of_index=row_of_index,
         index_of_row=index_of_row,
         can_be_had=can_be_had,
-        variants=min(max(-(-len(offered) // n_products), 1), MAX_VARIANTS),
+        variants=max(-(-len(offered) // n_products), 1),
     )

@@ -28,6 +28,12 @@ _RETRIEVAL_SECONDS: Final = STAGE_SECONDS.labels("retrieval")
 _RANKING_SECONDS: Final = STAGE_SECONDS.labels("ranking")
 MAX_HISTORY: Final = 50
 POPULARITY_DEPTH: Final = 100
+ENOUGH_PRODUCTS: Final = 40
+"""What a source is to propose at least where its best items are all the sizes there are of some products."""
+
+MOST_ASKED: Final = 500
+"""What a graph is asked for costs time; a catalogue of thirty sizes each is better counted by product."""
+
 _NOTHING_EXCLUDED: Final = np.empty(0, np.int64)
 RANKED_SOURCES: Final = tuple(name for name in CANDIDATES_PER_SOURCE if name != "popularity")
 """The sources in the ranker's features; popularity comes from arrays, not from a graph."""
@@ -66,7 +72,7 @@ class ModelLink:
         # What is sold out or not in the catalogue is hidden inside the graphs, so that it takes nobody's place.
         self._item_bias: FloatArray = np.where(rows.can_be_had, np.float32(0.0), HIDDEN).astype(np.float32)
         # Of the sizes of a shoe one is listed: with so many of them, sources are asked for more.
-        self._k = PER_SOURCE * rows.variants
+        self._k = min(max(PER_SOURCE, ENOUGH_PRODUCTS * rows.variants), MOST_ASKED)
         self._products = item_index.products
         self._popularity = _popular(model.popularity_recent, model.popularity_all_time)
         self._tables = _tables_of(model)
