@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from recommendations.core.strategies import STRATEGIES
 from recommendations.core.types import RequestUser
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
@@ -75,3 +77,37 @@ def test_what_was_looked_at_and_is_newer_than_the_model_is_listed_where_its_rece
 
     assert listed.index("new") == position
     assert "new" not in hidden
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_model_proposes_is_never_what_the_user_has_nor_a_product_twice(
+    model_set: ModelSet, strategy: str, seed: int
+) -> None:
+    chance = np.random.default_rng(seed)
+    on = item_index(
+        *[item_row(number, item_id=f"item-{number}", group_id=f"g{number // 3}") for number in range(1, N_ITEMS)]
+    )
+    history, cart, said_cart, bought, page = (
+        tuple(f"item-{number}" for number in chance.choice(np.arange(1, N_ITEMS), n, replace=False))
+        for n in (6, 2, 1, 2, 1)
+    )
+    user = RequestUser(key="a:1", recents=history, session=history, cart=cart, purchases=bought)
+    link = ModelLink(model_set, on, version="v1")
+
+    result = served(
+        on,
+        PlacementSpec(name="p", strategy=strategy),
+        user=user,
+        model=link,
+        cart=said_cart,
+        context_items=(*page, "g1"),
+    )
+
+    has = [*cart, *said_cart, *page, "g1", *(bought if strategy != "buy_again" else ())]
+    products = on.products.of_row[list(result.rows)].tolist()
+    assert not set(products) & set(on.products.of_row[on.rows(has)].tolist())
+    assert len(products) == len(set(products))
+    assert all(result.reasons), "each says why it is there"
+    if not STRATEGIES[strategy].lists_own_past:
+        assert len(products) == 8
