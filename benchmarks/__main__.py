@@ -26,6 +26,7 @@ BENCHMARKS = {
     "live": "from a click to the changed list on an open page; many open pages and their memory",
     "quality": "HR, MRR, coverage on real sessions against simple baselines",
     "variants": "lists of a shop of 40 products in 30 sizes, counted by variant and by product",
+    "erasure": "traces of erased users and rows of others lost, after erasures and after a restored backup",
     "sdk": "bytes of the scripts and delivery on navigation",
 }
 
@@ -43,6 +44,7 @@ REQUIRED = {
     ),
     "live": ("p50_ms", "p99_ms"),
     "quality": ("rr_hr20", "rr_mrr20", "rr_new_hr20", "rr_coverage"),
+    "erasure": ("lives", "traces_left", "rows_of_others_lost"),
     "sdk": ("tracker_gzip_bytes", "widget_gzip_bytes", "both_gzip_bytes", "delivered_on_navigation"),
 }
 """Figures by which versions of Recsite are compared: their names stay, and a run without one of them has failed."""
