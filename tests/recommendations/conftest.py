@@ -58,6 +58,7 @@ class Shop:
         user_key: str | None = None,
         now_ms: int,
         kind: str = "v",
+        cart: tuple[str, ...] = (),
     ) -> None:
         """Write what the stream worker would have written after views of these items, oldest first."""
         state = states.SessionState(newest_ms=now_ms)
@@ -68,6 +69,7 @@ class Shop:
         client = connect(self.redis_url, timeout_s=2)
         client.set(keys.session(partition, self.site.slug, user_key), states.encode(state), ex=600)
         profile = states.ProfileState(newest_ms=now_ms, sessions=[[now_ms - 60_000, now_ms, len(item_ids)]])
+        profile.cart = {item_id: [now_ms, 1] for item_id in cart}
         client.set(keys.profile(partition, self.site.slug, user_key), states.encode(profile), ex=600)
         client.close()
 

@@ -96,12 +96,12 @@ async def open_page(stocked: Shop) -> AsyncIterator[Callable[..., Any]]:
     await close_reader()
 
 
-async def user_views(shop: Shop, *item_ids: str) -> None:
+async def user_views(shop: Shop, *item_ids: str, cart: tuple[str, ...] = ()) -> None:
     """Do what the stream worker does after events: write the state, then announce."""
 
     def write() -> None:
         until_subscribed(shop.redis_url, CHANGED_CHANNEL)
-        shop.remember(*item_ids, now_ms=int(time.time() * 1000))
+        shop.remember(*item_ids, now_ms=int(time.time() * 1000), cart=cart)
         client = connect(shop.redis_url, timeout_s=2)
         announce_changed(client, {shop.site.slug: [f"a:{ANONYMOUS}"]})
         client.close()
@@ -126,6 +126,17 @@ async def test_an_act_of_the_shopper_pushes_the_new_list(stocked: Shop, open_pag
     assert after["version"] == before["version"] + 1
     assert listed(after) != listed(before)
     assert set(listed(after)) <= {f"sku{number}" for number in range(1, 12, 2)}
+
+
+async def test_what_is_put_into_the_cart_leaves_the_open_page(stocked: Shop, open_page: Any) -> None:
+    page = await open_page()
+    first = listed(await page.hears())[0]
+
+    await user_views(stocked, first, cart=(first,))
+    after = listed(await page.hears())
+
+    assert len(after) == 4
+    assert first not in after
 
 
 async def test_what_did_not_change_is_not_sent(stocked: Shop, open_page: Any) -> None:
