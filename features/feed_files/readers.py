@@ -93,9 +93,11 @@ def detect_format(head: str) -> str:
     Raises
     ------
     FeedBroken
-        It is a page of HTML.
+        It is a page of HTML, or no text at all.
     """
     text = head.lstrip()
+    if sum(character < " " and character not in "\t\n\r\x0b\x0c" for character in text) * 20 > len(text):
+        raise FeedBroken(1, "is no text but a binary file; export the catalogue as CSV, JSON or XML")
     chosen = next(one.name for one in reversed(FORMATS) if one.begins(text))
     if chosen in ("csv", "tsv") and text.startswith("<") and "<" in text[1:]:
         raise FeedBroken(1, "is a web page (HTML), not a feed; does the address ask for a login, or is it the shop's?")

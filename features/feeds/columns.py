@@ -57,6 +57,25 @@ def column_meanings(report: FeedReport, mapping: Mapping[str, str]) -> list[Colu
     return found
 
 
+def check_id(columns: list[ColumnMeaning], report: FeedReport) -> None:
+    """Refuse a file in which no column is the item's id; a dialect may make it of several.
+
+    Raises
+    ------
+    FeedBroken
+        It names the columns and says what to do.
+    """
+    if report.dialect or any(column.field == "item_id" for column in columns):
+        return
+    names = ", ".join(column.name for column in columns[:10]) or "none"
+    read_as = ", ".join(report.notes) or "rows"
+    raise FeedBroken(
+        0,
+        f"was read as {read_as}; no column is known as the item's id (item_id, id, sku), there are: {names}. Say which "
+        "one it is under Admin → Feeds → Columns or with --map 'COLUMN=item_id'; else the file is no catalogue",
+    )
+
+
 def check_price(columns: list[ColumnMeaning]) -> None:
     """Refuse a file with a column that looks like the price, when none is understood as it.
 

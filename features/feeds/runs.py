@@ -105,9 +105,11 @@ def _fill(run: FeedRun, handle: BinaryIO, options: LoadOptions) -> FeedReport:
 
 
 def _nothing_taken(report: FeedReport) -> str:
-    """Return why a file of which no row was taken failed; an empty text where one was, or where there were none."""
-    if report.accepted or not report.rejected:
+    """Return why a file of which no row was taken failed; an empty text where one was."""
+    if report.accepted:
         return ""
+    if not report.rejected:
+        return "holds no items; is it whole?"
     if not report.bad_rows:
         return f"none of {report.rejected:,} rows was taken"
     first = min(report.bad_rows, key=lambda row: row.line)

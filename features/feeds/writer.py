@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from features.catalogue.site import announce_catalogue
 from features.feed_files.report import FeedBroken, FeedReport, RawRow
-from features.feeds.columns import check_price, column_meanings
+from features.feeds.columns import check_id, check_price, column_meanings
 from features.feeds.mends import Mends
 from features.feeds.values import BadValue, Understanding, item_changes
 from features.models import Item
@@ -94,11 +94,11 @@ def load_rows(
     options = options or LoadOptions()
     understanding = Understanding(currency=site.currency, decimal=options.decimal, locale=options.locale)
     seen: set[str] = set()
-    is_checked = options.is_strict or bool(options.locale)
+    is_checked = options.is_strict
     try:
         for batch in _batches(rows):
             if not is_checked:
-                check_price(column_meanings(report, options.mapping))
+                _check_columns(report, options)
                 is_checked = True
             changes = _changes(batch, understanding, report, is_strict=options.is_strict)
             if options.complete:
@@ -140,6 +140,14 @@ def _changes(
         merged: dict[str, Any] = {name: {**earlier[name], **change[name]} for name in both}
         changes[change["item_id"]] = (line, {**earlier, **change, **merged})
     return changes
+
+
+def _check_columns(report: FeedReport, options: LoadOptions) -> None:
+    columns = column_meanings(report, options.mapping)
+    if not options.locale:
+        check_price(columns)
+    if report.columns:
+        check_id(columns, report)
 
 
 def _ignored(report: FeedReport, understanding: Understanding, options: LoadOptions) -> list[str]:

@@ -140,6 +140,11 @@ def test_a_file_that_is_no_feed_is_refused_with_a_remedy(data: bytes) -> None:
         rows_of(data)
 
 
+def test_what_is_no_text_is_named() -> None:
+    with pytest.raises(FeedBroken, match="binary file"):
+        rows_of(bytes(range(200)) * 20)
+
+
 def test_a_page_of_html_is_named() -> None:
     with pytest.raises(FeedBroken, match="web page"):
         rows_of(b"<!DOCTYPE html><html><body>Please log in</body></html>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from features.feed_files.report import FeedBroken, FeedReport
-from features.feeds.columns import check_price, column_meanings
+from features.feeds.columns import check_id, check_price, column_meanings
 
 
 def report_of(*names: str, dialect: str = "") -> FeedReport:
@@ -23,6 +23,14 @@ def test_a_choice_comes_before_a_dialect_and_that_before_a_name() -> None:
     assert [(one.field, one.is_chosen) for one in meanings] == [
         ("item_id", False), ("group_id", False), ("brand", True), ("", True),
     ]  # fmt: skip
+
+
+def test_a_file_without_an_id_is_an_error_that_names_its_columns() -> None:
+    report = report_of("Datum", "Betreff")
+
+    with pytest.raises(FeedBroken, match=r"there are: Datum, Betreff\..*--map"):
+        check_id(column_meanings(report, {}), report)
+    check_id(column_meanings(report, {"Datum": "item_id"}), report)
 
 
 @pytest.mark.parametrize("names", [("id", "Preis"), ("id", "unit_price", "Prix TTC")])
