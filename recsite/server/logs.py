@@ -6,7 +6,7 @@ import logging
 import re
 from typing import Any, Final
 
-_USER_PATH: Final = re.compile(r"/v1/users/[^/?\s]+")
+_PRIVATE_PATH: Final = re.compile(r"(/v1/(?:users|items|explanations)/).+")
 _KEY: Final = re.compile(r"\b(pk|sk|ot)_[0-9A-Za-z._-]{6,}")
 _SOCKET: Final = re.compile(r'^\S+ - "WebSocket (/[^\s?"]*)[^"]*"')
 
@@ -32,7 +32,7 @@ def logging_config(level: str) -> dict[str, Any]:
 
 
 class HidePersonal(logging.Filter):
-    """Takes user ids out of paths, addresses out of uvicorn's lines, and keys and tokens out of everything."""
+    """Takes ids out of paths, addresses out of the lines of uvicorn, and keys and tokens out of everything."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record's text where it says too much; never drop it."""
@@ -46,9 +46,12 @@ class HidePersonal(logging.Filter):
 
 
 def hide(text: str) -> str:
-    """Return ``text`` without user ids in paths and addresses of sockets, and of keys only what they begin with."""
-    if "/v1/users/" in text:
-        text = _USER_PATH.sub("/v1/users/-", text)
+    """Return ``text`` without ids in paths and addresses of sockets, and of keys only what they begin with.
+
+    An id may hold anything, a blank, ``/`` or ``?`` among it, so a line ends where the id begins: it names the route.
+    """
+    if "/v1/" in text:
+        text = _PRIVATE_PATH.sub(r"\1…", text)
     if "WebSocket" in text:
         text = _SOCKET.sub(r"WebSocket \1", text)
     return _KEY.sub(r"\1_…", text)

@@ -114,6 +114,7 @@ class Up:
             check_tables()
         except DatabaseOutdated as error:
             raise StartFailed(str(error)) from error
+        os.umask(0o077)  # for every process: what is kept of shoppers is its owner's to read alone
         place.data.mkdir(parents=True, exist_ok=True)
         place.make_folders()
         chosen = self._chosen_settings()

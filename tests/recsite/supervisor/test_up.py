@@ -86,6 +86,8 @@ def test_up_serves_every_part_and_ctrl_c_leaves_nothing_running(tmp_path: Path) 
     assert up.returncode == 0, rest
     wait_until(lambda: not processes_of(tmp_path), "every process to end")
     assert "killed" not in rest
+    open_to_others = [str(path) for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077]
+    assert open_to_others == [], "only its owner may read what is kept of shoppers"
 
 
 @pytest.mark.slow
