@@ -15,7 +15,9 @@ from features import keys
 from features.archive.maintenance import compact, drop_old
 from features.archive.writer import ArchiveFolder
 from features.exceptions import StoreUnavailable
+from features.isolation import isolated
 from features.models import RfmSnapshot, SegmentThreshold
+from features.privacy import sweep
 from features.privacy.erasure import erased_check
 from features.segments import rfm
 from features.segments.rfm import SegmentRule
@@ -66,7 +68,8 @@ def recompute_segments() -> None:
     """Score all buyers of every site and keep what was found; every five minutes."""
     for site in Site.objects.filter(is_active=True):
         try:
-            run_segments(site)
+            with isolated("recompute-segments", site.slug):
+                run_segments(site)
         except StoreUnavailable as error:
             logger.warning("tasks.segments_delayed site=%s error=%s", site.slug, error)
 
@@ -195,3 +198,15 @@ def import_dead_letters() -> None:
         return
     if added:
         logger.info("tasks.dead_letters_imported letters=%s", added)
+
+
+@shared_task(name="features.sweep_erased")  # type: ignore[untyped-decorator]  # celery ships no types
+def sweep_erased() -> None:
+    """Erase again what came back of erased users; once a day."""
+    try:
+        swept = sweep.sweep_erased()
+    except OSError as error:
+        logger.warning("tasks.sweep_delayed error=%s", error)
+    else:
+        if swept.profiles or swept.rows or swept.in_database or swept.beside_archive:
+            logger.warning("tasks.erased_again %s", swept)

@@ -42,6 +42,7 @@ app.conf.beat_schedule = {
     },
     "trim-log": {"task": "features.trim_log", "schedule": 60.0, "options": {"expires": 50}},
     "fetch-due-feeds": {"task": "features.fetch_due_feeds", "schedule": 60.0, "options": {"expires": 50}},
+    "sweep-erased": {"task": "features.sweep_erased", "schedule": 86_400.0, "options": {"expires": 43_200}},
     "keep-archive": {"task": "features.keep_archive", "schedule": 3600.0, "options": {"expires": 3000}},
     "train-due-sites": {"task": "recommendations.train_due_sites", "schedule": 600.0, "options": {"expires": 540}},
     "check-health": {"task": "recommendations.check_health", "schedule": 3600.0, "options": {"expires": 3000}},
