@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 from typing import Final
 
@@ -17,7 +18,7 @@ from features.archive.writer import ArchiveFolder
 from features.exceptions import StoreUnavailable
 from features.isolation import isolated
 from features.models import RfmSnapshot, SegmentThreshold
-from features.privacy import sweep
+from features.privacy import retention, sweep
 from features.privacy.erasure import erased_check
 from features.segments import rfm
 from features.segments.rfm import SegmentRule
@@ -202,7 +203,11 @@ def import_dead_letters() -> None:
 
 @shared_task(name="features.sweep_erased")  # type: ignore[untyped-decorator]  # celery ships no types
 def sweep_erased() -> None:
-    """Erase again what came back of erased users; once a day."""
+    """Erase again what came back of erased users, and forget profiles of those who never came back; once a day."""
+    now_ms = time.time_ns() // 1_000_000
+    forgotten = retention.forget_old_profiles(now_ms=now_ms, keep_days=settings.PROFILE_RETENTION_DAYS)
+    if forgotten:
+        logger.info("tasks.profiles_forgotten profiles=%s", forgotten)
     try:
         swept = sweep.sweep_erased()
     except OSError as error:

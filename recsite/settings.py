@@ -166,6 +166,7 @@ ARCHIVE_URL = env.string("RECSITE_ARCHIVE_URL", str(DATA_DIR / "archive"))
 ARCHIVE_RETENTION_DAYS = env.integer(
     "RECSITE_ARCHIVE_RETENTION_DAYS", 36_500 if env.boolean("RECSITE_DEMO", False) else 400, minimum=1
 )
+PROFILE_RETENTION_DAYS = env.integer("RECSITE_PROFILE_RETENTION_DAYS", ARCHIVE_RETENTION_DAYS, minimum=1)
 
 # --- Recommendations ----------------------------------------------------------------------------------------
 MODEL_DIR = Path(env.string("RECSITE_MODEL_DIR", str(DATA_DIR / "models")))
