@@ -47,12 +47,10 @@ def column_meanings(report: FeedReport, mapping: Mapping[str, str]) -> list[Colu
     """Return what the columns of a file that was read mean, in the file's order."""
     chosen = {normalised(column): field for column, field in mapping.items()}
     dialect = next((one for one in DIALECTS if one.name == report.dialect), None)
-    declared = dialect.fields if dialect else {}
     found = []
     for key, column in report.columns.items():
-        field = chosen[key] if key in chosen else declared.get(key, key)
-        if key not in chosen and field == key:
-            field = _general(key)
+        declared = dialect.field_of(key) if dialect else None
+        field = chosen[key] if key in chosen else _general(key) if declared is None else declared
         found.append(ColumnMeaning(column.name, field, key in chosen, tuple(column.samples), column.filled))
     return found
 

@@ -65,7 +65,8 @@ DIALECT: Final = Dialect(
     ),
     fields={
         "sku": "item_id", "identifier": "item_id", "enabled": "is_active", "parent": "group_id",
-        "categories": "category", "groups": "tags", "picture": "image_url", "image": "image_url", "family": "",
+        "categories": "category", "groups": "tags", "description_*": "description", "name_*": "title",
+        "label_*": "title", "price_*": "price", "picture": "image_url", "image": "image_url", "family": "",
         "uuid": "",
     },
     converter=lambda: _converted,

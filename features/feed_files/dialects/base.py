@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 Row = dict[str, Any]
@@ -33,8 +34,8 @@ class Dialect:
     marks : tuple of frozenset of str
         Normalised columns; a file that has all of one set is written in this dialect.
     fields : mapping of str to str
-        Column to field; an empty field for a column that says nothing of an item. Columns that are not named here
-        are understood by their general names.
+        Column to field; an empty field for a column that says nothing of an item. ``*`` stands for any characters,
+        in names that the converter takes. Columns that are not named here are understood by their general names.
     converter : callable
         Makes what turns rows into rows of items, once for each file, so that it may remember earlier rows.
     """
@@ -44,6 +45,13 @@ class Dialect:
     marks: tuple[frozenset[str], ...]
     fields: Mapping[str, str] = field(default_factory=dict)
     converter: Callable[[], Convert] = lambda: as_it_is
+
+    def field_of(self, column: str) -> str | None:
+        """Return the field that a normalised column feeds; None for one that is not declared."""
+        if column in self.fields:
+            return self.fields[column]
+        patterns = (name for name in self.fields if "*" in name)
+        return next((self.fields[name] for name in patterns if fnmatchcase(column, name)), None)
 
 
 def said(row: Row, *names: str) -> str:

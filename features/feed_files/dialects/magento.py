@@ -64,7 +64,7 @@ class _Converter:
             price=said(row, "price"),
             cost=said(row, "cost"),
             sale_starts_at=said(row, "special_price_from_date", "special_from_date"),
-            sale_ends_at=said(row, "special_price_to_date", "special_to_date"),
+            sale_ends_at=said(row, "special_price_to_date", "special_to_date").removesuffix(" 00:00:00"),
             attributes=dict(list(extra.items())[:40]),
         )
         row["sale_price"] = said(row, "special_price")

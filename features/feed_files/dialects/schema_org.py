@@ -38,7 +38,8 @@ def _items(node: dict[str, Any]) -> Iterator[Row]:
                 shared: Row = {name: node[name] for name in _SHARED if name in node}
                 yield from _items({**shared, **variant, "inProductGroupWithID": group})
         return
-    yield _item(node)
+    if "@type" not in node or _is_product(node) or node.get("offers"):  # a graph also holds pages and organisations
+        yield _item(node)
 
 
 def _item(node: dict[str, Any]) -> Row:

@@ -110,7 +110,8 @@ DIALECT: Final = Dialect(
         "in_stock?": "availability", "backorders_allowed?": "availability", "stock": "stock",
         "regular_price": "price", "sale_price": "sale_price", "date_sale_price_starts": "sale_starts_at",
         "date_sale_price_ends": "sale_ends_at", "categories": "category", "tags": "tags", "images": "image_url",
-        "brands": "brand", "parent": "group_id", "position": "", "tax_status": "", "tax_class": "",
+        "brands": "brand", "parent": "group_id", "attribute_*_name": "attributes",
+        "attribute_*_value(s)": "attributes", "position": "", "tax_status": "", "tax_class": "",
     },
     converter=_Converter,
 )  # fmt: skip

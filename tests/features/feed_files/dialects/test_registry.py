@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.feed_files.dialects.registry import DIALECTS
-from features.feeds.columns import CHOICES
+from features.feeds.columns import CHOICES, column_meanings
 from features.feeds.values import FIELDS
 from tests.features.conftest import ROOT
 from tests.features.feed_files import writing
@@ -195,6 +195,23 @@ def test_a_group_of_schema_org_is_its_variants() -> None:
 
     assert items.keys() == {"B41", "B42"}
     assert {(one["title"], one["group_id"], one["price_minor"]) for one in items.values()} == {("Boot", "G", 9_900)}
+
+
+def test_a_graph_of_a_page_holds_more_than_products() -> None:
+    graph = {"@graph": [{"@type": "WebPage", "name": "Shop"}, {"@type": "Product", "sku": "A", "name": "Mug"}]}
+
+    items, report = items_in(json.dumps(graph).encode())
+
+    assert items.keys() == {"A"}
+    assert not report.bad_rows
+
+
+def test_columns_that_a_converter_takes_are_used() -> None:
+    header = ["ID", "SKU", "Regular price", "Attribute 1 name", "Attribute 1 value(s)", "Tax class"]
+    items, report = items_in(table(header, [["1", "A", "9", "Colour", "Red", "x"]]).encode())
+
+    assert items["1"]["attributes"] == {"colour": "Red", "sku": "A"}
+    assert [one.name for one in column_meanings(report, {}) if not one.field] == ["Tax class"]
 
 
 def test_a_language_feed_of_facebook_translates() -> None:
