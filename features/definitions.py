@@ -26,6 +26,8 @@ KEEP_CONVERSIONS: Final = 24
 KEEP_ORDERS: Final = 6
 KEEP_SEEN: Final = 128
 KEEP_SEEN_ORDERS: Final = 32
+VOTES_A_DAY: Final = 16
+"""For how many items a day a user counts as a visitor, of each kind of interaction: views, carts and purchases."""
 SEARCH_TERM_CHARS: Final = 60
 
 SESSION_GAP_MS: Final = 30 * 60_000
@@ -203,7 +205,10 @@ ITEM: Final = FeatureView(
         _f("carts", "int64", "pieces", "0", "Pieces put into carts.", "5 min, 1 h, 24 h, 7 d"),
         _f("purchases", "int64", "pieces", "0", "Pieces bought.", "5 min, 1 h, 24 h, 7 d"),
         _f("revenue", "int64", MINOR, "0", "Their value.", "5 min, 1 h, 24 h, 7 d"),
-        _read("conversion", "float32", "pieces bought by views", "0", "Smoothed by the site's mean.", "24 h, 7 d"),
+        _f("viewers", "int64", "users, once a UTC day", "0", "Users who looked at it.", "5 min, 1 h, 24 h, 7 d"),
+        _f("carters", "int64", "users, once a UTC day", "0", "Who put it into a cart.", "5 min, 1 h, 24 h, 7 d"),
+        _f("buyers", "int64", "users, once a UTC day", "0", "Who bought it.", "5 min, 1 h, 24 h, 7 d"),
+        _read("conversion", "float32", "buyers by viewers", "0", "Smoothed by the site's mean.", "24 h, 7 d"),
     ),
 )  # fmt: skip
 

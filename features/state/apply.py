@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from features.definitions import KEEP_ALIASES, KEEP_SEEN, KEEP_SEEN_ORDERS
+from features.definitions import KEEP_ALIASES
 from features.state import activity, merging, recents, states
 from features.state.counting import seen as seen_ids
 from features.state.handlers import HANDLERS, Context, Effects, count_event
@@ -114,10 +114,17 @@ def _apply_record(
             continue
         if is_order:
             orders.until_s = seen_ids.remember(
-                orders.at_s, hashed, at_s=at_s, until_s=orders.until_s, lateness_s=lateness_s, keep=KEEP_SEEN_ORDERS
+                orders.at_s,
+                hashed,
+                at_s=at_s,
+                until_s=orders.until_s,
+                lateness_s=lateness_s,
+                limits=seen_ids.ORDER_LIMITS,
             )
         else:
-            until_s = seen_ids.remember(seen, hashed, at_s=at_s, until_s=until_s, lateness_s=lateness_s, keep=KEEP_SEEN)
+            until_s = seen_ids.remember(
+                seen, hashed, at_s=at_s, until_s=until_s, lateness_s=lateness_s, limits=seen_ids.CLICK_LIMITS
+            )
         if profile.newest_ms < at_ms:
             profile.newest_ms = at_ms
         if at_ms < profile.first_ms or not profile.first_ms:

@@ -22,6 +22,7 @@ from features.definitions import (
 )
 from features.state import attribution, cart, purchases, recents, windows
 from features.state.attribution import PlacementEffect
+from features.state.counting import votes
 from features.state.states import ProfileState, SessionState
 from features.state.windows import ItemEffect
 from tracking.contract import events as contract
@@ -68,6 +69,17 @@ class Context:
         recents.remember(self.session.recents, name, at_ms, keep=KEEP_SESSION_RECENTS)
         recents.remember(self.profile.recents, name, at_ms, keep=KEEP_PROFILE_RECENTS)
 
+    def count(self, item_id: str, at_ms: int, metric: int, *, amount: int = 1, revenue: int = 0) -> None:
+        """Count an interaction with an item, and its user as a visitor of it."""
+        items = self.effects.items
+        items.append(ItemEffect(item_id, at_ms, metric, amount, revenue))
+        oldest_ms = self.profile.newest_ms - self.lateness_ms
+        changes = votes.cast(self.profile.votes, item_id=item_id, kind=metric, at_ms=at_ms, oldest_ms=oldest_ms)
+        items += [
+            ItemEffect(item_id, change.at_ms, windows.FIRST_OF_VISITORS + metric, change.amount, 0)
+            for change in changes
+        ]
+
     def touch(self, item_id: str, at_ms: int, label: str | None) -> None:
         """Note a click in a placement, if it was in one."""
         if label is not None:
@@ -109,7 +121,7 @@ def _view_item(context: Context, event: contract.ViewItem) -> None:
     for item in event.params.items:
         item_id = item.item_id
         context.remember(VIEW, item_id, at_ms)
-        context.effects.items.append(ItemEffect(item_id, at_ms, windows.VIEWS, 1, 0))
+        context.count(item_id, at_ms, windows.VIEWS)
 
 
 def _add_to_cart(context: Context, event: contract.AddToCart) -> None:
@@ -117,7 +129,7 @@ def _add_to_cart(context: Context, event: contract.AddToCart) -> None:
     for item in event.params.items:
         context.remember(ADD_TO_CART, item.item_id, at_ms)
         cart.put(context.profile, item.item_id, at_ms=at_ms, quantity=item.quantity)
-        context.effects.items.append(ItemEffect(item.item_id, at_ms, windows.CARTS, item.quantity, 0))
+        context.count(item.item_id, at_ms, windows.CARTS, amount=item.quantity)
         if item.rec_id:
             context.touch(
                 item.item_id, at_ms, attribution.label_of(context.site, item_list_id=None, rec_id=item.rec_id)
@@ -160,7 +172,7 @@ def _purchase(context: Context, event: contract.Purchase) -> None:
         revenue = purchases.line_value(item)
         context.remember(PURCHASE, item_id, at_ms)
         recents.remember(profile.bought, item_id, at_ms, keep=KEEP_BOUGHT)
-        context.effects.items.append(ItemEffect(item_id, at_ms, windows.PURCHASES, quantity, revenue))
+        context.count(item_id, at_ms, windows.PURCHASES, amount=quantity, revenue=revenue)
         conversions.append((at_ms, item_id, "p", quantity, revenue, order))
         if item.rec_id:
             context.touch(item_id, at_ms, attribution.label_of(context.site, item_list_id=None, rec_id=item.rec_id))

@@ -17,7 +17,7 @@ from features.definitions import (
 )
 from features.money import saturated
 from features.state import purchases
-from features.state.counting import seen
+from features.state.counting import seen, votes
 from features.state.recents import trim
 from features.state.states import ProfileState
 
@@ -42,6 +42,7 @@ def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
         setattr(total, name, min((at_ms for p in (older, newer) if (at_ms := getattr(p, name))), default=0))
     total.seen_orders = seen.join(older.seen_orders, newer.seen_orders)
     total.seen_orders_import = seen.join(older.seen_orders_import, newer.seen_orders_import)
+    total.votes = votes.join(older.votes, newer.votes)
     for profile in (older, newer):
         total.seen.update(profile.seen)
         total.seen_import.update(profile.seen_import)

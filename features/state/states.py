@@ -18,6 +18,7 @@ from features import definitions
 from features.exceptions import UnknownState
 from features.metrics import STATES_REBUILT
 from features.state import recents
+from features.state.counting import votes
 from features.state.counting.seen import SeenIds
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class ProfileState(Struct, array_like=True, kw_only=True):
     # Purchases and refunds: clicks push none of them out.
     seen_orders: SeenIds = field(default_factory=SeenIds)
     seen_orders_import: SeenIds = field(default_factory=SeenIds)
+    votes: votes.Votes = field(default_factory=dict)  # which items this user counts for as a visitor
 
 
 State = TypeVar("State", SessionState, ProfileState)
@@ -191,6 +193,8 @@ def canonical(state: SessionState | ProfileState, *, lateness_ms: int) -> list[A
             value = _recent_ids(value, lateness_ms=lateness_ms)
         elif isinstance(value, SeenIds):
             value = [_recent_ids(value.at_s, lateness_ms=lateness_ms), value.until_s]
+        elif name == "votes" and isinstance(state, ProfileState):
+            value = votes.current(value, oldest_ms=state.newest_ms - lateness_ms)
         elif name == "conversions" and isinstance(state, ProfileState):
             value = sorted(entry for entry in value if entry[0] >= state.newest_ms - lateness_ms)
         elif isinstance(value, dict):

@@ -14,8 +14,11 @@ import msgspec
 from features.definitions import ITEM_WINDOWS
 from features.money import MAX_SUM, saturated
 
-METRICS: Final = ("views", "carts", "purchases", "revenue")  # revenue in minor units
-VIEWS, CARTS, PURCHASES, REVENUE = range(len(METRICS))
+VISITORS: Final = {"views": "viewers", "carts": "carters", "purchases": "buyers"}
+"""What counts the users of each kind of interaction, each once a UTC day (``counting.votes``)."""
+METRICS: Final = (*VISITORS, "revenue", *VISITORS.values())  # revenue in minor units
+VIEWS, CARTS, PURCHASES, REVENUE = range(len(VISITORS) + 1)
+FIRST_OF_VISITORS: Final = REVENUE + 1
 Counts = list[int]  # one count a metric
 
 WIDTHS_S: Final = tuple(width_s for _, width_s, _ in ITEM_WINDOWS)
@@ -98,12 +101,17 @@ def add_counts(left: Counts, right: Counts) -> Counts:
     return list(map(saturated, sums)) if max(sums) > MAX_SUM else sums
 
 
+def completed(counts: Counts) -> Counts:
+    """Return counts with those of visitors; where an older version counted none, each event stands for one."""
+    return counts if len(counts) >= len(METRICS) else [*counts[:FIRST_OF_VISITORS], *counts[:REVENUE]]
+
+
 def sum_counts(panes: Iterable[Mapping[bytes, bytes]]) -> dict[str, Counts]:
     """Add the stored panes of one window up, by item."""
     totals: dict[str, Counts] = {}
     for pane in panes:
         for item_id, blob in pane.items():
-            counts = _DECODE(blob)
+            counts = completed(_DECODE(blob))
             sums = totals.get(name := item_id.decode())
             totals[name] = counts if sums is None else add_counts(sums, counts)
     return totals

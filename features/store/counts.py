@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from features.money import MAX_SUM, saturated
+from features.state import windows
 from features.state.batch import CountIncrement
 from features.store.online import Batch, CountChange
 
@@ -21,7 +22,7 @@ MAX_FIELDS: Final = 400_000
 """Fields held at most; about 100 bytes each. The hashes not touched for longest go first."""
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_DECODE: Final = msgspec.msgpack.Decoder(tuple[int, ...]).decode
+_DECODE: Final = msgspec.msgpack.Decoder(list[int]).decode
 
 
 class CountCache:
@@ -43,7 +44,8 @@ class CountCache:
         missing = [key for key in increments if key not in self._hashes]
         if missing:
             for key, stored in zip(missing, batch.read_counts(missing), strict=True):
-                self._hashes[key] = {name.decode(): _DECODE(blob) for name, blob in stored.items()}
+                length = len(next(iter(increments[key].amounts.values()), ()))
+                self._hashes[key] = {name.decode(): _read(blob, length) for name, blob in stored.items()}
                 self._fields += len(stored)
         changes: list[CountChange] = []
         for key, (amounts, ttl_s) in increments.items():
@@ -72,3 +74,9 @@ class CountCache:
         while self._fields > MAX_FIELDS and len(self._hashes) > keep:
             _, dropped = self._hashes.popitem(last=False)
             self._fields -= len(dropped)
+
+
+def _read(blob: bytes, length: int) -> tuple[int, ...]:
+    """Return stored counts; only those of items have ever become more."""
+    counts = _DECODE(blob)
+    return tuple(counts if len(counts) >= length else windows.completed(counts))

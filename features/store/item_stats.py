@@ -21,7 +21,7 @@ from features import keys
 from features.definitions import ITEM_WINDOWS
 from features.exceptions import StoreUnavailable
 from features.state import windows
-from features.state.windows import Counts, Pane, add_counts
+from features.state.windows import FIRST_OF_VISITORS, Counts, Pane, add_counts
 from features.store.redis_pipe import borrowed, raise_errors
 from features.store.scan import site_times
 from tracking.redis_client import UNAVAILABLE
@@ -29,20 +29,25 @@ from tracking.redis_client import UNAVAILABLE
 WINDOWS: Final = tuple(name for name, _, _ in ITEM_WINDOWS)
 METRICS: Final = windows.METRICS
 BLOB_TTL_S: Final = keys.ITEM_STATS.ttl_s
-PRIOR_VIEWS: Final = 50.0
-"""An item's conversion begins at the site's mean and is half its own after that many views."""
+PRIOR_VIEWERS: Final = 50.0
+"""An item's conversion begins at the site's mean and is half its own after that many viewers."""
 
 CountArray = NDArray[np.int64]
 
 
 class StatsBlob(msgspec.Struct, array_like=True, kw_only=True):
-    """The merged counts as they stand in Redis; ``counts`` is int64, shape (items, windows, metrics)."""
+    """The merged counts as they stand in Redis, shape (items, windows, metrics).
+
+    ``counts`` is int64 and holds the metrics up to revenue, as version 0.1 wrote and reads them; ``visitors`` is int32
+    and holds the others. Without it, each event stands for a visitor.
+    """
 
     version: int = 1
     made_at_ms: int
     event_time_ms: int
     item_ids: list[str]
     counts: bytes
+    visitors: bytes = b""
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -57,7 +62,7 @@ class ItemStats:
     ----------
     item_ids : tuple of str
         Items with any event in the last seven days.
-    counts : int64, shape (n_items, 4, 4)
+    counts : int64, shape (n_items, 4, 7)
         Windows as in ``WINDOWS``, metrics as in ``METRICS``; revenue in minor units (1/100) of the site's currency.
     """
 
@@ -84,25 +89,25 @@ class ItemStats:
     def popular(
         self, *, window: str = "7d", weights: tuple[float, float, float] = (1.0, 3.0, 5.0), limit: int = 1_000
     ) -> list[str]:
-        """Return items by weighted views, carts and purchases, best first; those without any are left out."""
-        scores = self.counts[:, WINDOWS.index(window), :3] @ np.asarray(weights)
+        """Return items by weighted viewers, carters and buyers, best first; those without any are left out."""
+        scores = self.counts[:, WINDOWS.index(window), FIRST_OF_VISITORS:] @ np.asarray(weights)
         return self._best(scores, limit=limit)
 
     def trending(self, *, limit: int = 1_000) -> list[str]:
-        """Return items whose views of the last hour exceed what their day leads to expect, best first.
+        """Return items whose viewers of the last hour exceed what their day leads to expect, best first.
 
-        The score is ``(n - e) / sqrt(e + 1)`` with n the views of the hour and e a 24th of those of the day.
+        The score is ``(n - e) / sqrt(e + 1)`` with n the viewers of the hour and e a 24th of those of the day.
         """
-        recent = self.of("views", "1h").astype(np.float64)
-        expected = self.of("views", "24h") / 24.0
+        recent = self.of("viewers", "1h").astype(np.float64)
+        expected = self.of("viewers", "24h") / 24.0
         return self._best((recent - expected) / np.sqrt(expected + 1.0), limit=limit)
 
     def conversion(self, *, window: str = "7d") -> NDArray[np.float32]:
-        """Return pieces bought by views, drawn to the site's mean where views are few; shape (n_items,)."""
-        views = self.of("views", window).astype(np.float64)
-        bought = self.of("purchases", window).astype(np.float64)
-        mean = bought.sum() / views.sum() if views.sum() else 0.0
-        smoothed: NDArray[np.float32] = ((bought + PRIOR_VIEWS * mean) / (views + PRIOR_VIEWS)).astype(np.float32)
+        """Return buyers by viewers, drawn to the site's mean where viewers are few; shape (n_items,)."""
+        viewers = self.of("viewers", window).astype(np.float64)
+        buyers = self.of("buyers", window).astype(np.float64)
+        mean = buyers.sum() / viewers.sum() if viewers.sum() else 0.0
+        smoothed: NDArray[np.float32] = ((buyers + PRIOR_VIEWERS * mean) / (viewers + PRIOR_VIEWERS)).astype(np.float32)
         return smoothed
 
     def _best(self, scores: NDArray[np.float64], *, limit: int) -> list[str]:
@@ -136,14 +141,22 @@ def load_item_stats(client: redis.Redis, site: str) -> ItemStats:
     if blob is None:
         return empty_item_stats(site)
     stats = _DECODE(blob)
-    counts = np.frombuffer(stats.counts, np.int64).reshape(len(stats.item_ids), len(WINDOWS), len(METRICS))
     return ItemStats(
         site=site,
         made_at_ms=stats.made_at_ms,
         event_time_ms=stats.event_time_ms,
         item_ids=tuple(stats.item_ids),
-        counts=counts,
+        counts=_joined_counts(stats),
     )
+
+
+def _joined_counts(stats: StatsBlob) -> CountArray:
+    shape = (len(stats.item_ids), len(WINDOWS))
+    counts = np.frombuffer(stats.counts, np.int64).reshape(*shape, FIRST_OF_VISITORS)
+    if not stats.visitors:
+        return np.concatenate([counts, counts[:, :, : windows.REVENUE]], axis=2)
+    visitors = np.frombuffer(stats.visitors, np.int32).reshape(*shape, len(METRICS) - FIRST_OF_VISITORS)
+    return np.concatenate([counts, visitors], axis=2, dtype=np.int64)
 
 
 class ItemStatsMerger:
@@ -179,12 +192,15 @@ class ItemStatsMerger:
                     rows = totals[item_id] = [[0] * len(METRICS) for _ in WINDOWS]
                 rows[number] = counts
         item_ids = sorted(totals)
-        merged: CountArray = np.array([totals[item_id] for item_id in item_ids], np.int64)
+        sums = np.array([totals[item_id] for item_id in item_ids], np.int64)
+        merged: CountArray = sums.reshape(len(item_ids), len(WINDOWS), len(METRICS))
+        visitors = merged[:, :, FIRST_OF_VISITORS:].clip(max=np.iinfo(np.int32).max).astype(np.int32)
         blob = StatsBlob(
             made_at_ms=time.time_ns() // 1_000_000,
             event_time_ms=now_ms,
             item_ids=item_ids,
-            counts=merged.tobytes(),
+            counts=merged[:, :, :FIRST_OF_VISITORS].tobytes(),
+            visitors=visitors.tobytes(),
         )
         key = keys.item_stats(site)
         self._send(key, [("SET", key, _ENCODE(blob), "EX", BLOB_TTL_S)])

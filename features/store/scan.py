@@ -134,7 +134,7 @@ def _item_counts(
                 raise_errors(client, answers)
             for pane, answer in zip(panes, answers, strict=True):
                 for item_id, blob in zip(answer[::2], answer[1::2], strict=True):
-                    sums = totals.setdefault((width_s, pane, item_id.decode()), [0, 0, 0, 0])
-                    for metric, amount in enumerate(_DECODE_COUNTS(blob)):
-                        sums[metric] += amount
+                    key = (width_s, pane, item_id.decode())
+                    counts = windows.completed(_DECODE_COUNTS(blob))
+                    totals[key] = windows.add_counts(totals[key], counts) if key in totals else counts
     return totals

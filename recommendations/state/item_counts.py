@@ -17,8 +17,8 @@ from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
 
 REFRESH_S: Final = 10.0
-WEIGHTS: Final = {"views": 1.0, "carts": 3.0, "purchases": 5.0}
-"""A purchase says more than a view, and is rarer; all count in one popularity."""
+WEIGHTS: Final = {"viewers": 1.0, "carters": 3.0, "buyers": 5.0}
+"""A purchase says more than a view, and is rarer; all count in one popularity, each user once a day and item."""
 
 OWN_SHARE: Final = 1e-3
 
@@ -36,7 +36,7 @@ def watch_counting(site: str) -> Snapshot[bool]:
 def counts_by_row(
     stats: ItemStats, catalogue: CatalogueSnapshot, *, counts_products: bool = False
 ) -> dict[str, FloatArray]:
-    """Return weighted interactions by window, one entry a row of the catalogue.
+    """Return weighted visitors by window, one entry a row of the catalogue.
 
     What was counted under the id of a group counts for each of its variants.
 

@@ -33,7 +33,8 @@ def test_stored_fields_are_stored(view: FeatureView, state: type) -> None:
 
 
 BOOKKEEPING = {
-    "seen", "seen_import", "seen_until_s", "seen_import_until_s", "seen_orders", "seen_orders_import",  # which events were counted
+    "seen", "seen_import", "seen_until_s", "seen_import_until_s",  # which events were counted
+    "seen_orders", "seen_orders_import", "votes",  # which orders, and for which items the user was
     "cart_cleared", "conversions", "transactions",  # what makes carts, credit and refunds the same in any order
     "is_fully_loaded",  # whether the database was asked
     "counts",  # holds those counts of the view that have no field of their own

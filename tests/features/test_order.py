@@ -148,7 +148,7 @@ def test_an_error_of_one_event_is_noticed() -> None:
 
 def test_sums_of_panes_and_of_placements_are_whole_numbers() -> None:
     panes = windows.pane_increments([windows.ItemEffect("a", NOW_MS, windows.PURCHASES, 2, 30)] * 3, now_ms=NOW_MS)
-    assert {tuple(counts["a"]) for counts in panes.values()} == {(0, 0, 6, 90)}
+    assert {tuple(counts["a"]) for counts in panes.values()} == {(0, 0, 6, 90, 0, 0, 0)}
     assert len(panes) == len(windows.WIDTHS_S)
     credited = attribution.sum_effects([attribution.PlacementEffect("home|||", 3, attribution.CLICKS, 1)] * 2)
     assert credited == {3: {"home|||": [0, 0, 2, 0, 0, 0, 0]}}

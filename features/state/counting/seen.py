@@ -7,17 +7,26 @@ however much else a user does, a late purchase or refund is still told from one 
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
+from features.definitions import KEEP_SEEN, KEEP_SEEN_ORDERS
 from tracking.contract.events import Purchase, Refund
 
 ORDERS: Final = (Purchase, Refund)
 """The kinds of events whose ids no other event pushes out."""
 
-PRUNE_ABOVE: Final = 32
-"""Ids older than the lateness window are dropped when there are more than that: seldom, and never too many."""
+
+class Limits(NamedTuple):
+    """How many ids are kept at most, and above how many the old ones are looked for."""
+
+    keep: int
+    prune_above: int
+
+
+CLICK_LIMITS: Final = Limits(KEEP_SEEN, prune_above=32)  # seldom: looking for old ones costs more than all else here
+ORDER_LIMITS: Final = Limits(KEEP_SEEN_ORDERS, prune_above=4)
 
 
 class SeenIds(Struct, array_like=True):
@@ -32,19 +41,20 @@ def hash_id(event_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest(), "little")
 
 
-def remember(ids: dict[int, int], hashed: int, *, at_s: int, until_s: int, lateness_s: int, keep: int) -> int:
+def remember(ids: dict[int, int], hashed: int, *, at_s: int, until_s: int, lateness_s: int, limits: Limits) -> int:
     """Note an id, and return up to which event time everything counts as seen; ``until_s`` is what it was before.
 
-    Ids that are too late to come again are forgotten; beyond ``keep`` of them, what is as old as the oldest is refused.
-    That bounds a state at the price of order: of a user with more than ``keep`` such events in the window, one that
-    was overtaken by half as many counts as late. Nothing is ever counted twice.
+    Ids that are too late to come again are forgotten; beyond ``limits.keep`` of them, what is as old as the oldest is
+    refused. That bounds a state at the price of order: of a user with more than that many such events in the window,
+    one that was overtaken by half as many counts as late. Nothing is ever counted twice.
     """
     ids[hashed] = at_s
-    if len(ids) <= PRUNE_ABOVE:
+    if len(ids) <= limits.prune_above:
         return until_s
     oldest_s = max(ids.values()) - lateness_s
     for old in [known for known, known_s in ids.items() if known_s < oldest_s]:
         del ids[old]
+    keep = limits.keep
     if len(ids) > keep:
         times = sorted(ids.values())
         until_s = max(until_s, times[len(times) - keep // 2 - 1])

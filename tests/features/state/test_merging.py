@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 from features.state import merging
-from features.state.counting import seen
+from features.state.counting import seen, votes
 from features.state.states import ProfileState
 
 DAY = 20_000
@@ -26,6 +26,7 @@ PROFILES = st.builds(
     seen_import=st.dictionaries(st.integers(1, 9), AMOUNT),
     seen_orders=SEEN_IDS,
     seen_orders_import=SEEN_IDS,
+    votes=st.dictionaries(st.integers(1, 3), st.lists(AMOUNT, max_size=4)),
     days=st.dictionaries(st.integers(DAY, DAY + 5), st.tuples(AMOUNT, AMOUNT).map(list)),
     sessions=st.lists(AMOUNT.map(lambda at_ms: [at_ms, at_ms, 1]), max_size=2),
     counts=TIMES,
@@ -77,6 +78,7 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(("recents", "bought", "aliases"), newest),
     **dict.fromkeys(("seen", "seen_import", "transactions"), lambda one, other: {**one, **other}),
     **dict.fromkeys(("seen_orders", "seen_orders_import"), seen.join),
+    "votes": votes.join,
     "days": added,
     "counts": lambda one, other: {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}},
     "cart": last_written,

@@ -40,14 +40,14 @@ def test_every_metric_adds_up_to_what_redis_held(worlds: Worlds, metrics: tuple[
 def test_after_a_failure_a_hash_is_read_again(worlds: Worlds) -> None:
     world = worlds("memory")
     cache = CountCache()
-    increments = {"rs:{p0}:test": CountIncrement({"a": [1, 1, 1, 1]}, 60)}
+    increments = {"rs:{p0}:test": CountIncrement({"a": [1] * len(ITEM_METRICS)}, 60)}
 
     with world.store.batch(0) as batch:
         cache.add(batch, increments)  # never written
         cache.clear()
         (change,) = cache.add(batch, increments)
 
-    assert decode(change.values["a"]) == [1, 1, 1, 1]
+    assert decode(change.values["a"]) == [1] * len(ITEM_METRICS)
 
 
 def test_what_was_not_touched_for_longest_is_dropped(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,3 +59,13 @@ def test_what_was_not_touched_for_longest_is_dropped(worlds: Worlds, monkeypatch
             cache.add(batch, {f"rs:{{p0}}:{name}": CountIncrement({"a": [1]}, 60)})
 
     assert list(cache._hashes) == ["rs:{p0}:two", "rs:{p0}:three"]
+
+
+def test_counts_from_before_visitors_were_counted_go_on_with_a_visitor_an_event(worlds: Worlds) -> None:
+    world = worlds("memory")
+    world.client.hset("rs:{p0}:test", "a", msgspec.msgpack.encode([7, 2, 1, 990]))
+
+    with world.store.batch(0) as batch:
+        (change,) = CountCache().add(batch, {"rs:{p0}:test": CountIncrement({"a": [1, 0, 0, 0, 1, 0, 0]}, 60)})
+
+    assert decode(change.values["a"]) == [8, 2, 1, 990, 8, 2, 1]

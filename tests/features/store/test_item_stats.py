@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+import numpy as np
 import pytest
 
 from features import keys
@@ -12,7 +13,7 @@ from features.definitions import ITEM_WINDOWS
 from features.state import progress
 from features.state.watermarks import clock_name
 from features.state.windows import METRICS, first_pane
-from features.store.item_stats import ItemStatsMerger, empty_item_stats, load_item_stats
+from features.store.item_stats import WINDOWS, ItemStatsMerger, empty_item_stats, load_item_stats
 from tests.features.conftest import PARTITIONS, World
 from tests.features.making import LATENESS_MS, NOW_MS, SITE
 
@@ -57,3 +58,15 @@ def test_a_site_without_events_has_no_items(worlds: Worlds) -> None:
 
     assert stats.item_ids == empty_item_stats("nobody").item_ids == ()
     assert stats.popular() == []
+
+
+def test_statistics_that_an_older_version_merged_are_read_with_a_visitor_an_event(worlds: Worlds) -> None:
+    world = worlds("memory")
+    counts = np.arange(2 * len(WINDOWS) * 4, dtype=np.int64).reshape(2, len(WINDOWS), 4)
+    old = [1, NOW_MS, NOW_MS, ["a", "b"], counts.tobytes()]
+    world.client.set(keys.item_stats(SITE), msgspec.msgpack.encode(old))
+
+    stats = load_item_stats(world.client, SITE)
+
+    assert stats.of("revenue", "7d").tolist() == counts[:, 3, 3].tolist()
+    assert stats.of("buyers", "7d").tolist() == stats.of("purchases", "7d").tolist() == counts[:, 3, 2].tolist()

@@ -26,23 +26,23 @@ def stats(counts: dict[str, dict[str, int]], *, window: str) -> ItemStats:
 def test_interactions_count_by_their_weight_in_their_window() -> None:
     shop = catalogue(n=3)
     found = counts_by_row(
-        stats({"sku1": {"views": 7, "carts": 2, "purchases": 1}, "sku2": {"views": 1}}, window="24h"), shop
+        stats({"sku1": {"viewers": 7, "carters": 2, "buyers": 1}, "sku2": {"viewers": 1}}, window="24h"), shop
     )
 
     assert set(found) == set(WINDOWS)
     by_id = {f"sku{number}": float(found["24h"][shop.row(f"sku{number}")]) for number in range(3)}
-    assert by_id == {"sku0": 0, "sku1": 7 + 2 * WEIGHTS["carts"] + WEIGHTS["purchases"], "sku2": 1}
+    assert by_id == {"sku0": 0, "sku1": 7 + 2 * WEIGHTS["carters"] + WEIGHTS["buyers"], "sku2": 1}
     assert not found["1h"].any()
 
 
 def test_items_that_the_catalogue_lost_and_money_count_nothing() -> None:
-    found = counts_by_row(stats({"gone": {"views": 9}, "sku0": {"revenue": 9}}, window="7d"), catalogue(n=2))
+    found = counts_by_row(stats({"gone": {"viewers": 9}, "sku0": {"revenue": 9}}, window="7d"), catalogue(n=2))
 
     assert not found["7d"].any()
 
 
 SIZES = catalogue({"group_id": "tee"}, {"group_id": "tee"}, {}, {"item_id": "cup"}, {"group_id": "cup"})
-SEEN = stats({"sku0": {"views": 6}, "sku1": {"views": 3}, "sku2": {"views": 8}}, window="24h")
+SEEN = stats({"sku0": {"viewers": 6}, "sku1": {"viewers": 3}, "sku2": {"viewers": 8}}, window="24h")
 
 
 def test_a_site_that_counts_products_has_the_sum_of_its_variants_for_each_of_them() -> None:
@@ -55,7 +55,7 @@ def test_a_site_that_counts_products_has_the_sum_of_its_variants_for_each_of_the
 
 @pytest.mark.parametrize("counts_products", [True, False])
 def test_what_was_looked_at_under_the_id_of_a_product_counts_for_each_variant(counts_products: bool) -> None:
-    seen = stats({"tee": {"views": 4}, "cup": {"views": 7}, "sku2": {"views": 5}}, window="24h")
+    seen = stats({"tee": {"viewers": 4}, "cup": {"viewers": 7}, "sku2": {"viewers": 5}}, window="24h")
 
     assert counts_by_row(seen, SIZES, counts_products=counts_products)["24h"].round().tolist() == [4, 4, 5, 7, 7]
 

@@ -6,6 +6,7 @@ import pytest
 
 from features import keys
 from features.catalogue.site import watch_catalogue
+from features.state.windows import FIRST_OF_VISITORS
 from features.store.item_stats import METRICS, WINDOWS, StatsBlob
 from recommendations.filters import language
 from recommendations.items.index import ItemIndex
@@ -17,7 +18,8 @@ from tracking.redis_client import connect
 def count_views(shop, **views):
     counts = np.zeros((len(views), len(WINDOWS), len(METRICS)), np.int64)
     counts[:, :, METRICS.index("views")] = np.array(list(views.values()))[:, None]
-    blob = StatsBlob(made_at_ms=1, event_time_ms=1, item_ids=list(views), counts=counts.tobytes())
+    stored = counts[:, :, :FIRST_OF_VISITORS].tobytes()
+    blob = StatsBlob(made_at_ms=1, event_time_ms=1, item_ids=list(views), counts=stored)
     with connect(shop.redis_url, timeout_s=2) as client:
         client.set(keys.item_stats(shop.site.slug), msgspec.msgpack.encode(blob), ex=600)
     item_counts.watch_item_counts(shop.site.slug).reload()

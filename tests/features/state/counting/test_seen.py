@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.definitions import KEEP_SEEN, KEEP_SEEN_ORDERS
-from features.state.counting.seen import SeenIds, hash_id, join, remember
+from features.state.counting.seen import Limits, SeenIds, hash_id, join, remember
 from features.state.states import MAX_STATE_BYTES, encode
 from tests.features.making import LATENESS_MS, NOW_MS, States, event, record
 
@@ -74,7 +74,7 @@ def test_thousands_of_orders_stay_within_a_state_and_count_at_most_once() -> Non
     assert len(states.profile_blob) <= MAX_STATE_BYTES
 
 
-@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2_000)), max_size=300), st.integers(32, 64))
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2_000)), max_size=300), st.integers(16, 64))
 def test_what_is_forgotten_is_refused(made: list[tuple[int, int]], keep: int) -> None:
     ids: dict[int, int] = {}
     counted: set[int] = set()
@@ -85,7 +85,7 @@ def test_what_is_forgotten_is_refused(made: list[tuple[int, int]], keep: int) ->
             continue
         assert hashed not in counted
         counted.add(hashed)
-        until_s = remember(ids, hashed, at_s=at_s, until_s=until_s, lateness_s=10_000, keep=keep)
+        until_s = remember(ids, hashed, at_s=at_s, until_s=until_s, lateness_s=10_000, limits=Limits(keep, keep // 2))
         assert len(ids) <= keep
 
 

@@ -135,4 +135,4 @@ def test_one_query_has_the_popularity_that_it_has_among_others():
 
 
 def test_kinds_weigh_as_they_do_in_the_counts_that_serving_reads():
-    assert POPULARITY_WEIGHTS.tolist() == [WEIGHTS["views"], WEIGHTS["carts"], WEIGHTS["purchases"]]
+    assert POPULARITY_WEIGHTS.tolist() == [WEIGHTS["viewers"], WEIGHTS["carters"], WEIGHTS["buyers"]]
