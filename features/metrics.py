@@ -31,6 +31,23 @@ STREAM_PAUSES = Counter(
     "recsite_stream_pauses_total", "Times the worker waited for a part that was unavailable.", ["reason"]
 )
 STREAM_FAILURES = Counter("recsite_stream_failures_total", "Errors that the stream loop caught.", ["error"])
+STREAM_HALTED = Gauge(
+    "recsite_stream_halted",
+    "1 while a partition waits because its batch fails; the others go on.",
+    ["partition"],
+    multiprocess_mode="livemax",
+)
+QUARANTINED_AT = Gauge(
+    "recsite_stream_quarantined_timestamp_seconds",
+    "When a valid record that breaks a function was put among the dead letters; the first 50 of a process are named.",
+    ["site", "partition", "position"],
+    multiprocess_mode="max",
+)
+SITE_FAILURES = Counter(
+    "recsite_site_failures_total",
+    "Times periodic work failed for one site; that of the others went on.",
+    ["task", "site"],
+)
 STATES_REBUILT = Counter(
     "recsite_states_rebuilt_total", "States that could not be read and were started from scratch.", ["view"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
@@ -120,7 +121,7 @@ class Replayer:
         with self._store.batch(partition) as batch:
             batch.request(expected=self._positions[partition], users=list(parsed.by_user))
             stored = batch.read()
-            applied = micro.apply_batch(parsed, stored, lateness_ms=self._lateness_ms)
+            applied = self._apply(parsed, stored)
             counts = self._caches[partition].add(batch, applied.increments)
             batch.send(
                 Changes(
@@ -136,6 +137,18 @@ class Replayer:
         self.records += len(records)
         if report is not None:
             report(self.records)
+
+    def _apply(self, parsed: micro.ParsedBatch, stored: micro.StoredBatch) -> micro.Applied:
+        """Apply the records; those that break a function were put aside when they came, and are left out here, too."""
+        attempt = partial(micro.apply_batch, stored=stored, lateness_ms=self._lateness_ms)
+        try:
+            return attempt(parsed)
+        except (FeatureError, MemoryError):
+            raise
+        except Exception:
+            logger.exception("replay.batch_failed partition=%s records=%s", parsed.partition, len(parsed.in_order))
+            _, applied = micro.without_failing(parsed, attempt)
+            return applied
 
     def _drops(self, parsed: micro.ParsedBatch, user: tuple[str, str]) -> bool:
         """Leave out the records of an erased user that are older than the erasure; True when none is left."""

@@ -1,20 +1,21 @@
 """Pure: the records of one micro-batch and the states they were read with → what to write.
 
 Nothing here touches Redis or the log; ``features.stream`` does. A record that breaks a function is left out after three
-tries, and nothing of what it had done stays.
+tries, and nothing of what it had done stays: ``apply_batch`` sees to it for what concerns one user, and
+``without_failing`` for everything that is done with a whole batch, as counting and encoding.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from features import keys
-from features.exceptions import UnknownState
+from features.exceptions import FeatureError, UnknownState
 from features.state import attribution, progress, watermarks, windows
 from features.state.apply import Arrival, Conditions, Past, apply_events
 from features.state.handlers import Effects
@@ -28,8 +29,11 @@ from tracking.log.base import Record
 logger = logging.getLogger(__name__)
 
 User = tuple[str, str]  # site, user key
+T = TypeVar("T")
 
 MAX_TRIES: Final = 3
+POISON: Final = "poison"
+"""The reason of a record that is valid and breaks a function: a mistake of ours, whoever sent it."""
 PLACEMENT_TTL_S: Final = keys.PLACEMENT_DAY.ttl_s
 _DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
 
@@ -73,6 +77,19 @@ class ParsedBatch:
         self.past[user] = past
         self.by_user.setdefault(user, [])
 
+    def only(self, indices: Sequence[int]) -> ParsedBatch:
+        """Return the batch with the readable records of ``indices`` alone; what was refused stays refused."""
+        new_index = {index: new for new, index in enumerate(indices)}
+        return replace(
+            self,
+            in_order=[self.in_order[index] for index in indices],
+            by_user={
+                user: [new_index[index] for index in known if index in new_index]
+                for user, known in self.by_user.items()
+            },
+            refused=list(self.refused),
+        )
+
 
 class CountIncrement(NamedTuple):
     """What to add to the fields of a hash of counts, and for how long the hash stays then."""
@@ -107,6 +124,9 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
         except InvalidEvent as error:
             batch.refused.append(Refused(record, error.code, error.field, error.reason))
             continue
+        except Exception as error:
+            batch.refused.append(poison(record, error))
+            continue
         if batch.newest_received_ms < parsed.received_at_ms:
             batch.newest_received_ms = parsed.received_at_ms
         if parsed.ctx.bot:
@@ -120,6 +140,62 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
             indices.append(len(in_order))
         in_order.append((record, parsed))
     return batch
+
+
+def poison(record: Record, error: Exception) -> Refused:
+    """Return the refusal of a record that breaks a function."""
+    return Refused(record, POISON, "record", f"{type(error).__name__}: {error}"[:500])
+
+
+def without_failing(batch: ParsedBatch, attempt: Callable[[ParsedBatch], T]) -> tuple[ParsedBatch, T]:
+    """Return the batch without the records that make ``attempt`` fail, and what it makes of the others.
+
+    Records are halved until each that fails stands alone; one of ``n`` costs about ``2 log2(n)`` attempts.
+
+    Parameters
+    ----------
+    batch : ParsedBatch
+    attempt : callable
+        What has failed for the batch. It changes nothing that a further attempt would see.
+
+    Raises
+    ------
+    FeatureError
+        What is done about it is not for the records: Redis is unavailable, a newer program wrote a state.
+    Exception
+        It fails with no record at all, so it is none of them.
+    """
+    attempt(batch.only(()))
+    kept: list[int] = []
+    refused: list[Refused] = []
+    waiting: list[Sequence[int]] = [range(len(batch.in_order))]
+    while waiting:
+        part = waiting.pop()
+        error = _error_of(attempt, batch.only([*kept, *part]), tries=MAX_TRIES if len(part) == 1 else 1)
+        if error is None:
+            kept += part
+        elif len(part) == 1:
+            refused.append(poison(batch.in_order[part[0]][0], error))
+        else:
+            middle = len(part) // 2
+            waiting += [part[middle:], part[:middle]]
+    others = batch.only(kept)
+    others.refused += refused
+    return others, attempt(others)
+
+
+def _error_of(attempt: Callable[[ParsedBatch], object], batch: ParsedBatch, *, tries: int) -> Exception | None:
+    failure: Exception | None = None
+    for _ in range(tries):
+        try:
+            attempt(batch)
+        except (FeatureError, MemoryError):
+            raise
+        except Exception as error:
+            failure = error
+        else:
+            return None
+    return failure
 
 
 def apply_batch(
@@ -226,8 +302,7 @@ def _apply_user(
         for index in indices:
             one = _apply_one(session, profile, arrivals[index], conditions)
             if isinstance(one, Exception):
-                detail = f"{type(one).__name__}: {one}"[:500]
-                applied.poison.append(Refused(batch.in_order[index][0], "poison", "record", detail))
+                applied.poison.append(poison(batch.in_order[index][0], one))
                 continue
             session, profile, effect = one
             effects.add(effect)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from features import keys
 from features.definitions import ITEM_WINDOWS
 from features.exceptions import StoreUnavailable
+from features.isolation import isolated
 from features.state import windows
 from features.state.windows import FIRST_OF_VISITORS, Counts, Pane, add_counts
 from features.store.redis_pipe import borrowed, raise_errors
@@ -175,13 +176,19 @@ class ItemStatsMerger:
     def merge(self) -> dict[str, int]:
         """Merge every site that has events and write its blob; return how many items each has.
 
+        A site whose merge fails keeps the blob it has, and is left out.
+
         Raises
         ------
         StoreUnavailable
             Redis is unavailable.
         """
         times = site_times(self._client, partitions=self._partitions, log_name=self._log_name)
-        return {site: self._merge_site(site, now_ms) for site, now_ms in times.items()}
+        merged: dict[str, int] = {}
+        for site, now_ms in times.items():
+            with isolated("merge-item-stats", site):
+                merged[site] = self._merge_site(site, now_ms)
+        return merged
 
     def _merge_site(self, site: str, now_ms: int) -> int:
         totals: dict[str, list[Counts]] = {}

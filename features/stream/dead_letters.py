@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Coroutine, Sequence
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from features import metrics
 from features.exceptions import StoreUnavailable
-from features.state.batch import Refused
+from features.state.batch import POISON, Refused
 from tracking.log import EventLog, LogUnavailable, LogWriter, RecordTooLarge
 from tracking.metrics import DEAD_LETTERS
 
@@ -30,6 +32,12 @@ TIMEOUT_S: Final = 5.0
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
+MAX_NAMED: Final = 50
+"""Records that a process names in its metrics; those beyond share a name, so that a flood costs Prometheus nothing."""
+MORE: Final = "more"
+_named: set[tuple[str, str, str]] = set()
 
 _ENCODE: Final = msgspec.json.Encoder().encode
 
@@ -54,6 +62,17 @@ def as_dead_letter(refused: Refused, *, topic: str, now_ms: int) -> DeadLetterRe
         occurred_at_ms=now_ms,
         fingerprint=hashlib.sha256(origin + b"\0" + record.value).hexdigest(),
     )
+
+
+def _announce_poison(refused: Refused) -> None:
+    record = refused.record
+    name = (record.key.partition(b"/")[0].decode(errors="replace"), str(record.partition), record.position)
+    logger.error("stream.quarantined site=%s partition=%s position=%s error=%s", *name, refused.detail)
+    if name not in _named and len(_named) >= MAX_NAMED:
+        name = (MORE, MORE, MORE)
+    _named.add(name)
+    site, partition, position = name
+    metrics.QUARANTINED_AT.labels(site=site, partition=partition, position=position).set_to_current_time()
 
 
 class DeadLetterSink:
@@ -85,6 +104,8 @@ class DeadLetterSink:
                 self._run(self._append(topic, records))
         for one in refused:
             DEAD_LETTERS.labels(reason=one.reason).inc()
+            if one.reason == POISON:
+                _announce_poison(one)
 
     def close(self) -> None:
         """Close what was opened."""

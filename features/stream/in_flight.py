@@ -6,17 +6,24 @@ partition has one batch at a time: what a batch reads must be what the one befor
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+from features.exceptions import FeatureError
 from features.state import batch as micro
 from features.state import progress
 from features.state.apply import Past
-from features.state.batch import User
+from features.state.batch import Applied, ParsedBatch, StoredBatch, User
 from features.store.counts import CountCache
 from features.store.online import Batch, Changes, OnlineStore
 from features.stream.dead_letters import DeadLetterSink
 from tracking.log import Position, Record
+
+logger = logging.getLogger(__name__)
+
+Apply = Callable[[ParsedBatch], tuple[Applied, Changes]]
 
 
 class InFlightBatch:
@@ -82,21 +89,44 @@ class InFlightBatch:
         if self._batch is None:
             raise RuntimeError(f"partition {self.partition} was not requested; call request first")
         stored = self._batch.read()
-        applied = micro.apply_batch(self.parsed, stored, lateness_ms=lateness_ms, may_have_past=may_have_past)
+        apply = partial(self._apply, self._batch, stored, lateness_ms=lateness_ms, may_have_past=may_have_past)
+        try:
+            applied, changes = apply(self.parsed)
+        except (FeatureError, MemoryError):
+            raise
+        except Exception:
+            logger.exception("stream.batch_failed partition=%s records=%s", self.partition, len(self.parsed.in_order))
+            self.parsed, (applied, changes) = micro.without_failing(self.parsed, partial(self._apply_anew, apply))
         refused = (*self.parsed.refused, *applied.poison)
         if refused:
             letters.put(refused)
         self.outcomes, self.partially_loaded = applied.outcomes, applied.partially_loaded
         self.changed = list(applied.profiles)
-        self._batch.send(
-            Changes(
-                next_position=self.next_position,
-                progress=progress.encode(applied.progress),
-                sessions=applied.sessions,
-                profiles=applied.profiles,
-                counts=self._cache.add(self._batch, applied.increments),
-            )
+        self._batch.send(changes)
+
+    def _apply(
+        self,
+        batch: Batch,
+        stored: StoredBatch,
+        parsed: ParsedBatch,
+        *,
+        lateness_ms: int,
+        may_have_past: Callable[[str], bool],
+    ) -> tuple[Applied, Changes]:
+        """Return what the records do, and all that is to be written of it: nothing of a record is encoded later."""
+        applied = micro.apply_batch(parsed, stored, lateness_ms=lateness_ms, may_have_past=may_have_past)
+        changes = Changes(
+            next_position=self.next_position,
+            progress=progress.encode(applied.progress),
+            sessions=applied.sessions,
+            profiles=applied.profiles,
+            counts=self._cache.add(batch, applied.increments),
         )
+        return applied, changes
+
+    def _apply_anew(self, apply: Apply, parsed: ParsedBatch) -> tuple[Applied, Changes]:
+        self._cache.clear()  # the attempt before this one has added to it
+        return apply(parsed)
 
     def wait_acknowledged(self) -> None:
         """Wait until everything is written.

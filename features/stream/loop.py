@@ -6,6 +6,9 @@ Positions are also committed to the log, but only for lag tools.
 
 All partitions of a poll are in flight at once, and Redis works for one while the worker works for another. A worker
 that is behind even polls and parses the next records before what it sent last is acknowledged.
+
+A record that fails is put aside, a partition that fails halts alone; only where Redis or the log is unavailable do all
+partitions wait.
 """
 
 from __future__ import annotations
@@ -18,10 +21,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from features import metrics
-from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable, UnknownState
+from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable
 from features.store.counts import CountCache
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
+from features.stream.halts import Halts
 from features.stream.in_flight import InFlightBatch
 from features.stream.restore import NoProfiles, ProfileRestore, ProfileSource
 from features.stream.status import Status
@@ -85,6 +89,7 @@ class StreamWorker:
         self._profiles = profiles or NoProfiles()
         self._restore = ProfileRestore(self._profiles)
         self._dead_letters = DeadLetterSink(events)
+        self._halts = Halts()
         self._caches: dict[int, CountCache] = {}
         self._in_flight: list[InFlightBatch] = []  # sent and not acknowledged
         self._uncommitted: dict[int, Position] = {}
@@ -106,7 +111,7 @@ class StreamWorker:
             while not stop.is_set():
                 try:
                     self.step(POLL_S)
-                except (StoreUnavailable, LogUnavailable, UnknownState, PartitionsDiffer) as error:
+                except (StoreUnavailable, LogUnavailable, PartitionsDiffer) as error:
                     stop.wait(self._pause(error))
                 except Exception as error:
                     metrics.STREAM_FAILURES.labels(error=type(error).__name__).inc()
@@ -124,26 +129,28 @@ class StreamWorker:
         ------
         StoreUnavailable, LogUnavailable
             Something is unavailable; nothing of the batch was written, and the next step starts where it stands.
-        UnknownState, PartitionsDiffer
-            A newer program wrote a state, or somebody repartitioned the topic: nothing goes on until a person looks.
+        PartitionsDiffer
+            Somebody repartitioned the topic: nothing goes on until a person looks.
         """
         if self.status.is_paused or self._must_look_up:
             self._resume()
+        self._go_on(self._halts.take_due())
         # A worker that is behind takes larger batches: fixed costs are shared, and nobody waits for this one anyway.
         most = self._batch_records * (CATCH_UP if self._is_behind else 1)
         polled = self._reader.poll(0.0 if self._in_flight else timeout_s, most)
         self._is_behind = sum(map(len, polled.values())) >= self._batch_records
         try:
             past = self._restore.answers()
+            # What a halted partition reads meanwhile is read again: it goes on from where it stands.
             batches = [
                 InFlightBatch(partition, records, past.get(partition, {}), cache=self._cache(partition))
                 for partition in {**polled, **past}
-                if (records := polled.get(partition, [])) or partition in past
+                if partition not in self._halts and ((records := polled.get(partition, [])) or partition in past)
             ]
-            fenced = self._wait_acknowledged()
+            left_out = self._wait_acknowledged()
             applied = 0
             for start in range(0, len(batches), MAX_IN_FLIGHT):
-                applied += self._send([one for one in batches[start:][:MAX_IN_FLIGHT] if one.partition not in fenced])
+                applied += self._send([one for one in batches[start:][:MAX_IN_FLIGHT] if one.partition not in left_out])
                 if start + MAX_IN_FLIGHT < len(batches) or not self._is_behind:
                     self._wait_acknowledged()
         except BaseException:
@@ -180,6 +187,10 @@ class StreamWorker:
                     batch.send(self._dead_letters, lateness_ms=self._lateness_ms, may_have_past=self._profiles.may_know)
                 except Fenced as error:
                     self._is_fenced(batch, error)
+                except (StoreUnavailable, LogUnavailable):
+                    raise
+                except Exception as error:
+                    self._halt(batch, error)
                 else:
                     self._in_flight.append(batch)
                     sent += len(batch.parsed.records)
@@ -190,34 +201,48 @@ class StreamWorker:
         return sent
 
     def _wait_acknowledged(self) -> set[int]:
-        """Wait until what was sent is written, and announce it; return partitions that somebody else had written for.
+        """Wait until what was sent is written, and announce it; return the partitions whose batch was not written.
 
         Raises
         ------
         StoreUnavailable
             Redis is unavailable; what became of the writes is not known.
         """
-        fenced: set[int] = set()
+        left_out: set[int] = set()
         changed: dict[str, list[str]] = {}
         while self._in_flight:
             batch = self._in_flight[0]
             try:
                 batch.wait_acknowledged()
             except Fenced as error:
-                fenced.add(batch.partition)
+                left_out.add(batch.partition)
                 self._is_fenced(batch, error)
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                left_out.add(batch.partition)
+                self._halt(batch, error)
             else:
                 self._acknowledged(batch)
                 for site, user_key in batch.changed:
                     changed.setdefault(site, []).append(user_key)
             del self._in_flight[0]
         if changed:
+            self._announce_changed(changed)
+        return left_out
+
+    def _announce_changed(self, changed: Mapping[str, Sequence[str]]) -> None:
+        try:
             self._announce(changed)
-        return fenced
+        except Exception as error:  # it is written already, and must not be taken for lost
+            metrics.STREAM_FAILURES.labels(error=type(error).__name__).inc()
+            logger.exception("stream.announce_failed sites=%s", sorted(changed))
 
     def _acknowledged(self, batch: InFlightBatch) -> None:
         if batch.partition in self.status.positions:
             self.status.positions[batch.partition] = self._uncommitted[batch.partition] = batch.next_position
+        self._halts.recovered(batch.partition)
+        self.status.halted = self._halts.errors
         self._restore.request(batch.partition, batch.partially_loaded)
         self.status.count(batch, now_ms=self._clock())
 
@@ -231,6 +256,21 @@ class StreamWorker:
             found = self._store.positions([batch.partition])[batch.partition]
             self.status.positions[batch.partition] = found
             self._reader.seek(batch.partition, found)
+
+    def _halt(self, batch: InFlightBatch, error: Exception) -> None:
+        batch.discard()
+        self._halts.add(batch.partition, error)
+        self.status.halted = self._halts.errors
+
+    def _go_on(self, partitions: Sequence[int]) -> None:
+        """Try halted partitions again, from the position that is stored."""
+        for partition, found in self._store.positions(partitions).items():
+            if partition in self.status.positions and partition in self._reader.assignment():
+                if found != self.status.positions[partition]:
+                    self._halts.recovered(partition)  # it was written, and only the answer failed
+                self.status.positions[partition] = found
+                self._reader.seek(partition, found)
+        self.status.halted = self._halts.errors
 
     def _wait_acknowledged_if_possible(self) -> None:
         try:
@@ -275,6 +315,7 @@ class StreamWorker:
             self.status.lag_records.pop(partition, None)
             self._uncommitted.pop(partition, None)
             self._caches.pop(partition, None)
+            self._halts.forget(partition)
             metrics.STREAM_LAG_RECORDS.labels(partition=str(partition)).set(0)
         logger.info("stream.revoked partitions=%s", sorted(partitions))
         metrics.STREAM_PARTITIONS.set(len(self.status.positions))

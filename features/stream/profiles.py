@@ -22,6 +22,7 @@ from django.db import connections as connections_of_thread
 from django.utils import timezone
 
 from features import keys
+from features.isolation import isolated
 from features.models import StoredProfile
 from features.state.batch import User
 from features.state.states import decode_profile
@@ -195,10 +196,11 @@ def store_changed_profiles() -> dict[str, int]:
     client = connections.client()
     counts: dict[str, int] = {}
     for site in Site.objects.all():
-        key = keys.write_behind_run(site.slug)
-        last = client.get(key)
-        started = time.time()
-        since_s = interval_since(float(last) if isinstance(last, bytes | str) else None)
-        counts[site.slug] = write_behind(client, site, partitions=connections.partitions(), since_s=since_s)
-        client.set(key, str(started), ex=keys.WRITE_BEHIND.ttl_s)
+        with isolated("store-profiles", site.slug):
+            key = keys.write_behind_run(site.slug)
+            last = client.get(key)
+            started = time.time()
+            since_s = interval_since(float(last) if isinstance(last, bytes | str) else None)
+            counts[site.slug] = write_behind(client, site, partitions=connections.partitions(), since_s=since_s)
+            client.set(key, str(started), ex=keys.WRITE_BEHIND.ttl_s)
     return counts

@@ -21,6 +21,7 @@ class Status:
     batches: int = 0
     fenced: int = 0
     is_paused: bool = False
+    halted: dict[int, str] = field(default_factory=dict)  # partitions that wait alone, and why
     freshness_ms: int | None = None
 
     def count(self, batch: InFlightBatch, *, now_ms: int) -> None:

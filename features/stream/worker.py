@@ -134,6 +134,7 @@ def inspect_stream(state: Any) -> list[dict[str, Any]]:
             "batches": status.batches,
             "fenced": status.fenced,
             "is_paused": status.is_paused,
+            "halted": {str(partition): error for partition, error in status.halted.items()},
             "freshness_ms": status.freshness_ms,
         }
         for status in (worker.status for worker in list(_running))

@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from features.exceptions import StoreUnavailable
+from features.isolation import isolated
 from recommendations import metrics
 from recommendations.models import TrainingPolicy, TrainingRun
 from recommendations.release.lock import LOCK_TTL_S, LockLost, TrainingLock
@@ -51,11 +52,12 @@ def due_sites(now: datetime) -> list[Site]:
     """
     waiting: list[tuple[datetime, str, Site]] = []
     for site in Site.objects.filter(is_active=True):
-        policy, _ = TrainingPolicy.objects.get_or_create(site=site)
-        last = TrainingRun.objects.filter(site=site).first()
-        last_started_at = last.started_at if last is not None else site.created_at
-        if is_due(policy, now=now, last_started_at=last_started_at) or (last is not None and _was_stopped(last, now)):
-            waiting.append((last_started_at, site.slug, site))
+        with isolated("train-due-sites", site.slug):
+            policy, _ = TrainingPolicy.objects.get_or_create(site=site)
+            last = TrainingRun.objects.filter(site=site).first()
+            started_at = last.started_at if last is not None else site.created_at
+            if is_due(policy, now=now, last_started_at=started_at) or (last is not None and _was_stopped(last, now)):
+                waiting.append((started_at, site.slug, site))
     return [site for _, _, site in sorted(waiting, key=lambda entry: entry[:2])]
 
 
