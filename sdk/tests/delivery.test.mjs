@@ -298,19 +298,31 @@ test('batches hold at most 20 events and 48 kB', async () => {
   }
 });
 
-test('an event of more than 32 kB is refused with a warning instead of blocking the queue', async () => {
+test('an event of more than 48 kB is refused with a warning instead of blocking the queue', async () => {
   const page = await openShop();
   const warnings = [];
   page.on('console', (message) => warnings.push(message.text()));
   await page.evaluate(() => {
-    rec('track', 'huge', { text: 'x'.repeat(40_000) });
+    rec('track', 'huge', { text: 'ü'.repeat(24_000) }); // bytes count, not characters
     rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] });
   });
   await until(() => ids('view_item').size, 'the next event');
   assert.ok(
-    warnings.some((text) => text.includes("'huge' is over 32 kB")),
+    warnings.some((text) => text.includes("'huge' is over 48 kB")),
     warnings.join(),
   );
+});
+
+test('a list that the server has to cut reaches it whole', async () => {
+  const page = await openShop();
+  await page.evaluate(() => {
+    const items = Array.from({ length: 110 }, (_, i) => ({ item_id: 'SKU' + i, item_name: 'Raincoat '.repeat(35) }));
+    rec('track', 'view_item_list', { items });
+  });
+  await until(() => ids('view_item_list').size, 'the list');
+  const sent = world.collector.named('view_item_list')[0];
+  assert.equal(sent.params.items.length, 110);
+  assert.ok(JSON.stringify(sent).length > 32 * 1024);
 });
 
 test('hidden pages send what they hold at once', async () => {
