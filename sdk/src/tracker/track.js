@@ -9,7 +9,7 @@ import { all, push } from './queue.js';
 
 const BATCH_EVENTS = 20;
 const BATCH_MS = 2e3;
-const LARGEST = 48e3; // bytes of one event, well under what keepalive carries; the server cuts long lists at its own limit
+const LARGEST = 48e3; // bytes of one event, under what keepalive carries; the server cuts long lists itself
 /** Sent at once: what changes the shopper's lists, and what must not be lost. */
 const AT_ONCE = /^(view_item|select_item|identify|purchase|refund|(add_to|remove_from|view)_cart)$/;
 
