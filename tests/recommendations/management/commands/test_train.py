@@ -16,17 +16,20 @@ from tracking.models import Site
 
 NO_OPTIONS: dict[str, Any] = {
     "threads": 1, "quick": False, "tune_minutes": None, "margin_weight": None, "position_clip": None,
+    "counts_products": None,
 }  # fmt: skip
 
 
 @pytest.mark.django_db
 def test_the_policy_says_what_options_leave_open_and_a_zero_is_an_option() -> None:
     site = Site.objects.create(slug="policed", name="Policed")
-    TrainingPolicy.objects.create(site=site, margin_weight=0.5, position_clip=10.0)
+    TrainingPolicy.objects.create(site=site, margin_weight=0.5, position_clip=10.0, counts_products=True)
 
     found = _settings(site, {**NO_OPTIONS, "margin_weight": 0.0, "threads": 3})
 
     assert [found.margin_weight, found.position_clip, found.tune_minutes, found.num_threads] == [0.0, 10.0, 0.0, 3]
+    assert found.counts_products
+    assert not _settings(site, {**NO_OPTIONS, "counts_products": False}).counts_products
 
 
 @pytest.mark.django_db
