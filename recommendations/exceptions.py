@@ -24,6 +24,10 @@ class InvalidQuery(RecommendationError):
         self.reason = reason
 
 
+class FilterTooExpensive(InvalidQuery):
+    """The conditions of a request would cost more to evaluate than its key may spend; simpler ones will do."""
+
+
 class ModelUnavailable(RecommendationError):
     """No session could be created, on GPU or CPU; serve a fallback and keep the last good version."""
 

@@ -106,6 +106,22 @@ def names_of(condition: Condition) -> Iterator[str]:
                 yield from names_of(each)
 
 
+def normal_form(condition: Condition) -> str:
+    """Return a text that conditions share if one is the other with parts or values repeated or in another order.
+
+    Two that share it match the same rows; ``true`` and ``1`` stay two values, as texts of items know them apart.
+    """
+    match condition:
+        case Comparison(name=name, operator=operator, values=values):
+            return f"{name} {operator} {', '.join(sorted({repr(value) for value in values}))}"
+        case Not(part=part):
+            return f"not ({normal_form(part)})"
+        case AllOf(parts=parts):
+            return f"all ({'; '.join(sorted({normal_form(each) for each in parts}))})"
+        case AnyOf(parts=parts):
+            return f"any ({'; '.join(sorted({normal_form(each) for each in parts}))})"
+
+
 def as_number(value: Value) -> float | None:
     """Return the number that a value is or says, None for a text that says none."""
     if isinstance(value, str):

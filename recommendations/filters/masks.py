@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.filters.language import AllOf, AnyOf, Comparison, Condition, Not, Operator, as_number, as_text
+from recommendations.exceptions import RecommendationError
+from recommendations.filters.labels import ORDERS, Labels, Mask
+from recommendations.filters.language import AllOf, AnyOf, Comparison, Condition, Not, as_number, as_text
 
-Mask = NDArray[np.bool_]
+FEW_NUMBERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,7 @@ class NumberColumn:
     values: NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TextColumn:
     """A column of texts, each distinct one kept once.
 
@@ -46,8 +49,13 @@ class TextColumn:
     labels: tuple[str, ...]
     is_path: bool = False
 
+    @cached_property
+    def prepared(self) -> Labels:
+        """The labels as comparisons look them up."""
+        return Labels(self.labels, is_path=self.is_path)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True)
 class TagColumn:
     """Several values an item.
 
@@ -58,6 +66,11 @@ class TagColumn:
     """
 
     rows: dict[str, NDArray[np.int32]]
+
+    @cached_property
+    def tagged(self) -> NDArray[np.int32]:
+        """The rows that have some value, each once, ascending."""
+        return np.unique(np.concatenate([*self.rows.values(), np.empty(0, np.int32)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,26 +99,46 @@ class Columns(Protocol):
         ...
 
 
-def mask_of(condition: Condition, columns: Columns) -> Mask:
+class OutOfTime(RecommendationError):
+    """The time for a mask was over before it was made."""
+
+
+def _no_limit() -> bool:
+    return False
+
+
+def mask_of(condition: Condition, columns: Columns, *, is_late: Callable[[], bool] = _no_limit) -> Mask:
     """Return which rows match.
 
     An attribute that the catalogue does not have matches nothing, so that a filter for one site's attribute is not
     an error on the day when its last item goes.
+
+    Parameters
+    ----------
+    is_late : callable
+        Asked before each comparison; what one costs is bounded by ``price_of``.
+
+    Raises
+    ------
+    OutOfTime
+        ``is_late`` said so.
     """
     match condition:
         case Comparison():
+            if is_late():
+                raise OutOfTime("the time for a mask is over")
             return _mask_of_comparison(condition, columns)
         case Not(part=part):
-            return ~mask_of(part, columns)
+            return ~mask_of(part, columns, is_late=is_late)
         case AllOf(parts=parts):
             mask = np.ones(columns.n_rows, np.bool_)
             for each in parts:
-                mask &= mask_of(each, columns)
+                mask &= mask_of(each, columns, is_late=is_late)
             return mask
         case AnyOf(parts=parts):
             mask = np.zeros(columns.n_rows, np.bool_)
             for each in parts:
-                mask |= mask_of(each, columns)
+                mask |= mask_of(each, columns, is_late=is_late)
             return mask
 
 
@@ -119,9 +152,7 @@ def _mask_of_comparison(comparison: Comparison, columns: Columns) -> Mask:
         return _tag_mask(comparison, column, columns.n_rows)
     if isinstance(column, KeyColumn):
         return _key_mask(comparison, column, columns.n_rows)
-    matches = _label_test(comparison, is_path=column.is_path)
-    hits = np.fromiter((matches(label) for label in column.labels), np.bool_, len(column.labels))
-    mask: Mask = hits[column.codes]
+    mask: Mask = column.prepared.matching(comparison).take(column.codes)
     return mask
 
 
@@ -133,33 +164,37 @@ def _number_mask(comparison: Comparison, column: NumberColumn) -> Mask:
     wanted = [as_number(value) for value in comparison.values]
     numbers = np.asarray([number for number in wanted if number is not None], values.dtype)
     if comparison.operator == "!=":
-        found: Mask = ~np.isnan(values) & ~np.isin(values, numbers)
+        found: Mask = ~np.isnan(values) & ~_equals_any(values, numbers)
         return found
     if not len(numbers):
         return np.zeros(len(values), np.bool_)
     if comparison.operator in ("=", "in", "has"):
-        found = np.isin(values, numbers)
-        return found
-    number = numbers[0]
+        return _equals_any(values, numbers)
+    order = ORDERS.get(comparison.operator)
+    if order is None:
+        return np.zeros(len(values), np.bool_)
     with np.errstate(invalid="ignore"):  # comparisons with NaN are False, which is what we promise
-        mask: Mask = {
-            "<": np.less,
-            "<=": np.less_equal,
-            ">": np.greater,
-            ">=": np.greater_equal,
-        }.get(comparison.operator, _never)(values, number)
+        mask: Mask = order(values, numbers[0])
     return mask
 
 
-def _never(values: NDArray[np.floating[Any]], number: np.floating[Any]) -> Mask:
-    return np.zeros(len(values), np.bool_)
+def _equals_any(values: NDArray[np.floating[Any]], numbers: NDArray[np.floating[Any]]) -> Mask:
+    """Return which values are among the numbers: by one pass a number where they are few, else by bisection."""
+    found: Mask = np.zeros(len(values), np.bool_)
+    if len(numbers) <= FEW_NUMBERS:
+        for number in numbers:
+            found |= values == number
+        return found
+    ascending = np.unique(numbers)
+    nearest = ascending.searchsorted(values).clip(max=len(ascending) - 1)
+    found = ascending.take(nearest) == values
+    return found
 
 
 def _tag_mask(comparison: Comparison, column: TagColumn, n_rows: int) -> Mask:
     mask = np.zeros(n_rows, np.bool_)
     if comparison.operator == "empty":
-        for rows in column.rows.values():
-            mask[rows] = True
+        mask[column.tagged] = True
         return ~mask
     for value in comparison.values:
         rows_of_value = column.rows.get(as_text(value).casefold())
@@ -175,43 +210,3 @@ def _key_mask(comparison: Comparison, column: KeyColumn, n_rows: int) -> Mask:
         if row is not None:
             mask[row] = True
     return ~mask if comparison.operator == "!=" else mask
-
-
-def _label_test(comparison: Comparison, *, is_path: bool) -> Callable[[str], bool]:
-    operator = comparison.operator
-    if operator == "empty":
-        return lambda label: not label
-    wanted = frozenset(as_text(value).casefold() for value in comparison.values)
-    first = next(iter(wanted), "")
-    if operator == "under":
-        parts = _path(first)
-        return lambda label: _is_under(_path(label.casefold()), parts)
-    if operator == "has":
-        return lambda label: bool(label) and first in label.casefold()
-    if operator == "!=":
-        return lambda label: bool(label) and label.casefold() not in wanted
-    if operator in ("=", "in"):
-        if is_path:  # "Shoes" names the leaf as well as the whole path
-            return lambda label: bool(label) and (label.casefold() in wanted or _path(label.casefold())[-1] in wanted)
-        return lambda label: bool(label) and label.casefold() in wanted
-    limit = as_number(comparison.values[0])
-    if limit is None:
-        return lambda label: False
-    return lambda label: _ordered(label, operator, limit)
-
-
-def _ordered(label: str, operator: Operator, limit: float) -> bool:
-    number = as_number(label)
-    if number is None:
-        return False
-    return {"<": number < limit, "<=": number <= limit, ">": number > limit, ">=": number >= limit}[operator]
-
-
-def _path(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(">"))
-
-
-def _is_under(path: tuple[str, ...], parts: tuple[str, ...]) -> bool:
-    """Return whether ``parts`` stand in a row anywhere in ``path``: a category may be named without its parents."""
-    length = len(parts)
-    return any(path[start : start + length] == parts for start in range(len(path) - length + 1))

@@ -12,8 +12,9 @@ from django.conf import settings
 
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import NOBODY
-from recommendations.exceptions import InvalidQuery
+from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.pipeline.query import ListQuery
+from recommendations.serving.filters import price_filters
 from recommendations.serving.quotas import quotas
 from recommendations.serving.requests import (
     UnknownPlacement,
@@ -54,6 +55,7 @@ PUBLIC_STALE_S: Final = 600
 PUBLIC: Final = b"public, max-age=%d, s-maxage=%d, stale-while-revalidate=%d, stale-if-error=%d" % (
     PUBLIC_MAX_AGE_S // 2, PUBLIC_MAX_AGE_S, PUBLIC_STALE_S, 10 * PUBLIC_STALE_S,
 )  # fmt: skip
+PRICE_OF_A_REQUEST_US: Final = 1_000.0
 PRIVATE: Final = b"private, max-age=%d" % (PUBLIC_MAX_AGE_S // 2)
 
 T = TypeVar("T")
@@ -79,6 +81,7 @@ async def recommend(request: Request) -> Reply:
             explains=body.explain,
             skips_unknown=True,
         )
+        await take_filter_quota(request, key, state, queries, deadline=deadline)
     except InvalidQuery as error:
         raise _refusal(error, single=body.placements is None) from error
     return await _answer(request, key, body, state, queries, deadline=deadline, wanted=wanted)
@@ -99,20 +102,20 @@ async def rank(request: Request) -> Reply:
             raise _refusal(unknown_placement(body.placement, field="placement"))
         placement = replace(found, strategy="rerank", segment_strategies={}, sources=(), fallback="empty")
     try:
-        condition = condition_of(body.filter, field="filter")
+        query = ListQuery(
+            placement=placement,
+            limit=body.limit or len(body.items),
+            context_items=body.context_items,
+            filter=body.filter or "",
+            condition=condition_of(body.filter, field="filter"),
+            candidates=body.items,
+            fields=body.fields,
+            locale=body.lang,
+            explains=body.explain,
+        )
+        await take_filter_quota(request, key, state, [query], deadline=deadline)
     except InvalidQuery as error:
-        raise _refusal(error) from error
-    query = ListQuery(
-        placement=placement,
-        limit=body.limit or len(body.items),
-        context_items=body.context_items,
-        filter=body.filter or "",
-        condition=condition,
-        candidates=body.items,
-        fields=body.fields,
-        locale=body.lang,
-        explains=body.explain,
-    )
+        raise _refusal(error, single=True) from error
     return await _answer(request, key, body, state, [query], deadline=deadline)
 
 
@@ -135,12 +138,14 @@ async def recommend_public(request: Request) -> Reply:
         context_items=tuple(part for part in query.get("context_items", "").split(",") if part)[:MAX_CONTEXT_ITEMS],
         filter=query.get("filter"),
     )
+    deadline = Deadline.after(float(settings.BUDGET_MS))
     try:
         state = state_of(key.site.slug)
         queries = queries_of([wanted], state, fields=_fields(query.get("fields")), locale=query.get("lang"))
+        await take_filter_quota(request, key, state, queries, deadline=deadline)
     except InvalidQuery as error:
         raise _refusal(error, single=True) from error
-    results = await make_lists(state, queries, NOBODY, deadline=Deadline.after(float(settings.BUDGET_MS)))
+    results = await make_lists(state, queries, NOBODY, deadline=deadline)
     now_s = int(time.time()) // PUBLIC_MAX_AGE_S * PUBLIC_MAX_AGE_S
     reply = reply_of(results[0], queries[0], state, NOBODY, now_s=now_s)
     etag = b'"%b"' % hashlib.sha256(bytes(reply.items) + (reply.model_version or "").encode()).hexdigest()[:24].encode()
@@ -195,22 +200,48 @@ def _parsed(parse: Callable[[bytes], T], body: bytes) -> T:
 def _refusal(error: InvalidQuery, *, single: bool = False) -> Refusal:
     """Return the answer to a wrong request; ``single`` when the fields of the one placement stand at the top."""
     field = error.field.removeprefix("placements[0].") if single else error.field
+    if isinstance(error, FilterTooExpensive):
+        return Refusal(400, ErrorCode.FILTER_TOO_EXPENSIVE, f"{field} {error.reason}", field=field)
     if isinstance(error, UnknownPlacement):
         return Refusal(404, ErrorCode.UNKNOWN_PLACEMENT, error.reason, field=field)
     return Refusal(400, ErrorCode.INVALID_REQUEST, f"{field} {error.reason}", field=field)
+
+
+async def take_filter_quota(
+    request: Request, key: KeyInfo, state: SiteState, queries: Sequence[ListQuery], *, deadline: Deadline
+) -> None:
+    """Price the conditions of a publishable key's request, and count each full millisecond as one more request.
+
+    Counted against the address alone, and only for masks that are not at hand, so that who invents conditions spends
+    their own quota and nobody else's.
+
+    Raises
+    ------
+    FilterTooExpensive, Refusal
+        The conditions cost too much together, or the address has used up its quota.
+    """
+    if key.is_secret:
+        return
+    price_us = await price_filters(queries, state.serving.item_index, deadline=deadline)
+    if price_us >= PRICE_OF_A_REQUEST_US:
+        _take_of_address(request, key, int(price_us // PRICE_OF_A_REQUEST_US))
 
 
 def take_quota(request: Request, key: KeyInfo) -> None:
     """Count the request against the quotas of its key and address; raises the 429."""
     site = key.site
     if not key.is_secret:
-        quotas.take(
-            "requests of an address",
-            f"{site.slug}:{request.address_digest()}",
-            amount=1,
-            per_minute=site.address_requests_per_minute,
-        )
+        _take_of_address(request, key, 1)
     quotas.take("recommendation requests", f"{site.slug}:{key.id}", amount=1, per_minute=site.requests_per_minute)
+
+
+def _take_of_address(request: Request, key: KeyInfo, amount: int) -> None:
+    quotas.take(
+        "requests of an address",
+        f"{key.site.slug}:{request.address_digest()}",
+        amount=amount,
+        per_minute=key.site.address_requests_per_minute,
+    )
 
 
 def _names_its_key(request: Request) -> bool:

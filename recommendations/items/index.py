@@ -6,9 +6,12 @@ which only ever gain entries that any thread would compute alike.
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -17,14 +20,26 @@ from numpy.typing import NDArray
 
 from features.catalogue.items import ItemCard
 from features.catalogue.snapshot import CatalogueSnapshot
+from recommendations.core.deadline import Deadline
 from recommendations.core.row_index import is_first
 from recommendations.core.types import NO_ROWS, FloatArray, Mask, RowArray
 from recommendations.filters import language
-from recommendations.filters.language import Condition
-from recommendations.filters.masks import Column, KeyColumn, NumberColumn, TagColumn, TextColumn, mask_of
+from recommendations.filters.language import Condition, normal_form
+from recommendations.filters.masks import (
+    Column,
+    KeyColumn,
+    NumberColumn,
+    OutOfTime,
+    TagColumn,
+    TextColumn,
+    mask_of,
+)
 from recommendations.items.similarity import SimilarityColumns
 
 MAX_MASKS_BYTES: Final = 64 * 1024 * 1024
+MAX_REQUEST_MASKS_BYTES: Final = 8 * 1024 * 1024
+"""For conditions of requests, apart from those of placements and rules: visitors must not push those out."""
+
 MAX_ORDER: Final = 2_000
 """How far lists without a user go; what is less popular than that is found by other sources."""
 
@@ -99,6 +114,9 @@ class ItemIndex:
         self._masks: dict[str, Mask] = {}
         self._max_masks = max(8, MAX_MASKS_BYTES // max(n_rows, 1))
         self._conditions: dict[str, Condition] = {}
+        self._request_masks: OrderedDict[str, Mask] = OrderedDict()
+        self._max_request_masks = max(8, MAX_REQUEST_MASKS_BYTES // max(n_rows, 1))
+        self._request_lock = threading.Lock()
         self._cards: dict[int, bytes] = {}
         self._popular_in: dict[str, RowArray] = {}
         self._trending: dict[Window, tuple[RowArray, FloatArray]] = {}
@@ -219,8 +237,45 @@ class ItemIndex:
             self._masks[key] = known
         return known
 
+    def request_mask(self, condition: Condition, deadline: Deadline | None = None) -> Mask | None:
+        """Return which rows match what a request asks for, ``None`` when there is no time left to find out.
+
+        The masks last asked for are kept, one for all conditions of the same normal form.
+        """
+        key = normal_form(condition)
+        with self._request_lock:
+            known = self._request_masks.get(key)
+            if known is not None:
+                self._request_masks.move_to_end(key)
+                return known
+        try:
+            made = mask_of(condition, self, is_late=lambda: deadline is not None and deadline.left_ms <= 0.0)
+        except OutOfTime:
+            return None
+        made.setflags(write=False)
+        with self._request_lock:
+            self._request_masks[key] = made
+            while len(self._request_masks) > self._max_request_masks:
+                self._request_masks.popitem(last=False)
+        return made
+
+    def has_request_mask(self, condition: Condition) -> bool:
+        """Return whether the mask of a request's condition is at hand."""
+        return normal_form(condition) in self._request_masks
+
+    def has_columns(self, names: Iterable[str]) -> bool:
+        """Return whether a comparison of each of these would find its column made; of what no item has, it does."""
+        return all(name in self._columns or self._is_unknown(name) for name in names)
+
+    def make_columns(self, names: Iterable[str]) -> None:
+        """Make the columns of these attributes, so that no comparison waits for one: some 30 ms each for 100,000."""
+        for name in names:
+            column = self.column(name)
+            if isinstance(column, TextColumn):
+                column.prepared.prepare()
+
     def warm_from(self, other: ItemIndex) -> None:
-        """Compute the masks that another item index holds, so that no request has to.
+        """Compute the masks that another item index holds, and its columns, so that no request has to.
 
         Where only counts differ, columns, masks and cards are taken over, except those that depend on the time.
         """
@@ -233,19 +288,32 @@ class ItemIndex:
                 known = other._masks.get(key)
                 if known is not None and AGE not in language.names_of(condition):
                     self._conditions[key], self._masks[key] = condition, known
+        self.make_columns(list(other._columns))
         for key, condition in list(other._conditions.items()):
             self.mask(key, condition)
 
     def warm(self) -> None:
         """Make what the first list would else wait for."""
+        self.make_columns(PUBLIC_NAMES)
+        _ = self._attribute_names
         if self.products.has_variants:
             _ = self.variant_traits
 
     def column(self, name: str) -> Column | None:
         """Return an attribute of all items; ``None`` when no item has it."""
+        if self._is_unknown(name):
+            return None  # not kept: any name may be asked for
         if name not in self._columns:
             self._columns[name] = self._make_column(name)
         return self._columns[name]
+
+    def _is_unknown(self, name: str) -> bool:
+        return name.startswith("attributes.") and name.removeprefix("attributes.") not in self._attribute_names
+
+    @cached_property
+    def _attribute_names(self) -> frozenset[str]:
+        """The names of the shop's own attributes."""
+        return frozenset(chain.from_iterable(self.catalogue.attributes.values()))
 
     def _make_column(self, name: str) -> Column | None:
         catalogue = self.catalogue

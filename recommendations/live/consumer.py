@@ -21,7 +21,7 @@ from typing import Any, Final
 import jwt
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from recommendations.exceptions import InvalidQuery
+from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.live.hub import LiveHub, hub
 from recommendations.live.page import ShownLists
 from recommendations.metrics import LIVE_CLOSED, LIVE_UPDATES
@@ -124,6 +124,8 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
                 await self._subscribe(message)
         except UnknownPlacement as error:
             await self._say(_error(ErrorCode.UNKNOWN_PLACEMENT, error.reason, error.field))
+        except FilterTooExpensive as error:
+            await self._say(_error(ErrorCode.FILTER_TOO_EXPENSIVE, f"{error.field} {error.reason}", error.field))
         except InvalidQuery as error:
             await self._say(_error(ErrorCode.INVALID_REQUEST, f"{error.field} {error.reason}", error.field))
         except Refusal as refusal:
@@ -239,6 +241,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
 
     async def _subscribe(self, wanted: Subscribe) -> None:
         """Take what the page shows now; raises ``InvalidQuery`` for what cannot be."""
+        await self._lists.price(wanted, site=self.site)
         problems = self._lists.subscribe(wanted, site=self.site)
         self.wake("subscribe")
         for index, problem in problems.items():

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from recommendations.core.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
+from recommendations.serving.filters import price_filters
 from recommendations.serving.rec_ids import InvalidRecId, digest_of, signer
 from recommendations.serving.requests import check_any_known, problem_of, queries_of
 from recommendations.serving.response import item_ids_of, reply_of
@@ -32,6 +33,12 @@ class ShownLists:
         self._shown: dict[str, tuple[str, ...]] = {}  # placement -> item ids on the page
         self._digests: dict[str, int] = {}  # placement -> digest of what the page said it shows
         self._version = 0
+
+    async def price(self, wanted: Subscribe, *, site: str) -> None:
+        """Raise ``FilterTooExpensive`` when the page's conditions cost more together than those of one request may."""
+        state = state_of(site)
+        queries = queries_of(wanted.placements, state, cart=wanted.cart, skips_unknown=True)
+        await price_filters(queries, state.serving.item_index, deadline=Deadline.after(float(settings.BUDGET_MS)))
 
     def subscribe(self, wanted: Subscribe, *, site: str) -> dict[int, ListProblem]:
         """Take what the page wants and says it shows; return, by position in the request, placements that are unknown.

@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from recommendations.core.deadline import Deadline
 from recommendations.core.row_index import is_first, positions_in
-from recommendations.core.types import Mask, RowArray
+from recommendations.core.types import NO_ROWS, Mask, RowArray
 from recommendations.core.words import Worded
 from recommendations.items.index import MAX_ORDER, ItemIndex
 from recommendations.pipeline.query import ListQuery
@@ -38,6 +39,9 @@ class Eligibility:
     ----------
     hidden : collection of int
         Rows that are not shown, nor any variant of their products.
+    deadline : Deadline, optional
+        When there is no more time to evaluate the request's condition; ``is_late`` then says so, and nothing is let
+        through, for what the condition keeps out must not be shown.
     """
 
     def __init__(
@@ -47,14 +51,22 @@ class Eligibility:
         active: Sequence[ActiveRule],
         *,
         hidden: Collection[int],
+        deadline: Deadline | None = None,
     ) -> None:
         self._item_index = item_index
         self._filters = registry.filters_of(active)
-        conditions = [(each.filter, each.condition) for each in (query.placement, query)]
-        self._masks = [
-            item_index.mask(f"filter:{text}", condition) for text, condition in conditions if condition is not None
-        ]
-        self._conditions = [text for text, condition in conditions if condition is not None]
+        placement = query.placement
+        self._masks: list[Mask] = []
+        self._conditions: list[str] = []
+        self.is_late = False
+        if placement.condition is not None:
+            self._masks.append(item_index.mask(f"filter:{placement.filter}", placement.condition))
+            self._conditions.append(placement.filter)
+        if query.condition is not None:
+            mask = item_index.request_mask(query.condition, deadline)
+            self.is_late = mask is None
+            self._masks.append(np.zeros(item_index.n_rows, np.bool_) if mask is None else mask)
+            self._conditions.append(query.filter)
         self._products = item_index.products
         self._hidden = frozenset(self._products.of_row.take(list(hidden)).tolist() if hidden else ())
         self._hidden_products = np.fromiter(self._hidden, np.int32, len(self._hidden))
@@ -102,6 +114,8 @@ class Eligibility:
 
     def popular(self, n: int) -> RowArray:
         """Return the ``n`` most popular rows that may be shown, one of each product."""
+        if self.is_late:
+            return NO_ROWS
         for looked_at in (8 * n, MAX_ORDER):  # nearly always the first few are enough
             rows, kept = self.with_variants(self._item_index.popular[:looked_at])
             found = rows[kept]

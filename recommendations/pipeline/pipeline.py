@@ -118,7 +118,11 @@ def _make_eligibility(state: PipelineState) -> None:
         about=state.about,
         now_ms=state.context.now_ms,
     )
-    state.eligibility = Eligibility(state.query, item_index, state.active, hidden=hidden.union(state.shown))
+    state.eligibility = Eligibility(
+        state.query, item_index, state.active, hidden=hidden.union(state.shown), deadline=state.deadline
+    )
+    if state.eligibility.is_late:
+        state.problem = FallbackReason.DEADLINE
 
 
 def _filter(state: PipelineState) -> None:

@@ -6,8 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -23,8 +21,10 @@ from recommendations.pipeline.state import ListResult, PipelineError
 from recommendations.retrieval.base import ServingContext
 from recommendations.serving import rescue
 from recommendations.serving.faults import Part, note_failure
+from recommendations.serving.filters import make_masks
 from recommendations.serving.list_cache import ListCache
 from recommendations.serving.response import encode_items
+from recommendations.serving.workers import workers
 from recommendations.state.site import SiteState
 
 logger = logging.getLogger(__name__)
@@ -49,24 +49,6 @@ _UNKNOWN: Final = frozenset({"", NOBODY_VERSION})
 """Versions of a user of whom no state is kept, or none could be read."""
 
 
-@dataclass(slots=True)
-class _Workers:
-    """The one bridge from asyncio to the pipeline's arithmetic; ONNX Runtime releases the GIL while it computes."""
-
-    pool: ThreadPoolExecutor | None = field(default=None)
-
-    def get(self) -> ThreadPoolExecutor:
-        if self.pool is None:
-            self.pool = ThreadPoolExecutor(settings.INFERENCE_THREADS, thread_name_prefix="pipeline")
-        return self.pool
-
-    def stop(self) -> None:
-        pool, self.pool = self.pool, None
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-_workers: Final = _Workers()
 _cache: Final[ListCache[tuple[ListResult, ...]]] = ListCache()
 _late: Final[dict[Hashable, asyncio.Future[tuple[ListResult, ...]]]] = {}
 """What a thread still works on: the next request for the same waits for that, and does not begin again."""
@@ -130,13 +112,15 @@ async def _on_worker(
 
     With one thread they are made on the event loop itself: handing over costs more CPU than it saves, and a thread
     that computes keeps the loop from the GIL for up to five milliseconds (benchmarks/serve.py). Scale by processes.
+    The conditions of the request, whose cost callers choose, are never evaluated on the loop.
     """
+    await make_masks(queries, state.serving.item_index, deadline=deadline)
     if settings.INFERENCE_THREADS == 1:
         return make_lists_now(state, queries, user, deadline)
     work = _late.get(key)
     if work is None:
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(_workers.get(), make_lists_now, state, queries, user, deadline)
+        work = loop.run_in_executor(workers.get(), make_lists_now, state, queries, user, deadline)
         if key is not None:
             _late[key] = work
             work.add_done_callback(partial(_keep_late, key))
@@ -196,4 +180,4 @@ def _made(
 
 def stop_workers() -> None:
     """End the worker threads; the next list starts them again."""
-    _workers.stop()
+    workers.stop()

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
-from recommendations.filters.language import AllOf, AnyOf, Comparison, Not, Operator, parse
-from recommendations.filters.masks import Column, KeyColumn, NumberColumn, TagColumn, TextColumn, mask_of
+from recommendations.filters.language import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Condition,
+    Not,
+    Operator,
+    normal_form,
+    parse,
+)
+from recommendations.filters.masks import Column, KeyColumn, NumberColumn, OutOfTime, TagColumn, TextColumn, mask_of
+from tests.recommendations.filters import naive
+from tests.recommendations.filters.naive import conditions, tables
 
 IDS = {"a": 0, "A": 1, "c": 2}
 
@@ -72,3 +84,46 @@ def test_a_part_of_a_path_is_a_whole_name() -> None:
     assert matching('category under "Shoe"') == []
     assert matching('category under "Women > Shoes"') == [0]
     assert matching('category under "Shoes > Women"') == []
+
+
+@given(table=tables(), condition=conditions())
+@settings(max_examples=400, deadline=None)
+def test_a_mask_says_of_each_row_what_the_language_says_of_it(table: naive.Table, condition: Condition) -> None:
+    assert mask_of(condition, table).tolist() == [naive.matches(condition, table, row) for row in range(table.n_rows)]
+
+
+@given(table=tables(), condition=conditions())
+@settings(max_examples=100, deadline=None)
+def test_conditions_of_one_normal_form_match_the_same(table: naive.Table, condition: Condition) -> None:
+    turned = _turned(condition)
+
+    assert normal_form(turned) == normal_form(condition)
+    assert mask_of(turned, table).tolist() == mask_of(condition, table).tolist()
+
+
+def test_true_and_one_have_two_normal_forms() -> None:
+    assert Comparison("size", "=", (True,)) == Comparison("size", "=", (1.0,)), "what a cache must not go by"
+    assert normal_form(Comparison("size", "=", (True,))) != normal_form(Comparison("size", "=", (1.0,)))
+
+
+def test_time_is_looked_at_before_each_comparison() -> None:
+    asked = iter([False, False, True])
+
+    with pytest.raises(OutOfTime):
+        mask_of(parse("price < 5 and price > 1 and price = 3 and price = 4"), Table(), is_late=lambda: next(asked))
+    assert next(asked, None) is None
+
+
+def _turned(condition: Condition) -> Condition:
+    """Return the same with parts and values the other way round, and the first of them twice."""
+    match condition:
+        case Comparison(name=name, operator="in", values=values):
+            return Comparison(name, "in", (*values[::-1], values[0]))
+        case Not(part=part):
+            return Not(_turned(part))
+        case AllOf(parts=parts):
+            return AllOf(tuple(map(_turned, (*parts[::-1], *parts[:1]))))
+        case AnyOf(parts=parts):
+            return AnyOf(tuple(map(_turned, (*parts[::-1], *parts[:1]))))
+        case Comparison():
+            return condition

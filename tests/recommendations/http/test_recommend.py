@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from recommendations.core.types import FallbackReason
+from recommendations.http import recommend
 from recommendations.http.recommend import public_application, rank_application, recommend_application
-from recommendations.serving import service
+from recommendations.serving import filters, service
 from recommendations.serving.rec_ids import signer
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.services.waiting import wait_until_async
@@ -287,3 +288,29 @@ async def test_no_request_touches_the_database(stocked: Shop, monkeypatch: pytes
 
     assert [answer.status for answer in answers] == [200, 200, 200]
     assert statements == []
+
+
+async def test_filters_that_cost_too_much_are_refused_to_pages_and_not_to_the_shops_server(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "MAX_PRICE", 30.0)
+    body = {"placement": "home_for_you", "filter": 'category = "Hats" or price < 3 or price > 9'}
+
+    refused = await request_lists(stocked, body)
+    assert [refused.status, refused.json["error"], refused.json["field"]] == [400, "filter_too_expensive", "filter"]
+    assert (await request_lists(stocked, body, key=stocked.secret)).status == 200
+
+
+async def test_who_invents_filters_spends_the_quota_of_their_address(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[str, int]] = []
+    monkeypatch.setattr(recommend.quotas, "take", lambda quota, _, amount, **__: taken.append((quota, amount)))
+    monkeypatch.setattr(recommend, "PRICE_OF_A_REQUEST_US", 5.0)
+    body = {"placement": "home_for_you", "filter": "price < 7 and price > 2"}
+    for _ in range(2):
+        await request_lists(stocked, body)
+
+    counted = Counter(quota for quota, _ in taken)
+    assert counted == {"requests of an address": 3, "recommendation requests": 2}, "the second one's mask is at hand"
+    assert max(amount for _, amount in taken) >= 4
