@@ -11,10 +11,11 @@ from typing import Final, Literal
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
-from tracking.access.identity import Identity, is_placeholder, resolve, verify_token
+from tracking.access.identity import Identity, resolve, verify_token
 from tracking.access.sites import KeyInfo
 from tracking.contract.events import SCHEMA_VERSION, Context, CustomEvent, Event, EventRecord, Identify, log_key
 from tracking.contract.parsing import ParsedEnvelope, ParsedGroup, encode_record
+from tracking.contract.placeholders import is_placeholder
 from tracking.error_codes import ErrorCode
 from tracking.exceptions import InvalidEvent
 from tracking.log.base import MAX_RECORD_BYTES
@@ -23,6 +24,7 @@ from tracking.metrics import CLAMPED_TIMES
 DAY_MS: Final = 86_400_000
 MAX_BROWSER_AGE_MS: Final = 7 * DAY_MS
 MAX_SERVER_AGE_MS: Final = 3_653 * DAY_MS
+OLDEST_IMPORT_MS: Final = 4_102_444_800  # what the year 2100 is in seconds: below, a time is no time in milliseconds
 FUTURE_TOLERANCE_MS: Final = 5 * 60_000
 _MAX_VALUE_BYTES: Final = MAX_RECORD_BYTES - 10_000  # the rest is for the key and the log's own framing
 
@@ -48,7 +50,8 @@ class Clock(Struct, frozen=True, kw_only=True):
         Raises
         ------
         InvalidEvent
-            A server's event is older than ten years: more likely seconds sent for milliseconds.
+            A server's event is older than ten years, or an import's lies before 17 February 1970: more likely seconds
+            sent for milliseconds.
         """
         occurred = ts + self.ahead_ms
         if occurred > self.received_at_ms:
@@ -60,10 +63,12 @@ class Clock(Struct, frozen=True, kw_only=True):
             if occurred < oldest:
                 CLAMPED_TIMES.labels("past").inc()
                 return oldest
+        elif self.source == "import":
+            if occurred < OLDEST_IMPORT_MS:
+                raise InvalidEvent("ts", f"{ts} is in seconds; send milliseconds since 1970", code=ErrorCode.TOO_OLD)
         elif occurred < self.received_at_ms - MAX_SERVER_AGE_MS:
-            raise InvalidEvent(
-                "ts", f"{ts} is more than ten years ago; send milliseconds since 1970", code=ErrorCode.TOO_OLD
-            )
+            reason = f"{ts} is more than ten years ago; send milliseconds since 1970, and history with source 'import'"
+            raise InvalidEvent("ts", reason, code=ErrorCode.TOO_OLD)
         return occurred
 
 

@@ -56,6 +56,14 @@ def test_an_import_keeps_its_times() -> None:
     assert clock.occurred_at_ms(NOW_MS - 400 * DAY_MS) == NOW_MS - 400 * DAY_MS
 
 
+def test_an_import_may_be_of_any_age_but_not_in_seconds() -> None:
+    clock = Clock.of(None, received_at_ms=NOW_MS, source="import")
+
+    assert clock.occurred_at_ms(NOW_MS - 20 * 366 * DAY_MS) == NOW_MS - 20 * 366 * DAY_MS
+    with pytest.raises(InvalidEvent, match="send milliseconds"):
+        clock.occurred_at_ms(NOW_MS // 1000)
+
+
 def test_each_user_of_a_request_has_a_record() -> None:
     groups = [{"user_id": user, "events": [an_event(ts=NOW_MS)] * 2} for user in ("1", "2")]
 

@@ -19,6 +19,7 @@ import jwt
 from msgspec import Struct
 
 from tracking.access.sites import KeyInfo, SiteInfo
+from tracking.contract.placeholders import is_placeholder
 from tracking.contract.user_key import UserKey, user_key_of
 from tracking.metrics import IDENTITY_WARNINGS
 
@@ -35,26 +36,6 @@ _BOT: Final = re.compile(
     r"|^curl|^wget|^python|^java/|^go-http|^okhttp|^libwww|^axios|^node|^ruby|^php|^$",
     re.IGNORECASE,
 )
-
-
-PLACEHOLDER_USER_IDS: Final = frozenset(
-    {
-        "", "0", "-1", "anon", "anonymous", "distinct_id", "distinctid", "email", "false", "guest", "id", "n/a", "na",
-        "nan", "nil", "none", "not_authenticated", "null", "unknown", "undefined", "user", "user_id", "userid", "true",
-        "[object object]", "(not set)", "00000000-0000-0000-0000-000000000000",
-    }
-)  # fmt: skip
-"""What shops send as a user id where they have none; everybody with one of them would be one user.
-
-References
-----------
-PostHog, "Identifying users" (illegal distinct ids); Mixpanel, "Identifying users" (ids that are never merged).
-"""
-
-
-def is_placeholder(user_id: str) -> bool:
-    """Return whether ``user_id`` stands for nobody: ``undefined``, ``null``, ``guest`` and the like, in any case."""
-    return user_id.strip().strip("\"'`").strip().lower() in PLACEHOLDER_USER_IDS
 
 
 class Identity(Struct, frozen=True, kw_only=True):
