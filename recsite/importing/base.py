@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -17,20 +17,41 @@ from tracking.contract.events import EventRecord
 
 
 class Refusal(NamedTuple):
-    """Why a row was left out."""
+    """Why a row was left out.
+
+    ``is_loss`` is false for what nobody misses: a row that stands twice, a kind of event that moves nothing. ``shard``
+    names the file where an import has several.
+    """
 
     line: int
     reason: str
     raw: str
+    is_loss: bool = True
+    shard: str = ""
 
 
 class Unit(NamedTuple):
-    """The smallest step of an import: an interrupted import resumes after the last one."""
+    """The smallest step of an import: an interrupted import resumes after the last one.
+
+    Of its ``rows``, those that are not refused are in its records.
+    """
 
     records: tuple[EventRecord, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     line: int = 0
     rows: int = 1
+
+
+class Shard(NamedTuple):
+    """One file of an import, or one member of a zip file."""
+
+    path: Path
+    member: str = ""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return f"{self.path.name}/{self.member}" if self.member else self.path.name
 
 
 class Source(Protocol):
@@ -64,12 +85,21 @@ class ImportOptions:
     ----------
     site : str
         Slug of the site that gets the events.
-    milliseconds : bool
-        Times are in milliseconds, for formats that know both units.
+    shards : tuple of Shard
+        The files, where there are several, or one inside a zip file; else the path alone counts.
+    mapping : mapping of str to str
+        ``--map``: our name of a field → the file's column, with a unit or pattern behind ``:`` for the time.
+    words : mapping of str to str
+        ``--event``: the file's word for an event → ours.
+    scratch : Path, optional
+        A folder for what is sorted on disk; a temporary one by default.
     """
 
     site: str
-    milliseconds: bool = False
+    shards: tuple[Shard, ...] = ()
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +115,14 @@ class SourceFormat:
     open : callable
         Returns the source that reads a path.
     recognises : callable
-        Whether a file that begins with these bytes (without byte-order mark and leading space) is of this format.
-    file_name : str
-        The file by which a folder is known to hold this format; empty when a folder never does.
+        Whether a file that begins with these bytes is of this format: unpacked, without byte-order mark and leading
+        space; a Parquet file begins with its columns' names, a JSON array with its first object.
     """
 
     name: str
     summary: str
     open: Callable[[Path, ImportOptions], Source]
     recognises: Callable[[bytes], bool]
-    file_name: str = ""
 
 
 class InvalidSource(ValueError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +22,19 @@ class InvalidCheckpoint(ValueError):
 
 
 class Progress(msgspec.Struct, kw_only=True):
-    """The state of an import."""
+    """The state of an import.
+
+    Of the ``rows`` read, ``appended`` are in events, and ``left_out`` counts the others by their reason; ``refused`` of
+    them are losses. ``too_late`` of those appended are older than what was imported before.
+    """
 
     fingerprint: str
+    site: str = ""
+    log: str = ""
+    appended: int = 0
+    left_out: dict[str, int] = {}
+    too_late: int = 0
+    newest_ms: int = 0
     units: int = 0
     rows: int = 0
     records: int = 0
@@ -78,6 +89,27 @@ class Checkpoint:
     def forget(self) -> None:
         """Start over next time."""
         self.path.unlink(missing_ok=True)
+
+
+def fingerprint_of_all(paths: Iterable[Path]) -> str:
+    """Return what tells one content of several files from another."""
+    found = [fingerprint_of(path) for path in sorted(set(paths))]
+    return found[0] if len(found) == 1 else hashlib.blake2b("".join(found).encode(), digest_size=16).hexdigest()
+
+
+def newest_imported_ms(folder: Path, *, site: str, log: str, besides: Path) -> int:
+    """Return the newest event time that other imports of a site have put into a log; 0 where there are none."""
+    newest = 0
+    for path in folder.glob("*.json"):
+        if path == besides:
+            continue
+        try:
+            progress = msgspec.json.decode(path.read_bytes(), type=Progress)
+        except (OSError, msgspec.DecodeError):
+            continue
+        if (progress.site, progress.log) == (site, log):
+            newest = max(newest, progress.newest_ms)
+    return newest
 
 
 def fingerprint_of(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,9 @@ BATCH = 2_000
 APPEND_TIMEOUT_S: Final = 10.0
 TRIES: Final = 6
 """With the pauses between them about a minute: a broker that restarts is waited for."""
+
+MAX_REASONS: Final = 50
+_VALUES: Final = re.compile(r"'[^']*'|\[\d+\]|\d+")
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -97,13 +101,20 @@ class Importer:
             self._checkpoint.save(progress)
         pending = [pair for event_id, pair in encoded if event_id not in present]
         await self._append_durably(writer, pending)
-        self._write_refusals(refusals)
+        self._write_refusals([refusal for refusal in refusals if refusal.is_loss or refusal.raw])
         progress.units += len(batch)
-        progress.rows += sum(unit.rows for unit in batch)
+        rows = sum(unit.rows for unit in batch)
+        progress.rows += rows
+        progress.appended += rows - len(refusals)
+        for refusal in refusals:
+            kind = kind_of(refusal.reason)
+            kind = kind if kind in progress.left_out or len(progress.left_out) < MAX_REASONS else "other reasons"
+            progress.left_out[kind] = progress.left_out.get(kind, 0) + 1
         progress.records += len(encoded)
         progress.events += n_events
-        progress.refused += len(refusals)
+        progress.refused += sum(refusal.is_loss for refusal in refusals)
         progress.oldest_ms = progress.oldest_ms or _first_time_ms(batch)
+        progress.newest_ms = max(progress.newest_ms, _last_time_ms(batch))
         progress.intent = None
         self._checkpoint.save(progress)
 
@@ -146,7 +157,8 @@ class Importer:
         with self._report_path.open("ab") as handle:
             for refusal in refusals:
                 raw = " ".join(refusal.raw.split())[:500]
-                handle.write(f"{refusal.line}\t{refusal.reason}\t{raw}\n".encode())
+                where = f"{refusal.shard}:{refusal.line}" if refusal.shard else f"{refusal.line}"
+                handle.write(f"{where}\t{refusal.reason}\t{raw}\n".encode("utf-8", "replace"))
             handle.flush()
             os.fsync(handle.fileno())
             self.progress.report_bytes = handle.tell()
@@ -179,11 +191,29 @@ def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], 
             try:
                 checked = parse_record(value)  # structs built in Python are not checked; what stands in the log is
             except InvalidEvent as error:
-                refusals.append(Refusal(line=unit.line, reason=f"{error.field}: {error.reason}", raw=value.decode()))
+                lost = Refusal(line=unit.line, reason=f"{error.field}: {error.reason}", raw=value.decode())
+                refusals.extend([lost] * _rows_of(record, unit))
                 continue
             n_events += len(checked.events) + len(checked.custom)
             encoded.append((first_event_id(checked), (log_key(checked.site, checked.user_key), value)))
     return encoded, refusals, n_events
+
+
+def _rows_of(record: EventRecord, unit: Unit) -> int:
+    """Return how many rows of a unit are in one of its records."""
+    if len(unit.records) == 1:
+        return unit.rows - len(unit.refusals)
+    return len(record.events) + len(record.custom)
+
+
+def kind_of(reason: str) -> str:
+    """Return a reason without the values in it, so that equal ones are counted together."""
+    return _VALUES.sub("…", reason)[:200]
+
+
+def _last_time_ms(batch: list[Unit]) -> int:
+    times = (event.occurred_at_ms for unit in batch for record in unit.records for event in record.events)
+    return max(times, default=0)
 
 
 def _first_time_ms(batch: list[Unit]) -> int:

@@ -130,7 +130,12 @@ class Place:
         progress = self._checkpoint()
         assert progress["done"], progress
         return Imported(
-            progress["rows"], progress["records"], progress["events"], progress["refused"], len(kill_after), seconds
+            progress["rows"],
+            progress["records"],
+            progress["events"],
+            sum(progress["left_out"].values()),
+            len(kill_after),
+            seconds,
         )
 
     def wait_applied(self, *, archived: bool = True, timeout_s: float = IMPORT_TIMEOUT_S) -> float:

@@ -29,6 +29,7 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from recsite.importing.base import InvalidSource, Refusal, SourceFormat, Unit, stable_event_id
+from recsite.importing.reading.rows import columns_of
 from tracking.contract.events import (
     MAX_ITEMS,
     SCHEMA_VERSION,
@@ -188,7 +189,7 @@ def _is_service(line: _Line) -> bool:
 
 def _refusal(line: _Line, reason: str) -> Refusal:
     raw = f"{line.invoice} {line.code} {line.description} {line.quantity} x {line.price}"
-    return Refusal(line.number, reason, raw)
+    return Refusal(line.number, reason, raw, is_loss=False)  # by the rules of the data set
 
 
 def _events(lines: list[_Line], *, at_ms: int, is_refund: bool) -> tuple[Event, ...]:
@@ -219,6 +220,5 @@ FORMAT: Final = SourceFormat(
     name=OnlineRetailSource.name,
     summary="UCI Online Retail as Parquet, with catalogue_derived.csv beside it if there is one",
     open=lambda path, options: OnlineRetailSource(path, site=options.site),
-    recognises=lambda head: head.startswith(b"PAR1"),
-    file_name=FILE_NAME,
+    recognises=lambda head: set(COLUMNS) <= set(columns_of(head)),
 )

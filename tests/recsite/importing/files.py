@@ -20,7 +20,12 @@ def records(source: Source) -> list[EventRecord]:
 
 
 def refusals(source: Source) -> list[tuple[int, str]]:
-    return [(refusal.line, refusal.reason) for unit in source.units() for refusal in unit.refusals]
+    return [
+        (refusal.line, refusal.reason)
+        for unit in source.units()
+        for refusal in unit.refusals
+        if refusal.is_loss or refusal.raw
+    ]
 
 
 def in_log(log: EventLog) -> list[EventRecord]:

@@ -10,9 +10,10 @@ import pytest
 from django.core.management import load_command_class
 
 from recsite.importing import sources
-from recsite.importing.base import InvalidSource
-from recsite.importing.formats import FORMATS, detect_format, format_help, open_source
-from tests.recsite.importing.files import HEAD, ROOT
+from recsite.importing.base import InvalidSource, Shard
+from recsite.importing.formats import FORMATS, choose, detect_format, format_help, open_source
+from recsite.importing.sources import online_retail
+from tests.recsite.importing.files import HEAD, ROOT, write
 
 SAMPLES = {
     "ga4": b'{"event_name": "page_view", "event_timestamp": "1"}\n',
@@ -37,7 +38,7 @@ def test_every_importer_has_a_test_of_its_own() -> None:
 def test_every_importer_is_offered_by_the_commands(command: str) -> None:
     parser = load_command_class("recsite", command).create_parser("manage.py", command)
     (offered,) = [action.choices for action in parser._actions if "--format" in action.option_strings]
-    assert list(offered) == list(FORMATS)
+    assert list(offered or ()) == list(FORMATS)
     assert all(f"  {name} " in format_help() for name in FORMATS)
 
 
@@ -46,23 +47,29 @@ def test_a_file_is_recognised_by_one_importer(tmp_path: Path) -> None:
         (tmp_path / "log").write_bytes(b"\xef\xbb\xbf \n" + head)
         assert detect_format(tmp_path / "log") == name
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "log")
+    with pytest.raises(InvalidSource, match="--map item="):
+        detect_format(tmp_path / "log")
+    pl.DataFrame({name: [1] for name in online_retail.COLUMNS}).write_parquet(tmp_path / "log")
     assert detect_format(tmp_path / "log") == "online_retail"
 
 
-def test_a_folder_is_recognised_by_the_file_in_it(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSource, match=r"holds none of events\.csv, online_retail\.parquet"):
+def test_a_folder_is_recognised_by_the_files_in_it(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSource, match="holds no file"):
         detect_format(tmp_path)
-    (tmp_path / "events.csv").touch()
+    write(tmp_path / "events.csv", HEAD)
+    write(tmp_path / "readme.txt", "terms of use")
     assert detect_format(tmp_path) == "retailrocket"
-    (tmp_path / "online_retail.parquet").touch()
-    with pytest.raises(InvalidSource, match="--format"):
+    assert choose([tmp_path]).skipped == ("readme.txt",)
+    write(tmp_path / "lines.jsonl", '{"user_id": "ada", "events": []}')
+    with pytest.raises(InvalidSource, match=r"retailrocket \(events\.csv\).*--format"):
         detect_format(tmp_path)
+    assert choose([tmp_path], file_format="jsonl").shards == (Shard(tmp_path / "lines.jsonl"),)
 
 
-@pytest.mark.parametrize("name", ["missing.csv", "empty.csv", "picture.csv", "packed.jsonl"])
+@pytest.mark.parametrize("name", ["missing.csv", "empty.csv", "picture.csv", "cut.jsonl", "none*.csv"])
 def test_a_file_that_cannot_be_used_is_refused_with_a_remedy(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty.csv").write_bytes(b"")
     (tmp_path / "picture.csv").write_bytes(b"\x89PNG")
-    (tmp_path / "packed.jsonl").write_bytes(b"\x1f\x8b\x08\x00")
-    with pytest.raises(InvalidSource, match=r"does not exist|--format"):
+    (tmp_path / "cut.jsonl").write_bytes(b"\x1f\x8b\x08\x00")
+    with pytest.raises(InvalidSource, match=r"does not exist|--format|fetch it again"):
         open_source(tmp_path / name, site="shop")

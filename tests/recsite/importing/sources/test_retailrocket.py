@@ -39,8 +39,10 @@ def test_retailrocket_rows_of_one_order_are_one_purchase(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("x,7,view,a", "is not a whole number"), ("1430623510000,7,view,a", "--milliseconds"),
-        ("1430623510,7,look,a", "is not one of"), ("1430623510,,view,a", "is empty"), ("1430623510,7", "is not one of"),
+        ("x,7,view,a", "is no time"), ("17,7,view,a", "name the unit"), ("4102444799,7,view,a", "in the future"),
+        ("1430623510,7,look,a", "--event look="), ("1430623510,,view,a", "user is empty"),
+        ("1430623510,undefined,view,a", "user is empty"), ("1430623510,7", "item is empty"),
+        ("1430623510,7,view,a,b,c", "has 6 cells"),
     ],
 )  # fmt: skip
 def test_retailrocket_bad_rows_are_named_and_the_rest_is_kept(tmp_path: Path, row: str, reason: str) -> None:
