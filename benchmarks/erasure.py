@@ -109,7 +109,7 @@ def _rows(folder: Any) -> list[dict[str, Any]]:
 
 
 def _traces(folder: Any, redis_url: str, people: list[str]) -> int:
-    """Return in how many places a store names one of the people; ids end where they end."""
+    """Return how often the stores name one of the people; ids end where they end."""
     import redis
     from django.conf import settings
 

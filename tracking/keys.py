@@ -5,29 +5,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 NO_PERSONAL_DATA: Final = "no personal data"
-
-_PLACEHOLDERS: Final = {
-    "partition": r"\d+",
-    "site": r"[^:{}]+",
-    "user key": r"[ua]:.+",
-    "log": r"[a-z]+:[^:]+",
-    "topic": r"[^:]+",
-    "group": r"[^:]+",
-    "log class": r"\w+",
-    "width": r"\d+",
-    "pane": r"\d+",
-    "day": r"\d+",
-    "hour": r"\d+",
-    "version": r"[^:]+",
-    "key id": r"\d+",
-    "hash": r"[0-9a-f]{32}",
-    "rest": r".+",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +41,6 @@ class RedisKey:
     def is_of_a_user(self) -> bool:
         """Whether there is one key for each user."""
         return "<user key>" in self.pattern
-
-    def matches(self, key: str) -> bool:
-        """Return whether ``key`` is of this kind."""
-        parts = re.split(r"<([a-z ]+)>", self.pattern)
-        spelled = "".join(_PLACEHOLDERS[part] if n % 2 else re.escape(part) for n, part in enumerate(parts))
-        return re.fullmatch(spelled, key) is not None
 
 
 LOG_RECORDS: Final = RedisKey(

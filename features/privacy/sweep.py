@@ -1,7 +1,7 @@
 """The second pass of erasures: what came back with a late record, a restored database or a restored archive goes again.
 
 Tombstones of the database and those beside the archive are made the same; then every stored profile and every row of
-the archive that a tombstone speaks of is erased. Of a profile, only one that holds something from before.
+the archive that a tombstone matches is erased. Of a profile, only one that holds something from before.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Swept:
 
 @dataclass(frozen=True, kw_only=True)
 class _ErasedRows:
-    """The rows of a site that a tombstone speaks of."""
+    """The rows of a site that a tombstone matches."""
 
     site: str
     spans_of: Mapping[str, list[Span]]

@@ -20,7 +20,7 @@ REFUSED_SHARE: Final = 0.01
 """Refused events beyond this share are a mistake of the integration; stray ones are typed by hand."""
 MENDED_SHARE: Final = 0.05
 CLOCKS_OFF_SHARE: Final = 0.05
-"""A few shoppers' clocks are always hours off; more of them are a server's."""
+"""A few users' clocks are always hours off; more of them are a server's."""
 AGAIN_SHARE: Final = 0.02
 UNKNOWN_SHARE: Final = 0.05
 MIN_EVENTS: Final = 20

@@ -96,7 +96,7 @@ class InFlightBatch:
             raise
         except Exception:
             logger.exception("stream.batch_failed partition=%s records=%s", self.partition, len(self.parsed.in_order))
-            self.parsed, (applied, changes) = micro.without_failing(self.parsed, partial(self._apply_anew, apply))
+            self.parsed, (applied, changes) = micro.without_failing(self.parsed, partial(self._apply_again, apply))
         refused = (*self.parsed.refused, *applied.poison)
         if refused:
             letters.put(refused)
@@ -124,7 +124,7 @@ class InFlightBatch:
         )
         return applied, changes
 
-    def _apply_anew(self, apply: Apply, parsed: ParsedBatch) -> tuple[Applied, Changes]:
+    def _apply_again(self, apply: Apply, parsed: ParsedBatch) -> tuple[Applied, Changes]:
         self._cache.clear()  # the attempt before this one has added to it
         return apply(parsed)
 

@@ -15,6 +15,7 @@ import recommendations.keys
 import recsite.keys
 import tracking.keys
 from tests.end_to_end.conftest import Running, visitor
+from tests.services.key_patterns import matches
 from tests.services.waiting import wait_until
 from tracking.keys import RedisKey
 from tracking.redis_client import connect
@@ -63,7 +64,7 @@ def test_every_key_is_of_one_row_and_stays_no_longer_than_it_says(trained: Runni
         ttl_s = client.ttl(key)
         if ttl_s == -2:
             continue  # it expired since the scan
-        rows = [row for row in TABLE if row.matches(key)]
+        rows = [row for row in TABLE if matches(row, key)]
         if len(rows) != 1:
             wrong.append(f"{key} is of {[row.name for row in rows]}")
             continue
@@ -94,4 +95,4 @@ def test_an_erased_user_leaves_no_key(trained: Running, client: Any) -> None:
     trained.manage("shell", "-v", "0", "-c", ERASE.format(who))
 
     assert not [key for key in keys_in(client) if who in key]
-    assert any(features.keys.ERASED.matches(key) for key in keys_in(client))
+    assert any(matches(features.keys.ERASED, key) for key in keys_in(client))

@@ -5,7 +5,6 @@ A user whom the shop vouches for is ``u:<user id>``; anybody else is ``a:<anonym
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, NewType
 
 UserKey = NewType("UserKey", str)
@@ -50,13 +49,3 @@ def user_id_of(key: str) -> str | None:
 def anonymous_id_of(key: str) -> str | None:
     """Return the anonymous id that a key names; None for that of an identified user."""
     return key[len(ANONYMOUS_PREFIX) :] if key.startswith(ANONYMOUS_PREFIX) else None
-
-
-def user_ids_of(keys: Iterable[str]) -> list[str]:
-    """Return the user ids among keys, in order."""
-    return [found for key in keys if (found := user_id_of(key)) is not None]
-
-
-def anonymous_ids_of(keys: Iterable[str]) -> list[str]:
-    """Return the anonymous ids among keys, in order."""
-    return [found for key in keys if (found := anonymous_id_of(key)) is not None]

@@ -61,7 +61,7 @@ def test_what_was_not_touched_for_longest_is_dropped(worlds: Worlds, monkeypatch
     assert list(cache._hashes) == ["rs:{p0}:two", "rs:{p0}:three"]
 
 
-def test_counts_from_before_visitors_were_counted_go_on_with_a_visitor_an_event(worlds: Worlds) -> None:
+def test_counts_from_before_visitors_were_counted_stand_for_a_visitor_an_event(worlds: Worlds) -> None:
     world = worlds("memory")
     world.client.hset("rs:{p0}:test", "a", msgspec.msgpack.encode([7, 2, 1, 990]))
 

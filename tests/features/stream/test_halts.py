@@ -32,7 +32,7 @@ def test_each_failure_in_a_row_waits_longer_up_to_the_longest() -> None:
     assert [waits(halts, clock, 3) for _ in range(len(RETRY_S) + 2)] == [*RETRY_S, RETRY_S[-1], RETRY_S[-1]]
 
 
-def test_a_partition_that_recovered_or_was_taken_away_begins_anew() -> None:
+def test_a_partition_that_recovered_or_was_taken_away_begins_again() -> None:
     clock = Clock()
     halts = Halts(clock=clock)
     for end in (halts.recovered, halts.forget):

@@ -14,11 +14,9 @@ from hypothesis import strategies as st
 from tracking.contract import user_key
 from tracking.contract.user_key import (
     anonymous_id_of,
-    anonymous_ids_of,
     key_of_anonymous,
     key_of_user,
     user_id_of,
-    user_ids_of,
     user_key_of,
 )
 
@@ -42,12 +40,6 @@ def test_who_is_known_is_never_anonymous() -> None:
     assert user_key_of(user_id=None, anonymous_id="0f3c") == key_of_anonymous("0f3c") == "a:0f3c"
     with pytest.raises(ValueError, match="user_id or an anonymous_id"):
         user_key_of(user_id="", anonymous_id=None)
-
-
-def test_ids_are_taken_from_many_keys_in_order() -> None:
-    keys = ["u:2", "a:9", "u:1", "a:8"]
-
-    assert [user_ids_of(keys), anonymous_ids_of(keys)] == [["2", "1"], ["9", "8"]]
 
 
 def spellings(source: str) -> Iterator[int]:
