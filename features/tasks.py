@@ -214,4 +214,4 @@ def sweep_erased() -> None:
         logger.warning("tasks.sweep_delayed error=%s", error)
     else:
         if swept.profiles or swept.rows or swept.in_database or swept.beside_archive:
-            logger.warning("tasks.erased_again %s", swept)
+            logger.warning("tasks.erased_again profiles=%s rows=%s", swept.profiles, swept.rows)

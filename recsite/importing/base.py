@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from tracking.contract.events import EventRecord
 
 
-class Refusal(NamedTuple):
+class RefusedRow(NamedTuple):
     """Why a row was left out.
 
     ``is_loss`` is false for what nobody misses: a row that stands twice, a kind of event that moves nothing. ``shard``
@@ -37,7 +37,7 @@ class Unit(NamedTuple):
     """
 
     records: tuple[EventRecord, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[RefusedRow, ...] = ()
     line: int = 0
     rows: int = 1
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from recsite.importing.base import Refusal, Source, Unit
+from recsite.importing.base import RefusedRow, Source, Unit
 from recsite.importing.checkpoint import Checkpoint, Progress
 from tracking.contract.events import EventRecord, log_key
 from tracking.contract.parsing import encode_record, parse_record
@@ -150,7 +150,7 @@ class Importer:
         if self._report_path.exists():
             os.truncate(self._report_path, min(self.progress.report_bytes, self._report_path.stat().st_size))
 
-    def _write_refusals(self, refusals: list[Refusal]) -> None:
+    def _write_refusals(self, refusals: list[RefusedRow]) -> None:
         if not refusals:
             return
         self._report_path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,10 +179,10 @@ def first_event_id(record: EventRecord) -> str:
     return (record.events or record.custom)[0].event_id
 
 
-def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], list[Refusal], int]:
+def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], list[RefusedRow], int]:
     """Return the log entries of a batch, each with its first event id; what the contract refuses; how many events."""
     encoded: list[tuple[str, tuple[bytes, bytes]]] = []
-    refusals: list[Refusal] = []
+    refusals: list[RefusedRow] = []
     n_events = 0
     for unit in batch:
         refusals.extend(unit.refusals)
@@ -191,7 +191,7 @@ def _encoded(batch: list[Unit]) -> tuple[list[tuple[str, tuple[bytes, bytes]]], 
             try:
                 checked = parse_record(value)  # structs built in Python are not checked; what stands in the log is
             except InvalidEvent as error:
-                lost = Refusal(line=unit.line, reason=f"{error.field}: {error.reason}", raw=value.decode())
+                lost = RefusedRow(line=unit.line, reason=f"{error.field}: {error.reason}", raw=value.decode())
                 refusals.extend([lost] * _rows_of(record, unit))
                 continue
             n_events += len(checked.events) + len(checked.custom)

@@ -18,6 +18,7 @@ from tracking.contract.events import KNOWN_EVENTS, EventRecord, Purchase
 from tracking.contract.mending.names import event_name
 from tracking.contract.mending.values import as_id
 from tracking.contract.placeholders import is_placeholder
+from tracking.contract.user_key import user_key_of
 
 FIELDS: Final = (
     "user", "session", "item", "time", "event", "order", "price", "currency", "quantity", "title", "brand", "category",
@@ -166,7 +167,7 @@ class PresetSource(SortedSource):
         if name in ("purchase", "refund"):
             order = as_id(told.get("order"))[0] or _order_id(who, at_ms)
             raw["params"]["transaction_id"] = order
-            identity = (self.name, at_ms, f"u:{who}" if user_id else f"a:{who}", "order", order)
+            identity = (self.name, at_ms, user_key_of(user_id=user_id, anonymous_id=anonymous_id), "order", order)
         raw["event_id"] = stable_event_id(*identity, at_ms=at_ms)
         event = self.notes.event({key: value for key, value in raw.items() if value is not None})
         if isinstance(event, Purchase) and len(event.params.items) == 0:

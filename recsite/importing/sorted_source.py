@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from recsite.importing.base import ImportOptions, Refusal, Shard, Unit, iso_time, stable_event_id
+from recsite.importing.base import ImportOptions, RefusedRow, Shard, Unit, iso_time, stable_event_id
 from recsite.importing.reading.containers import shards_of
 from recsite.importing.reading.rows import Header, Row, read_rows
 from recsite.importing.reading.sorting import Entry, SortedEntries
@@ -163,7 +163,7 @@ class SortedSource:
             return Unit((record,), line=first.line, rows=len(entries))
         n_events = len(record.events) + len(record.custom)
         refusals = tuple(
-            Refusal(entry.line, "stands twice", "", is_loss=False, shard=entry.shard)
+            RefusedRow(entry.line, "stands twice", "", is_loss=False, shard=entry.shard)
             for entry in entries[1:]
             for _ in range(n_events)
         )
@@ -262,8 +262,8 @@ def record_of(site: str, event: Event, *, user_id: str | None, anonymous_id: str
     )
 
 
-def _refusal(entry: Entry) -> Refusal:
-    return Refusal(entry.line, entry.reason, entry.body.decode("utf-8", "replace"), entry.is_loss, entry.shard)
+def _refusal(entry: Entry) -> RefusedRow:
+    return RefusedRow(entry.line, entry.reason, entry.body.decode("utf-8", "replace"), entry.is_loss, entry.shard)
 
 
 def describe_all(found: dict[str, dict[str, Any]], record: EventRecord) -> None:

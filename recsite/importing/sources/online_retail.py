@@ -28,7 +28,7 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from recsite.importing.base import InvalidSource, Refusal, SourceFormat, Unit, stable_event_id
+from recsite.importing.base import InvalidSource, RefusedRow, SourceFormat, Unit, stable_event_id
 from recsite.importing.reading.rows import columns_of
 from tracking.contract.events import (
     MAX_ITEMS,
@@ -105,7 +105,7 @@ class OnlineRetailSource:
             yield self._unit(list(group))
 
     def _unit(self, lines: list[_Line]) -> Unit:
-        refusals: list[Refusal] = []
+        refusals: list[RefusedRow] = []
         sold: list[_Line] = []
         is_refund = _CANCELLATION.fullmatch(lines[0].invoice) is not None
         for line in lines:
@@ -187,9 +187,9 @@ def _is_service(line: _Line) -> bool:
     return line.code.upper() in SERVICES
 
 
-def _refusal(line: _Line, reason: str) -> Refusal:
+def _refusal(line: _Line, reason: str) -> RefusedRow:
     raw = f"{line.invoice} {line.code} {line.description} {line.quantity} x {line.price}"
-    return Refusal(line.number, reason, raw, is_loss=False)  # by the rules of the data set
+    return RefusedRow(line.number, reason, raw, is_loss=False)  # by the rules of the data set
 
 
 def _events(lines: list[_Line], *, at_ms: int, is_refund: bool) -> tuple[Event, ...]:

@@ -14,8 +14,8 @@ from features.exceptions import StoreUnavailable
 from features.segments.scoring import compute_segments
 from features.store.reader import OnlineReader
 from tests.features.conftest import World
-from tests.features.test_faults import clean_run
 from tests.features.stream.test_on_call import running
+from tests.features.test_faults import clean_run
 from tests.features.traffic import traffic
 from tests.services.process import find_program
 from tests.services.redis_server import RedisServer, port_with_bus
