@@ -66,7 +66,9 @@ def test_it_works_where_nothing_of_the_product_is_installed(wheel: Path, tmp_pat
         check=False,
     )
 
-    assert done.stderr == ""
+    # Nobody listens: whether the first attempt to send ends before the process does, is up to the machine.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("client.unreachable ")]
+    assert said == []
     assert done.stdout.split() == [f"{wheel}/recsite_client/__init__.py", "1"]
 
 
