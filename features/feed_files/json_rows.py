@@ -20,7 +20,7 @@ _WRAPPERS: Final = frozenset({*_LISTS, "catalog", "catalogue", "feed", "result",
 _OF_AN_ITEM: Final = frozenset({"@type", "sku", "item_id", "title", "name"})
 _OPENS: Final = re.compile(r"\s*\{")
 _KEY: Final = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"\s*:\s*')
-_NEXT: Final = re.compile(r"\}\s*,?\s*(?=\{)")
+_NEXT: Final = re.compile(r"[}\],\"]\s*(?=\{)")  # where an object may begin, also if the end of the one before is lost
 _SPACE: Final = re.compile(r"[\s,]*")
 _BROKEN: Final = object()
 _OVERLAP: Final = 100

@@ -50,9 +50,9 @@ def test_objects_longer_than_a_chunk_are_read() -> None:
 def test_damage_to_one_object_costs_at_most_that_object(write: Write, number: int, data: st.DataObject) -> None:
     text = write(PRODUCTS)
     start = text.index(ROWS[number])
-    end = text.index(ROWS[number + 1]) - 60 if number + 1 < len(ROWS) else len(text) - 4
-    at = data.draw(st.integers(start + 6, max(start + 7, end)))
-    cut = data.draw(st.integers(0, 2))
+    end = text.rindex("}", 0, text.index(ROWS[number + 1]) if number + 1 < len(ROWS) else len(text))
+    at = data.draw(st.integers(start + 6, end))
+    cut = min(data.draw(st.integers(0, 2)), end + 1 - at)  # what stands between two objects belongs to both
     put_in = data.draw(st.sampled_from(['"', "", "{", "]", ",", "\x07", "\\", ":", "nul", "\t"]))
     damaged = text[:at] + put_in + text[at + cut :]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from features.feed_files.report import FeedReport
@@ -23,7 +23,10 @@ TEXTS = st.text(st.sampled_from("abc äöüßé€\n,;"), max_size=60).map(lambd
 
 @given(TEXTS, st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252"]))
 def test_a_text_is_the_same_in_every_encoding(text: str, encoding: str) -> None:
-    found, _ = read(text.encode(encoding))
+    data = text.encode(encoding)
+    assume(encoding != "cp1252" or data.decode("utf-8", "ignore").isascii())  # "ß€" is a letter of N'Ko in UTF-8
+
+    found, _ = read(data)
 
     assert found == text
 
