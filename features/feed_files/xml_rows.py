@@ -27,6 +27,7 @@ MAX_PREAMBLE: Final = 8 << 20
 MAX_FIELD: Final = 100_000
 _OVERLAP: Final = 64
 _BEGINS: Final = re.compile(r"<(?:[A-Za-z]\w*:)?(item|entry|offer|product)(?=[\s>])")
+_ENDS: Final = re.compile(r"</(?:rss|channel|feed|yml_catalog|shop|offers|products|items)\s*>")
 _COMMENT: Final = "<!--"
 _PREFIX: Final = re.compile(r"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
 _CDATA: Final = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
@@ -77,13 +78,16 @@ class _Items:
 
     def rows(self) -> Iterator[RawRow]:
         """Yield what the items hold."""
+        tail = ""
         while (name := self._reaches_item()) is not None:
             fragment = self._item(name)
+            tail = fragment[-_OVERLAP * 4 :]
             row = self._row(fragment)
             if row is not None:
                 yield row
             self._take(len(fragment))
-        self.is_closed = "</" in self._buffer
+        # A last item whose own end is lost reaches to the end of the file.
+        self.is_closed = "</" in self._buffer or _ENDS.search(tail) is not None
 
     def _take(self, size: int) -> None:
         self._line += self._buffer.count("\n", 0, size)
@@ -104,8 +108,10 @@ class _Items:
                 if ends >= 0:
                     self._preamble(self._buffer[:comment])
                     self._take(ends + 3)
-                elif not self._more():
-                    return None
+                elif len(self._buffer) > MAX_ITEM or not self._more():  # it never ends: what follows counts
+                    self._report.mend("", "comments that never end were skipped", "<!--", line=self._line)
+                    self._preamble(self._buffer[:comment])
+                    self._take(comment + len(_COMMENT))
                 continue
             if begins is not None:
                 self._preamble(self._buffer[: begins.start()])

@@ -72,6 +72,15 @@ def test_damage_to_one_item_costs_at_most_that_item(write: Write, number: int, d
     assert {name: found.get(name) for name in others} == others
 
 
+def test_a_comment_that_never_ends_hides_nothing() -> None:
+    text = writing.google_rss(PRODUCTS)
+    whole, _ = items_in(text.encode())
+    for at in (text.index("<item>"), text.index("</item>") + len("</item>"), text.rindex("</item>") + len("</item>")):
+        found, report = items_in(f"{text[:at]}<!--{text[at:]}".encode())
+        assert found == whole
+        assert "comments that never end were skipped" in str(report.mended)
+
+
 def test_categories_of_yml_become_paths() -> None:
     items, _ = items_in(writing.yml(PRODUCTS[:1]).encode())
 
