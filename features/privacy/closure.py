@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -33,9 +34,11 @@ def find_ownership(folder: ArchiveFolder, *, site: str, user_id: str | None, bro
 
 
 def _frames(folder: ArchiveFolder, site: str) -> Iterator[pl.DataFrame]:
-    for path in folder.files(site=site):
-        try:
-            table = read_table(folder, path, columns=LOGIN_COLUMNS)
-        except FileNotFoundError:  # joined meanwhile: its rows stand in a file that is listed at the next call
-            continue
-        yield cast("pl.DataFrame", pl.from_arrow(table))
+    """Yield the logins of every file; where files were joined meanwhile, also of the one that holds their rows now."""
+    read: set[str] = set()
+    while waiting := [path for path in folder.files(site=site) if path not in read]:
+        for path in waiting:
+            read.add(path)
+            with contextlib.suppress(FileNotFoundError):  # joined: what it became is listed in the next round
+                table = read_table(folder, path, columns=LOGIN_COLUMNS)
+                yield cast("pl.DataFrame", pl.from_arrow(table))

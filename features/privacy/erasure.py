@@ -204,7 +204,7 @@ def _erase_from_redis(site: str, user_key: UserKey, until_ms: int, now_ms: int) 
             stood, noted = answers[1]
             users = _DECODE(noted) if noted else {}
             users = {key: at_ms for key, at_ms in users.items() if at_ms > now_ms - ERASED_TTL_S * 1_000}
-            users[hash64(user_key)] = until_ms
+            users[hash64(user_key)] = max(until_ms, users.get(hash64(user_key), -1))
             commands: list[Command] = [("DEL", *gone), ("SET", erased, _ENCODE(users), "EX", ERASED_TTL_S)]
             if stood is not None:
                 commands.append(("SET", position, stood))

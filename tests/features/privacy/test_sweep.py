@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
+from features import keys
 from features.archive.maintenance import read_table
 from features.archive.writer import ArchiveFolder
 from features.models import Erasure, StoredProfile
@@ -19,8 +20,11 @@ from features.privacy import tombstones
 from features.privacy.closure import find_ownership
 from features.privacy.erasure import erase_user, export_user
 from features.privacy.sweep import sweep_erased
+from features.state.purchases import hash64
 from features.state.states import ProfileState, encode
+from features.store import connections
 from tests.features.privacy.lives import BROWSERS, archive, lives, row
+from tracking.contract.user_key import key_of_anonymous
 from tracking.models import Site
 
 
@@ -116,3 +120,17 @@ def test_an_erasure_that_fails_midway_is_noted_before_it_begins(settings: Any, t
     with override_settings(REDIS_URL="redis://127.0.0.1:1/0"), pytest.raises(Exception, match=r"127\.0\.0\.1:1"):
         erase_user(shop, user_id=None, anonymous_ids=[BROWSERS[0]])
     assert Erasure.objects.count() == 1
+
+
+@pytest.mark.redis
+def test_an_erasure_of_earlier_times_lets_nothing_back_of_a_later_one(shop: Site, settings: Any) -> None:
+    key = key_of_anonymous(BROWSERS[0])
+    partition = keys.partition_of("shop", key, connections.partitions())
+    until_ms = erase_user(shop, user_id=None, anonymous_ids=[BROWSERS[0]])["erased_at_ms"]
+    archive(
+        ArchiveFolder(settings.ARCHIVE_URL), [row(BROWSERS[0], "ann", day=2), row(BROWSERS[0], "bob", day=1)]
+    )  # an old log that was imported since
+
+    erase_user(shop, user_id="ann")
+
+    assert connections.store().erased_users(partition, "shop")[hash64(key)] == until_ms
