@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from tracking.exceptions import TrackingError
 from tracking.metrics import BACKGROUND_DROPPED
-from tracking.redis_client import UNAVAILABLE
+from tracking.redis_client import UNAVAILABLE, connect
 
 logger = logging.getLogger(__name__)
 
@@ -216,6 +216,39 @@ class BackgroundFlusher(Generic[T]):
     def _dropped(self, count: int, reason: Reason) -> None:
         if count:
             BACKGROUND_DROPPED.labels(self._owner, reason).inc(count)
+
+
+class RedisFlusher(BackgroundFlusher[T]):
+    """A flusher whose ``write`` brings what waits to one Redis; gets a client of it beside the batch.
+
+    Before ``start_at`` nothing is written, and ``stop`` ends the connection, too. Parameters as for
+    ``BackgroundFlusher``; ``timeout_s`` is for connecting and for each answer.
+    """
+
+    def __init__(self, owner: str, write: Callable[[Any, deque[T]], None], *, timeout_s: float, **options: Any) -> None:
+        self._url = ""
+        self._client: Any = None
+        self._timeout_s = timeout_s
+        self._write_to = write
+        super().__init__(owner, self._write_to_redis, **options)
+
+    def start_at(self, url: str) -> None:
+        """Write to the Redis at ``url`` from a thread of our own; it is connected to at the first write."""
+        self._url = url
+        self.start()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """Write everything that waits, end the thread and the connection."""
+        if self._url:
+            super().stop(timeout_s=timeout_s)
+        client, self._client, self._url = self._client, None, ""
+        if client is not None:
+            client.close()
+
+    def _write_to_redis(self, batch: deque[T]) -> None:
+        if self._client is None:
+            self._client = connect(self._url, timeout_s=self._timeout_s, max_connections=2)
+        self._write_to(self._client, batch)
 
 
 def _after_fork() -> None:

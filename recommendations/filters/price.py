@@ -1,7 +1,7 @@
 """What a condition costs to evaluate, known before it is evaluated.
 
-The unit is a microsecond of one core of the machine that ``docs/serving.md`` names; elsewhere a price is off by a
-factor, but two prices compare. A price depends on the condition and the catalogue alone, not on what is cached, so
+The unit is about a microsecond of one core of a server of 2025; elsewhere a price is off by a factor, but two prices
+compare. A price depends on the condition and the catalogue alone, not on what is cached, so
 that the same request is always accepted or always refused.
 """
 

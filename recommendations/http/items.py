@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final
 
@@ -41,6 +42,8 @@ class ItemOut(Schema):
     sale_price: float | None
     price_minor: int | None
     sale_price_minor: int | None
+    sale_starts_at: dt.datetime | None
+    sale_ends_at: dt.datetime | None
     currency: str
     availability: str
     stock: int | None

@@ -33,6 +33,7 @@ _AMOUNT: Final[dict[str, Any]] = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": 1e12}, {"type": "string"}, {"type": "null"}],
     "description": 'In the main unit: 12.99, or "12.99 EUR". Null empties it.',
 }
+_MOMENT: Final[dict[str, Any]] = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}
 ITEM_IN: Final[dict[str, Any]] = {
     "type": "object",
     "description": "What to write; fields that are left out stay. A new item needs a title. "
@@ -47,6 +48,8 @@ ITEM_IN: Final[dict[str, Any]] = {
         "image_url": {"type": "string", "maxLength": 2_000, "description": "{w} stands for a width."},
         "price": _AMOUNT,
         "sale_price": _AMOUNT,
+        "sale_starts_at": {**_MOMENT, "description": "Before it the sale price does not count. Null empties it."},
+        "sale_ends_at": {**_MOMENT, "description": "From then on it does not count. Null empties it."},
         "cost": {**_AMOUNT, "description": "What the shop paid; never shown, for rules by margin."},
         "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
         "availability": {"enum": ["in_stock", "out_of_stock", "preorder", "backorder"]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import groupby
@@ -92,7 +93,7 @@ class Notes(msgspec.Struct, kw_only=True):
         return mended.event
 
 
-class SortedSource:
+class SortedSource(ABC):
     """Files whose rows become records by ``read_row``, whatever their order.
 
     All is read once, into runs on disk; ``units`` and ``items`` read the runs. Lines of one order at one moment are one
@@ -109,9 +110,9 @@ class SortedSource:
         self.notes = Notes()
         self._scratch = options.scratch
 
+    @abstractmethod
     def read_row(self, row: Row) -> Iterator[EventRecord | LeftOut]:
         """Yield what a row becomes; ``UnreadableTime`` and ``Useless`` leave it out with their reason."""
-        raise NotImplementedError
 
     def header_of(self, cells: list[str]) -> Header | None:
         """Return the columns of a table without a header; None where its first line is the header."""

@@ -189,6 +189,7 @@ def test_the_documents_item_fields_are_what_a_write_understands() -> None:
         "image_url": "/",
     }
     values |= {"availability": "in_stock", "first_seen_at": "2026-01-31"}
+    values |= {"sale_starts_at": "2026-01-31", "sale_ends_at": "2026-02-28"}
     understanding = Understanding(currency="EUR")
     item_changes({**dict.fromkeys(ITEM_FIELDS, "a"), **values}, understanding=understanding)
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from tracking import keys
 from tracking.access.sites import KeyInfo
-from tracking.background_flusher import BackgroundFlusher
+from tracking.background_flusher import RedisFlusher
 from tracking.contract.mending.event import Mend
 from tracking.contract.parsing import ParsedEnvelope
 from tracking.records import Built
@@ -60,11 +60,10 @@ class LiveEvents:
     """What waits in this process to be shown. Thread-safe; ``start`` begins to write it to Redis."""
 
     def __init__(self) -> None:
-        self._url = ""
-        self._client: Any = None
-        self._flusher: BackgroundFlusher[_Noted] = BackgroundFlusher(
+        self._flusher: RedisFlusher[_Noted] = RedisFlusher(
             "live_events",
-            self._write,
+            _write,
+            timeout_s=REDIS_TIMEOUT_S,
             every_s=FLUSH_S,
             capacity=MAX_PER_FLUSH,
             keeps="newest",
@@ -73,16 +72,11 @@ class LiveEvents:
 
     def start(self, url: str) -> None:
         """Write to the Redis at ``url`` from a thread of our own."""
-        self._url = url
-        self._flusher.start()
+        self._flusher.start_at(url)
 
     def stop(self) -> None:
         """Write what waits, and end the writing."""
-        if self._url:
-            self._flusher.stop()
-        client, self._client, self._url = self._client, None, ""
-        if client is not None:
-            client.close()
+        self._flusher.stop()
 
     def add(self, key: KeyInfo, built: Built, parsed: ParsedEnvelope, *, received_at_ms: int) -> None:
         """Note a request; what it costs is one append, the rest happens in the thread."""
@@ -93,23 +87,22 @@ class LiveEvents:
         """Write what waits now, and return once it can be read; raises what redis-py raises."""
         self._flusher.flush()
 
-    def _write(self, batch: deque[_Noted]) -> None:
-        """Write a batch, one round trip a site."""
-        if self._client is None:
-            self._client = connect(self._url, timeout_s=REDIS_TIMEOUT_S, max_connections=2)
-        while batch:
-            site = batch[0].site
-            mine = list(takewhile(lambda noted: noted.site == site, batch))  # noqa: B023  # used at once
-            lines = [msgspec.json.encode(line) for noted in mine for line in _lines(noted)][-MAX_PER_FLUSH:]
-            if lines:
-                name = keys.live_events(site)
-                with self._client.pipeline(transaction=False) as pipeline:
-                    pipeline.lpush(name, *lines)
-                    pipeline.ltrim(name, 0, KEEP - 1)
-                    pipeline.expire(name, KEEP_S)
-                    pipeline.execute()
-            for _ in mine:
-                batch.popleft()
+
+def _write(client: Any, batch: deque[_Noted]) -> None:
+    """Write a batch, one round trip a site."""
+    while batch:
+        site = batch[0].site
+        mine = list(takewhile(lambda noted: noted.site == site, batch))  # noqa: B023  # used at once
+        lines = [msgspec.json.encode(line) for noted in mine for line in _lines(noted)][-MAX_PER_FLUSH:]
+        if lines:
+            name = keys.live_events(site)
+            with client.pipeline(transaction=False) as pipeline:
+                pipeline.lpush(name, *lines)
+                pipeline.ltrim(name, 0, KEEP - 1)
+                pipeline.expire(name, KEEP_S)
+                pipeline.execute()
+        for _ in mine:
+            batch.popleft()
 
 
 def read(url: str, site: str, *, limit: int = KEEP) -> list[LiveEvent]:

@@ -18,12 +18,11 @@ import msgspec
 from msgspec import Struct
 
 from tracking import keys
-from tracking.background_flusher import BackgroundFlusher
+from tracking.background_flusher import RedisFlusher
 from tracking.contract.events import KNOWN_EVENTS, CustomEvent, EventRecord, Purchase
 from tracking.contract.mending.event import Mend
 from tracking.contract.parsing import ParsedEnvelope, Rejected
 from tracking.records import Built
-from tracking.redis_client import connect
 
 FLUSH_S: Final = 5.0
 REDIS_TIMEOUT_S: Final = 0.5
@@ -92,28 +91,21 @@ class QualityCounts:
     """The sums of one process. Thread-safe; ``start`` begins to add them to those in Redis."""
 
     def __init__(self) -> None:
-        self._url = ""
-        self._client: Any = None
         self._lock = threading.Lock()
         self._sites: dict[str, _SiteCounts] = {}
         self._names: dict[tuple[str, str, int], set[str]] = defaultdict(set)
         self._n_requests = 0
-        self._flusher: BackgroundFlusher[str] = BackgroundFlusher(
-            "quality", self._write, every_s=FLUSH_S, capacity=MAX_SITES, retries=True
+        self._flusher: RedisFlusher[str] = RedisFlusher(
+            "quality", self._write, timeout_s=REDIS_TIMEOUT_S, every_s=FLUSH_S, capacity=MAX_SITES, retries=True
         )
 
     def start(self, url: str) -> None:
         """Add to the sums in the Redis at ``url`` from a thread of our own."""
-        self._url = url
-        self._flusher.start()
+        self._flusher.start_at(url)
 
     def stop(self) -> None:
         """Write what waits, and end the writing."""
-        if self._url:
-            self._flusher.stop()
-        client, self._client, self._url = self._client, None, ""
-        if client is not None:
-            client.close()
+        self._flusher.stop()
 
     def flush(self) -> None:
         """Write what waits now; raises what redis-py raises."""
@@ -181,67 +173,19 @@ class QualityCounts:
             known.add(name)
         return name.replace("|", "/")[:_MAX_TEXT]
 
-    def _write(self, batch: deque[str]) -> None:
+    def _write(self, client: Any, batch: deque[str]) -> None:
         """Add what waits of each site to Redis, a site at a time; what Redis did not take goes on waiting."""
-        if self._client is None:
-            self._client = connect(self._url, timeout_s=REDIS_TIMEOUT_S, max_connections=2)
         while batch:
             site = batch[0]
             with self._lock:
                 waiting = self._sites.pop(site, None)
             if waiting is not None:
                 try:
-                    self._write_site(site, waiting)
+                    _write_site(client, site, waiting)
                 except BaseException:
                     self._take_back(site, waiting)
                     raise
             batch.popleft()
-
-    def _write_site(self, site: str, waiting: _SiteCounts) -> None:
-        again, waiting.orders = self._seen_again(site, waiting.orders), []
-        for order in again:
-            name: Name = (ORDERS_AGAIN, "count")
-            waiting.counts[order.hour][name] += 1
-            waiting.samples[order.hour // HOURS_A_DAY, name] = Sample(
-                at_ms=order.hour * HOUR_MS, path="params.transaction_id", value=order.transaction_id[:_MAX_TEXT],
-                remedy="send an order once, from its thank-you page or from the server",
-            )  # fmt: skip
-        with self._client.pipeline(transaction=False) as pipeline:
-            for hour, counts in waiting.counts.items():
-                day = hour // HOURS_A_DAY
-                for key, ttl_s in (
-                    (keys.quality_hour(site, hour), keys.QUALITY_HOUR.ttl_s),
-                    (keys.quality_day(site, day), keys.QUALITY_DAY.ttl_s),
-                ):
-                    for name, amount in counts.items():
-                        pipeline.hincrby(key, "|".join(name), amount)
-                    pipeline.expire(key, ttl_s)
-            for (day, name), sample in waiting.samples.items():
-                key = keys.quality_samples(site, day)
-                pipeline.hset(key, "|".join(name), _ENCODE(sample))
-                pipeline.expire(key, keys.QUALITY_SAMPLES.ttl_s)
-            pipeline.execute()
-
-    def _seen_again(self, site: str, orders: Sequence[Order]) -> list[Order]:
-        """Return the orders that were reported before, today or yesterday.
-
-        An answer that is lost on its way makes the orders of this one write count as reported before.
-        """
-        if not orders:
-            return []
-        days = {order.hour // HOURS_A_DAY for order in orders}
-        if max(self._client.scard(keys.quality_orders(site, day)) for day in days) > MAX_ORDERS:
-            return []
-        with self._client.pipeline(transaction=False) as pipeline:
-            for order in orders:
-                today = order.hour // HOURS_A_DAY
-                pipeline.sismember(keys.quality_orders(site, today - 1), _digest(order.transaction_id))
-                pipeline.sadd(keys.quality_orders(site, today), _digest(order.transaction_id))
-            for day in days:
-                pipeline.expire(keys.quality_orders(site, day), keys.QUALITY_ORDERS.ttl_s)
-            answers = pipeline.execute()
-        known = zip(orders, answers[0 : 2 * len(orders) : 2], answers[1 : 2 * len(orders) : 2], strict=True)
-        return [order for order, was_yesterday, is_new in known if was_yesterday or not is_new]
 
     def _take_back(self, site: str, old: _SiteCounts) -> None:
         with self._lock:
@@ -250,6 +194,54 @@ class QualityCounts:
                 waiting.counts[hour].update(counts)
             waiting.samples = {**old.samples, **waiting.samples}
             waiting.orders = (old.orders + waiting.orders)[:MAX_ORDERS]
+
+
+def _write_site(client: Any, site: str, waiting: _SiteCounts) -> None:
+    again, waiting.orders = _seen_again(client, site, waiting.orders), []
+    for order in again:
+        name: Name = (ORDERS_AGAIN, "count")
+        waiting.counts[order.hour][name] += 1
+        waiting.samples[order.hour // HOURS_A_DAY, name] = Sample(
+            at_ms=order.hour * HOUR_MS, path="params.transaction_id", value=order.transaction_id[:_MAX_TEXT],
+            remedy="send an order once, from its thank-you page or from the server",
+        )  # fmt: skip
+    with client.pipeline(transaction=False) as pipeline:
+        for hour, counts in waiting.counts.items():
+            day = hour // HOURS_A_DAY
+            for key, ttl_s in (
+                (keys.quality_hour(site, hour), keys.QUALITY_HOUR.ttl_s),
+                (keys.quality_day(site, day), keys.QUALITY_DAY.ttl_s),
+            ):
+                for name, amount in counts.items():
+                    pipeline.hincrby(key, "|".join(name), amount)
+                pipeline.expire(key, ttl_s)
+        for (day, name), sample in waiting.samples.items():
+            key = keys.quality_samples(site, day)
+            pipeline.hset(key, "|".join(name), _ENCODE(sample))
+            pipeline.expire(key, keys.QUALITY_SAMPLES.ttl_s)
+        pipeline.execute()
+
+
+def _seen_again(client: Any, site: str, orders: Sequence[Order]) -> list[Order]:
+    """Return the orders that were reported before, today or yesterday.
+
+    An answer that is lost on its way makes the orders of this one write count as reported before.
+    """
+    if not orders:
+        return []
+    days = {order.hour // HOURS_A_DAY for order in orders}
+    if max(client.scard(keys.quality_orders(site, day)) for day in days) > MAX_ORDERS:
+        return []
+    with client.pipeline(transaction=False) as pipeline:
+        for order in orders:
+            today = order.hour // HOURS_A_DAY
+            pipeline.sismember(keys.quality_orders(site, today - 1), _digest(order.transaction_id))
+            pipeline.sadd(keys.quality_orders(site, today), _digest(order.transaction_id))
+        for day in days:
+            pipeline.expire(keys.quality_orders(site, day), keys.QUALITY_ORDERS.ttl_s)
+        answers = pipeline.execute()
+    known = zip(orders, answers[0 : 2 * len(orders) : 2], answers[1 : 2 * len(orders) : 2], strict=True)
+    return [order for order, was_yesterday, is_new in known if was_yesterday or not is_new]
 
 
 def forget(client: Any, site: str, *, now_ms: int) -> int:

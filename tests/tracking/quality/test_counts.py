@@ -121,7 +121,7 @@ async def test_what_redis_does_not_take_waits(
     slug = f"quality{time.monotonic_ns()}"
     install_keys(slug=slug)
     quality = QualityCounts()
-    quality._url = "redis://127.0.0.1:1/0"
+    quality._flusher._url = "redis://127.0.0.1:1/0"
     collector = Collector(durable, quotas=Quotas(), live=LiveEvents(), quality=quality)
     endpoint = HotPath(collector.collect, name="collect-test")
     for _ in range(3):
@@ -129,7 +129,7 @@ async def test_what_redis_does_not_take_waits(
         assert (await call(endpoint, json.dumps(body).encode())).status == 202
         with pytest.raises(redis.ConnectionError):
             quality.flush()
-    quality._client, quality._url = None, redis_url
+    quality._flusher._client, quality._flusher._url = None, redis_url
     quality.flush()
     with redis.Redis.from_url(redis_url) as client:
         found = read_quality(client, slug, now_ms=now_ms())

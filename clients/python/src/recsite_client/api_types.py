@@ -82,6 +82,8 @@ class Item(Struct, frozen=True, kw_only=True):
     sale_price: float | None
     price_minor: int | None
     sale_price_minor: int | None
+    sale_starts_at: str | None
+    sale_ends_at: str | None
     currency: str
     availability: str
     stock: int | None
