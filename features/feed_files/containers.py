@@ -1,4 +1,4 @@
-"""What a feed is packed in: gzip, bzip2, xz and zip are unpacked within limits; what is no feed is named.
+"""What a feed is packed in: zip and the packings of streams are unpacked within limits; what is no feed is named.
 
 An archive of some kilobytes can hold terabytes. What comes out of it is counted while it is read, and reading ends at
 ``MAX_UNPACKED_BYTES`` and at ``MAX_READ_S``.
@@ -6,10 +6,7 @@ An archive of some kilobytes can hold terabytes. What comes out of it is counted
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
 import tempfile
 import time
 import zipfile
@@ -17,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, Final, cast
 
+from features.feed_files.packing import packing_of
 from features.feed_files.report import FeedBroken, FeedReport
 
 MAX_UNPACKED_BYTES: Final = 4 << 30
@@ -24,6 +22,7 @@ MAX_READ_S: Final = 3_600.0
 MAX_DEPTH: Final = 3
 """Containers within containers."""
 
+_ZIPS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _CHUNK: Final = 1 << 16
 _IN_MEMORY_BYTES: Final = 8 << 20
 
@@ -35,7 +34,6 @@ _FOREIGN: Final = (
     (b"GIF8", "a picture", "give the address of the feed, not of an image"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "save it as CSV UTF-8"),
     (b"PAR1", "a Parquet file", "export the catalogue as CSV or JSON lines"),
-    (b"\x28\xb5\x2f\xfd", "packed with zstd", "pack it with gzip or zip"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "pack it with gzip or zip"),
     (b"Rar!", "a RAR archive", "pack it with gzip or zip"),
     (b"SQLite format 3", "a SQLite database", "export the catalogue as CSV or JSON lines"),
@@ -70,10 +68,14 @@ def unpacked(handle: BinaryIO, report: FeedReport, *, limits: Limits | None = No
     stream: io.BufferedReader = io.BufferedReader(_Limited(handle, limits, deadline))
     for _ in range(MAX_DEPTH):
         head = stream.peek(512)
-        opener = next((opener for magic, opener in _OPENERS if head.startswith(magic)), None)
-        if opener is None:
+        packing = packing_of(head)
+        if packing is not None:
+            report.note(f"unpacked from {packing.name}")
+            inner = packing.opened(stream)
+        elif head.startswith(_ZIPS):
+            inner = _unzipped(stream, report)
+        else:
             return _checked(stream, head)
-        inner = opener(stream, report)
         stream = io.BufferedReader(_Limited(inner, limits, deadline))
     raise FeedBroken(0, f"is packed more than {MAX_DEPTH} times; pack the feed once")
 
@@ -99,21 +101,6 @@ class _Limited(io.RawIOBase):
             raise FeedBroken(0, f"was not read within {self._limits.read_s:.0f} s; split it into several feeds")
         buffer[: len(data)] = data
         return len(data)
-
-
-def _gunzipped(stream: io.BufferedReader, report: FeedReport) -> IO[bytes]:
-    report.note("unpacked from gzip")
-    return cast(IO[bytes], gzip.GzipFile(fileobj=stream))
-
-
-def _bunzipped(stream: io.BufferedReader, report: FeedReport) -> IO[bytes]:
-    report.note("unpacked from bzip2")
-    return bz2.BZ2File(stream)
-
-
-def _unxzed(stream: io.BufferedReader, report: FeedReport) -> IO[bytes]:
-    report.note("unpacked from xz")
-    return lzma.LZMAFile(stream)
 
 
 def _unzipped(stream: io.BufferedReader, report: FeedReport) -> IO[bytes]:
@@ -157,12 +144,3 @@ def _checked(stream: io.BufferedReader, head: bytes) -> io.BufferedReader:
     if head[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
         raise FeedBroken(0, "is a tar archive; pack one feed alone, with gzip or zip")
     return stream
-
-
-_OPENERS: Final[tuple[tuple[bytes, Callable[[io.BufferedReader, FeedReport], IO[bytes]]], ...]] = (
-    (b"\x1f\x8b", _gunzipped),
-    (b"PK\x03\x04", _unzipped),
-    (b"PK\x05\x06", _unzipped),
-    (b"BZh", _bunzipped),
-    (b"\xfd7zXZ\x00", _unxzed),
-)

@@ -7,16 +7,15 @@ file cannot be read at all, ``FeedBroken`` is raised, and what came before stays
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from lzma import LZMAError
 from typing import BinaryIO, Final
 from zipfile import BadZipFile
 
 from features.feed_files.containers import Limits, unpacked
 from features.feed_files.dialects.translation import in_our_words
 from features.feed_files.json_rows import is_lines, read_json, read_jsonl
+from features.feed_files.packing import DAMAGED
 from features.feed_files.report import FeedBroken, FeedReport, RawRow
 from features.feed_files.tables import read_csv, read_tsv
 from features.feed_files.text import FeedText
@@ -83,7 +82,7 @@ def _raw_rows(handle: BinaryIO, report: FeedReport, file_format: str, limits: Li
             raise FeedBroken(0, f"format {chosen!r} is not one of {', '.join(known)}")
         report.note(known[chosen].words)
         yield from known[chosen].read(text, report)
-    except (OSError, EOFError, zlib.error, LZMAError, BadZipFile) as error:  # a torn archive, or a disk that fails
+    except (*DAMAGED, BadZipFile) as error:  # a torn archive, or a disk that fails
         raise FeedBroken(0, f"the file cannot be read to its end: {error}") from error
 
 

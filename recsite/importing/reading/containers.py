@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import bz2
 import contextlib
 import glob
-import gzip
 import io
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.feed_files import packing
 from recsite.importing.base import InvalidSource, Shard
 
-GZIP: Final = b"\x1f\x8b"
-ZSTD: Final = b"\x28\xb5\x2f\xfd"
-BZIP2: Final = b"BZh"
 ZIP: Final = b"PK\x03\x04"
 PARQUET: Final = b"PAR1"
 PEEK_BYTES: Final = 65_536
 _BOM: Final = b"\xef\xbb\xbf"
 _HIDDEN: Final = (".", "_")
-DAMAGED: Final = (EOFError, OSError, zlib.error, zipfile.BadZipFile, pa.ArrowException)
+DAMAGED: Final = (*packing.DAMAGED, zipfile.BadZipFile)
 
 
 def shards_of(paths: Iterable[Path]) -> list[Shard]:
@@ -101,15 +95,11 @@ def _raw(shard: Shard, stack: contextlib.ExitStack) -> io.BufferedReader:
 
 
 def _unpacked(handle: io.BufferedReader, stack: contextlib.ExitStack) -> BinaryIO:
-    head = handle.peek(4)[:4]
-    if head.startswith(GZIP):
-        return stack.enter_context(gzip.GzipFile(fileobj=handle))  # type: ignore[return-value]  # reads like one
-    if head.startswith(BZIP2):
-        return stack.enter_context(bz2.BZ2File(handle))  # type: ignore[return-value]  # reads like one
-    if head == ZSTD:
-        unpacked = pa.CompressedInputStream(pa.PythonFile(handle, mode="r"), "zstd")
-        return io.BufferedReader(stack.enter_context(unpacked))
-    return handle
+    found = packing.packing_of(handle.peek(packing.PEEK_BYTES))
+    if found is None:
+        return handle
+    stream: Any = stack.enter_context(found.opened(handle))
+    return stream if hasattr(stream, "peek") else io.BufferedReader(stream)
 
 
 def is_parquet(shard: Shard) -> bool:

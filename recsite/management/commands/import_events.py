@@ -37,7 +37,7 @@ from tracking.models import Site
 PREVIEWED: Final = 5
 HELP = f"""Load past events, and the items they name, into a site.
 
-Files, folders and patterns are one import, in any order, also packed (gzip, zip, zstd, bzip2): tables of text, JSON
+Files, folders and patterns are one import, in any order, also packed (gzip, zip, zstd, bzip2, xz): tables of text, JSON
 lines, JSON arrays, Parquet. It is sorted by time on disk first, in RECSITE_DATA_DIR/imports. Formats:
 
 {format_help()}

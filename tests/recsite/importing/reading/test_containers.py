@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import lzma
 import zipfile
 from pathlib import Path
 
@@ -31,6 +32,7 @@ PACKED = {
     "gzip": gzip.compress(TEXT),
     "two gzip members": gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:]),
     "bzip2": bz2.compress(TEXT),
+    "xz": lzma.compress(TEXT),
     "zstd": pa.compress(TEXT, codec="zstd", asbytes=True),
     "zip": zipped(("log.csv", TEXT)),
     "gzip in zip": zipped(("a/", b""), ("__MACOSX/x", b"no"), ("a/log.csv.gz", gzip.compress(TEXT))),
@@ -46,7 +48,7 @@ def test_a_file_is_unpacked_whatever_it_is_called(kind: str, tmp_path: Path) -> 
     assert head_of(shard).startswith(b"user,item\nada")
 
 
-@pytest.mark.parametrize("kind", ["gzip", "bzip2", "zstd", "zip"])
+@pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz", "zstd", "zip"])
 def test_a_file_that_is_cut_off_is_named(kind: str, tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(PACKED[kind][: len(PACKED[kind]) // 2])
 
