@@ -41,6 +41,7 @@ def test_objects_longer_than_a_chunk_are_read() -> None:
     assert not report.bad_rows
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([writing.json_list, writing.json_lines, writing.jsonld, writing.jsonld_lines]),
     st.integers(1, len(ROWS) - 1),

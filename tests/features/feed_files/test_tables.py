@@ -71,6 +71,7 @@ def test_a_quotation_may_go_over_lines() -> None:
     assert found == {"1": 'Two lines, with "marks"'.replace(" lines", "\nlines"), "2": "Pan", "3": "Three\n\nlines"}
 
 
+@pytest.mark.slow
 @given(st.sampled_from(writing.TABLES[:4]), st.integers(0, len(ROWS) - 1), st.data())
 @settings(max_examples=300, deadline=None)
 def test_damage_to_one_row_costs_at_most_that_row(write: Write, number: int, data: st.DataObject) -> None:

@@ -49,6 +49,7 @@ def test_prefixes_that_nobody_declared_are_read() -> None:
     assert titles_of("<g:title>A</g:title><c:note xlink:href='x'>?</c:note>") == ["A"]
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([writing.google_rss, writing.google_atom, writing.yml]), st.integers(0, len(ROWS) - 1), st.data()
 )

@@ -89,6 +89,7 @@ def owner_by_hand(rows: list[Row], index: int) -> str | None:
     return before[-1] if before else next((who for _, who in on_it), None)
 
 
+@pytest.mark.slow
 @given(ROWS)
 def test_every_row_of_a_login_has_one_owner_whoever_asks(rows: list[Row]) -> None:
     rows = [row._replace(occurred_at_ms=at) for at, row in enumerate(rows)]

@@ -86,6 +86,7 @@ def test_a_part_of_a_path_is_a_whole_name() -> None:
     assert matching('category under "Shoes > Women"') == []
 
 
+@pytest.mark.slow
 @given(table=tables(), condition=conditions())
 @settings(max_examples=400, deadline=None)
 def test_a_mask_says_of_each_row_what_the_language_says_of_it(table: naive.Table, condition: Condition) -> None:

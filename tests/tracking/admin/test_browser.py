@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
@@ -45,6 +46,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory, redis_url: str, request: pyte
     if not chromium or not node or not (ROOT / "sdk/node_modules/playwright-core").exists():
         leave_out(request.config, Missing("Chromium", "install Debian's chromium and nodejs, then run npm ci in sdk/"))
     folder = tmp_path_factory.mktemp("admin")
+    # A database of its own: every test's site is called the same, and the newest events of a site are kept by its name.
+    redis_url = redis_url.replace("/0", "/8")
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
     log_url = f"{redis_url}?stream=admin-{os.getpid()}&partitions=1"
     web = Web(folder, redis_url=redis_url, log_url=log_url, application="recsite.asgi:application")
     try:

@@ -46,6 +46,7 @@ def catalogues(draw: st.DrawFn) -> list[Product]:
     return products
 
 
+@pytest.mark.slow
 @given(catalogues(), st.sampled_from(writing.DIALECTS), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
        st.sampled_from(CONTAINERS))  # fmt: skip
 @settings(max_examples=400, deadline=None)
