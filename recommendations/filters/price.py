@@ -31,9 +31,12 @@ _SEARCHES: Final = frozenset({"has", "under"})
 
 
 def price_of(conditions: Iterable[Condition], columns: Columns) -> float:
-    """Return what it costs to evaluate all of these, each different one once."""
-    different = {normal_form(each): each for each in conditions}
-    return sum(_price(each, columns) for each in different.values())
+    """Return what it costs to evaluate all of these, each different one once, at its dearest way of being written."""
+    different: dict[str, float] = {}
+    for each in conditions:
+        form = normal_form(each)
+        different[form] = max(_price(each, columns), different.get(form, 0.0))
+    return sum(different.values())
 
 
 def _price(condition: Condition, columns: Columns) -> float:
