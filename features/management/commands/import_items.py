@@ -58,7 +58,7 @@ class Command(BaseCommand):
             type=float,
             metavar="PERCENT",
             default=None,
-            help=f"With --complete: more than this share waits for approval; {MOST_DEACTIVATED:.0%} when left out.",
+            help=f"With --complete: more than this share waits for approval; {MOST_DEACTIVATED:.0%}% when left out.",
         )
         parser.add_argument(
             "--approve", action="store_true", help="With --complete: deactivate what is missing, however much it is."
