@@ -22,7 +22,9 @@ class Command(BaseCommand):
     help = "Rebuild the features of all users from the archive or the log. Stop the stream workers first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--source", choices=("archive", "log"), default="archive")
+        parser.add_argument(
+            "--source", choices=("archive", "log"), default="archive", help="Where events are read; archive by default."
+        )
         parser.add_argument("--redis-url", default="", help="Redis to write to; REDIS_URL by default.")
         parser.add_argument("--site", action="append", help="Only these sites (archive only); all by default.")
         parser.add_argument("--flush", action="store_true", help="Delete the states that are there first.")

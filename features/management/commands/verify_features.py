@@ -28,7 +28,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--replay-url", required=True, help="An empty Redis database, such as redis://host:6379/9")
-        parser.add_argument("--source", choices=("archive", "log"), default="archive")
+        parser.add_argument(
+            "--source", choices=("archive", "log"), default="archive", help="Where events are read; archive by default."
+        )
         parser.add_argument("--site", help="Only this site.")
         parser.add_argument(
             "--every", type=int, default=1, metavar="N", help="Compare every N-th user, chosen by the hash of the key."
