@@ -1,4 +1,8 @@
-"""Money is a whole number of the currency's smallest unit: conversion, and how much of it one order and one sum hold.
+"""Money is a whole number of its currency's smallest unit: amounts, how much of them counts, and exchange rates. Pure.
+
+How many decimals a currency has is what ISO 4217 says, by way of ``tracking.contract.mending.currencies``. A code that
+the standard does not know, or gives no minor unit, is taken with two decimals: its amounts are never converted, and so
+never added to others.
 
 The event contract takes prices up to 1e12 and 100,000 pieces a line. One such line would not fit 64 bits, and one
 anonymous purchase would stop every store that counts it; so an order, and each of its lines, counts for at most
@@ -7,24 +11,29 @@ anonymous purchase would stop every store that counts it; so an order, and each 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final
+from fractions import Fraction
+from typing import Final, NamedTuple
 
-# ISO 4217: the currencies whose minor unit is not 1/100.
-_EXPONENTS: Final[dict[str, int]] = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF"), 0
-    ),
-    **dict.fromkeys(("XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
+from tracking.contract.mending.currencies import CURRENCIES
 
+OTHER_EXPONENT: Final = 2
+"""Decimals of a code without a minor unit in ISO 4217, such as ``XXX``."""
 
 MAX_ORDER_MINOR: Final = 10**14
 """The most that an order, or a line of one, counts for: 1e12 units of two decimals, the contract's largest amount."""
 
 MAX_SUM: Final = 2**53 - 1
 """Where sums stop: the largest whole number that float64, JSON and int64 all hold exactly."""
+
+MAX_RATE_AGE_DAYS: Final = 31
+"""A rate holds for its day and this many days after: weekends, holidays, and tables that are made once a month."""
+
+_DAY_MS: Final = 86_400_000
 
 
 def bounded(minor: int) -> int:
@@ -37,12 +46,189 @@ def saturated(total: int) -> int:
     return max(-MAX_SUM, min(total, MAX_SUM))
 
 
-def to_minor(amount: Decimal, currency: str) -> int:
+def exponent_of(currency: str) -> int:
+    """Return how many decimals the currency has: 2 for EUR, 0 for JPY, 3 for KWD, 4 for CLF."""
+    return CURRENCIES.get(currency, OTHER_EXPONENT)
+
+
+def decimal_of(amount: float | Decimal) -> Decimal:
+    """Return the amount that was written: of a float, the shortest text that reads as it, so that 1.005 is 1.005."""
+    return amount if isinstance(amount, Decimal) else Decimal(repr(amount))
+
+
+def to_minor(amount: float | Decimal, currency: str) -> int:
     """Return ``amount`` in the smallest unit of ``currency``, such as cents; half a unit goes to even."""
-    scaled = amount.scaleb(_EXPONENTS.get(currency, 2))
-    return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+    return int(_scaled(amount, currency).to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def line_minor(price: float | Decimal, quantity: int, currency: str) -> int:
+    """Return ``price`` times ``quantity``, rounded once: three pieces of 0.333 are 1.00, not .99."""
+    return to_minor(decimal_of(price) * quantity, currency)
+
+
+def has_excess_decimals(amount: float | Decimal, currency: str) -> bool:
+    """Return whether ``to_minor`` rounds: the amount has more decimals than the currency."""
+    scaled = _scaled(amount, currency)
+    return scaled != scaled.to_integral_value()
 
 
 def to_major(minor: int, currency: str) -> float:
     """Return an amount of smallest units as shops write it: 1299 cents are 12.99."""
-    return minor / float(10 ** _EXPONENTS.get(currency, 2))
+    return minor / float(10 ** exponent_of(currency))
+
+
+def written(minor: int, currency: str, *, grouped: bool = True) -> str:
+    """Return an amount in its currency's own decimals: ``1,299.00`` of EUR, ``6,000`` of JPY."""
+    exact = Decimal(minor).scaleb(-exponent_of(currency))
+    return f"{exact:,f}" if grouped else f"{exact:f}"
+
+
+class Quote(NamedTuple):
+    """What one unit of a currency was worth on a day.
+
+    Attributes
+    ----------
+    day : int
+        UTC days since 1970.
+    currency : str
+    worth_in : str
+        The currency that ``rate`` counts in: 1 ``currency`` = ``rate`` ``worth_in``.
+    rate : Decimal
+        Above 0.
+    """
+
+    day: int
+    currency: str
+    worth_in: str
+    rate: Decimal
+
+
+class _Series(NamedTuple):
+    """The quotes of one pair, by day."""
+
+    days: tuple[int, ...]
+    rates: tuple[Decimal, ...]
+
+    def on(self, day: int) -> Decimal | None:
+        """Return the newest rate on or before ``day``; None where there is none, or only one that is too old."""
+        index = bisect_right(self.days, day) - 1
+        if index < 0 or day - self.days[index] > MAX_RATE_AGE_DAYS:
+            return None
+        return self.rates[index]
+
+
+class Rates:
+    """A table of exchange rates as it stood at one moment; never changed, so that threads and batches may share it.
+
+    Parameters
+    ----------
+    quotes : iterable of Quote
+        Of one day and pair, the last one holds.
+
+    Notes
+    -----
+    A rate is that of the event's day, else the newest before it that is at most ``MAX_RATE_AGE_DAYS`` old. It is the
+    quote of the pair; else one over the quote of the reversed pair; else the product over a third currency that both
+    are quoted with, the alphabetically first of several. All of it is exact; only an amount is rounded, once. The same
+    table gives the same amounts whenever it is asked, which is what lets a replay agree with the stream.
+    """
+
+    __slots__ = ("_partners", "_series")
+
+    def __init__(self, quotes: Iterable[Quote] = ()) -> None:
+        found: defaultdict[tuple[str, str], dict[int, Decimal]] = defaultdict(dict)
+        for quote in quotes:
+            found[quote.currency, quote.worth_in][quote.day] = quote.rate
+        self._series: Mapping[tuple[str, str], _Series] = {
+            pair: _Series(tuple(days), tuple(by_day[day] for day in days))
+            for pair, by_day in found.items()
+            for days in (sorted(by_day),)
+        }
+        partners: defaultdict[str, set[str]] = defaultdict(set)
+        for currency, worth_in in self._series:
+            partners[currency].add(worth_in)
+            partners[worth_in].add(currency)
+        self._partners: Mapping[str, tuple[str, ...]] = {
+            name: tuple(sorted(others)) for name, others in partners.items()
+        }
+
+    def __len__(self) -> int:
+        return sum(len(series.days) for series in self._series.values())
+
+    def rate(self, currency: str, worth_in: str, day: int) -> Fraction | None:
+        """Return what one ``currency`` is worth in ``worth_in`` on a UTC day since 1970; None where nothing says."""
+        if currency == worth_in:
+            return Fraction(1)
+        known = self._quoted(currency, worth_in, day)
+        if known is not None:
+            return known
+        others = self._partners.get(worth_in, ())
+        for third in self._partners.get(currency, ()):
+            if third in others:
+                first, second = self._quoted(currency, third, day), self._quoted(third, worth_in, day)
+                if first is not None and second is not None:
+                    return first * second
+        return None
+
+    def convert(self, minor: int, currency: str, worth_in: str, *, day: int) -> int | None:
+        """Return an amount in minor units of ``worth_in``, half a unit to even; None without a rate of that day.
+
+        ``minor`` is in minor units of ``currency``.
+        """
+        if currency == worth_in:
+            return minor
+        rate = self.rate(currency, worth_in, day)
+        if rate is None:
+            return None
+        return round(minor * rate * Fraction(10) ** (exponent_of(worth_in) - exponent_of(currency)))
+
+    def _quoted(self, currency: str, worth_in: str, day: int) -> Fraction | None:
+        for pair, is_reversed in (((currency, worth_in), False), ((worth_in, currency), True)):
+            series = self._series.get(pair)
+            rate = None if series is None else series.on(day)
+            if rate is not None:
+                return 1 / Fraction(rate) if is_reversed else Fraction(rate)
+        return None
+
+
+NO_RATES: Final = Rates()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteMoney:
+    """What a site's amounts are counted in, and what other currencies are worth.
+
+    Attributes
+    ----------
+    currency : str
+        The site's: amounts without a currency are in it, and sums are.
+    rates : Rates
+    """
+
+    currency: str
+    rates: Rates = field(default=NO_RATES, repr=False, compare=False)
+
+    def currency_of(self, currency: str | None) -> str:
+        """Return the currency of an amount: its own, else the site's."""
+        return currency or self.currency
+
+    def convert(self, minor: int, currency: str | None, at_ms: int) -> int | None:
+        """Return an amount in the site's minor units, at most ``MAX_ORDER_MINOR``; None where no rate says.
+
+        Parameters
+        ----------
+        minor : int
+            In minor units of ``currency``.
+        currency : str or None
+            None for the site's own.
+        at_ms : int
+            Event time; the rate is that of its UTC day.
+        """
+        if currency is None or currency == self.currency:
+            return bounded(minor)
+        converted = self.rates.convert(minor, currency, self.currency, day=at_ms // _DAY_MS)
+        return None if converted is None else bounded(converted)
+
+
+def _scaled(amount: float | Decimal, currency: str) -> Decimal:
+    return decimal_of(amount).scaleb(exponent_of(currency))
