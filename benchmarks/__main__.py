@@ -26,6 +26,7 @@ BENCHMARKS = {
     "live": "from a click to the changed list on an open page; many open pages and their memory",
     "quality": "HR, MRR, coverage on real sessions against simple baselines",
     "variants": "lists of a shop of 40 products in 30 sizes, counted by variant and by product",
+    "attack": "the dearest accepted request, and what one caller does to all others",
     "erasure": "traces of erased users and rows of others lost, after erasures and after a restored backup",
     "sdk": "bytes of the scripts and delivery on navigation",
 }
@@ -44,6 +45,7 @@ REQUIRED = {
     ),
     "live": ("p50_ms", "p99_ms"),
     "quality": ("rr_hr20", "rr_mrr20", "rr_new_hr20", "rr_coverage"),
+    "attack": ("dearest_request_cpu_ms", "others_p99_ms"),
     "erasure": ("lives", "traces_left", "rows_of_others_lost"),
     "sdk": ("tracker_gzip_bytes", "widget_gzip_bytes", "both_gzip_bytes", "delivered_on_navigation"),
 }

@@ -1,0 +1,20 @@
+"""What one caller may do to all others: the dearest requests, made-up ids, one address that sends for a thousand.
+
+One module a part; each has ``measure(quick=…)``, which returns its figures.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+PARTS: Final = ("dearest",)
+"""Modules of this package, in the order in which they run."""
+
+
+def run(*, quick: bool) -> dict[str, float]:
+    """Run every part, one after the other, and return the figures of all."""
+    figures: dict[str, float] = {}
+    for name in PARTS:
+        figures |= importlib.import_module(f"benchmarks.attack.{name}").measure(quick=quick)
+    return figures
