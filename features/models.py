@@ -168,6 +168,27 @@ class Erasure(models.Model):
         return f"erasure {self.pk}"
 
 
+class ExchangeRate(models.Model):
+    """What one unit of a currency was worth in another on a UTC day: 1 ``currency`` = ``rate`` ``worth_in``."""
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="exchange_rates")
+    day = models.DateField()
+    currency = models.CharField(max_length=3)
+    worth_in = models.CharField(max_length=3)
+    rate = models.DecimalField(max_digits=28, decimal_places=18)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("-day", "currency", "worth_in")
+        constraints = (
+            models.UniqueConstraint(fields=["site", "day", "currency", "worth_in"], name="one_rate_per_day_and_pair"),
+            models.CheckConstraint(condition=models.Q(rate__gt=0), name="rate_above_zero"),
+        )
+
+    def __str__(self) -> str:
+        return f"1 {self.currency} = {self.rate.normalize():f} {self.worth_in} on {self.day}"
+
+
 def feed_format_choices() -> list[tuple[str, str]]:
     """Return the formats that a feed can have, as forms offer them."""
     return [("", "as it looks"), *((one.name, one.words) for one in FORMATS)]

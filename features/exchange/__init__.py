@@ -1,0 +1,1 @@
+"""Exchange rates of a site: reading tables of them, keeping them, and what is missing."""
