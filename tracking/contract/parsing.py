@@ -22,6 +22,7 @@ from tracking.contract.events import (
 from tracking.contract.mending.envelope import mend_envelope, read_json
 from tracking.contract.mending.event import Mend, Useless
 from tracking.contract.mending.raw import is_foreign, mend_raw
+from tracking.contract.placeholders import untidy_id
 from tracking.error_codes import ErrorCode
 from tracking.exceptions import FutureSchema, InvalidEvent
 
@@ -179,7 +180,8 @@ def _read_event(raw: msgspec.Raw, mends: list[Mend], *, prefix: str, is_strict: 
     """Return the event, mended where it must and may be; notes what was done in ``mends``."""
     try:
         event = parse_event(raw, prefix=prefix)
-        if is_strict or not (isinstance(event, CustomEvent) and is_foreign(event)):
+        is_readable_otherwise = isinstance(event, CustomEvent) and is_foreign(event)
+        if is_strict or not (is_readable_otherwise or untidy_id(event)):
             return event
         error = None
     except InvalidEvent as refused:
@@ -196,6 +198,7 @@ def _read_event(raw: msgspec.Raw, mends: list[Mend], *, prefix: str, is_strict: 
         raise InvalidEvent(f"{prefix}.{useless.field}", useless.reason, code=ErrorCode.INVALID_EVENT) from None
     if error is not None and error.code is ErrorCode.UNKNOWN_EVENT and isinstance(mended.event, CustomEvent):
         raise error
+    _refuse_placeholder(mended.event, prefix)
     mends.extend(mended.mends)
     return mended.event
 
@@ -206,9 +209,10 @@ def _parse_at_once(raws: list[msgspec.Raw]) -> list[Event] | None:
     if b"\\u0000" in data or (len(data) > MAX_EVENT_BYTES and any(len(bytes(raw)) > MAX_EVENT_BYTES for raw in raws)):
         return None
     try:
-        return _EVENT_LIST.decode(data)
+        events = _EVENT_LIST.decode(data)
     except UNREADABLE:
         return None
+    return None if any(map(untidy_id, events)) else events
 
 
 def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | CustomEvent:
@@ -226,7 +230,18 @@ def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | C
         event = _parse_custom(data, prefix=prefix)
     if b"\\u0000" in data:
         _refuse_nul(msgspec.json.decode(data), prefix)
+    _refuse_placeholder(event, prefix)
     return event
+
+
+def _refuse_placeholder(event: Event | CustomEvent, prefix: str) -> None:
+    """Raise for an order or an item whose id stands for nothing: all that have it would be one."""
+    found = untidy_id(event)
+    if found is not None and found[2]:
+        path, value, _ = found
+        raise InvalidEvent(
+            f"{prefix}.{path}", f"{value!r} stands for no id; send the one that your shop gave it, or nothing at all"
+        )
 
 
 def _parse_custom(data: bytes, *, prefix: str) -> CustomEvent:

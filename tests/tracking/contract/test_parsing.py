@@ -18,6 +18,7 @@ from tests.tracking.asgi_client import call
 from tests.tracking.conftest import PUBLISHABLE, SECRET, an_event
 from tracking.contract.events import KNOWN_EVENTS, MAX_EVENT_BYTES, SCHEMA_VERSION, CustomEvent, EventRecord
 from tracking.contract.parsing import encode_record, parse_envelope, parse_event, parse_record
+from tracking.contract.placeholders import PLACEHOLDER_ORDERS
 from tracking.exceptions import FutureSchema, InvalidEvent
 
 
@@ -63,6 +64,8 @@ def structs(cls: type) -> st.SearchStrategy[dict[str, Any]]:
     info = msgspec.inspect.type_info(cls)
     assert isinstance(info, msgspec.inspect.StructType)
     required = {one.encode_name: values(one.type) for one in info.fields if one.required}
+    for name in {"item_id", "transaction_id"} & required.keys():
+        required[name] = required[name].filter(lambda text: text.strip().lower() not in PLACEHOLDER_ORDERS)
     optional = {one.encode_name: values(one.type) for one in info.fields if not one.required}
     if info.tag_field:
         required[info.tag_field] = st.just(info.tag)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
 
-from tracking.contract.placeholders import PLACEHOLDER_USER_IDS, is_placeholder
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracking.contract.parsing import ParsedEnvelope, parse_envelope
+from tracking.contract.placeholders import PLACEHOLDER_IDS, PLACEHOLDER_ORDERS, PLACEHOLDER_USER_IDS, is_placeholder
 
 
 @pytest.mark.parametrize("user_id", sorted(PLACEHOLDER_USER_IDS))
@@ -16,3 +22,56 @@ def test_a_placeholder_is_nobody_in_any_spelling(user_id: str, form: str) -> Non
 @pytest.mark.parametrize("user_id", ["42", "10", "nullable", "guest-7", "anna"])
 def test_an_id_is_somebody(user_id: str) -> None:
     assert not is_placeholder(user_id)
+
+
+def parsed(name: str, params: Any, *, is_strict: bool = False) -> ParsedEnvelope:
+    event = {"event": name, "event_id": "event-0001", "ts": 1_795_000_000_000, "params": params}
+    body = json.dumps({"anonymous_id": "a" * 32, "events": [event]}).encode()
+    return parse_envelope(body, max_events=1, is_strict=is_strict)
+
+
+def spelled(words: frozenset[str]) -> st.SearchStrategy[str]:
+    """Return placeholders in any case, with space around them."""
+    form = st.sampled_from([str, str.upper, str.title])
+    space = st.sampled_from(["", " ", "\t", "\u00a0"])
+    return st.builds(
+        lambda word, form, before, after: before + form(word) + after,
+        st.sampled_from(sorted(words)),
+        form,
+        space,
+        space,
+    )
+
+
+@given(order=spelled(PLACEHOLDER_ORDERS), name=st.sampled_from(["purchase", "refund"]), is_strict=st.booleans())
+def test_an_order_without_an_id_of_its_own_is_refused(order: str, name: str, is_strict: bool) -> None:
+    found = parsed(name, {"transaction_id": order, "items": [{"item_id": "A"}]}, is_strict=is_strict)
+
+    assert [one.field for one in found.rejected] == ["events[0].params.transaction_id"]
+
+
+@given(item_id=spelled(PLACEHOLDER_IDS))
+def test_an_item_without_an_id_of_its_own_is_left_out_and_the_others_stay(item_id: str) -> None:
+    lines = [{"item_id": item_id, "price": 1}, {"item_id": "A", "price": 2}]
+
+    found = parsed("view_item", {"items": lines})
+    event: Any = found.groups[0].good[0][1]
+
+    assert [item.item_id for item in event.params.items] == ["A"]
+    assert any(mend.path.startswith("events[0].params.items[0]") for mend in found.mends)
+    assert parsed("view_item", {"items": lines[:1]}).rejected
+    assert parsed("view_item", {"items": lines}, is_strict=True).rejected
+
+
+@pytest.mark.parametrize("item_id", [" A", "A\n", "\tA "])
+def test_space_around_an_id_is_not_part_of_it(item_id: str) -> None:
+    found = parsed("purchase", {"transaction_id": f" {item_id}1", "items": [{"item_id": item_id}]})
+    event: Any = found.groups[0].good[0][1]
+
+    assert (event.params.transaction_id, event.params.items[0].item_id) == (f" {item_id}1".strip(), "A")
+    assert len(found.mends) == 2
+
+
+@pytest.mark.parametrize("item_id", ["0", "id", "guest", "user", "nullable", "none-1", "A B"])
+def test_odd_ids_of_items_are_ids(item_id: str) -> None:
+    assert not parsed("view_item", {"items": [{"item_id": item_id}]}).mends

@@ -12,14 +12,13 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
 
-from tracking.contract.mending.amounts import NOTHING
+from tracking.contract.placeholders import PLACEHOLDER_IDS
 
 MAX_JOINED: Final = 20  # entries of a list that become one text
 
 _LONGEST: Final[int] = 10**18
 _ENDLESS: Final[int] = 10**38
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_PLACEHOLDERS: Final = NOTHING | {"", "true", "false", "[object object]", "nil", "none"}
 
 
 class Done(StrEnum):
@@ -73,7 +72,7 @@ def as_id(value: object, *, longest: int = 128) -> tuple[str | None, Done | None
         return None, Done.DROPPED
     if isinstance(value, str):
         text = _CONTROL.sub("", value).strip()
-        if text.lower() in _PLACEHOLDERS or len(text) > longest:
+        if text.lower() in PLACEHOLDER_IDS or len(text) > longest:
             return None, Done.DROPPED
         return text, None if text == value else Done.REREAD
     if isinstance(value, int | float | Decimal):
