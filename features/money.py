@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
@@ -154,6 +154,11 @@ class Rates:
 
     def __len__(self) -> int:
         return sum(len(series.days) for series in self._series.values())
+
+    def pairs(self) -> Iterator[tuple[str, str, tuple[int, ...], Decimal]]:
+        """Yield each pair that is quoted, with its days in ascending order and its newest rate."""
+        for (currency, worth_in), series in sorted(self._series.items()):
+            yield currency, worth_in, series.days, series.rates[-1]
 
     def rate(self, currency: str, worth_in: str, day: int) -> Fraction | None:
         """Return what one ``currency`` is worth in ``worth_in`` on a UTC day since 1970; None where nothing says."""

@@ -2,6 +2,7 @@
 
 from features.admin.feeds import FeedAdmin, FeedRunAdmin
 from features.admin.items import ItemAdmin
+from features.admin.rates import ExchangeRateAdmin
 from features.admin.segments import RfmSnapshotAdmin, SegmentThresholdAdmin
 
-__all__ = ["FeedAdmin", "FeedRunAdmin", "ItemAdmin", "RfmSnapshotAdmin", "SegmentThresholdAdmin"]
+__all__ = ["ExchangeRateAdmin", "FeedAdmin", "FeedRunAdmin", "ItemAdmin", "RfmSnapshotAdmin", "SegmentThresholdAdmin"]

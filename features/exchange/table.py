@@ -71,26 +71,33 @@ def write_quotes(site: Site, quotes: Sequence[Quote]) -> WrittenRates:
 
 
 def delete_rates(
-    site: Site, *, currency: str | None = None, first: dt.date | None = None, last: dt.date | None = None
+    site: Site,
+    *,
+    currency: str | None = None,
+    worth_in: str | None = None,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
 ) -> int:
-    """Delete the rates of a span of days, all of them where nothing is named; return how many there were."""
+    """Delete the rates that ``rates_of`` returns, all of the site's where nothing is named; return how many."""
     with transaction.atomic():
-        count: int = rates_of(site, currency=currency, first=first, last=last).delete()[0]
+        count: int = rates_of(site, currency=currency, worth_in=worth_in, first=first, last=last).delete()[0]
         if count:
             announce_money(site.slug)
     return count
 
 
 def rates_of(
-    site: Site, *, currency: str | None = None, first: dt.date | None = None, last: dt.date | None = None
+    site: Site,
+    *,
+    currency: str | None = None,
+    worth_in: str | None = None,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
 ) -> QuerySet[ExchangeRate]:
-    """Return the rates of a span of days, both included, by day; of a ``currency``, those in which it stands first."""
-    rows = ExchangeRate.objects.filter(site=site).order_by("day", "currency", "worth_in")
-    if currency:
-        rows = rows.filter(currency=currency)
-    if first:
-        rows = rows.filter(day__gte=first)
-    return rows.filter(day__lte=last) if last else rows
+    """Return the rates of a pair, or of half of one, and of a span of days, both included; by day."""
+    wanted = {"currency": currency, "worth_in": worth_in, "day__gte": first, "day__lte": last}
+    rows = ExchangeRate.objects.filter(site=site, **{name: value for name, value in wanted.items() if value})
+    return rows.order_by("day", "currency", "worth_in")
 
 
 def quotes_of(rows: Iterable[tuple[dt.date, str, str, object]]) -> list[Quote]:

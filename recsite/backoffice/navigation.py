@@ -36,6 +36,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             ("Sites", "storefront", "tracking_site"),
             ("API keys", "key", "tracking_apikey"),
             ("Data quality", "fact_check", "features_item", "data_quality"),
+            ("Exchange rates", "currency_exchange", "features_exchangerate"),
             ("Dead letters", "mail_off", "tracking_deadletter"),
         ),
         _group(
