@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from features.exchange import coverage
 from features.exchange.reading import MAX_ROWS, BadTable, read_csv
@@ -34,7 +35,9 @@ MAX_GAPS: Final = 3
 class RatesForm(forms.Form):
     """A table of rates."""
 
-    file = forms.FileField(label="CSV file")
+    file = forms.FileField(
+        label="CSV file", widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,text/csv"})
+    )
 
     def clean_file(self) -> str:
         """Return the text of the file."""

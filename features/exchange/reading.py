@@ -124,7 +124,11 @@ def read_csv(text: str, *, site_currency: str, today: dt.date) -> RateTable:
     except csv.Error as error:
         raise _only(1, "file", lines[0][:60], f"is no table: {error}; send CSV") from error
     header = rows[0][1]
-    numbered = ((line, row) for line, row in rows[1:] if any(row))
+    numbered = [(line, row) for line, row in rows[1:] if any(row)]
+    long = next(((line, row) for line, row in numbered if any(row[len(header) :])), None)
+    if long is not None:  # a decimal comma would be taken for the next cell, and 0,86 for nothing
+        reason = f"has more cells than the header names, {len(header)}; write decimals after a point, as 0.9214"
+        raise _only(long[0], "row", separator.join(long[1])[:60], reason)
     places = {_NAMES[key]: place for place, name in reversed([*enumerate(header)]) if (key := _plain(name)) in _NAMES}
     decimals = _Decimals(is_comma_apart=separator != ",")
     if {"day", "currency", "rate"} <= places.keys():

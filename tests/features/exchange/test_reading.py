@@ -62,6 +62,8 @@ def test_a_column_a_currency_as_the_european_central_bank_publishes() -> None:
         ("day,currency,rate\n2026-11-27,XXX,1\n", "currency", "no currency of ISO 4217"),
         ("day,currency,rate\n2026-11-27,EUR,1\n", "currency", "worth one of itself"),
         ("day,currency,rate\n2026-11-27,USD,0\n", "rate", "must lie between"),
+        ("day,currency,rate\n2026-11-27,USD,1,15\n", "row", "more cells than the header"),
+        ("Date,USD,JPY\n2026-11-27,1,15,180,4\n", "row", "more cells than the header"),
         ("day,currency,rate\n2026-11-27,USD,-1\n", "rate", "is not a rate"),
         ("day,currency,rate\n2026-11-27,USD,NaN\n", "rate", "is not a rate"),
         ("day,currency,rate\n2026-11-27,USD,9e9\n", "rate", "must lie between"),
