@@ -41,10 +41,20 @@ ITEM_PANE: Final = RedisKey(
     pattern="rs:{p<partition>}:<site>:items:<width>:<pane>",
     ttl=max(window_s + 2 * width_s for _, width_s, window_s in ITEM_WINDOWS),
 )
+UNKNOWN_PANE: Final = RedisKey(
+    name="counts of items that the catalogue does not have, a bounded number a pane",
+    pattern="rs:{p<partition>}:<site>:unknown-items:<width>:<pane>",
+    ttl=ITEM_PANE.ttl,
+)
 PLACEMENT_DAY: Final = RedisKey(
     name="placement counts of one UTC day",
     pattern="rs:{p<partition>}:<site>:placements:<day>",
     ttl=40 * 86_400,
+)
+UNKNOWN_LISTS: Final = RedisKey(
+    name="counts of lists that are no placements, a bounded number a UTC day",
+    pattern="rs:{p<partition>}:<site>:unknown-lists:<day>",
+    ttl=PLACEMENT_DAY.ttl,
 )
 POSITION: Final = RedisKey(
     name="next position to apply",
@@ -77,8 +87,8 @@ WRITE_BEHIND: Final = RedisKey(
 )
 
 TABLE: Final = (
-    SESSION_STATE, PROFILE_STATE, SEGMENT, ITEM_PANE, PLACEMENT_DAY, POSITION, ARCHIVE_POSITION, UNPARKED, PROGRESS,
-    ERASED, ITEM_STATS, WRITE_BEHIND,
+    SESSION_STATE, PROFILE_STATE, SEGMENT, ITEM_PANE, UNKNOWN_PANE, PLACEMENT_DAY, UNKNOWN_LISTS, POSITION,
+    ARCHIVE_POSITION, UNPARKED, PROGRESS, ERASED, ITEM_STATS, WRITE_BEHIND,
 )  # fmt: skip
 
 CHANGED_CHANNEL: Final = "rs:changed"
@@ -141,9 +151,19 @@ def item_pane(partition: int, site: str, width_s: int, pane: int) -> str:
     return f"rs:{{p{partition}}}:{site}:items:{width_s}:{pane}"
 
 
+def unknown_pane(partition: int, site: str, width_s: int, pane: int) -> str:
+    """Return the key of the hash that holds the counts of unknown items in one pane of event time."""
+    return f"rs:{{p{partition}}}:{site}:unknown-items:{width_s}:{pane}"
+
+
 def placement_day(partition: int, site: str, day: int) -> str:
     """Return the key of the hash that holds the placement counts of one UTC day (days since 1970)."""
     return f"rs:{{p{partition}}}:{site}:placements:{day}"
+
+
+def unknown_lists(partition: int, site: str, day: int) -> str:
+    """Return the key of the hash that holds the counts of unknown lists of one UTC day (days since 1970)."""
+    return f"rs:{{p{partition}}}:{site}:unknown-lists:{day}"
 
 
 def position(partition: int, log_name: str) -> str:

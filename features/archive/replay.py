@@ -19,6 +19,7 @@ from features.archive.writer import ArchiveFolder
 from features.exceptions import FeatureError
 from features.state import batch as micro
 from features.state import progress
+from features.state.counting.unknown import KeysOfSite, know_everything
 from features.state.purchases import hash64
 from features.store import scan
 from features.store.counts import CountCache
@@ -66,7 +67,9 @@ class Replayer:
         partitions: int,
         lateness_ms: int,
         is_erased: Callable[[str, str, int], bool] = lambda site, user_key, at_ms: False,
+        keys_of_site: KeysOfSite = know_everything,
     ) -> None:
+        self._keys_of_site = keys_of_site
         self._store = store
         self._partitions = partitions
         self._lateness_ms = lateness_ms
@@ -122,7 +125,7 @@ class Replayer:
             batch.request(expected=self._positions[partition], users=list(parsed.by_user))
             stored = batch.read()
             applied = self._apply(parsed, stored)
-            counts = self._caches[partition].add(batch, applied.increments)
+            counts = self._caches[partition].add(batch, applied.increments, applied.bounds)
             batch.send(
                 Changes(
                     next_position=records[-1].position,
@@ -140,7 +143,9 @@ class Replayer:
 
     def _apply(self, parsed: micro.ParsedBatch, stored: micro.StoredBatch) -> micro.Applied:
         """Apply the records; those that break a function were put aside when they came, and are left out here, too."""
-        attempt = partial(micro.apply_batch, stored=stored, lateness_ms=self._lateness_ms)
+        attempt = partial(
+            micro.apply_batch, stored=stored, lateness_ms=self._lateness_ms, keys_of_site=self._keys_of_site
+        )
         try:
             return attempt(parsed)
         except (FeatureError, MemoryError):

@@ -11,13 +11,14 @@ from features.exceptions import StoreUnavailable
 from features.models import Item
 from features.quality.report import CatalogueUse, QualityReport, make_report
 from features.store import connections
-from features.store.item_stats import ItemStats, load_item_stats
+from features.store.item_stats import METRICS, WINDOWS, ItemStats, load_item_stats
 from tracking.models import Site
 from tracking.quality.reading import read_quality
 from tracking.redis_client import UNAVAILABLE
 
 MAX_EXAMPLES: Final = 10
 _WINDOW: Final = "7d"
+_EVENTS: Final = ("views", "carts", "purchases")
 
 
 def gather_report(site: Site, *, now_ms: int) -> QualityReport:
@@ -41,7 +42,8 @@ def catalogue_use(
     stats: ItemStats, *, known_ids: frozenset[str], group_ids: frozenset[str] = frozenset()
 ) -> CatalogueUse:
     """Return how the items of the statistics and those of the catalogue agree; ids of groups are understood."""
-    n_events = sum((stats.of(metric, _WINDOW) for metric in ("views", "carts", "purchases")), start=_zeros(stats))
+    n_events = sum((stats.of(metric, _WINDOW) for metric in _EVENTS), start=_zeros(stats))
+    rest = int(stats.rest[WINDOWS.index(_WINDOW), [METRICS.index(metric) for metric in _EVENTS]].sum())
     is_item = _is_in(known_ids, stats)
     is_known = is_item | _is_in(group_ids, stats)
     unknown = np.flatnonzero(~is_known & (n_events > 0))
@@ -50,7 +52,8 @@ def catalogue_use(
         n_items=len(known_ids),
         n_seen=int(np.count_nonzero(is_item & (n_events > 0))),
         known=int(n_events[is_known].sum()),
-        unknown=int(n_events[~is_known].sum()),
+        unknown=int(n_events[~is_known].sum()) + rest,
+        not_told_apart=rest,
         unknown_examples=tuple((stats.item_ids[row], int(n_events[row])) for row in most),
     )
 

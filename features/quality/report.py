@@ -23,6 +23,7 @@ CLOCKS_OFF_SHARE: Final = 0.05
 """A few users' clocks are always hours off; more of them are a server's."""
 AGAIN_SHARE: Final = 0.02
 UNKNOWN_SHARE: Final = 0.05
+MADE_UP_SHARE: Final = 0.001
 MIN_EVENTS: Final = 20
 """Below so many, a share says nothing."""
 
@@ -69,6 +70,8 @@ class CatalogueUse:
         Such events of items that the catalogue has, and of others.
     unknown_examples : tuple of (str, int)
         Ids that the catalogue does not have, with their events, the most frequent first.
+    not_told_apart : int
+        Of the events of unknown items, those whose ids were too many to be counted one by one.
     """
 
     n_items: int
@@ -76,6 +79,7 @@ class CatalogueUse:
     known: int
     unknown: int
     unknown_examples: tuple[tuple[str, int], ...] = ()
+    not_told_apart: int = 0
 
     @property
     def unknown_share(self) -> float:
@@ -276,6 +280,12 @@ def _of_catalogue(use: CatalogueUse) -> Iterator[Finding]:
             level=Level.WARNING, title=f"{use.unknown_share:.0%} of the item events name items that no feed has",
             detail=f"In the last seven days; for example {examples}.",
             remedy="Compare the ids of the page with those of the feed: a variant's and its parent's differ often.",
+        )  # fmt: skip
+    if use.n_items and use.not_told_apart > MIN_EVENTS and use.not_told_apart / n_events > MADE_UP_SHARE:
+        yield Finding(
+            level=Level.WARNING, title="More unknown item ids than can be told apart",
+            detail=f"{use.not_told_apart:,} events of the last seven days are counted together; no item loses by it.",
+            remedy="Somebody makes ids up, or a page sends something else as item_id, such as a session or a position.",
         )  # fmt: skip
     elif use.n_seen < use.n_items / 2 and use.known >= 20 * use.n_items:
         yield Finding(

@@ -38,6 +38,8 @@ class ReplyOrigin(NamedTuple):
     rules: str
 
 
+_NAMED_BY_PAGE: Final = "|||"
+
 ReadRecId = Callable[[str, str], "ReplyOrigin | None"]
 
 
@@ -63,8 +65,18 @@ def label_of(site: str, *, item_list_id: str | None, rec_id: str | None) -> str 
     if origin is not None:
         return "|".join(part.replace("|", "/") for part in origin)
     if item_list_id:
-        return f"{item_list_id.replace('|', '/')}|||"
+        return item_list_id.replace("|", "/") + _NAMED_BY_PAGE
     return None
+
+
+def is_named_by_page(label: str) -> bool:
+    """Return whether nothing but the page says that there is such a list: no reply of ours filled it."""
+    return label.endswith(_NAMED_BY_PAGE)
+
+
+def placement_of(label: str) -> str:
+    """Return the placement of a label."""
+    return label.partition("|")[0]
 
 
 def add_touch(profile: ProfileState, touch: Touch) -> list[PlacementEffect]:

@@ -18,6 +18,14 @@ from features import keys
 from features.exceptions import FeatureError, UnknownState
 from features.state import attribution, progress, watermarks, windows
 from features.state.apply import Arrival, Conditions, Past, apply_events
+from features.state.counting.unknown import (
+    UNKNOWN_LISTS,
+    Bound,
+    KeysOfSite,
+    SiteKeys,
+    know_everything,
+    max_unknown_items,
+)
 from features.state.handlers import Effects
 from features.state.progress import Progress
 from features.state.purchases import hash64
@@ -106,6 +114,7 @@ class Applied:
     sessions: dict[User, bytes]
     profiles: dict[User, bytes]
     increments: dict[str, CountIncrement]  # by Redis key
+    bounds: dict[str, Bound]  # by Redis key, of the increments that have one
     outcomes: dict[str, int]
     poison: list[Refused]
     partially_loaded: list[User]
@@ -204,10 +213,12 @@ def apply_batch(
     *,
     lateness_ms: int,
     may_have_past: Callable[[str], bool] = lambda site: False,
+    keys_of_site: KeysOfSite = know_everything,
 ) -> Applied:
     """Return what the batch does to the states it was read with.
 
-    ``may_have_past`` says of a site whether the database may know a user that Redis does not.
+    ``may_have_past`` says of a site whether the database may know a user that Redis does not, and ``keys_of_site``
+    which items and placements the site has: of others, a bounded number is told apart.
 
     Raises
     ------
@@ -215,7 +226,7 @@ def apply_batch(
         A newer version of this program wrote a state; this one must not touch it.
     """
     state = progress.decode(stored.progress)
-    applied = Applied(state, {}, {}, {}, dict.fromkeys(progress.OUTCOMES, 0), [], [])
+    applied = Applied(state, {}, {}, {}, {}, dict.fromkeys(progress.OUTCOMES, 0), [], [])
     has_past = {site: may_have_past(site) for site in {site for site, _ in batch.by_user}}
     arrivals = _with_lateness(batch, state, lateness_ms=lateness_ms)
     items: dict[str, list[windows.ItemEffect]] = {}
@@ -243,17 +254,62 @@ def apply_batch(
         outcomes[progress.PARKED if refused.is_parked else progress.DEAD_LETTERED] += 1
     for site, item_effects in items.items():
         now_ms = watermarks.site_time_ms(state.watermarks, site)
-        for pane, counts in windows.pane_increments(item_effects, now_ms=now_ms).items():
-            key = keys.item_pane(batch.partition, site, pane.width_s, pane.number)
-            applied.increments[key] = CountIncrement(counts, windows.pane_ttl_s(pane.width_s))
+        _count_items(applied, item_effects, batch.partition, site, keys_of_site(site), now_ms=now_ms)
     for site, placement_effects in placements.items():
-        for day, labels in attribution.sum_effects(placement_effects).items():
-            key = keys.placement_day(batch.partition, site, day)
-            applied.increments[key] = CountIncrement(labels, PLACEMENT_TTL_S)
+        _count_placements(applied, placement_effects, batch.partition, site, keys_of_site(site))
     state.records += len(batch.records)
     for outcome, amount in outcomes.items():
         state.count(outcome, amount)
     return applied
+
+
+def _count_items(
+    applied: Applied,
+    effects: list[windows.ItemEffect],
+    partition: int,
+    site: str,
+    known: SiteKeys | None,
+    *,
+    now_ms: int,
+) -> None:
+    others: list[windows.ItemEffect] = []
+    if known is not None:
+        others = [effect for effect in effects if effect.item_id not in known.items]
+        if others:
+            effects = [effect for effect in effects if effect.item_id in known.items]
+    for pane, counts in windows.pane_increments(effects, now_ms=now_ms).items():
+        key = keys.item_pane(partition, site, pane.width_s, pane.number)
+        applied.increments[key] = CountIncrement(counts, windows.pane_ttl_s(pane.width_s))
+    if known is None or not others:
+        return
+    most, widest_s = max_unknown_items(known.n_items), max(windows.WIDTHS_S)
+    of_panes = windows.pane_increments(others, now_ms=now_ms)
+    for pane in sorted(of_panes, reverse=True):  # the widest first: the others are ranked by it
+        widest = keys.unknown_pane(partition, site, widest_s, pane.number * pane.width_s // widest_s)
+        key = keys.unknown_pane(partition, site, pane.width_s, pane.number)
+        applied.increments[key] = CountIncrement(of_panes[pane], windows.pane_ttl_s(pane.width_s))
+        applied.bounds[key] = Bound(most, widest, windows.FIRST_OF_VISITORS)
+
+
+def _count_placements(
+    applied: Applied, effects: list[attribution.PlacementEffect], partition: int, site: str, known: SiteKeys | None
+) -> None:
+    for day, labels in attribution.sum_effects(effects).items():
+        own, others = labels, {}
+        if known is not None:
+            own = {label: amounts for label, amounts in labels.items() if _is_ours(label, known)}
+            others = {label: amounts for label, amounts in labels.items() if label not in own}
+        if own:
+            key = keys.placement_day(partition, site, day)
+            applied.increments[key] = CountIncrement(own, PLACEMENT_TTL_S)
+        if others:
+            key = keys.unknown_lists(partition, site, day)
+            applied.increments[key] = CountIncrement(others, PLACEMENT_TTL_S)
+            applied.bounds[key] = Bound(UNKNOWN_LISTS, key, 0)
+
+
+def _is_ours(label: str, known: SiteKeys) -> bool:
+    return not attribution.is_named_by_page(label) or attribution.placement_of(label) in known.placements
 
 
 def _with_lateness(batch: ParsedBatch, state: Progress, *, lateness_ms: int) -> list[Arrival]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from features.definitions import ITEM_WINDOWS
 from features.exceptions import StoreUnavailable
 from features.isolation import isolated
 from features.state import windows
+from features.state.counting.unknown import REST
 from features.state.windows import FIRST_OF_VISITORS, Counts, Pane, add_counts
 from features.store.redis_pipe import borrowed, raise_errors
 from features.store.scan import site_times
@@ -40,7 +41,8 @@ class StatsBlob(msgspec.Struct, array_like=True, kw_only=True):
     """The merged counts as they stand in Redis, shape (items, windows, metrics).
 
     ``counts`` is int64 and holds the metrics up to revenue, as version 0.1 wrote and reads them; ``visitors`` is int32
-    and holds the others. Without it, each event stands for a visitor.
+    and holds the others. Without it, each event stands for a visitor. ``rest`` is int64 with the shape (windows,
+    metrics): the items that the catalogue does not have and that are not told apart.
     """
 
     version: int = 1
@@ -49,6 +51,7 @@ class StatsBlob(msgspec.Struct, array_like=True, kw_only=True):
     item_ids: list[str]
     counts: bytes
     visitors: bytes = b""
+    rest: bytes = b""
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -65,6 +68,8 @@ class ItemStats:
         Items with any event in the last seven days.
     counts : int64, shape (n_items, 4, 7)
         Windows as in ``WINDOWS``, metrics as in ``METRICS``; revenue in minor units (1/100) of the site's currency.
+    rest : int64, shape (4, 7)
+        The same of all items together that no catalogue has and that were too many to be told apart.
     """
 
     site: str
@@ -72,6 +77,7 @@ class ItemStats:
     event_time_ms: int
     item_ids: tuple[str, ...]
     counts: CountArray
+    rest: CountArray = field(default_factory=lambda: np.zeros((len(WINDOWS), len(METRICS)), np.int64))
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -148,6 +154,7 @@ def load_item_stats(client: redis.Redis, site: str) -> ItemStats:
         event_time_ms=stats.event_time_ms,
         item_ids=tuple(stats.item_ids),
         counts=_joined_counts(stats),
+        rest=np.frombuffer(stats.rest or bytes(8 * len(WINDOWS) * len(METRICS)), np.int64).reshape(len(WINDOWS), -1),
     )
 
 
@@ -198,6 +205,7 @@ class ItemStatsMerger:
                 if rows is None:
                     rows = totals[item_id] = [[0] * len(METRICS) for _ in WINDOWS]
                 rows[number] = counts
+        rest = np.array(totals.pop(REST, [[0] * len(METRICS) for _ in WINDOWS]), np.int64)
         item_ids = sorted(totals)
         sums = np.array([totals[item_id] for item_id in item_ids], np.int64)
         merged: CountArray = sums.reshape(len(item_ids), len(WINDOWS), len(METRICS))
@@ -208,6 +216,7 @@ class ItemStatsMerger:
             item_ids=item_ids,
             counts=merged[:, :, :FIRST_OF_VISITORS].tobytes(),
             visitors=visitors.tobytes(),
+            rest=rest.tobytes(),
         )
         key = keys.item_stats(site)
         self._send(key, [("SET", key, _ENCODE(blob), "EX", BLOB_TTL_S)])
@@ -231,7 +240,11 @@ class ItemStatsMerger:
         panes = [Pane(width_s, number) for number in numbers]
         found: list[dict[bytes, bytes]] = []
         for partition in range(self._partitions):
-            names = [keys.item_pane(partition, site, pane.width_s, pane.number) for pane in panes]
+            names = [
+                name(partition, site, pane.width_s, pane.number)
+                for name in (keys.item_pane, keys.unknown_pane)
+                for pane in panes
+            ]
             if names:
                 answers = self._send(names[0], [("HGETALL", name) for name in names])
                 found += [dict(zip(answer[::2], answer[1::2], strict=True)) for answer in answers]

@@ -30,11 +30,12 @@ PositionKey = Callable[[int, str], str]  # partition and log name -> Redis key
 
 @dataclass(slots=True, frozen=True)
 class CountChange:
-    """New values of some fields of a hash of counts."""
+    """New values of some fields of a hash of counts, and fields that it loses."""
 
     key: str
     values: Mapping[str, bytes]
     ttl_s: int
+    removed: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -140,7 +141,10 @@ class OnlineStore:
             if names:
                 commands.append(("EVAL", SET_ALL, len(names), *names, ttl, *states.values()))
         for change in changes.counts:
-            commands.append(("HSET", change.key, *(part for pair in change.values.items() for part in pair)))
+            if change.values:
+                commands.append(("HSET", change.key, *(part for pair in change.values.items() for part in pair)))
+            if change.removed:
+                commands.append(("HDEL", change.key, *change.removed))
             commands.append(("EXPIRE", change.key, change.ttl_s))
         commands.append(("SET", keys.progress(partition, self.log_name), changes.progress, "PX", profile_ttl))
         commands.append(("SET", keys.position(partition, self.log_name), changes.next_position))

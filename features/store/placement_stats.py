@@ -16,6 +16,8 @@ from features.store.redis_pipe import borrowed, raise_errors
 
 KEPT_DAYS: Final = PLACEMENT_TTL_S // 86_400
 """UTC days, today among them, whose figures are all there: a day's count expires this long after its last write."""
+OTHER_LISTS: Final = "(other lists)"
+"""What the lists are called that are no placements and too many to be told apart."""
 _DECODE = msgspec.msgpack.Decoder(list[int]).decode
 
 
@@ -44,6 +46,9 @@ class PlacementStats:
 def read_placement_stats(client: redis.Redis, site: str, *, day: int, partitions: int) -> list[PlacementStats]:
     """Return a day's figures (days since 1970), one round trip a partition; kept for ``KEPT_DAYS``.
 
+    Lists that pages name and that are no placements are among them; those too many to be told apart are one,
+    ``OTHER_LISTS``.
+
     Raises
     ------
     StoreUnavailable
@@ -51,17 +56,18 @@ def read_placement_stats(client: redis.Redis, site: str, *, day: int, partitions
     """
     totals: dict[str, list[int]] = {}
     for partition in range(partitions):
-        key = keys.placement_day(partition, site, day)
-        with borrowed(client, key) as pipe:
-            answers = pipe.send([("HGETALL", key)])
+        names = keys.placement_day(partition, site, day), keys.unknown_lists(partition, site, day)
+        with borrowed(client, names[0]) as pipe:
+            answers = pipe.send([("HGETALL", name) for name in names])
             raise_errors(client, answers)
-        for label, blob in zip(answers[0][::2], answers[0][1::2], strict=True):
-            sums = totals.setdefault(label.decode(), [0] * len(METRICS))
-            for metric, amount in enumerate(_DECODE(blob)):
-                sums[metric] = saturated(sums[metric] + amount)
+        for answer in answers:
+            for label, blob in zip(answer[::2], answer[1::2], strict=True):
+                sums = totals.setdefault(label.decode(), [0] * len(METRICS))
+                for metric, amount in enumerate(_DECODE(blob)):
+                    sums[metric] = saturated(sums[metric] + amount)
     found: list[PlacementStats] = []
     for label, sums in sorted(totals.items()):
-        placement, variant, model_version, rules = label.split("|", 3)
+        placement, variant, model_version, rules = (label or f"{OTHER_LISTS}|||").split("|", 3)
         found.append(
             PlacementStats(
                 day=day,

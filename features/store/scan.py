@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import redis
@@ -121,6 +121,9 @@ def site_times(client: redis.Redis, *, partitions: int, log_name: str) -> dict[s
     return times
 
 
+_PANE_KEYS: Final = (keys.item_pane, keys.unknown_pane)
+
+
 def _item_counts(
     client: redis.Redis, site: str, now_ms: int, *, partitions: int
 ) -> dict[tuple[int, int, str], list[int]]:
@@ -128,11 +131,11 @@ def _item_counts(
     for _, width_s, _ in ITEM_WINDOWS:
         panes = range(windows.first_pane(width_s, now_ms=now_ms), now_ms // (width_s * 1_000) + 1)
         for partition in range(partitions):
-            names = [keys.item_pane(partition, site, width_s, pane) for pane in panes]
+            names = [name(partition, site, width_s, pane) for name in _PANE_KEYS for pane in panes]
             with borrowed(client, names[0]) as pipe:
                 answers = pipe.send([("HGETALL", name) for name in names])
                 raise_errors(client, answers)
-            for pane, answer in zip(panes, answers, strict=True):
+            for pane, answer in zip([*panes, *panes], answers, strict=True):
                 for item_id, blob in zip(answer[::2], answer[1::2], strict=True):
                     key = (width_s, pane, item_id.decode())
                     counts = windows.completed(_DECODE_COUNTS(blob))

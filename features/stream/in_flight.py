@@ -15,7 +15,8 @@ from features.exceptions import FeatureError
 from features.state import batch as micro
 from features.state import progress
 from features.state.apply import Past
-from features.state.batch import Applied, ParsedBatch, StoredBatch, User
+from features.state.batch import Applied, ParsedBatch, User
+from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.online import Batch, Changes, OnlineStore
 from features.stream.dead_letters import DeadLetterSink
@@ -74,7 +75,14 @@ class InFlightBatch:
         self._batch = store.batch(self.partition)
         self._batch.request(expected=expected, users=list(self.parsed.by_user))
 
-    def send(self, letters: DeadLetterSink, *, lateness_ms: int, may_have_past: Callable[[str], bool]) -> None:
+    def send(
+        self,
+        letters: DeadLetterSink,
+        *,
+        lateness_ms: int,
+        may_have_past: Callable[[str], bool],
+        keys_of_site: KeysOfSite = know_everything,
+    ) -> None:
         """Apply the batch to what was read, and send what it changes.
 
         Raises
@@ -89,7 +97,17 @@ class InFlightBatch:
         if self._batch is None:
             raise RuntimeError(f"partition {self.partition} was not requested; call request first")
         stored = self._batch.read()
-        apply = partial(self._apply, self._batch, stored, lateness_ms=lateness_ms, may_have_past=may_have_past)
+        apply = partial(
+            self._apply,
+            self._batch,
+            partial(
+                micro.apply_batch,
+                stored=stored,
+                lateness_ms=lateness_ms,
+                may_have_past=may_have_past,
+                keys_of_site=keys_of_site,
+            ),
+        )
         try:
             applied, changes = apply(self.parsed)
         except (FeatureError, MemoryError):
@@ -105,22 +123,16 @@ class InFlightBatch:
         self._batch.send(changes)
 
     def _apply(
-        self,
-        batch: Batch,
-        stored: StoredBatch,
-        parsed: ParsedBatch,
-        *,
-        lateness_ms: int,
-        may_have_past: Callable[[str], bool],
+        self, batch: Batch, apply: Callable[[ParsedBatch], Applied], parsed: ParsedBatch
     ) -> tuple[Applied, Changes]:
         """Return what the records do, and all that is to be written of it: nothing of a record is encoded later."""
-        applied = micro.apply_batch(parsed, stored, lateness_ms=lateness_ms, may_have_past=may_have_past)
+        applied = apply(parsed)
         changes = Changes(
             next_position=self.next_position,
             progress=progress.encode(applied.progress),
             sessions=applied.sessions,
             profiles=applied.profiles,
-            counts=self._cache.add(batch, applied.increments),
+            counts=self._cache.add(batch, applied.increments, applied.bounds),
         )
         return applied, changes
 

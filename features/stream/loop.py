@@ -22,6 +22,7 @@ from typing import Final
 
 from features import metrics
 from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable
+from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
@@ -64,6 +65,8 @@ class StreamWorker:
         Told whose features changed, after each write.
     profiles : ProfileSource, optional
         Asked for users whom Redis does not know.
+    keys_of_site : callable
+        From a site to the items and placements that it has; never blocks. Of others, a bounded number is told apart.
     clock : callable
         Epoch milliseconds now; for freshness only, never for what is counted.
     """
@@ -77,6 +80,7 @@ class StreamWorker:
         batch_records: int,
         announce: Announce,
         profiles: ProfileSource | None = None,
+        keys_of_site: KeysOfSite = know_everything,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.status = Status()
@@ -85,6 +89,7 @@ class StreamWorker:
         self._lateness_ms = lateness_ms
         self._batch_records = batch_records
         self._announce = announce
+        self._keys_of_site = keys_of_site
         self._clock = clock
         self._profiles = profiles or NoProfiles()
         self._restore = ProfileRestore(self._profiles)
@@ -184,7 +189,12 @@ class StreamWorker:
                     batch.request(self._store, expected=expected)
             for batch in requested:
                 try:
-                    batch.send(self._dead_letters, lateness_ms=self._lateness_ms, may_have_past=self._profiles.may_know)
+                    batch.send(
+                        self._dead_letters,
+                        lateness_ms=self._lateness_ms,
+                        may_have_past=self._profiles.may_know,
+                        keys_of_site=self._keys_of_site,
+                    )
                 except Fenced as error:
                     self._is_fenced(batch, error)
                 except (StoreUnavailable, LogUnavailable):

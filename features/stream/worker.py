@@ -19,7 +19,9 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from features.archive.writer import ArchiveFolder, ArchiveWorker
+from features.catalogue.known import keys_of_site
 from features.exceptions import PartitionsDiffer
+from features.state.counting.unknown import know_everything
 from features.store import connections
 from features.stream.loop import StreamWorker
 from features.stream.notify import announce_changed
@@ -38,7 +40,7 @@ _running: list[StreamWorker] = []
 def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
     """Return a worker of ``EVENT_LOG_URL`` and ``REDIS_URL``; it connects at its first step.
 
-    Without ``with_profiles`` it needs no database, and forgets whom Redis has forgotten.
+    Without ``with_profiles`` it needs no database: it forgets whom Redis has forgotten, and counts whatever is named.
     """
     if with_profiles:  # the models are there only once Django is set up
         from features.stream.profiles import ProfileArchive
@@ -49,6 +51,7 @@ def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
         batch_records=settings.STREAM_BATCH_RECORDS,
         announce=partial(announce_changed, connections.client()),
         profiles=ProfileArchive() if with_profiles else None,
+        keys_of_site=keys_of_site if with_profiles else know_everything,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -75,6 +75,18 @@ def _turn_ms(turn: tuple[int, str]) -> int:
 def watch_placements(site: str) -> Snapshot[Placements]:
     """Return the site's snapshot, kept fresh in the background from the first call on."""
     return _placements.of(site)
+
+
+def placement_names(site: str, loads: bool) -> Container[str]:
+    """Return the names of the active placements; loads them in this thread where ``loads``, else never blocks.
+
+    Raises
+    ------
+    SnapshotMissing
+        They have not been loaded yet.
+    """
+    snapshot = watch_placements(site)
+    return (snapshot.ensure_loaded() if loads else snapshot.current()).by_name
 
 
 def announce_placements(site: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store import connections
 from features.store.online import OnlineStore
 from features.store.scan import StateHash, read_progress, state_hash
@@ -76,7 +77,7 @@ class World:
 
         asyncio.run(append())
 
-    def worker(self, *, lateness_ms: int = LATENESS_MS) -> StreamWorker:
+    def worker(self, *, lateness_ms: int = LATENESS_MS, keys_of_site: KeysOfSite = know_everything) -> StreamWorker:
         """Return a worker in this process."""
         return StreamWorker(
             self.log,
@@ -84,6 +85,7 @@ class World:
             lateness_ms=lateness_ms,
             batch_records=self.batch_records,
             announce=lambda changed: self.changed.append(dict(changed)),  # type: ignore[arg-type]
+            keys_of_site=keys_of_site,
         )
 
     def drain(self, worker: StreamWorker | None = None) -> StreamWorker:

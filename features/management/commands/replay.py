@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from features.archive.replay import Replayer, check_empty, empty_states
 from features.archive.writer import ArchiveFolder
+from features.catalogue.known import loaded_keys_of_site
 from features.exceptions import FeatureError
 from features.privacy import erasure
 from features.store import connections
@@ -45,7 +46,11 @@ class Command(BaseCommand):
                 self.stdout.write(f"{deleted} keys deleted")
             check_empty(client, partitions=partitions)
             replayer = Replayer(
-                store, partitions=partitions, lateness_ms=settings.LATENESS_MS, is_erased=erasure.erased_check()
+                store,
+                partitions=partitions,
+                lateness_ms=settings.LATENESS_MS,
+                is_erased=erasure.erased_check(),
+                keys_of_site=loaded_keys_of_site,
             )
             if options["source"] == "log":
                 replayer.from_log(connections.event_log(), report=self._report)

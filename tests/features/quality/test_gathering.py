@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,13 @@ def test_items_of_events_are_told_from_those_of_the_catalogue() -> None:
     assert (use.n_items, use.n_seen, use.known, use.unknown) == (3, 1, 5, 11)
     assert use.unknown_examples == (("X2", 9), ("X1", 2))
     assert use.unknown_share == 11 / 16
+
+
+def test_events_of_ids_that_are_not_told_apart_are_unknown_ones() -> None:
+    rest = np.zeros((len(WINDOWS), len(METRICS)), np.int64)
+    rest[WINDOWS.index("7d")] = [100, 20, 3, 999, 50, 9, 1]
+    use = catalogue_use(replace(stats(mug=5, X1=2), rest=rest), known_ids=frozenset({"mug"}))
+    assert (use.known, use.unknown, use.not_told_apart) == (5, 125, 123)
 
 
 def test_the_id_of_a_group_of_items_is_not_unknown() -> None:

@@ -100,3 +100,12 @@ def test_any_counts_make_a_report_whose_totals_add_up(found: dict[Name, int]) ->
     assert report.total("events").month == sum(n for name, n in found.items() if name[0] == counts.EVENTS)
     levels = [list(Level).index(one.level) for one in report.findings]
     assert levels == sorted(levels)
+
+
+def test_ids_too_many_to_be_told_apart_are_said() -> None:
+    use = CatalogueUse(n_items=100, n_seen=90, known=100_000, unknown=1_000, not_told_apart=900)
+
+    (finding,) = report_of({}, use=use).findings
+
+    assert "900 events" in finding.detail
+    assert "makes ids up" in finding.remedy

@@ -6,12 +6,17 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from features.state.attribution import METRICS as PLACEMENT_METRICS
 from features.state.batch import CountIncrement
+from features.state.counting.unknown import REST, Bound
+from features.state.windows import FIRST_OF_VISITORS
 from features.state.windows import METRICS as ITEM_METRICS
 from features.store import counts
 from features.store.counts import CountCache
+from features.store.online import Changes
 from tests.features.conftest import World
 
 pytestmark = pytest.mark.redis
@@ -69,3 +74,86 @@ def test_counts_from_before_visitors_were_counted_stand_for_a_visitor_an_event(w
         (change,) = CountCache().add(batch, {"rs:{p0}:test": CountIncrement({"a": [1, 0, 0, 0, 1, 0, 0]}, 60)})
 
     assert decode(change.values["a"]) == [8, 2, 1, 990, 8, 2, 1]
+
+
+def one_view(*, visitors: int) -> list[int]:
+    return [1, 0, 0, 0, visitors, 0, 0]
+
+
+def test_a_bounded_hash_keeps_what_had_visitors_and_adds_the_rest_up(worlds: Worlds) -> None:
+    world, key = worlds("memory"), "rs:{p0}:test"
+    cache, bound = CountCache(), Bound(2, key, FIRST_OF_VISITORS)
+    first = {"real": one_view(visitors=1), "flood-0": one_view(visitors=0)}
+    flood = {f"flood-{number}": one_view(visitors=0) for number in range(1, 1000)}
+
+    with world.store.batch(0) as batch:
+        cache.add(batch, {key: CountIncrement(first, 60)}, {key: bound})
+        (change,) = cache.add(batch, {key: CountIncrement({**flood, "new": one_view(visitors=2)}, 60)}, {key: bound})
+
+    assert sorted(change.values) == [REST, "new"]
+    assert decode(change.values[REST]) == [1000, 0, 0, 0, 0, 0, 0]
+    assert list(change.removed) == ["flood-0"]  # what never was written needs no deletion
+
+
+def test_a_narrow_pane_keeps_what_the_widest_one_knows(worlds: Worlds) -> None:
+    wide, narrow = "rs:{p0}:wide", "rs:{p0}:narrow"
+    cache, bound = CountCache(), Bound(2, wide, FIRST_OF_VISITORS)
+    flood = {f"flood-{number}": one_view(visitors=1) for number in range(9)}
+
+    with worlds("memory").store.batch(0) as batch:
+        cache.add(batch, {wide: CountIncrement({"real": one_view(visitors=3)}, 60)}, {wide: bound})
+        amounts = {**flood, "real": one_view(visitors=0)}
+        changes = cache.add(
+            batch,
+            {wide: CountIncrement(amounts, 60), narrow: CountIncrement(amounts, 60)},
+            {wide: bound, narrow: bound},
+        )
+
+    assert all("real" in change.values for change in changes)
+
+
+def test_a_newcomer_that_comes_again_takes_the_place_of_one_that_does_not(worlds: Worlds) -> None:
+    key = "rs:{p0}:test"
+    cache, bound = CountCache(), Bound(2, key, FIRST_OF_VISITORS)
+
+    with worlds("memory").store.batch(0) as batch:
+        for name in ("flood-0", "flood-1", "real", "flood-2", "real"):
+            (change,) = cache.add(batch, {key: CountIncrement({name: one_view(visitors=1)}, 60)}, {key: bound})
+
+    assert "real" in change.values
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    batches=st.lists(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), max_size=12), max_size=8),
+    most=st.integers(1, 5),
+    restarts=st.booleans(),
+)
+def test_whatever_comes_the_sum_is_right_and_the_stored_hash_bounded(
+    worlds: Worlds, batches: list[list[tuple[int, int]]], most: int, restarts: bool
+) -> None:
+    world, key = worlds("memory"), "rs:{p0}:test"
+    world.client.delete(key)
+    cache, bound = CountCache(), Bound(most, key, FIRST_OF_VISITORS)
+    expected = [0] * len(ITEM_METRICS)
+    for number, names in enumerate(batches):
+        amounts: dict[str, list[int]] = {}
+        for name, visitors in names:
+            counts = amounts.setdefault(str(name), [0] * len(ITEM_METRICS))
+            for metric, amount in enumerate(one_view(visitors=visitors)):
+                counts[metric] += amount
+                expected[metric] += amount
+        if not amounts:
+            continue
+        if restarts:
+            cache = CountCache()
+        with world.store.batch(0) as batch:
+            batch.request(expected="" if not number else world.store.positions([0])[0], users=[])
+            batch.read()
+            changes = cache.add(batch, {key: CountIncrement(amounts, 60)}, {key: bound})
+            batch.send(Changes(next_position=str(number + 1), progress=b"", counts=changes))
+            batch.wait_acknowledged()
+
+        stored = world.client.hgetall(key)
+        assert len(stored.keys() - {b""}) <= most
+        assert [sum(column) for column in zip(*map(decode, stored.values()), strict=True)] == expected
