@@ -28,6 +28,8 @@ BENCHMARKS = {
     "variants": "lists of a shop of 40 products in 30 sizes, counted by variant and by product",
     "attack": "the dearest accepted request, and what one caller does to all others",
     "erasure": "traces of erased users and rows of others lost, after erasures and after a restored backup",
+    "untidy": "untidy catalogues, events and logs read right; a ledger to the unit; imports of a million rows",
+    "console": "faults of rules that the linter finds, and what it says of good ones",
     "sdk": "bytes of the scripts and delivery on navigation",
 }
 
@@ -47,6 +49,16 @@ REQUIRED = {
     "quality": ("rr_hr20", "rr_mrr20", "rr_new_hr20", "rr_coverage"),
     "attack": ("dearest_request_cpu_ms", "others_p99_ms"),
     "erasure": ("lives", "traces_left", "rows_of_others_lost"),
+    "untidy": (
+        "cases",
+        "cases_right",
+        "events_lost",
+        "orders_off",
+        "money_off_minor",
+        "import_rows_per_s",
+        "import_peak_mb",
+    ),
+    "console": ("linter_found", "linter_planted", "linter_false_alarms"),
     "sdk": ("tracker_gzip_bytes", "widget_gzip_bytes", "both_gzip_bytes", "delivered_on_navigation"),
 }
 """Figures by which versions of Recsite are compared: their names stay, and a run without one of them has failed."""
