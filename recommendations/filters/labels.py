@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -14,6 +15,7 @@ from recommendations.filters.language import Comparison, as_number, as_text
 Mask = NDArray[np.bool_]
 
 PATH_SIGN: Final = ">"
+_BETWEEN_WORDS: Final = re.compile(r"[\s_\-]+")
 ORDERS: Final[dict[str, Any]] = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
 
@@ -26,10 +28,13 @@ class Labels:
         Distinct; the empty string stands for no value.
     is_path : bool
         Labels are paths from general to special; the last part of one names it, too.
+    is_code : bool
+        Labels are words of ours, such as ``in_stock``, which people write with blanks, dashes or in one.
     """
 
-    def __init__(self, labels: Sequence[str], *, is_path: bool) -> None:
-        self._folded = [label.casefold() for label in labels]
+    def __init__(self, labels: Sequence[str], *, is_path: bool, is_code: bool = False) -> None:
+        self._fold = _code if is_code else str.casefold
+        self._folded = [self._fold(label) for label in labels]
         self._is_path = is_path
 
     def prepare(self) -> None:
@@ -53,7 +58,7 @@ class Labels:
             with np.errstate(invalid="ignore"):  # comparisons with NaN are False, which is what we promise
                 ordered: Mask = ORDERS[operator](self._numbers, limit)
             return ordered
-        wanted = {as_text(value).casefold() for value in comparison.values}
+        wanted = {self._fold(as_text(value)) for value in comparison.values}
         if operator == "under":
             return self._containing(self._paths, _spelled(next(iter(wanted), "")))
         if operator == "has":
@@ -99,6 +104,10 @@ def _positions(texts: Iterable[str]) -> dict[str, list[int]]:
     for position, text in enumerate(texts):
         found.setdefault(text, []).append(position)
     return found
+
+
+def _code(label: str) -> str:
+    return _BETWEEN_WORDS.sub("", label.casefold())
 
 
 def _spelled(path: str) -> str:

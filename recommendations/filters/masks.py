@@ -43,16 +43,19 @@ class TextColumn:
         Distinct values; the empty string where an item has none.
     is_path : bool
         Labels are paths from general to special, joined by ``" > "``.
+    is_code : bool
+        Labels are words of ours, such as ``in_stock``; "in stock" and "In-Stock" are the same.
     """
 
     codes: NDArray[np.int32]
     labels: tuple[str, ...]
     is_path: bool = False
+    is_code: bool = False
 
     @cached_property
     def prepared(self) -> Labels:
         """The labels as comparisons look them up."""
-        return Labels(self.labels, is_path=self.is_path)
+        return Labels(self.labels, is_path=self.is_path, is_code=self.is_code)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -149,12 +149,12 @@ class ItemIndex:
 
     def sequence(self, item_ids: Iterable[str]) -> list[int]:
         """Return the rows of the items that the catalogue has, in the order given, repeats kept; see ``row``."""
-        row_of, row_of_group = self.catalogue.row, self.row_of_group
-        return [
-            row
-            for item_id in item_ids
-            if (row := row_of(item_id)) is not None or (row := row_of_group(item_id)) is not None
-        ]
+        item_ids = tuple(item_ids)
+        rows = self.catalogue.rows_or_none(item_ids)
+        if None in rows:
+            of_group = self.row_of_group
+            rows = [of_group(item_id) if row is None else row for item_id, row in zip(item_ids, rows, strict=True)]
+        return [row for row in rows if row is not None]
 
     def row_of_group(self, group_id: str) -> int | None:
         """Return the most popular variant of a group that can be had, any one if none can, None if there is none."""
@@ -332,7 +332,9 @@ class ItemIndex:
                 codes=catalogue.category, labels=tuple(catalogue.categories.names), is_path=True
             ),
             "group_id": lambda: TextColumn(codes=catalogue.group, labels=tuple(catalogue.groups.names)),
-            "availability": lambda: _texts([card.availability if card else "" for card in catalogue.cards]),
+            "availability": lambda: _texts(
+                [card.availability if card else "" for card in catalogue.cards], is_code=True
+            ),
             "tags": lambda: _tags(catalogue.tags),
         }
         make = makers.get(name)
@@ -376,10 +378,10 @@ def _positions_of(codes: RowArray) -> dict[int, RowArray]:
     return {code: np.asarray(found, np.int32) for code, found in positions.items()}
 
 
-def _texts(values: list[str]) -> TextColumn:
+def _texts(values: list[str], *, is_code: bool = False) -> TextColumn:
     number_of: dict[str, int] = {}
     codes = np.fromiter((number_of.setdefault(value, len(number_of)) for value in values), np.int32, len(values))
-    return TextColumn(codes=codes, labels=tuple(number_of))
+    return TextColumn(codes=codes, labels=tuple(number_of), is_code=is_code)
 
 
 def _flags(mask: Mask) -> TextColumn:

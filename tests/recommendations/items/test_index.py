@@ -129,3 +129,11 @@ def test_an_index_of_nothing_lists_nothing() -> None:
     assert [len(on.popular), len(on.newest)] == [0, 0]
     assert on.trending("1h")[0].tolist() == []
     assert np.asarray(on.rows(["sku0"])).tolist() == []
+
+
+@pytest.mark.parametrize("written", ["in_stock", "in stock", "In-Stock", "instock", "IN  STOCK"])
+def test_availability_is_understood_however_its_words_are_put_together(written: str) -> None:
+    index = item_index({}, {"availability": "out_of_stock"}, {"availability": "preorder"})
+
+    assert index.mask(written, language.parse(f'availability = "{written}"')).tolist() == [True, False, False]
+    assert index.mask(f"not {written}", language.parse(f'availability != "{written}"')).tolist() == [False, True, True]
