@@ -8,7 +8,7 @@ them small; fields are appended and never moved.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -18,13 +18,14 @@ from features import definitions
 from features.exceptions import UnknownState
 from features.metrics import STATES_REBUILT
 from features.state import recents
+from features.state.counting import seen as seen_ids
 from features.state.counting import votes
 from features.state.counting.seen import SeenIds
 
 logger = logging.getLogger(__name__)
 
 MAX_STATE_BYTES: Final = 4_096
-"""A state is never larger. Only item ids of a hundred characters get near it; then its oldest recents go first."""
+"""A state is never larger, however long its ids are. Where it would be, its oldest entries go first."""
 
 
 class SessionState(Struct, array_like=True, kw_only=True):
@@ -153,26 +154,58 @@ def _unreadable(kind: type[State], blob: bytes) -> State:
 
 
 def encode(state: SessionState | ProfileState) -> bytes:
-    """Return the bytes of a state, within ``MAX_STATE_BYTES``."""
+    """Return the bytes of a state, within ``MAX_STATE_BYTES``; what does not fit is dropped from ``state``, too."""
     blob = _VERSIONS[type(state)] + _ENCODER.encode(state)
     while len(blob) > MAX_STATE_BYTES and _shed(state):
         blob = _VERSIONS[type(state)] + _ENCODER.encode(state)
     return blob
 
 
+_NEWEST_ITEMS: Final = ("recents", "searches", "bought", "cart", "touches", "conversions")
+_SPARE_IDS: Final = 16
+
+
 def _shed(state: SessionState | ProfileState) -> bool:
-    """Drop the older half of the largest list; False when there is nothing left to drop."""
-    lists: list[dict[str, int]] = [state.recents]
-    lists.append(state.searches if isinstance(state, SessionState) else state.bought)
-    largest = max(lists, key=len)
-    if len(largest) > 1:
-        recents.trim(largest, keep=len(largest) // 2)
-        return True
-    if isinstance(state, ProfileState) and (state.touches or state.conversions):
-        state.touches.clear()
-        state.conversions.clear()
-        return True
-    return False
+    """Drop the older part of what can best be spared; False when there is nothing left to drop.
+
+    First of what names items, the largest first, but for the newest of each; then ids of events that were counted, so
+    that what is as old as the dropped ones counts as late and nothing counts twice; then the rest of what has names.
+    """
+    return (
+        _shed_names(state, _NEWEST_ITEMS, keep=1)
+        or (isinstance(state, ProfileState) and (_shed_seen(state) or _shed_names(state, ("aliases",), keep=1)))
+        or _shed_names(state, _NEWEST_ITEMS, keep=0)
+    )
+
+
+def _shed_names(state: SessionState | ProfileState, names: Sequence[str], *, keep: int) -> bool:
+    """Drop the older quarter of the list that takes the most bytes; each keeps its ``keep`` newest."""
+    found: list[Any] = [getattr(state, name, None) for name in names]
+    lists = [value for value in found if isinstance(value, dict | list) and len(value) > keep]
+    if not lists:
+        return False
+    largest = max(lists, key=lambda one: len(_ENCODER.encode(one)))
+    kept = max(keep, len(largest) * 3 // 4)
+    if isinstance(largest, list):  # of entries that begin with their time
+        largest.sort()
+        del largest[: len(largest) - kept]
+    else:  # a name's time, or a list that begins with it
+        for name in sorted(largest, key=lambda one: (largest[one], one))[: len(largest) - kept]:
+            del largest[name]
+    return True
+
+
+def _shed_seen(profile: ProfileState) -> bool:
+    """Forget the older half of the ids of the fuller memory; everything up to their time counts as seen from now on."""
+    if max(len(profile.seen), len(profile.seen_import)) <= _SPARE_IDS:
+        return False
+    if len(profile.seen) >= len(profile.seen_import):
+        profile.seen_until_s = seen_ids.forget_older_half(profile.seen, until_s=profile.seen_until_s)
+    else:
+        profile.seen_import_until_s = seen_ids.forget_older_half(
+            profile.seen_import, until_s=profile.seen_import_until_s
+        )
+    return True
 
 
 def canonical(state: SessionState | ProfileState, *, lateness_ms: int) -> list[Any]:

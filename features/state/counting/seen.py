@@ -54,12 +54,19 @@ def remember(ids: dict[int, int], hashed: int, *, at_s: int, until_s: int, laten
     oldest_s = max(ids.values()) - lateness_s
     for old in [known for known, known_s in ids.items() if known_s < oldest_s]:
         del ids[old]
-    keep = limits.keep
-    if len(ids) > keep:
-        times = sorted(ids.values())
-        until_s = max(until_s, times[len(times) - keep // 2 - 1])
-        for old in [known for known, known_s in ids.items() if known_s <= until_s]:
-            del ids[old]
+    return _forget(ids, until_s=until_s, keep=limits.keep // 2) if len(ids) > limits.keep else until_s
+
+
+def forget_older_half(ids: dict[int, int], *, until_s: int) -> int:
+    """Forget at least the older half of the ids; return up to which event time everything counts as seen from now."""
+    return _forget(ids, until_s=until_s, keep=len(ids) // 2)
+
+
+def _forget(ids: dict[int, int], *, until_s: int, keep: int) -> int:
+    times = sorted(ids.values())
+    until_s = max(until_s, times[len(times) - keep - 1])
+    for old in [known for known, known_s in ids.items() if known_s <= until_s]:
+        del ids[old]
     return until_s
 
 
