@@ -37,5 +37,27 @@ class LogUnavailable(TrackingError):
     """The event log did not acknowledge in time: spool the record and try again."""
 
 
+class ForeignPosition(TrackingError):
+    """The position is of a log that is not there any more, or has lost records since: a person must say how to go on.
+
+    Parameters
+    ----------
+    topic : str
+    partition : int
+    position : str
+        The position that is stored.
+    found : str
+        What the log is instead.
+    """
+
+    def __init__(self, topic: str, partition: int, position: str, *, found: str) -> None:
+        super().__init__(
+            f"{topic}[{partition}]: the position {position!r} is not of this log: {found}. Events may be lost. "
+            "`manage.py stream positions` shows where each reader stands, and the ways on"
+        )
+        self.partition = partition
+        self.position = position
+
+
 class SpoolFull(TrackingError):
     """The spool has reached its cap: refuse with 503 and Retry-After."""

@@ -49,6 +49,11 @@ LOG_RECORDS: Final = RedisKey(
     ttl="none: a stream, trimmed to the keep_records and max_records of EVENT_LOG_URL",
     eraser="retention: the log forgets records by their age alone; a replay leaves out erased users",
 )
+LOG_IDENTITY: Final = RedisKey(
+    name="identity of a partition's records",
+    pattern="rs:{p<partition>}:log-identity:<topic>",
+    ttl="none: it tells a stream that was deleted and made again from the one before",
+)
 LEASE: Final = RedisKey(name="lease of a partition", pattern="rs:{p<partition>}:lease:<topic>:<group>", ttl=4)
 LOG_MEMBERS: Final = RedisKey(
     name="living members of a group", pattern="rs:{members}:<topic>:<group>", ttl=2 * LEASE.ttl_s
@@ -94,7 +99,7 @@ QUALITY_ORDERS: Final = RedisKey(
 QUOTA: Final = RedisKey(name="requests of an API key or an address in this minute", pattern="rs:quota:<rest>", ttl=120)
 
 TABLE: Final = (
-    LOG_RECORDS, LEASE, LOG_MEMBERS, LOG_PARTITIONS, DEAD_LETTERS_READ, IDEMPOTENCY, LIVE_EVENTS,
+    LOG_RECORDS, LOG_IDENTITY, LEASE, LOG_MEMBERS, LOG_PARTITIONS, DEAD_LETTERS_READ, IDEMPOTENCY, LIVE_EVENTS,
     QUALITY_HOUR, QUALITY_DAY, QUALITY_SAMPLES, QUALITY_ORDERS, QUOTA,
 )  # fmt: skip
 
@@ -108,6 +113,11 @@ QUOTA_PREFIX: Final = "rs:quota"
 def log_records(partition: int, topic: str) -> str:
     """Return the key of a partition's records."""
     return f"rs:{{p{partition}}}:log:{topic}"
+
+
+def log_identity(partition: int, topic: str) -> str:
+    """Return the key of what tells a partition's records from those of a stream before it."""
+    return f"rs:{{p{partition}}}:log-identity:{topic}"
 
 
 def lease(partition: int, topic: str, group: str) -> str:

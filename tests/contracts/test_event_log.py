@@ -11,7 +11,19 @@ from contextlib import contextmanager
 
 import pytest
 
-from tracking.log import EventLog, LogReader, Position, Record, RecordTooLarge, open_log, partition_for
+from tests.services.remade_topics import make_again
+from tests.services.waiting import wait_until
+from tracking.log import (
+    BEGINNING,
+    EventLog,
+    ForeignPosition,
+    LogReader,
+    Position,
+    Record,
+    RecordTooLarge,
+    open_log,
+    partition_for,
+)
 from tracking.log.memory import MemoryLog
 
 PATIENCE_S = 60.0
@@ -372,3 +384,75 @@ async def test_closing_a_writer_waits_for_what_is_on_its_way(event_log):
 def test_the_topic_is_made_once_and_its_number_of_partitions_stays(event_log):
     assert event_log.ensure_topic(timeout_s=PATIENCE_S) == 4
     assert event_log.ensure_topic(timeout_s=PATIENCE_S) == 4
+
+
+def refusals(worker: Worker) -> dict[int, str]:
+    worker.work()
+    return {partition: str(error) for partition, error in worker.reader.refused().items()}
+
+
+@pytest.mark.expects_errors(r"log\.position_foreign")
+@pytest.mark.parametrize("more", [-100, 0, 300])
+async def test_a_topic_that_was_made_again_is_refused_and_nothing_of_it_is_skipped(event_log, start_worker, more):
+    """Shorter than the old position, as long, or longer; for a reader at work, and for a new one."""
+    old = numbered(200, users=1)
+    partition = partition_for(old[0][0], 4)
+    await append_all(event_log, old)
+    at_work = start_worker(event_log, "at-work")
+    at_work.work_until(lambda: len(at_work.seen) == 200)
+    stored = dict(at_work.stored)
+
+    make_again(event_log)
+    new = [(key, b"new " + value) for key, value in numbered(200 + more, users=1)]
+    await append_all(event_log, new)
+    later = start_worker(event_log, "later", dict(stored))
+
+    for worker, n_seen in ((at_work, 200), (later, 0)):
+        wait_until(lambda worker=worker: partition in refusals(worker), within_s=PATIENCE_S)
+        assert "deleted and made again" in refusals(worker)[partition]
+        assert partition in worker.reader.assignment()
+        assert worker.stored[partition] == stored[partition]
+        assert len(worker.seen) == n_seen
+    with pytest.raises(ForeignPosition, match="deleted and made again"):
+        event_log.read_range(partition, start=stored[partition])
+    with pytest.raises(ForeignPosition, match="deleted and made again"):
+        event_log.behind({partition: stored[partition]})
+
+    for worker, n_seen in ((at_work, 200), (later, 0)):
+        worker.reader.seek(partition, BEGINNING)
+        worker.work_until(lambda worker=worker, n_seen=n_seen: len(worker.seen) >= n_seen + len(new))
+        assert [record.value for record in worker.seen[n_seen:]] == [value for _, value in new]
+        assert worker.reader.refused() == {}
+        assert event_log.behind({partition: worker.stored[partition]}) == {partition: 0}
+
+
+@pytest.mark.expects_errors(r"log\.position_foreign")
+async def test_a_log_that_ends_before_the_position_is_refused_and_the_others_go_on(event_log, start_worker):
+    await append_all(event_log, numbered(40))
+    place, _, identity = event_log.end_positions()[2].partition("@")
+    number, dash, rest = place.partition("-")
+    beyond = f"{int(number) + 5}{dash}{rest}@{identity}"
+    others = sum(len(event_log.read_range(partition)) for partition in (0, 1, 3))
+    worker = start_worker(event_log, "group", {2: beyond})
+
+    worker.work_until(lambda: len(worker.seen) >= others and 2 in worker.reader.refused())
+
+    assert {record.partition for record in worker.seen} == {0, 1, 3}
+    assert "it ends at" in str(worker.reader.refused()[2])
+    with pytest.raises(ForeignPosition, match="it ends at"):
+        event_log.read_range(2, start=beyond)
+
+
+async def test_a_position_of_version_0_1_is_read_and_adopted(event_log, start_worker):
+    await append_all(event_log, numbered(40))
+    ends = event_log.end_positions()
+    tenth = {partition: event_log.read_range(partition, limit=3)[-1].position for partition in range(4)}
+    old = {partition: position.partition("@")[0] for partition, position in tenth.items()}
+
+    assert event_log.adopt(old) == tenth
+    assert event_log.adopt({**tenth, 0: BEGINNING}) == {}
+    worker = start_worker(event_log, "group", dict(old))
+    worker.work_until(lambda: len(worker.seen) >= 40 - 12)
+
+    assert worker.stored == ends
+    assert all("@" in position for position in ends.values())

@@ -26,6 +26,7 @@ FEATURES, TRACKING, RECOMMENDATIONS = features.keys, tracking.keys, recommendati
 USER_KEY = "u:a:b/c"
 SPELLED = [
     (TRACKING.log_records(3, "events"), TRACKING.LOG_RECORDS),
+    (TRACKING.log_identity(3, "events"), TRACKING.LOG_IDENTITY),
     (TRACKING.lease(3, "events", "features"), TRACKING.LEASE),
     (TRACKING.log_members("events", "features"), TRACKING.LOG_MEMBERS),
     (TRACKING.log_partitions("events.dead-letters"), TRACKING.LOG_PARTITIONS),

@@ -3,6 +3,7 @@
 from tracking.log.base import (
     BEGINNING,
     EventLog,
+    ForeignPosition,
     InvalidLogUrl,
     LogReader,
     LogUnavailable,
@@ -19,6 +20,7 @@ from tracking.log.urls import open_log
 __all__ = [
     "BEGINNING",
     "EventLog",
+    "ForeignPosition",
     "InvalidLogUrl",
     "LogReader",
     "LogUnavailable",

@@ -13,11 +13,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import SplitResult
 
-from tracking.exceptions import LogUnavailable, TrackingError
+from tracking.exceptions import ForeignPosition, LogUnavailable, TrackingError
 
 __all__ = [
     "BEGINNING",
     "EventLog",
+    "ForeignPosition",
     "InvalidLogUrl",
     "LogReader",
     "LogUnavailable",
@@ -30,8 +31,9 @@ __all__ = [
     "partition_for",
 ]
 
-#: Where a reader goes on, opaque to everybody but the backend that made it. Kafka: the next offset, in
-#: decimal. Redis Streams: the id of the last record read. Callers store positions and never compare them.
+#: Where a reader goes on, and in which log (``identity.py``); opaque to everybody but the backend that made it. Kafka:
+#: the next offset, in decimal. Redis Streams: the id of the last record read. Callers store positions, and compare
+#: them for equality alone.
 Position: TypeAlias = str
 
 #: The position before the first record that is still kept.
@@ -145,7 +147,14 @@ class LogReader(ABC):
 
     @abstractmethod
     def seek(self, partition: int, position: Position) -> None:
-        """Go on reading ``partition`` at ``position``."""
+        """Go on reading ``partition`` at ``position``, or refuse it."""
+
+    @abstractmethod
+    def refused(self) -> dict[int, ForeignPosition]:
+        """Return the assigned partitions that are not read, as their position is of another log.
+
+        Each is read once ``seek`` names a position of this log.
+        """
 
     @abstractmethod
     def commit(self, positions: Mapping[int, Position]) -> None:
@@ -198,7 +207,13 @@ class EventLog(ABC):
     def read_range(
         self, partition: int, *, start: Position = BEGINNING, limit: int = 1_000, timeout_s: float = 10.0
     ) -> list[Record]:
-        """Return up to ``limit`` records from ``start`` on, without joining a group: for tools, replays."""
+        """Return up to ``limit`` records from ``start`` on, without joining a group: for tools, replays.
+
+        Raises
+        ------
+        ForeignPosition
+            ``start`` is not of this log.
+        """
 
     @abstractmethod
     def end_positions(self, *, timeout_s: float = 10.0) -> dict[int, Position]:
@@ -206,7 +221,17 @@ class EventLog(ABC):
 
     @abstractmethod
     def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
-        """Return, for each partition of ``positions``, how many records come after its position."""
+        """Return, for each partition of ``positions``, how many records come after its position.
+
+        Raises
+        ------
+        ForeignPosition
+            One of them is not of this log.
+        """
+
+    @abstractmethod
+    def adopt(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, Position]:
+        """Return those positions that name no log yet, as positions of this one; none where it has no identity."""
 
     @abstractmethod
     def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:

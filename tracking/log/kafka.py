@@ -23,7 +23,15 @@ from tracking.log.base import (
     Position,
     Record,
 )
-from tracking.log.kafka_client import KafkaAddress, common_options, read_kafka_url, to_record, unavailable
+from tracking.log.identity import check_end, check_identity, identity_of, place_of, position_in
+from tracking.log.kafka_client import (
+    KafkaAddress,
+    common_options,
+    read_kafka_url,
+    to_record,
+    unavailable,
+)
+from tracking.log.kafka_identity import known_identity
 from tracking.log.kafka_reader import KafkaReader
 from tracking.log.kafka_writer import KafkaWriter
 
@@ -87,7 +95,8 @@ class KafkaLog(EventLog):
             timeout_ms = int(timeout_s * 1000)
             first = consumer.beginning_offsets([slot], timeout_ms=timeout_ms)[slot]
             end = consumer.end_offsets([slot], timeout_ms=timeout_ms)[slot]
-            next_offset = max(first, int(start or "0"))
+            identity = self._checked(consumer, partition, start, end)
+            next_offset = max(first, _offset(start))
             consumer.assign([slot])
             consumer.seek(slot, next_offset)
             found: list[Record] = []
@@ -95,7 +104,7 @@ class KafkaLog(EventLog):
                 batch = consumer.poll(timeout_ms=timeout_ms, max_records=limit - len(found)).get(slot)
                 if not batch:
                     raise LogUnavailable(f"no records of {self.topic}[{partition}] within {timeout_s:g} s")
-                found.extend(to_record(message) for message in batch)
+                found.extend(to_record(message, identity) for message in batch)
                 next_offset = batch[-1].offset + 1
             return found
 
@@ -104,7 +113,8 @@ class KafkaLog(EventLog):
         with unavailable("read the end"), self._consumer(timeout_s) as consumer:
             slots = [kafka.TopicPartition(self.topic, index) for index in self._known_partitions(consumer)]
             ends = consumer.end_offsets(slots, timeout_ms=int(timeout_s * 1000))
-            return {slot.partition: str(offset) for slot, offset in ends.items()}
+            identity = known_identity(consumer, self.topic)
+            return {slot.partition: position_in(str(offset), identity) for slot, offset in ends.items()}
 
     def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
         """Return the distance of each position to the end; one or two requests."""
@@ -113,7 +123,19 @@ class KafkaLog(EventLog):
             slots = [kafka.TopicPartition(self.topic, partition) for partition in positions]
             firsts = consumer.beginning_offsets(slots, timeout_ms=timeout_ms)
             ends = consumer.end_offsets(slots, timeout_ms=timeout_ms)
-        return {slot.partition: ends[slot] - max(firsts[slot], int(positions[slot.partition] or "0")) for slot in slots}
+            for slot in slots:
+                self._checked(consumer, slot.partition, positions[slot.partition], ends[slot])
+        return {slot.partition: ends[slot] - max(firsts[slot], _offset(positions[slot.partition])) for slot in slots}
+
+    def adopt(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, Position]:
+        """Return those positions that name no topic yet, as positions of this one."""
+        nameless = {partition: one for partition, one in positions.items() if one and not identity_of(one)}
+        if not nameless:
+            return {}
+        with unavailable("read the topic's id"), self._consumer(timeout_s) as consumer:
+            self._known_partitions(consumer)
+            identity = known_identity(consumer, self.topic)
+        return {partition: position_in(one, identity) for partition, one in nameless.items() if identity}
 
     def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:
         """Do nothing: the topic's own ``retention.ms`` and ``retention.bytes`` say what is kept."""
@@ -122,6 +144,15 @@ class KafkaLog(EventLog):
     def sibling(self, suffix: str) -> KafkaLog:
         """Return the log of ``<topic>.<suffix>`` in the same cluster."""
         return KafkaLog(replace(self.address, topic=f"{self.topic}.{suffix}"))
+
+    def _checked(self, consumer: Any, partition: int, position: Position, end: int) -> str:
+        """Return the topic's identity, or raise ``ForeignPosition`` when the position is not of it."""
+        self._known_partitions(consumer)
+        identity = known_identity(consumer, self.topic)
+        check_identity(position, identity, topic=self.topic, partition=partition)
+        is_beyond = _offset(position) > end
+        check_end(position, is_beyond=is_beyond, end=str(end), topic=self.topic, partition=partition)
+        return identity
 
     def _known_partitions(self, consumer: Any) -> list[int]:
         found = consumer.partitions_for_topic(self.topic)
@@ -157,3 +188,7 @@ class KafkaLog(EventLog):
             yield admin
         finally:
             admin.close()
+
+
+def _offset(position: Position) -> int:
+    return int(place_of(position) or "0")

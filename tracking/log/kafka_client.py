@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, unquote
 from kafka.errors import KafkaError
 
 from tracking.log.base import InvalidLogUrl, LogUnavailable, Record
+from tracking.log.identity import position_in
 from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options, check_topic
 
 DEFAULT_PORT: Final = 9092
@@ -106,11 +107,10 @@ def common_options(address: KafkaAddress) -> dict[str, Any]:
     }
 
 
-def to_record(message: Any) -> Record:
-    """Return kafka-python's message as a record; its position is the next offset."""
-    return Record(
-        message.partition, str(message.offset + 1), message.key or b"", message.value or b"", message.timestamp
-    )
+def to_record(message: Any, identity: str) -> Record:
+    """Return kafka-python's message as a record of the topic of this identity; its place is the next offset."""
+    position = position_in(str(message.offset + 1), identity)
+    return Record(message.partition, position, message.key or b"", message.value or b"", message.timestamp)
 
 
 @contextmanager

@@ -8,21 +8,32 @@ themselves for the owner of one partition.
 A join of the group that ends between two polls is discarded and begun again by kafka-python 3.0.12, which
 makes all others join again too: with short polls on a busy machine, a group re-balanced once a second for ever.
 So ``poll`` waits for a join that has begun.
+
+kafka-python fetches by the topic's name, so a topic that is deleted and made again answers as if nothing had happened,
+or from its beginning. So the topic's id is asked for after records were read, and what is of another topic is refused.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import kafka
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import IllegalStateError, KafkaError
 
-from tracking.log.base import LogReader, OnAssigned, OnRevoked, Position, Record, only_known
-from tracking.log.kafka_client import KafkaAddress, common_options, to_record, unavailable
+from tracking.exceptions import ForeignPosition
+from tracking.log.base import BEGINNING, LogReader, LogUnavailable, OnAssigned, OnRevoked, Position, Record, only_known
+from tracking.log.identity import check_end, check_identity, place_of, position_in
+from tracking.log.kafka_client import (
+    KafkaAddress,
+    common_options,
+    to_record,
+    unavailable,
+)
+from tracking.log.kafka_identity import FRESH_S, TopicIdentity
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +47,8 @@ became unavailable in the middle of a re-balance: its pending join holds up its 
 CONNECT_TIMEOUT_MS: Final = 2_000
 JOIN_TIMEOUT_MS: Final = 8_000
 """A little longer than the session of a member that died, for which the others wait."""
+IDLE_CHECK_S: Final = 2.0
+"""How soon a topic that was made again is found while it has nothing to read."""
 LAG_TIMEOUT_MS: Final = 1_000
 CLOSE_TIMEOUT_MS: Final = 2_000
 
@@ -50,10 +63,14 @@ class KafkaReader(LogReader):
         self._on_revoked = on_revoked
         self._consumer: Any = None
         self._next: dict[int, int] = {}  # partition → next offset to read; only what the caller knows of
+        # Of the topic that ``_next`` points into; empty where nothing was read since the beginning: any topic will do.
+        self._identities: dict[int, str] = {}
+        self._refused: dict[int, ForeignPosition] = {}
         self._lock = threading.Lock()
         self._given: dict[int, int] = {}  # given by the group, no position requested yet → number of the gift
         self._n_gifts = 0
         self._taken: set[int] = set()  # taken by the group, and the caller not told yet
+        self._topic = TopicIdentity(address)
         self._is_paused = False
         self._is_closed = False
 
@@ -70,29 +87,42 @@ class KafkaReader(LogReader):
             if not polled:
                 self._finish_joining()
         self._tell_caller()
+        self._verify(polled)
         found: dict[int, list[Record]] = {}
         for slot, messages in polled.items():
             # What was fetched before the caller named its position, or of a partition taken meanwhile, is
             # not for the caller.
-            if slot.partition in self._next and messages[0].offset >= self._next[slot.partition]:
-                found[slot.partition] = [to_record(message) for message in messages]
+            if (wanted := self._next.get(slot.partition)) is None:
+                continue
+            if messages[0].offset >= wanted:
+                identity = self._identities[slot.partition] or self._topic.recent()
+                self._identities[slot.partition] = identity
+                found[slot.partition] = [to_record(message, identity) for message in messages]
                 self._next[slot.partition] = messages[-1].offset + 1
+            elif self._identities[slot.partition]:
+                self._seek(self._slot(slot.partition), wanted)
+            else:
+                self._start_at({slot.partition: BEGINNING})
         return found
 
     def assignment(self) -> frozenset[int]:
         """Return the partitions this reader reads now."""
-        return frozenset(self._next)
+        return frozenset(self._next.keys() | self._refused.keys())
 
     def seek(self, partition: int, position: Position) -> None:
         """Go on reading ``partition`` at ``position``."""
-        if partition not in self._next:
-            raise ValueError(f"partition {partition} is not assigned; assigned are {sorted(self._next)}")
+        if partition not in self.assignment():
+            raise ValueError(f"partition {partition} is not assigned; assigned are {sorted(self.assignment())}")
         self._start_at({partition: position})
+
+    def refused(self) -> dict[int, ForeignPosition]:
+        """Return the partitions whose position is of another topic."""
+        return dict(self._refused)
 
     def commit(self, positions: Mapping[int, Position]) -> None:
         """Commit group offsets in the background; a re-balance that refuses them is no harm."""
         offsets = {
-            self._slot(partition): kafka.OffsetAndMetadata(int(position), "", -1)
+            self._slot(partition): kafka.OffsetAndMetadata(int(place_of(position)), "", -1)
             for partition, position in positions.items()
             if position and partition in self._next
         }
@@ -134,10 +164,12 @@ class KafkaReader(LogReader):
         if self._consumer is not None:
             try:
                 self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+                self._topic.close()
             except (KafkaError, OSError) as error:
                 logger.warning("log.reader_close_failed reason=%s", error)
-        lost = frozenset(self._next)
+        lost = self.assignment()
         self._next.clear()
+        self._refused.clear()
         if lost:
             self._on_revoked(lost)
 
@@ -199,11 +231,12 @@ class KafkaReader(LogReader):
     def _tell_caller(self) -> None:
         """Tell the caller what was taken and given since the last time."""
         with self._lock:
-            taken, self._taken = self._taken & self._next.keys(), set()
+            taken, self._taken = self._taken & self.assignment(), set()
             gifts = dict(self._given)
         if taken:
             for partition in taken:
-                del self._next[partition]
+                self._next.pop(partition, None)
+                self._refused.pop(partition, None)
             logger.info("log.partitions_revoked topic=%s partitions=%s", self._address.topic, sorted(taken))
             self._on_revoked(frozenset(taken))
         if given := frozenset(gifts):
@@ -222,22 +255,71 @@ class KafkaReader(LogReader):
         with unavailable("read the first and last offsets"):
             firsts = self._consumer.beginning_offsets(slots, timeout_ms=CONNECT_TIMEOUT_MS)
             ends = self._consumer.end_offsets(slots, timeout_ms=CONNECT_TIMEOUT_MS)
+        identity = self._topic.current()
         for slot in slots:
-            first, end = firsts[slot], ends[slot]
-            wanted = int(positions[slot.partition] or first)
-            if not first <= wanted <= end:
+            first, position = firsts[slot], positions[slot.partition]
+            try:
+                wanted = self._checked(slot.partition, position, identity=identity, first=first, end=ends[slot])
+            except ForeignPosition as error:
+                self._refuse(slot, error)
+                continue
+            if wanted < first:
                 logger.error(
-                    "log.position_gone topic=%s partition=%s stored=%s kept=%s-%s: reading from %s",
-                    self._address.topic, slot.partition, wanted, first, end, first,
+                    "log.records_gone topic=%s partition=%s stored=%s oldest=%s",
+                    self._address.topic, slot.partition, wanted, first,
                 )  # fmt: skip
                 wanted = first
-            try:
-                self._consumer.seek(slot, wanted)
-                if not self._is_paused:
-                    self._consumer.resume(slot)
-            except (ValueError, IllegalStateError):
+            if not self._seek(slot, wanted):
                 continue  # revoked again in this moment; the note of that is on its way
+            if self._refused.pop(slot.partition, None) is not None:
+                logger.warning("log.position_accepted topic=%s partition=%s", self._address.topic, slot.partition)
             self._next[slot.partition] = wanted
+            self._identities[slot.partition] = identity if position else ""
+
+    def _checked(self, partition: int, position: Position, *, identity: str, first: int, end: int) -> int:
+        """Return the offset of a position; raises ``ForeignPosition`` when it is not of the topic."""
+        topic = self._address.topic
+        check_identity(position, identity, topic=topic, partition=partition)
+        offset = int(place_of(position) or first)
+        check_end(position, is_beyond=offset > end, end=str(end), topic=topic, partition=partition)
+        return offset
+
+    def _verify(self, polled: Collection[Any]) -> None:
+        """Refuse what points into a topic that was deleted before the records were read that were just polled."""
+        try:
+            identity = self._topic.recent(FRESH_S if polled else IDLE_CHECK_S)
+        except LogUnavailable:
+            if not polled:
+                return
+            for slot in polled:  # nobody gets what was polled: it is polled again
+                if slot.partition in self._next:
+                    self._seek(slot, self._next[slot.partition])
+            raise
+        if not identity:  # the topic is not there at the moment, or nameless
+            return
+        for partition, offset in list(self._next.items()):
+            if self._identities[partition] and self._identities[partition] != identity:
+                self._start_at({partition: position_in(str(offset), self._identities[partition])})
+
+    def _refuse(self, slot: Any, error: ForeignPosition) -> None:
+        if slot.partition not in self._refused:
+            logger.error("log.position_foreign topic=%s partition=%s: %s", slot.topic, slot.partition, error)
+        self._refused[slot.partition] = error
+        self._next.pop(slot.partition, None)
+        try:
+            self._consumer.pause(slot)
+        except (KeyError, IllegalStateError):
+            return  # revoked in this moment
+
+    def _seek(self, slot: Any, offset: int) -> bool:
+        """Let the consumer read on at an offset; False when the partition was revoked in this moment."""
+        try:
+            self._consumer.seek(slot, offset)
+            if not self._is_paused:
+                self._consumer.resume(slot)
+        except (ValueError, IllegalStateError):
+            return False
+        return True
 
     def _for_each_slot(self, method: str) -> None:
         for partition in self._next:

@@ -7,13 +7,16 @@ It keeps the contract, and can be told to fail: ``MemoryLog.fail_with`` makes ap
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import SplitResult
 
+from tracking.exceptions import ForeignPosition
 from tracking.log.base import (
     BEGINNING,
     EventLog,
@@ -28,7 +31,10 @@ from tracking.log.base import (
     oversize,
     partition_for,
 )
+from tracking.log.identity import check_end, check_identity, identity_of, place_of, position_in
 from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options
+
+logger = logging.getLogger(__name__)
 
 POLL_STEP_S = 0.005
 
@@ -38,10 +44,22 @@ class _Topic:
     """The records of one topic, and the readers of its groups in the order in which they joined."""
 
     partitions: list[list[Record]]
+    identity: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     groups: dict[str, list[MemoryReader]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     failure: LogUnavailable | None = None
     is_held: bool = False
+
+    def index_of(self, topic: str, partition: int, position: Position) -> int:
+        """Return where a position points in the list of a partition; raises ``ForeignPosition``."""
+        check_identity(position, self.identity, topic=topic, partition=partition)
+        index, end = int(place_of(position) or "0"), len(self.partitions[partition])
+        check_end(position, is_beyond=index > end, end=str(end), topic=topic, partition=partition)
+        return index
+
+    def position(self, index: int) -> Position:
+        """Return the position of a place in a list."""
+        return position_in(str(index), self.identity)
 
 
 class MemoryLog(EventLog):
@@ -72,6 +90,13 @@ class MemoryLog(EventLog):
         """Make appends and polls raise ``failure``; ``None`` heals the log."""
         self._state.failure = failure
 
+    def make_again(self) -> None:
+        """Delete the topic and make it again, as an operator can: empty, under the same name."""
+        with self._state.lock:
+            for records in self._state.partitions:
+                records.clear()
+            self._state.identity = uuid.uuid4().hex[:16]
+
     def hold(self, is_held: bool) -> None:
         """Let appends wait until their time-out, like a frozen broker, or go on again."""
         self._state.is_held = is_held
@@ -82,7 +107,7 @@ class MemoryLog(EventLog):
 
     def reader(self, group: str, *, on_assigned: OnAssigned, on_revoked: OnRevoked) -> MemoryReader:
         """Return a reader; partitions are dealt out in turn to the readers of the group."""
-        return MemoryReader(self._state, group, on_assigned, on_revoked)
+        return MemoryReader(self._state, self.topic, group, on_assigned, on_revoked)
 
     def ensure_topic(self, *, timeout_s: float = 10.0) -> int:
         """Return the number of partitions; the topic is always there."""
@@ -93,18 +118,26 @@ class MemoryLog(EventLog):
     ) -> list[Record]:
         """Return up to ``limit`` records from ``start`` on."""
         records = self._state.partitions[partition]
-        first = int(start or "0")
+        first = self._state.index_of(self.topic, partition, start)
         return [record for record in records[first : first + limit] if record.position]
 
     def end_positions(self, *, timeout_s: float = 10.0) -> dict[int, Position]:
         """Return, for each partition, the position after its newest record."""
-        return {index: str(len(records)) for index, records in enumerate(self._state.partitions)}
+        return {index: self._state.position(len(records)) for index, records in enumerate(self._state.partitions)}
 
     def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
         """Return how many records come after each position."""
         return {
-            partition: len(self._state.partitions[partition]) - int(position or "0")
+            partition: len(self._state.partitions[partition]) - self._state.index_of(self.topic, partition, position)
             for partition, position in positions.items()
+        }
+
+    def adopt(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, Position]:
+        """Return those positions that name no log yet, as positions of this one."""
+        return {
+            partition: position_in(position, self._state.identity)
+            for partition, position in positions.items()
+            if position and not identity_of(position)
         }
 
     def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:
@@ -113,7 +146,7 @@ class MemoryLog(EventLog):
         with self._state.lock:
             for partition, position in applied.items():
                 records = self._state.partitions[partition]
-                for index in range(int(position or "0")):
+                for index in range(self._state.index_of(self.topic, partition, position)):
                     if records[index].position:
                         records[index] = Record(partition, "", b"", b"", 0)
                         trimmed += 1
@@ -162,7 +195,8 @@ class MemoryWriter(LogWriter):
         partition = partition_for(key, len(self._state.partitions))
         with self._state.lock:
             records = self._state.partitions[partition]
-            records.append(Record(partition, str(len(records) + 1), key, value, time.time_ns() // 1_000_000))
+            position = self._state.position(len(records) + 1)
+            records.append(Record(partition, position, key, value, time.time_ns() // 1_000_000))
         return None
 
     async def flush(self, *, timeout_s: float) -> bool:
@@ -176,12 +210,15 @@ class MemoryWriter(LogWriter):
 class MemoryReader(LogReader):
     """Reads from the lists; partitions are assigned again at the next poll of each of its readers."""
 
-    def __init__(self, state: _Topic, group: str, on_assigned: OnAssigned, on_revoked: OnRevoked) -> None:
+    def __init__(self, state: _Topic, topic: str, group: str, on_assigned: OnAssigned, on_revoked: OnRevoked) -> None:
         self._state = state
+        self._topic = topic
         self._group = group
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
         self._next: dict[int, int] = {}
+        self._identity = state.identity  # of the log that all of ``_next`` point into
+        self._refused: dict[int, ForeignPosition] = {}
         self._is_paused = False
         self._is_member = False
         self._is_closed = False
@@ -195,6 +232,7 @@ class MemoryReader(LogReader):
         self._rebalance()
         give_up_at = time.monotonic() + timeout_s
         while True:
+            self._verify()
             found = {} if self._is_paused else self._take(max_records)
             if found or time.monotonic() >= give_up_at:
                 return found
@@ -202,13 +240,17 @@ class MemoryReader(LogReader):
 
     def assignment(self) -> frozenset[int]:
         """Return the partitions this reader reads now."""
-        return frozenset(self._next)
+        return frozenset(self._next.keys() | self._refused.keys())
 
     def seek(self, partition: int, position: Position) -> None:
         """Go on reading ``partition`` at ``position``."""
-        if partition not in self._next:
-            raise ValueError(f"partition {partition} is not assigned; assigned are {sorted(self._next)}")
-        self._next[partition] = int(position or "0")
+        if partition not in self.assignment():
+            raise ValueError(f"partition {partition} is not assigned; assigned are {sorted(self.assignment())}")
+        self._start_at(partition, position)
+
+    def refused(self) -> dict[int, ForeignPosition]:
+        """Return the partitions whose position is of another log."""
+        return dict(self._refused)
 
     def commit(self, positions: Mapping[int, Position]) -> None:
         """Nobody reads the lag of a group in memory."""
@@ -234,8 +276,8 @@ class MemoryReader(LogReader):
             members = self._state.groups.get(self._group, [])
             if self in members:
                 members.remove(self)
-        if self._next:
-            self._on_revoked(self._drop(set(self._next)))
+        if mine := self.assignment():
+            self._on_revoked(self._drop(set(mine)))
 
     def _rebalance(self) -> None:
         with self._state.lock:
@@ -245,16 +287,33 @@ class MemoryReader(LogReader):
                 self._is_member = True
             mine = members.index(self)
             wanted = {index for index in range(len(self._state.partitions)) if index % len(members) == mine}
-            taken = {index for other in members if other is not self for index in other._next}
-        if lost := set(self._next) - wanted:
+            taken = {index for other in members if other is not self for index in other.assignment()}
+        if lost := set(self.assignment()) - wanted:
             self._on_revoked(self._drop(lost))
-        if added := wanted - set(self._next) - taken:
+        if added := wanted - self.assignment() - taken:
             for partition, position in only_known(self._on_assigned(frozenset(added)), added).items():
-                self._next[partition] = int(position or "0")
+                self._start_at(partition, position)
+
+    def _start_at(self, partition: int, position: Position) -> None:
+        self._next.pop(partition, None)
+        self._refused.pop(partition, None)
+        try:
+            self._next[partition] = self._state.index_of(self._topic, partition, position)
+        except ForeignPosition as error:
+            self._refused[partition] = error
+            logger.error("log.position_foreign topic=%s partition=%s: %s", self._topic, partition, error)
+
+    def _verify(self) -> None:
+        """Refuse what points into a log that was deleted meanwhile."""
+        if self._identity != self._state.identity:
+            old, self._identity = self._identity, self._state.identity
+            for partition, index in list(self._next.items()):
+                self._start_at(partition, position_in(str(index), old) if index else BEGINNING)
 
     def _drop(self, partitions: set[int]) -> frozenset[int]:
         for partition in partitions:
-            del self._next[partition]
+            self._next.pop(partition, None)
+            self._refused.pop(partition, None)
         return frozenset(partitions)
 
     def _take(self, max_records: int) -> dict[int, list[Record]]:

@@ -11,12 +11,15 @@ from typing import Any, Final
 import redis
 
 from tracking import redis_client
-from tracking.log.base import BEGINNING, LogReader, OnAssigned, OnRevoked, Position, Record, only_known
+from tracking.exceptions import ForeignPosition
+from tracking.log.base import LogReader, OnAssigned, OnRevoked, Position, Record, only_known
+from tracking.log.identity import check_identity, identity_of, place_of, position_in
 from tracking.log.redis_leases import Leases
 from tracking.log.redis_topic import (
     RedisAddress,
     agree_on_partitions,
-    last_position,
+    check_position,
+    read_identity,
     sequence,
     to_record,
     unavailable,
@@ -44,6 +47,8 @@ class RedisStreamsReader(LogReader):
         self._client: redis.Redis | None = None
         self._leases: Leases | None = None
         self._last_read: dict[int, Position] = {}
+        self._identities: dict[int, str] = {}  # of the streams that ``_last_read`` is in
+        self._refused: dict[int, ForeignPosition] = {}
         self._record_bytes = 1_024.0  # moving average, for the bound of a poll
         self._is_paused = False
         self._is_closed = False
@@ -70,13 +75,19 @@ class RedisStreamsReader(LogReader):
 
     def assignment(self) -> frozenset[int]:
         """Return the partitions this reader reads now."""
-        return frozenset(self._last_read)
+        return frozenset(self._last_read.keys() | self._refused.keys())
 
     def seek(self, partition: int, position: Position) -> None:
         """Go on reading ``partition`` after ``position``."""
-        if partition not in self._last_read:
-            raise ValueError(f"partition {partition} is not assigned; assigned are {sorted(self._last_read)}")
-        self._last_read[partition] = position
+        if partition not in self.assignment():
+            raise ValueError(f"partition {partition} is not assigned; assigned are {sorted(self.assignment())}")
+        client, _ = self._join()
+        with unavailable():
+            self._start_at(client, partition, position)
+
+    def refused(self) -> dict[int, ForeignPosition]:
+        """Return the partitions whose position is of another stream."""
+        return dict(self._refused)
 
     def commit(self, positions: Mapping[int, Position]) -> None:
         """Do nothing: no tool reads the lag of a group from Redis."""
@@ -105,8 +116,9 @@ class RedisStreamsReader(LogReader):
         if self._is_closed:
             return
         self._is_closed = True
-        lost = frozenset(self._last_read)
+        lost = self.assignment()
         self._last_read.clear()
+        self._refused.clear()
         if lost:
             self._on_revoked(lost)
         try:
@@ -137,49 +149,57 @@ class RedisStreamsReader(LogReader):
         """Tell the caller what was lost, is to be handed on, and was given."""
         held = leases.held()
         surplus = leases.surplus() & held
-        gone = (self._last_read.keys() - held) | (self._last_read.keys() & surplus)
+        gone = (self.assignment() - held) | (self.assignment() & surplus)
         if gone:
             for partition in gone:
-                del self._last_read[partition]
+                self._last_read.pop(partition, None)
+                self._refused.pop(partition, None)
             logger.info("log.partitions_revoked topic=%s partitions=%s", self._address.topic, sorted(gone))
             self._on_revoked(frozenset(gone))
         if surplus:
             leases.release(surplus)
-        if given := held - surplus - self._last_read.keys():
+        if given := held - surplus - self.assignment():
             positions = only_known(self._on_assigned(given), given)
             for partition, position in positions.items():
-                self._last_read[partition] = self._verified(client, partition, position)
+                self._start_at(client, partition, position)
             logger.info("log.partitions_assigned topic=%s partitions=%s", self._address.topic, sorted(given))
         if self._must_verify:
-            for partition, position in self._last_read.items():
-                self._last_read[partition] = self._verified(client, partition, position)
+            for partition, position in list(self._last_read.items()):
+                self._start_at(client, partition, position)
             self._must_verify = False
 
-    def _verified(self, client: redis.Redis, partition: int, position: Position) -> Position:
-        """Return ``position``, or the beginning when the stream is younger than it."""
-        if not position:
-            return position
-        newest = last_position(client, self._address, partition)
-        if sequence(position) > sequence(newest):
-            logger.error(
-                "log.position_gone topic=%s partition=%s stored=%s newest=%s: reading from the beginning",
-                self._address.topic, partition, position, newest or "none",
-            )  # fmt: skip
-            return BEGINNING
-        oldest: Any = client.xrange(self._address.stream(partition), count=1)
+    def _start_at(self, client: redis.Redis, partition: int, position: Position) -> None:
+        """Read on after ``position``, or refuse the partition when it is not of this stream."""
+        try:
+            check_position(client, self._address, partition, position)
+        except ForeignPosition as error:
+            self._refuse(partition, error)
+            return
+        if partition in self._refused:
+            logger.warning("log.position_accepted topic=%s partition=%s", self._address.topic, partition)
+        self._refused.pop(partition, None)
+        self._last_read[partition] = position
+        # At the beginning any stream will do; it may not even be there yet.
+        self._identities[partition] = identity_of(position)
+        oldest: Any = client.xrange(self._address.stream(partition), count=1) if position else None
         if oldest and sequence(oldest[0][0].decode()) > sequence(position) + 1:
             logger.error(
                 "log.records_gone topic=%s partition=%s stored=%s oldest=%s",
                 self._address.topic, partition, position, oldest[0][0].decode(),
             )  # fmt: skip
-        return position
+
+    def _refuse(self, partition: int, error: ForeignPosition) -> None:
+        if partition not in self._refused:
+            logger.error("log.position_foreign topic=%s partition=%s: %s", self._address.topic, partition, error)
+        self._refused[partition] = error
+        self._last_read.pop(partition, None)
 
     def _read(self, client: redis.Redis, max_records: int, block_s: float) -> dict[int, list[Record]]:
         if self._is_paused or not self._last_read:
             time.sleep(min(block_s, CLUSTER_STEP_S))
             return {}
         names = {self._address.stream(index): index for index in self._last_read}
-        streams: dict[Any, Any] = {name: self._last_read[index] or "0" for name, index in names.items()}
+        streams: dict[Any, Any] = {name: place_of(self._last_read[index]) or "0" for name, index in names.items()}
         most = min(max_records, int(MAX_POLL_BYTES / self._record_bytes))
         count = max(1, -(-most // len(streams)))
         if self._address.is_cluster:
@@ -194,8 +214,25 @@ class RedisStreamsReader(LogReader):
         found = {}
         for name, entries in answers:
             partition = names[name.decode()]
-            records = found[partition] = [to_record(partition, entry) for entry in entries]
+            try:
+                identity = self._identity_of(client, partition)
+            except ForeignPosition as error:
+                self._refuse(partition, error)
+                continue
+            records = found[partition] = [to_record(partition, entry, identity) for entry in entries]
             self._last_read[partition] = records[-1].position
             newest = len(records[-1].key) + len(records[-1].value) + 64
             self._record_bytes += 0.1 * (newest - self._record_bytes)
         return found
+
+    def _identity_of(self, client: redis.Redis, partition: int) -> str:
+        """Return the identity of the stream that was just read; raises ``ForeignPosition`` when it was made again.
+
+        Asked after the records were read: a stream that is made again in between is refused with records of the old.
+        """
+        identity = read_identity(client, self._address, partition)
+        if known := self._identities[partition]:
+            last_read = position_in(place_of(self._last_read[partition]) or "0-0", known)
+            check_identity(last_read, identity, topic=self._address.topic, partition=partition)
+        self._identities[partition] = identity
+        return identity

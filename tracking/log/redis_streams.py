@@ -21,11 +21,15 @@ from tracking.log.base import (
     Position,
     Record,
 )
+from tracking.log.identity import check_identity, place_of
 from tracking.log.redis_reader import RedisStreamsReader
 from tracking.log.redis_topic import (
     RedisAddress,
+    adopted,
     agree_on_partitions,
+    check_position,
     last_position,
+    read_identity,
     read_redis_url,
     sequence,
     to_record,
@@ -71,8 +75,12 @@ class RedisStreamsLog(EventLog):
     ) -> list[Record]:
         """Return up to ``limit`` records after ``start``."""
         with self._client(timeout_s) as client:
-            entries: Any = client.xrange(self.address.stream(partition), min=f"({start}" if start else "-", count=limit)
-        return [to_record(partition, entry) for entry in entries]
+            check_position(client, self.address, partition, start)
+            after = f"({place_of(start)}" if start else "-"
+            entries: Any = client.xrange(self.address.stream(partition), min=after, count=limit)
+            identity = read_identity(client, self.address, partition)
+            check_identity(start, identity, topic=self.topic, partition=partition)  # it may be made again meanwhile
+        return [to_record(partition, entry, identity) for entry in entries]
 
     def end_positions(self, *, timeout_s: float = 10.0) -> dict[int, Position]:
         """Return the id of each partition's newest record."""
@@ -83,12 +91,19 @@ class RedisStreamsLog(EventLog):
             }
 
     def behind(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, int]:
-        """Return how many records come after each position; two short commands a partition."""
+        """Return how many records come after each position; a few short commands a partition."""
         with self._client(timeout_s) as client:
+            for partition, position in positions.items():
+                check_position(client, self.address, partition, position)
             return {
                 partition: unread(client, self.address, partition, position)
                 for partition, position in positions.items()
             }
+
+    def adopt(self, positions: Mapping[int, Position], *, timeout_s: float = 10.0) -> dict[int, Position]:
+        """Return those positions that name no stream yet, as positions of these."""
+        with self._client(timeout_s) as client:
+            return adopted(client, self.address, positions)
 
     def trim(self, applied: Mapping[int, Position], *, timeout_s: float = 10.0) -> int:
         """Forget what was applied longer ago than the newest ``keep_records`` of it."""
@@ -96,6 +111,7 @@ class RedisStreamsLog(EventLog):
         with self._client(timeout_s) as client:
             for partition, position in applied.items():
                 first_kept = sequence(position) - self.address.keep_records + 1
+                check_position(client, self.address, partition, position)
                 if position and first_kept > 0:
                     trimmed += int(
                         client.xtrim(self.address.stream(partition), minid=f"{first_kept}-0", approximate=True)

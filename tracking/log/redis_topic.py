@@ -4,7 +4,8 @@ There is one stream a partition; the keys of a partition are on one Cluster slot
 
 Record ids are ``<number>-<milliseconds>``: the numbers of a partition go up by one, so that lag and gaps are
 exact; the second half is the time of the append. A new stream starts at the clock's microseconds, so that ids
-still grow when a server lost its data, and no stored position ever hides new records.
+still grow when a server lost its data, and no stored position ever hides new records. Beside each stream stands its
+identity, drawn by the writer that makes it; whoever comes first gives one to a stream of version 0.1.
 
 Redis keeps what was applied until ``trim`` is called; a stream that reaches ``max_records`` refuses appends
 (``when_full=refuse``: producers spool) or forgets its oldest records (``when_full=trim``), applied or not.
@@ -13,6 +14,7 @@ Redis keeps what was applied until ``trim`` is called; a stream that reaches ``m
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ import redis
 
 from tracking import keys, redis_client
 from tracking.log.base import BEGINNING, InvalidLogUrl, LogUnavailable, Position, Record
+from tracking.log.identity import check_end, check_identity, identity_of, position_in
 from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options
 
 logger = logging.getLogger(__name__)
@@ -49,6 +52,10 @@ class RedisAddress:
     def stream(self, partition: int) -> str:
         """Return the key of a partition's records."""
         return keys.log_records(partition, self.topic)
+
+    def identity(self, partition: int) -> str:
+        """Return the key of the identity of a partition's stream."""
+        return keys.log_identity(partition, self.topic)
 
     def lease(self, partition: int, group: str) -> str:
         """Return the key that says which member of ``group`` reads a partition."""
@@ -104,10 +111,58 @@ def agree_on_partitions(client: redis.Redis, address: RedisAddress) -> int:
     return found
 
 
+def new_identity() -> str:
+    """Return what tells a new stream from all others."""
+    return secrets.token_hex(8)
+
+
+def read_identity(client: redis.Redis, address: RedisAddress, partition: int) -> str:
+    """Return the identity of a partition's stream; empty while there is no stream.
+
+    A stream without one, of version 0.1, gets it here. Two or three short commands.
+    """
+    key = address.identity(partition)
+    found: Any = client.get(key)
+    if not client.exists(address.stream(partition)):
+        return ""
+    if found is None:
+        client.set(key, new_identity(), nx=True)
+        found = client.get(key)
+    return found.decode() if found else ""
+
+
 def last_position(client: redis.Redis, address: RedisAddress, partition: int) -> Position:
-    """Return the id of the newest record, or the beginning when there is none."""
+    """Return the position of the newest record, or the beginning when there is none."""
     newest: Any = client.xrevrange(address.stream(partition), count=1)
-    return newest[0][0].decode() if newest else BEGINNING
+    if not newest:
+        return BEGINNING
+    return position_in(newest[0][0].decode(), read_identity(client, address, partition))
+
+
+def check_position(client: redis.Redis, address: RedisAddress, partition: int, position: Position) -> None:
+    """Raise ``ForeignPosition`` when a position is not of this stream, or beyond its end."""
+    if not position:
+        return
+    identity = read_identity(client, address, partition)
+    check_identity(position, identity, topic=address.topic, partition=partition)
+    try:
+        about: Any = client.xinfo_stream(address.stream(partition))
+        end = about["last-generated-id"].decode()  # also of a stream whose records are all trimmed
+    except redis.ResponseError:
+        end = ""
+    is_beyond = sequence(position) > sequence(end)
+    check_end(position, is_beyond=is_beyond, end=end, topic=address.topic, partition=partition)
+
+
+def adopted(client: redis.Redis, address: RedisAddress, positions: Mapping[int, Position]) -> dict[int, Position]:
+    """Return those positions that name no log yet, as positions of this one."""
+    found: dict[int, Position] = {}
+    for partition, position in positions.items():
+        if position and not identity_of(position):
+            identity = read_identity(client, address, partition)
+            if identity:
+                found[partition] = position_in(position, identity)
+    return found
 
 
 def unread(client: redis.Redis, address: RedisAddress, partition: int, position: Position) -> int:
@@ -117,11 +172,12 @@ def unread(client: redis.Redis, address: RedisAddress, partition: int, position:
     return max(0, min(int(client.xlen(address.stream(partition))), newest - sequence(position)))
 
 
-def to_record(partition: int, entry: tuple[bytes, Mapping[bytes, bytes]]) -> Record:
-    """Return a stream's entry as a record; its position is its own id."""
-    position = entry[0].decode()
+def to_record(partition: int, entry: tuple[bytes, Mapping[bytes, bytes]], identity: str) -> Record:
+    """Return an entry of a stream of this identity as a record; its place is its own id."""
+    place = entry[0].decode()
     fields = entry[1]
-    return Record(partition, position, fields[b"k"], fields[b"v"], int(position.partition("-")[2]))
+    milliseconds = int(place.partition("-")[2])
+    return Record(partition, position_in(place, identity), fields[b"k"], fields[b"v"], milliseconds)
 
 
 def sequence(position: Position) -> int:

@@ -10,18 +10,24 @@ import redis
 from tracking import redis_client
 from tracking.log.base import LogUnavailable, partition_for
 from tracking.log.handover import HandoverWriter, Pending
-from tracking.log.redis_topic import RedisAddress, agree_on_partitions, unavailable
+from tracking.log.redis_topic import RedisAddress, agree_on_partitions, new_identity, unavailable
 
 TIMEOUT_S: Final = 1.0
 """A Redis that answers later is treated as unavailable; a caller has spooled its record long before."""
 
-# KEYS: stream. ARGV: cap, "refuse" or "trim", then key and value of each record.
+# KEYS: stream, its identity. ARGV: cap, "refuse" or "trim", an identity in case the stream is new, then key and value
+# of each record.
 APPEND: Final = """
-local count = (#ARGV - 2) / 2
+local count = (#ARGV - 3) / 2
 local cap = tonumber(ARGV[1])
 local length = redis.call('XLEN', KEYS[1])
 if ARGV[2] == 'refuse' and length + count > cap then
   return redis.error_reply('FULL the stream holds ' .. length .. ' records; its cap is ' .. ARGV[1])
+end
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.call('SET', KEYS[2], ARGV[3])
+else
+  redis.call('SET', KEYS[2], ARGV[3], 'NX')
 end
 local now = redis.call('TIME')
 local millis = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000))
@@ -35,7 +41,7 @@ end
 for i = 1, count do
   number = number + 1
   redis.call('XADD', KEYS[1], string.format('%.0f', number) .. '-' .. millis,
-             'k', ARGV[1 + 2 * i], 'v', ARGV[2 + 2 * i])
+             'k', ARGV[2 + 2 * i], 'v', ARGV[3 + 2 * i])
 end
 if length + count > cap then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', cap) end
 return count
@@ -80,12 +86,13 @@ class RedisStreamsWriter(HandoverWriter):
             return [_answer_or_error(client, arguments) for arguments in calls]
         pipeline = client.pipeline(transaction=False)
         for arguments in calls:
-            pipeline.eval(APPEND, 1, *arguments)
+            pipeline.eval(APPEND, 2, *arguments)
         return pipeline.execute(raise_on_error=False)
 
     def _arguments(self, partition: int, sent: list[Pending]) -> list[Any]:
         address = self._address
-        arguments: list[Any] = [address.stream(partition), address.max_records, address.when_full]
+        arguments: list[Any] = [address.stream(partition), address.identity(partition)]
+        arguments += (address.max_records, address.when_full, new_identity())
         for pending in sent:
             arguments += (pending.key, pending.value)
         return arguments
@@ -98,6 +105,6 @@ class RedisStreamsWriter(HandoverWriter):
 
 def _answer_or_error(client: redis.Redis, arguments: list[Any]) -> Any:
     try:
-        return client.eval(APPEND, 1, *arguments)
+        return client.eval(APPEND, 2, *arguments)
     except redis.ResponseError as error:
         return error

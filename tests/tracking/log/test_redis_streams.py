@@ -15,7 +15,7 @@ from tests.services.redis_server import RedisServer
 from tests.services.waiting import wait_until
 from tracking import redis_client
 from tracking.log import LogUnavailable, open_log, partition_for
-from tracking.log.base import Position
+from tracking.log.base import BEGINNING, Position
 from tracking.log.redis_reader import RedisStreamsReader
 from tracking.log.redis_streams import RedisStreamsLog
 from tracking.log.redis_topic import sequence
@@ -124,7 +124,8 @@ async def test_a_server_out_of_memory_is_an_unavailable_log(own_server):
     assert "maxmemory" in str(refused[0])
 
 
-async def test_new_records_are_read_after_a_server_lost_its_data(own_server, caplog):
+@pytest.mark.expects_errors(r"log\.position_foreign")
+async def test_a_server_that_lost_its_data_is_said_and_its_new_records_are_read_when_asked(own_server, caplog):
     server: Server = own_server(lambda: RedisServer("--appendonly", "no"))
     assert isinstance(server, RedisServer)
     log = make_log(server.url)
@@ -136,19 +137,23 @@ async def test_new_records_are_read_after_a_server_lost_its_data(own_server, cap
     server.start()
     with caplog.at_level(logging.ERROR, logger="tracking.log"):
         await append(log, b"new")
+        wait_until(lambda: not reader.poll(0.05, 10) and 0 in reader.refused(), within_s=20)
+        assert "deleted and made again" in str(reader.refused()[0])
+        reader.seek(0, BEGINNING)
         assert read_until(reader, 1) == [b"new"]
+        assert reader.refused() == {}
     reader.close()
 
 
-@pytest.mark.expects_errors(r"log\.position_gone")
-async def test_a_stored_position_beyond_the_stream_is_said_and_reading_begins_again(redis_url, caplog):
+@pytest.mark.expects_errors(r"log\.position_foreign")
+async def test_a_stored_position_beyond_the_stream_is_refused(redis_url, caplog):
     log = make_log(redis_url)
     await append(log, b"0")
     with caplog.at_level(logging.ERROR, logger="tracking.log"):
         reader = reader_of(log, {0: "9000000000000000-1"})
-        assert read_until(reader, 1) == [b"0"]
+        wait_until(lambda: not reader.poll(0.05, 10) and 0 in reader.refused(), within_s=20)
     reader.close()
-    assert "log.position_gone" in caplog.text
+    assert "log.position_foreign" in caplog.text
 
 
 @pytest.mark.expects_errors(r"log\.records_gone")
