@@ -234,7 +234,7 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "SCOPES": {
         "events": "Send events",
         "recommendations": "Read recommendations",
-        "catalogue": "Read and write items and placements",
+        "catalogue": "Read and write items, placements and exchange rates",
         "users": "Export and erase users",
     },
     "ACCESS_TOKEN_EXPIRE_SECONDS": 900,

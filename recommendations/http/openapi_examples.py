@@ -42,6 +42,12 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             {"item_id": "SKU2", "title": "City boots", "sale_price": 39.9, "price": 49.9, "currency": "EUR"},
         ]
     },
+    "writeExchangeRates": {
+        "rates": [
+            {"day": "2026-11-27", "currency": "USD", "rate": 0.8625},
+            {"day": "2026-11-27", "currency": "JPY", "rate": 0.00554, "worth_in": "EUR"},
+        ]
+    },
     "writeItem": {
         "title": "Trail boots",
         "availability": "in_stock",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from typing import Any
 
@@ -36,15 +37,20 @@ OPERATIONS = [
     for method in operations
 ]  # fmt: skip
 NEEDS_WHAT_WAS_DONE = {"GET /v1/users/{user_id}/erasure", "GET /v1/explanations/{rec_id}"}
-THERE = {"item_id": "tent01", "placement": "home_for_you", "filter": "price < 50", "fields": "item_id,title"}
+THERE = {
+    "item_id": "tent01", "placement": "home_for_you", "filter": "price < 50", "fields": "item_id,title",
+    "day": "2026-11-27", "currency": "USD", "worth_in": "EUR", "after": "", "rate": "0.86",
+}  # fmt: skip
 """Made-up names are a 404 nearly always; every second request names what the shop has."""
 
 
 def name_what_is_there(case: schemathesis.Case) -> None:
     """Put names that the shop has in place of made-up ones, where there are any."""
+    case.body = copy.deepcopy(case.body)  # it may be the document's own example
     for holder in (case.path_parameters, case.query, case.body):
         if isinstance(holder, dict):
-            for each in (holder, *(part for part in holder.get("placements") or () if isinstance(part, dict))):
+            entries = [*(holder.get("placements") or ()), *(holder.get("rates") or ())]
+            for each in (holder, *(entry for entry in entries if isinstance(entry, dict))):
                 each.update({name: value for name, value in THERE.items() if isinstance(each.get(name), str)})
 
 

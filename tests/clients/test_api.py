@@ -116,6 +116,9 @@ def test_the_python_client_does_all_of_it(place: Place) -> None:
     assert [client.read_features("u-py"), client.read_history("u-py", limit=5).events] == [{}, []]
     assert list(client.iter_history("u-py")) == []
     assert client.erase_user("u-py") == client.read_erasure("u-py")
+    assert client.write_exchange_rates([{"day": "2026-11-27", "currency": "JPY", "rate": 0.0055}]).created == 1
+    assert [one.rate for one in client.list_exchange_rates(currency="JPY", first="2026-11-27").rates] == [0.0055]
+    assert client.delete_exchange_rates(currency="JPY").deleted == 1
     assert client.health().site == "default"
     explained = client.recommend(placement="home_new", explain=True).results[0]
     assert explained.explanation

@@ -17,6 +17,9 @@ from recsite_client.api_types import (
     ItemPage,
     Placement,
     PlacementRequest,
+    RatePage,
+    RatesDeleted,
+    RatesWritten,
     Recommendations,
     UserExport,
     WrittenItems,
@@ -147,6 +150,30 @@ class Recsite:
     def list_placements(self) -> list[Placement]:
         """Return the active placements of the site."""
         return self._call("listPlacements", list[Placement])
+
+    def list_exchange_rates(
+        self,
+        *,
+        currency: str | None = None,
+        first: str | None = None,
+        last: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> RatePage:
+        """Return one page of the site's exchange rates, by day; days as ``2026-11-28``."""
+        query = _given(currency=currency, first=first, last=last, after=after, limit=limit)
+        return self._call("listExchangeRates", RatePage, query=query)
+
+    def write_exchange_rates(self, rates: Sequence[Mapping[str, Any]]) -> RatesWritten:
+        """Write at most 5,000 rates, all of them or none: ``{"day": "2026-11-28", "currency": "USD", "rate": .86}``."""
+        return self._call("writeExchangeRates", RatesWritten, body={"rates": rates})
+
+    def delete_exchange_rates(
+        self, *, currency: str | None = None, first: str | None = None, last: str | None = None
+    ) -> RatesDeleted:
+        """Delete the rates of a currency and a span of days; without either, all of the site's."""
+        query = _given(currency=currency, first=first, last=last)
+        return self._call("deleteExchangeRates", RatesDeleted, query=query)
 
     def export_user(self, user_id: str, *, anonymous_id: Sequence[str] = ()) -> UserExport:
         """Return everything that is kept of a user."""

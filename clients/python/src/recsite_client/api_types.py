@@ -128,6 +128,36 @@ class Placement(Struct, frozen=True, kw_only=True):
     size: int
 
 
+class Rate(Struct, frozen=True, kw_only=True):
+    """One unit of ``currency`` was worth ``rate`` ``worth_in`` on a day, as in ``2026-11-28``."""
+
+    day: str
+    currency: str
+    worth_in: str
+    rate: float
+
+
+class RatePage(Struct, frozen=True, kw_only=True):
+    """One page of exchange rates; ``next`` is the ``after`` of the following one."""
+
+    rates: list[Rate]
+    next: str | None
+
+
+class RatesWritten(Struct, frozen=True, kw_only=True):
+    """What became of exchange rates that were written, all of them or none."""
+
+    created: int
+    changed: int
+    unchanged: int
+
+
+class RatesDeleted(Struct, frozen=True, kw_only=True):
+    """How many exchange rates are gone."""
+
+    deleted: int
+
+
 class UserExport(Struct, frozen=True, kw_only=True):
     """Everything that is kept of a user, by store."""
 
@@ -175,6 +205,10 @@ ANSWERS: Final[dict[str, type[Struct]]] = {
     "RejectedItem": RejectedItem,
     "WrittenItems": WrittenItems,
     "PlacementOut": Placement,
+    "RateOut": Rate,
+    "RatePage": RatePage,
+    "RatesWritten": RatesWritten,
+    "RatesDeleted": RatesDeleted,
     "UserExport": UserExport,
     "HistoryPage": HistoryPage,
     "ErasureReceipt": ErasureReceipt,
@@ -192,6 +226,9 @@ OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "writeItem": ("write_item", "PUT", "/v1/items/{item_id}"),
     "hideItem": ("hide_item", "DELETE", "/v1/items/{item_id}"),
     "listPlacements": ("list_placements", "GET", "/v1/placements"),
+    "listExchangeRates": ("list_exchange_rates", "GET", "/v1/exchange-rates"),
+    "writeExchangeRates": ("write_exchange_rates", "PUT", "/v1/exchange-rates"),
+    "deleteExchangeRates": ("delete_exchange_rates", "DELETE", "/v1/exchange-rates"),
     "exportUser": ("export_user", "GET", "/v1/users/{user_id}"),
     "readFeatures": ("read_features", "GET", "/v1/users/{user_id}/features"),
     "readHistory": ("read_history", "GET", "/v1/users/{user_id}/history"),
