@@ -113,6 +113,10 @@ class CatalogueSnapshot:
         """Return the row of an item, ``None`` when the catalogue does not have it."""
         return self._row_of.get(item_id)
 
+    def rows_or_none(self, item_ids: Iterable[str]) -> list[int | None]:
+        """Return the row of each item, ``None`` for unknown ones, in the order given."""
+        return list(map(self._row_of.get, item_ids))
+
     def rows(self, item_ids: Iterable[str]) -> IntArray:
         """Return the row of each item, ``NO_ID`` for unknown ones, in the order given."""
         lookup = self._row_of
