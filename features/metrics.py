@@ -37,6 +37,12 @@ STREAM_HALTED = Gauge(
     ["partition"],
     multiprocess_mode="livemax",
 )
+LOG_FOREIGN = Gauge(
+    "recsite_log_foreign",
+    "1 while a partition is not read because its position is of a log that is not there any more.",
+    ["group", "partition"],
+    multiprocess_mode="livemax",
+)
 QUARANTINED_AT = Gauge(
     "recsite_stream_quarantined_timestamp_seconds",
     "When a valid record that breaks a function was put among the dead letters; the first 50 of a process are named.",

@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -32,6 +32,9 @@ MAX_SUM: Final = 2**53 - 1
 
 MAX_RATE_AGE_DAYS: Final = 31
 """A rate holds for its day and this many days after: weekends, holidays, and tables that are made once a month."""
+
+FACTOR_DIGITS: Final = 15
+"""Significant digits of a conversion: as many as a float gives back as they were written."""
 
 _DAY_MS: Final = 86_400_000
 
@@ -129,8 +132,8 @@ class Rates:
     -----
     A rate is that of the event's day, else the newest before it that is at most ``MAX_RATE_AGE_DAYS`` old. It is the
     quote of the pair; else one over the quote of the reversed pair; else the product over a third currency that both
-    are quoted with, the alphabetically first of several. All of it is exact; only an amount is rounded, once. The same
-    table gives the same amounts whenever it is asked, which is what lets a replay agree with the stream.
+    are quoted with, the alphabetically first of several. All of it is exact until ``factor`` rounds to what a float
+    holds. The same table gives the same amounts whenever it is asked, so that a replay agrees with the stream.
     """
 
     __slots__ = ("_partners", "_series")
@@ -175,17 +178,20 @@ class Rates:
                     return first * second
         return None
 
-    def convert(self, minor: int, currency: str, worth_in: str, *, day: int) -> int | None:
-        """Return an amount in minor units of ``worth_in``, half a unit to even; None without a rate of that day.
+    def factor(self, currency: str, worth_in: str, *, day: int) -> float | None:
+        """Return what one minor unit of ``currency`` is worth in those of ``worth_in``; None without a rate.
 
-        ``minor`` is in minor units of ``currency``.
+        It has at most ``FACTOR_DIGITS`` significant digits, which a float gives back as they are written: a state can
+        remember by what an amount was converted, and take exactly that back.
         """
         if currency == worth_in:
-            return minor
+            return 1.0
         rate = self.rate(currency, worth_in, day)
         if rate is None:
             return None
-        return round(minor * rate * Fraction(10) ** (exponent_of(worth_in) - exponent_of(currency)))
+        shift = exponent_of(worth_in) - exponent_of(currency)
+        context = Context(prec=FACTOR_DIGITS)
+        return float(context.divide(Decimal(rate.numerator), Decimal(rate.denominator)).scaleb(shift))
 
     def _quoted(self, currency: str, worth_in: str, day: int) -> Fraction | None:
         for pair, is_reversed in (((currency, worth_in), False), ((worth_in, currency), True)):
@@ -197,6 +203,11 @@ class Rates:
 
 
 NO_RATES: Final = Rates()
+
+
+def times(minor: int, factor: float) -> int:
+    """Return an amount of minor units times a factor of ``Rates``, at most ``MAX_ORDER_MINOR``; half a unit to even."""
+    return minor if factor == 1.0 else bounded(round(minor * Fraction(repr(factor))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +240,14 @@ class SiteMoney:
         at_ms : int
             Event time; the rate is that of its UTC day.
         """
+        factor = self.factor(currency, at_ms)
+        return None if factor is None else bounded(times(minor, factor))
+
+    def factor(self, currency: str | None, at_ms: int) -> float | None:
+        """Return what one minor unit of ``currency`` is worth in the site's, as ``Rates.factor`` says it."""
         if currency is None or currency == self.currency:
-            return bounded(minor)
-        converted = self.rates.convert(minor, currency, self.currency, day=at_ms // _DAY_MS)
-        return None if converted is None else bounded(converted)
+            return 1.0
+        return self.rates.factor(currency, self.currency, day=at_ms // _DAY_MS)
 
 
 def _scaled(amount: float | Decimal, currency: str) -> Decimal:

@@ -27,7 +27,7 @@ from features.store import connections
 from features.store.item_stats import ItemStatsMerger
 from features.stream import profiles
 from tracking.dead_letters import rows as dead_letter_rows
-from tracking.log import LogUnavailable
+from tracking.log import ForeignPosition, LogUnavailable
 from tracking.models import Site
 from tracking.redis_client import UNAVAILABLE
 from tracking.snapshots.snapshot import announce
@@ -95,9 +95,12 @@ def trim_log() -> None:
         for partition in range(connections.partitions()):
             applied = store.stored_position(keys.position, partition)
             archived = store.stored_position(keys.archive_position, partition)
-            # Positions cannot be compared, but what is behind them can be counted: the one with more is the older.
-            oldest = max((applied, archived), key=lambda at: log_of_events.behind({partition: at})[partition])
-            log_of_events.trim({partition: oldest})
+            try:
+                # Positions cannot be compared, but what is behind them can be counted: the one with more is the older.
+                oldest = max((applied, archived), key=lambda at: log_of_events.behind({partition: at})[partition])
+                log_of_events.trim({partition: oldest})
+            except ForeignPosition as error:
+                logger.warning("tasks.trim_waits error=%s", error)
     except (StoreUnavailable, LogUnavailable) as error:
         logger.warning("tasks.trim_delayed error=%s", error)
 

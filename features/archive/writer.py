@@ -26,6 +26,7 @@ from features import keys, metrics
 from features.archive.rows import COLUMNS, Row, rows_of, table_of
 from features.exceptions import Fenced, StoreUnavailable
 from features.state.purchases import hash64
+from features.store.foreign_positions import ForeignPositions, adopt
 from features.store.online import OnlineStore
 from tracking.contract.parsing import parse_record
 from tracking.exceptions import InvalidEvent
@@ -138,6 +139,8 @@ class ArchiveWorker:
         self._rows: dict[int, dict[tuple[str, int], list[Row]]] = {}
         self._row_count = 0
         self._oldest_at: float | None = None
+        self._events = events
+        self._foreign = ForeignPositions(store, group=GROUP, name_key=keys.archive_position)
         self._reader = events.reader(GROUP, on_assigned=self._on_assigned, on_revoked=self._on_revoked)
 
     def run(self, stop: threading.Event) -> None:
@@ -165,6 +168,10 @@ class ArchiveWorker:
             Something is unavailable; what is buffered stays, and is written at a later step.
         """
         self._flush_when_due()
+        if taken := self._foreign.look(self._reader):
+            self.flush()  # what was read of the log before
+            self._committed.update(taken)
+            self._read.update(taken)
         polled = self._reader.poll(timeout_s, POLL_RECORDS)
         count = 0
         for partition, records in polled.items():
@@ -239,14 +246,15 @@ class ArchiveWorker:
             self._folder.delete(self._folder.files(site=site, date=date_of(day), name=name))
 
     def _on_assigned(self, partitions: frozenset[int]) -> Mapping[int, Position]:
-        found: dict[int, Position] = {}
-        for partition in partitions:
-            start = self._store.stored_position(keys.archive_position, partition)
+        stored = {
+            partition: self._store.stored_position(keys.archive_position, partition) for partition in partitions
+        }
+        found = adopt(self._events, self._store, keys.archive_position, stored)
+        for partition, start in stored.items():
             leftovers = self._folder.files(name=f"p{partition}-{_clean(start)}-*.parquet")
             if leftovers and start != BEGINNING:  # without a position Redis may have been lost, and the log trimmed
                 logger.info("archive.leftovers_removed partition=%s files=%s", partition, len(leftovers))
                 self._folder.delete(leftovers)
-            found[partition] = start
         self._committed.update(found)
         self._read.update(found)
         return found

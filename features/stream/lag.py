@@ -6,15 +6,17 @@ from msgspec import Struct
 
 from features import keys
 from features.store import connections
+from features.stream.positions import behind
 from tracking.log.base import BEGINNING, Position
 
 
 class PartitionLag(Struct, frozen=True, kw_only=True):
-    """Records of a partition that are not in the features, or not in the archive."""
+    """Records of a partition that are not in the features, or not in the archive; and why a reader waits there."""
 
     partition: int
     records: int
     archive_records: int
+    problem: str = ""
 
 
 def read_lag() -> list[PartitionLag]:
@@ -33,9 +35,14 @@ def read_lag() -> list[PartitionLag]:
     for partition in range(connections.partitions()):
         found = client.mget(keys.position(partition, name), keys.archive_position(partition, name))
         applied[partition], archived[partition] = map(_position, found)
-    records, archive_records = log.behind(applied), log.behind(archived)
+    (records, problems), (archive_records, archive_problems) = behind(log, applied), behind(log, archived)
     return [
-        PartitionLag(partition=partition, records=records[partition], archive_records=archive_records[partition])
+        PartitionLag(
+            partition=partition,
+            records=records[partition],
+            archive_records=archive_records[partition],
+            problem=problems.get(partition) or archive_problems.get(partition, ""),
+        )
         for partition in applied
     ]
 

@@ -20,10 +20,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from features import metrics
+from features import keys, metrics
 from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
+from features.store.foreign_positions import ForeignPositions, adopt
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
 from features.stream.halts import Halts
@@ -84,7 +85,7 @@ class StreamWorker:
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.status = Status()
-        self._topic, self._partitions = events.topic, events.partitions
+        self._events, self._topic, self._partitions = events, events.topic, events.partitions
         self._store = store
         self._lateness_ms = lateness_ms
         self._batch_records = batch_records
@@ -95,6 +96,7 @@ class StreamWorker:
         self._restore = ProfileRestore(self._profiles)
         self._dead_letters = DeadLetterSink(events)
         self._halts = Halts()
+        self._foreign = ForeignPositions(store, group=GROUP, name_key=keys.position)
         self._caches: dict[int, CountCache] = {}
         self._in_flight: list[InFlightBatch] = []  # sent and not acknowledged
         self._uncommitted: dict[int, Position] = {}
@@ -304,7 +306,7 @@ class StreamWorker:
     def _on_assigned(self, partitions: frozenset[int]) -> Mapping[int, Position]:
         if max(partitions) >= self._partitions:
             raise PartitionsDiffer(self._topic, found=max(partitions) + 1, configured=self._partitions)
-        found = self._store.positions(sorted(partitions))
+        found = adopt(self._events, self._store, keys.position, self._store.positions(sorted(partitions)))
         self.status.positions.update(found)
         logger.info("stream.assigned partitions=%s", sorted(partitions))
         metrics.STREAM_PARTITIONS.set(len(self.status.positions))
@@ -363,6 +365,10 @@ class StreamWorker:
         self._must_look_up = False
 
     def _housekeeping(self) -> None:
+        for partition, position in self._foreign.look(self._reader).items():
+            self.status.positions[partition] = position
+            self._caches.pop(partition, None)
+        self.status.foreign = self._foreign.errors
         now = time.monotonic()
         if now >= self._next_commit_at:
             self._next_commit_at = now + COMMIT_EVERY_S

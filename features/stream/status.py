@@ -22,6 +22,7 @@ class Status:
     fenced: int = 0
     is_paused: bool = False
     halted: dict[int, str] = field(default_factory=dict)  # partitions that wait alone, and why
+    foreign: dict[int, str] = field(default_factory=dict)  # partitions whose position is of another log
     freshness_ms: int | None = None
 
     def count(self, batch: InFlightBatch, *, now_ms: int) -> None:

@@ -7,6 +7,7 @@ window. What is older than that goes to the archive alone, as any late event.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,9 @@ from features.store.online import OnlineStore
 from features.stream.dead_letters import PARKED_TOPIC
 from tracking.contract.parsing import parse_record
 from tracking.exceptions import FutureSchema, InvalidEvent
-from tracking.log import EventLog, Record
+from tracking.log import BEGINNING, EventLog, ForeignPosition, Position, Record
+
+logger = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 10.0
 CHUNK: Final = 500
@@ -50,6 +53,7 @@ def unpark(log: EventLog, store: OnlineStore) -> Unparked:
     for partition, end in parked.end_positions(timeout_s=TIMEOUT_S).items():
         at = store.stored_position(keys.unparked, partition)
         # Up to where the end was at first: what is parked again comes after it.
+        at = _of_this_log(parked, store, partition, at)
         left = parked.behind({partition: at}, timeout_s=TIMEOUT_S)[partition] if at != end else 0
         while left > 0:
             records = parked.read_range(partition, start=at, limit=min(CHUNK, left), timeout_s=TIMEOUT_S)
@@ -61,6 +65,17 @@ def unpark(log: EventLog, store: OnlineStore) -> Unparked:
             left -= len(records)
         parked.trim({partition: at} if at else {}, timeout_s=TIMEOUT_S)
     return totals
+
+
+def _of_this_log(parked: EventLog, store: OnlineStore, partition: int, at: Position) -> Position:
+    """Return where to go on: where it was, or at the beginning of a topic that was made again since."""
+    try:
+        parked.behind({partition: at}, timeout_s=TIMEOUT_S)
+    except ForeignPosition as error:
+        logger.error("unpark.log_replaced: reading from its beginning: %s", error)
+        store.advance(keys.unparked, partition, expected=at, position=BEGINNING)
+        return BEGINNING
+    return at
 
 
 def _send(log: EventLog, parked: EventLog, records: Sequence[Record], totals: Unparked) -> None:

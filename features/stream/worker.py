@@ -138,6 +138,7 @@ def inspect_stream(state: Any) -> list[dict[str, Any]]:
             "fenced": status.fenced,
             "is_paused": status.is_paused,
             "halted": {str(partition): error for partition, error in status.halted.items()},
+            "foreign": {str(partition): error for partition, error in status.foreign.items()},
             "freshness_ms": status.freshness_ms,
         }
         for status in (worker.status for worker in list(_running))

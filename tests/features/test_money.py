@@ -20,6 +20,7 @@ from features.money import (
     exponent_of,
     has_excess_decimals,
     line_minor,
+    times,
     to_major,
     to_minor,
     written,
@@ -103,21 +104,25 @@ def test_more_decimals_than_the_currency_has_are_known(amount: float, currency: 
     assert has_excess_decimals(amount, currency) is is_rounded
 
 
+def converted(rates: Rates, minor: int, currency: str, worth_in: str, *, day: int) -> int | None:
+    return SiteMoney(worth_in, rates).convert(minor, currency, day * DAY_MS)
+
+
 def test_a_rate_holds_for_its_day_and_the_days_after() -> None:
     rates = Rates([Quote(100, "USD", "EUR", Decimal("0.9")), Quote(110, "USD", "EUR", Decimal("0.8"))])
-    assert rates.convert(1_000, "USD", "EUR", day=99) is None
-    assert rates.convert(1_000, "USD", "EUR", day=100) == 900
-    assert rates.convert(1_000, "USD", "EUR", day=109) == 900
-    assert rates.convert(1_000, "USD", "EUR", day=110 + MAX_RATE_AGE_DAYS) == 800
-    assert rates.convert(1_000, "USD", "EUR", day=111 + MAX_RATE_AGE_DAYS) is None
+    assert converted(rates, 1_000, "USD", "EUR", day=99) is None
+    assert converted(rates, 1_000, "USD", "EUR", day=100) == 900
+    assert converted(rates, 1_000, "USD", "EUR", day=109) == 900
+    assert converted(rates, 1_000, "USD", "EUR", day=110 + MAX_RATE_AGE_DAYS) == 800
+    assert converted(rates, 1_000, "USD", "EUR", day=111 + MAX_RATE_AGE_DAYS) is None
 
 
 def test_exponents_of_both_sides_count() -> None:
     rates = Rates([Quote(1, "JPY", "EUR", Decimal("0.00625")), Quote(1, "KWD", "EUR", Decimal("3"))])
-    assert rates.convert(6_000, "JPY", "EUR", day=1) == 3_750  # JPY 6,000 are EUR 37.50
-    assert rates.convert(1_000, "KWD", "EUR", day=1) == 300
-    assert rates.convert(3_750, "EUR", "JPY", day=1) == 6_000
-    assert rates.convert(300, "EUR", "KWD", day=1) == 1_000
+    assert converted(rates, 6_000, "JPY", "EUR", day=1) == 3_750  # JPY 6,000 are EUR 37.50
+    assert converted(rates, 1_000, "KWD", "EUR", day=1) == 300
+    assert converted(rates, 3_750, "EUR", "JPY", day=1) == 6_000
+    assert converted(rates, 300, "EUR", "KWD", day=1) == 1_000
 
 
 def test_a_reversed_pair_and_a_third_currency_are_used() -> None:
@@ -158,15 +163,24 @@ def test_conversion_is_that_of_the_newest_rate_to_the_unit(
 ) -> None:
     by_day = {row_day: rate for row_day, name, rate in table if name == currency}
     known = [row_day for row_day in by_day if row_day <= day <= row_day + MAX_RATE_AGE_DAYS]
-    converted = Rates(Quote(row_day, name, "EUR", rate) for row_day, name, rate in table).convert(
-        minor, currency, "EUR", day=day
+    found = converted(
+        Rates(Quote(row_day, name, "EUR", rate) for row_day, name, rate in table), minor, currency, "EUR", day=day
     )
     if not known:
-        assert converted is None
+        assert found is None
         return
     exact = Fraction(minor, 10 ** exponent_of(currency)) * Fraction(by_day[max(known)]) * 100
-    assert converted is not None
-    assert abs(converted - exact) <= Fraction(1, 2)
+    assert found is not None
+    assert abs(max(-MAX_ORDER_MINOR, min(exact, MAX_ORDER_MINOR)) - found) <= Fraction(1, 2)
+
+
+@given(st.decimals("0.000001", 10**9, places=6), st.integers(-(10**14), 10**14))
+def test_a_factor_is_remembered_exactly(rate: Decimal, minor: int) -> None:
+    factor = Rates([Quote(1, "EUR", "JPY", rate)]).factor("JPY", "EUR", day=1)
+    assert factor is not None
+    assert times(minor, float(repr(factor))) == times(minor, factor)
+    exact = minor / Fraction(rate) * 100
+    assert abs(max(-MAX_ORDER_MINOR, min(exact, MAX_ORDER_MINOR)) - times(minor, factor)) <= 1
 
 
 def test_a_float_is_what_was_written() -> None:

@@ -21,7 +21,7 @@ from tracking.contract.user_key import UserKey, anonymous_id_of, key_of_anonymou
 from tracking.dead_letters.letter import TOPIC, DeadLetterRecord, decode_letter, revive
 from tracking.dead_letters.parked import REASON, read_parked, revive_parked
 from tracking.exceptions import InvalidEvent, LogUnavailable
-from tracking.log import EventLog, LogWriter, open_log
+from tracking.log import BEGINNING, EventLog, ForeignPosition, LogWriter, Record, open_log
 from tracking.models import DeadLetter, Site
 from tracking.records import encode_records
 from tracking.redis_client import connect
@@ -65,9 +65,7 @@ def import_dead_letters(*, max_records: int = MAX_READ, is_erased: IsErased = no
         for partition, end in letters.end_positions(timeout_s=LOG_TIMEOUT_S).items():
             if read.get(partition, "") == end:
                 continue
-            records = letters.read_range(
-                partition, start=read.get(partition, ""), limit=max_records, timeout_s=LOG_TIMEOUT_S
-            )
+            records = _read_on(letters, partition, read.get(partition, BEGINNING), limit=max_records)
             found = []
             for record in records:
                 try:
@@ -78,10 +76,19 @@ def import_dead_letters(*, max_records: int = MAX_READ, is_erased: IsErased = no
             if records:
                 read[partition] = records[-1].position
                 client.hset(name, str(partition), records[-1].position)
-        letters.trim({partition: position for partition, position in read.items() if position})
+        _trim(letters, read)
         return n_new
     finally:
         client.close()
+
+
+def _read_on(letters: EventLog, partition: int, start: str, *, limit: int) -> list[Record]:
+    """Return the next letters: also of a topic that was made again, whose letters nobody has read yet."""
+    try:
+        return letters.read_range(partition, start=start, limit=limit, timeout_s=LOG_TIMEOUT_S)
+    except ForeignPosition as error:
+        logger.error("dead_letters.log_replaced: reading from its beginning: %s", error)
+        return letters.read_range(partition, limit=limit, timeout_s=LOG_TIMEOUT_S)
 
 
 def resend(letters: Iterable[DeadLetter]) -> dict[int, str]:
@@ -120,6 +127,14 @@ def resend(letters: Iterable[DeadLetter]) -> dict[int, str]:
             letter.resolved_at = now
             letter.save(update_fields=["status", "resolved_at"])
     return failures
+
+
+def _trim(letters: EventLog, read: dict[int, str]) -> None:
+    for partition, position in read.items():
+        try:
+            letters.trim({partition: position} if position else {})
+        except ForeignPosition as error:
+            logger.warning("dead_letters.trim_waits error=%s", error)
 
 
 def _records_of(letter: DeadLetter) -> list[EventRecord]:

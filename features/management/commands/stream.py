@@ -1,14 +1,16 @@
-"""Look after the stream: records in quarantine."""
+"""Look after the stream: where its readers stand in the log, and records in quarantine."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from features.stream import quarantine
+from features.exceptions import StoreUnavailable
+from features.stream import positions, quarantine
+from features.stream.positions import NothingToBegin, ReaderPosition
 from features.stream.quarantine import NotQuarantined
 from tracking.dead_letters import rows
 from tracking.exceptions import LogUnavailable
@@ -16,13 +18,28 @@ from tracking.models import DeadLetter
 from tracking.redis_client import UNAVAILABLE
 
 
-class Command(BaseCommand):
-    """``stream quarantine list | show NUMBER | release [NUMBER … | --all] | discard NUMBER …``."""
+WAYS_ON: Final = (
+    "Ways on: `manage.py stream begin` reads the new log from its beginning and keeps what is counted; what the old log "
+    "held and nobody had read is lost. Or stop the stream workers and rebuild the features from the archive: "
+    "`manage.py replay --flush`, then `manage.py stream begin --group archive`. Or bring the old log back: it is read "
+    "on by itself."
+)
 
-    help = "Look after the stream. quarantine: valid records that broke a function of this program."
+
+class Command(BaseCommand):
+    """``stream positions | begin | quarantine list | show NUMBER | release [NUMBER … | --all] | discard NUMBER …``."""
+
+    help = (
+        "Look after the stream. positions: where each reader stands in the log. begin: let readers whose position is "
+        "of a log that is not there any more begin at the new one's beginning. quarantine: valid records that broke a "
+        "function of this program."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         topics = parser.add_subparsers(dest="topic", required=True)
+        topics.add_parser("positions", help="where each reader stands, and whether that is in this log")
+        begin = topics.add_parser("begin", help="begin at the log's beginning where a position is of another log")
+        begin.add_argument("--group", choices=("features", "archive"), help="only this reader; both by default")
         actions = topics.add_parser("quarantine").add_subparsers(dest="action", required=True)
         actions.add_parser("list", help="what waits: number, site, partition and position in the log, and the error")
         actions.add_parser("show", help="one record as it came").add_argument("number", type=int)
@@ -35,7 +52,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            match options["action"]:
+            match options.get("action") or options["topic"]:
+                case "positions":
+                    self._positions(positions.read_positions())
+                case "begin":
+                    self._begin(options["group"])
                 case "list":
                     self._list(list(quarantine.waiting()))
                 case "show":
@@ -45,10 +66,28 @@ class Command(BaseCommand):
                 case "discard":
                     number = rows.discard(quarantine.find(options["numbers"]))
                     self.stdout.write(f"{number} records given up.")
-        except NotQuarantined as error:
+        except (NotQuarantined, NothingToBegin) as error:
             raise CommandError(str(error)) from error
-        except (LogUnavailable, *UNAVAILABLE) as error:
+        except (LogUnavailable, StoreUnavailable, *UNAVAILABLE) as error:
             raise CommandError(f"{error}; check EVENT_LOG_URL and REDIS_URL, and that both run") from error
+
+    def _positions(self, found: Sequence[ReaderPosition]) -> None:
+        for one in found:
+            where = one.position or "the beginning"
+            self.stdout.write(f"partition {one.partition}, {one.group}: at {where}, {one.records} records to read")
+            if one.problem:
+                self.stdout.write(f"  waits: {one.problem}")
+        foreign = sum(bool(one.problem) for one in found)
+        self.stdout.write(f"{foreign} of {len(found)} positions are not of this log.")
+        if foreign:
+            self.stdout.write(WAYS_ON)
+
+    def _begin(self, group: positions.Group | None) -> None:
+        for one in positions.begin_again((group,) if group else ("features", "archive")):
+            self.stdout.write(
+                f"partition {one.partition}, {one.group}: begins at the log's beginning, {one.records} records to read"
+            )
+        self.stdout.write("Workers notice within seconds; nothing has to be restarted.")
 
     def _list(self, letters: Sequence[DeadLetter]) -> None:
         for letter in letters:

@@ -34,6 +34,8 @@ class Command(BaseCommand):
             return
         for lag in lags:
             self.stdout.write(f"partition {lag.partition}: {lag.records} to apply, {lag.archive_records} to archive")
+            if lag.problem:
+                self.stdout.write(f"  waits: {lag.problem}")
         self.stdout.write(f"{sums['records']} to apply, {sums['archive_records']} to archive.")
         if sums["records"]:
             self.stdout.write("Next: `celery -A recsite inspect stream` shows which worker has which partition.")
