@@ -20,8 +20,9 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWi
 from features.admin.quality import data_quality
 from features.catalogue.site import announce_catalogue
 from features.models import Item
-from features.money import to_major, to_minor
+from features.money import exponent_of, has_excess_decimals, to_minor, written
 from tracking.admin.decorators import action, display
+from tracking.contract.mending.amounts import read_currency
 
 MAX_CATEGORIES: Final = 200
 _PRICES: Final = {"price": "price_minor", "sale_price": "sale_price_minor", "cost": "cost_minor"}
@@ -135,7 +136,7 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         for name, column in _PRICES.items():
             minor = getattr(item, column)
             if minor is not None:
-                self.initial[name] = Decimal(f"{to_major(minor, item.currency):.2f}")
+                self.initial[name] = Decimal(written(minor, item.currency, grouped=False))
         self.initial["words"] = ", ".join(map(str, item.tags))
 
     def clean(self) -> dict[str, Any]:
@@ -144,10 +145,24 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         price, sale = cleaned.get("price"), cleaned.get("sale_price")
         if sale is not None and (price is None or sale > price):
             self.add_error("sale_price", "Is higher than the price; a sale price must be lower.")
+        site = cleaned.get("site")
+        currency = cleaned.get("currency") or (site.currency if site else "")
+        for name in _PRICES:
+            if cleaned.get(name) is not None and has_excess_decimals(cleaned[name], currency):
+                places = exponent_of(currency)
+                self.add_error(name, f"{cleaned[name]:f} has more decimals than {currency}, which has {places}.")
         starts, ends = cleaned.get("sale_starts_at"), cleaned.get("sale_ends_at")
         if starts is not None and ends is not None and ends <= starts:
             self.add_error("sale_ends_at", "Is not after the beginning; a sale ends after it began.")
         return cleaned
+
+    def clean_currency(self) -> str:
+        """Return the code in capitals."""
+        written_code: str = self.cleaned_data["currency"]
+        code = read_currency(written_code) if written_code else ""
+        if code is None:
+            raise forms.ValidationError(f"{written_code!r} is no currency of ISO 4217; write a code such as EUR.")
+        return code
 
     def save(self, commit: bool = True) -> Any:
         """Write prices in minor units of the item's currency, and tags as a list."""
@@ -229,11 +244,11 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Show the price, and the sale price before it while the sale is on."""
         if item.price_minor is None:
             return "none"
-        price = f"{to_major(item.price_minor, item.currency):,.2f} {item.currency}"
+        price = f"{written(item.price_minor, item.currency)} {item.currency}"
         paid = item.paid_minor(at=timezone.now())
         if paid is None or paid == item.price_minor:
             return price
-        return format_html("<b>{}</b> <s>{}</s>", f"{to_major(paid, item.currency):,.2f}", price)
+        return format_html("<b>{}</b> <s>{}</s>", written(paid, item.currency), price)
 
     @display(description="State", label=_LABELS)
     def shows_state(self, item: Item) -> str:

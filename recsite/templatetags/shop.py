@@ -8,7 +8,7 @@ from urllib.parse import quote
 from django import template
 
 from features.models import Item
-from features.money import to_major
+from features.money import written
 from recsite.demo.cart import paid_minor
 
 register = template.Library()
@@ -21,7 +21,7 @@ def money(minor: int | None, currency: str) -> str:
     if minor is None:
         return ""
     symbol = _SYMBOLS.get(currency)
-    amount = f"{to_major(minor, currency):,.2f}"
+    amount = written(minor, currency)
     return f"{symbol}{amount}" if symbol else f"{amount} {currency}".strip()
 
 

@@ -140,6 +140,35 @@ def test_prices_are_edited_in_the_main_unit(site: Site, staff: Client) -> None:
     assert (item.price_minor, item.sale_price_minor, item.tags) == (1299, 950, ["new", "blue"])
 
 
+@pytest.mark.parametrize(
+    ("currency", "price", "minor", "words"),
+    [
+        ("KWD", "1.250", 1_250, ""),
+        ("jpy", "6000", 6_000, ""),
+        ("KWD", "1.2505", None, "more decimals than KWD, which has 3"),
+        ("JPY", "0.5", None, "more decimals than JPY, which has 0"),
+        ("XYZ", "1", None, "no currency of ISO 4217"),
+    ],
+)
+def test_prices_have_the_decimals_of_their_currency(
+    site: Site, staff: Client, currency: str, price: str, minor: int | None, words: str
+) -> None:
+    item = Item.objects.get(item_id="pan")
+    address = reverse("admin:features_item_change", args=[item.pk])
+    form = staff.get(address).context["adminform"].form
+    data = {name: value for name, value in form.initial.items() if value is not None} | {
+        "site": site.pk, "titles": "{}", "attributes": "{}", "words": "", "price": price, "currency": currency,
+    }  # fmt: skip
+    page = staff.post(address, data)
+    item.refresh_from_db()
+    assert item.price_minor == minor
+    if words:
+        assert words in page.content.decode()
+    else:
+        assert (item.currency, page.status_code) == (currency.upper(), 302)
+        assert str(staff.get(address).context["adminform"].form.initial["price"]) == price
+
+
 def test_a_sale_that_ends_before_it_begins_is_refused(site: Site, staff: Client) -> None:
     item = Item.objects.get(item_id="mug")
     period = {"sale_starts_at_0": "2020-02-01", "sale_starts_at_1": "00:00", "sale_ends_at_0": "2020-01-01",
