@@ -22,7 +22,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from recommendations.exceptions import InvalidQuery
@@ -55,6 +55,11 @@ class Comparison:
     name: str
     operator: Operator
     values: tuple[Value, ...] = ()
+    normal_form: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        values = ", ".join(sorted({repr(value) for value in self.values}))
+        object.__setattr__(self, "normal_form", f"{self.name} {self.operator} {values}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,10 @@ class Not:
     """What does not match ``part``."""
 
     part: Condition
+    normal_form: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "normal_form", f"not ({self.part.normal_form})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,10 @@ class AllOf:
     """What matches every part; without parts, everything."""
 
     parts: tuple[Condition, ...]
+    normal_form: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "normal_form", _of_parts("all", self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,10 @@ class AnyOf:
     """What matches some part; without parts, nothing."""
 
     parts: tuple[Condition, ...]
+    normal_form: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "normal_form", _of_parts("any", self.parts))
 
 
 Condition = Comparison | Not | AllOf | AnyOf
@@ -109,17 +126,14 @@ def names_of(condition: Condition) -> Iterator[str]:
 def normal_form(condition: Condition) -> str:
     """Return a text that conditions share if one is the other with parts or values repeated or in another order.
 
-    Two that share it match the same rows; ``true`` and ``1`` stay two values, as texts of items know them apart.
+    Two that share it match the same rows; ``true`` and ``1`` stay two values, as texts of items know them apart. It is
+    made once, with the condition: a page of lists asks for it many times.
     """
-    match condition:
-        case Comparison(name=name, operator=operator, values=values):
-            return f"{name} {operator} {', '.join(sorted({repr(value) for value in values}))}"
-        case Not(part=part):
-            return f"not ({normal_form(part)})"
-        case AllOf(parts=parts):
-            return f"all ({'; '.join(sorted({normal_form(each) for each in parts}))})"
-        case AnyOf(parts=parts):
-            return f"any ({'; '.join(sorted({normal_form(each) for each in parts}))})"
+    return condition.normal_form
+
+
+def _of_parts(word: str, parts: tuple[Condition, ...]) -> str:
+    return f"{word} ({'; '.join(sorted({each.normal_form for each in parts}))})"
 
 
 def as_number(value: Value) -> float | None:

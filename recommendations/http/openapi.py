@@ -95,12 +95,12 @@ LIST: Final[dict[str, Any]] = {
 }
 LIST_PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "Stands where a list would be that the site does not have.",
+    "description": "Stands where a list would be that the site does not have, or that cost too much.",
     "required": ["placement", "items", "error", "message"],
     "properties": {
         "placement": {"type": "string"},
         "items": {"type": "array", "maxItems": 0},
-        "error": {"const": ErrorCode.UNKNOWN_PLACEMENT},
+        "error": {"enum": [ErrorCode.UNKNOWN_PLACEMENT, ErrorCode.LIST_TOO_EXPENSIVE]},
         "message": {"type": "string"},
     },
 }

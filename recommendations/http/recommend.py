@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,17 +12,20 @@ from typing import Final, TypeVar
 from django.conf import settings
 
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import NOBODY
+from recommendations.core.types import NOBODY, RequestUser
 from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.pipeline.query import ListQuery
-from recommendations.serving.filters import price_filters
+from recommendations.pipeline.state import ListResult
+from recommendations.serving.prices import price_request
 from recommendations.serving.quotas import quotas
 from recommendations.serving.requests import (
     UnknownPlacement,
     check_any_known,
+    check_length,
     condition_of,
     problem_of,
     queries_of,
+    too_dear,
     unknown_placement,
 )
 from recommendations.serving.response import reply_of
@@ -41,6 +45,7 @@ from recommendations.serving.schemas import (
 )
 from recommendations.serving.service import RANK_PLACEMENT, make_lists
 from recommendations.serving.shadow import runner as shadow
+from recommendations.serving.turns import Sender, TooBusy
 from recommendations.serving.user import read_user
 from recommendations.state.site import SiteState, state_of
 from tracking.access.certificates import CERTIFICATE_HEADER
@@ -48,6 +53,7 @@ from tracking.access.identity import ANONYMOUS_COOKIE, resolve
 from tracking.access.sites import KeyInfo
 from tracking.error_codes import ErrorCode
 from tracking.http.edge import HotPath, Refusal, Reply, Request
+from tracking.metrics import QUOTA_REFUSALS
 
 LIVE_URL: Final = "/v1/live"
 PUBLIC_MAX_AGE_S: Final = 60
@@ -56,6 +62,8 @@ PUBLIC: Final = b"public, max-age=%d, s-maxage=%d, stale-while-revalidate=%d, st
     PUBLIC_MAX_AGE_S // 2, PUBLIC_MAX_AGE_S, PUBLIC_STALE_S, 10 * PUBLIC_STALE_S,
 )  # fmt: skip
 PRICE_OF_A_REQUEST_US: Final = 1_000.0
+USUAL_LISTS_US: Final = 10_000.0
+"""The price of lists that no request pays for: nearly that of a page with one of each usual placement."""
 PRIVATE: Final = b"private, max-age=%d" % (PUBLIC_MAX_AGE_S // 2)
 
 T = TypeVar("T")
@@ -72,6 +80,8 @@ async def recommend(request: Request) -> Reply:
         state = state_of(key.site.slug)
         wanted = body.lists()
         check_any_known(wanted, state)
+        if not key.is_secret:
+            check_length(each.filter for each in wanted)
         queries = queries_of(
             wanted,
             state,
@@ -81,10 +91,10 @@ async def recommend(request: Request) -> Reply:
             explains=body.explain,
             skips_unknown=True,
         )
-        await take_filter_quota(request, key, state, queries, deadline=deadline)
+        n_made = await take_work_quota(request, key, state, queries, deadline=deadline)
     except InvalidQuery as error:
         raise _refusal(error, single=body.placements is None) from error
-    return await _answer(request, key, body, state, queries, deadline=deadline, wanted=wanted)
+    return await _answer(request, key, body, state, queries[:n_made], deadline=deadline, wanted=wanted)
 
 
 async def rank(request: Request) -> Reply:
@@ -113,7 +123,7 @@ async def rank(request: Request) -> Reply:
             locale=body.lang,
             explains=body.explain,
         )
-        await take_filter_quota(request, key, state, [query], deadline=deadline)
+        await take_work_quota(request, key, state, [query], deadline=deadline)
     except InvalidQuery as error:
         raise _refusal(error, single=True) from error
     return await _answer(request, key, body, state, [query], deadline=deadline)
@@ -142,10 +152,10 @@ async def recommend_public(request: Request) -> Reply:
     try:
         state = state_of(key.site.slug)
         queries = queries_of([wanted], state, fields=_fields(query.get("fields")), locale=query.get("lang"))
-        await take_filter_quota(request, key, state, queries, deadline=deadline)
+        await take_work_quota(request, key, state, queries, deadline=deadline)
     except InvalidQuery as error:
         raise _refusal(error, single=True) from error
-    results = await make_lists(state, queries, NOBODY, deadline=deadline)
+    results = await _made(request, key, state, queries, NOBODY, deadline=deadline)
     now_s = int(time.time()) // PUBLIC_MAX_AGE_S * PUBLIC_MAX_AGE_S
     reply = reply_of(results[0], queries[0], state, NOBODY, now_s=now_s)
     etag = b'"%b"' % hashlib.sha256(bytes(reply.items) + (reply.model_version or "").encode()).hexdigest()[:24].encode()
@@ -178,7 +188,7 @@ async def _answer(
         issue=False,
     )
     user = await read_user(state.site, identity, deadline=deadline)
-    results = await make_lists(state, queries, user, deadline=deadline)
+    results = await _made(request, key, state, queries, user, deadline=deadline)
     shadow.offer(state, queries, user)
     now_s = int(time.time())
     replies: list[ListReply | ListProblem] = [
@@ -187,6 +197,8 @@ async def _answer(
     for index, each in enumerate(wanted):
         if each.placement not in state.placements.by_name:
             replies.insert(index, problem_of(each))
+        elif index >= len(replies):
+            replies.append(too_dear(each))
     return Reply(encode(RecommendReply(results=replies, live_url=LIVE_URL, warnings=identity.warnings)))
 
 
@@ -207,13 +219,14 @@ def _refusal(error: InvalidQuery, *, single: bool = False) -> Refusal:
     return Refusal(400, ErrorCode.INVALID_REQUEST, f"{field} {error.reason}", field=field)
 
 
-async def take_filter_quota(
+async def take_work_quota(
     request: Request, key: KeyInfo, state: SiteState, queries: Sequence[ListQuery], *, deadline: Deadline
-) -> None:
-    """Price the conditions of a publishable key's request, and count each full millisecond as one more request.
+) -> int:
+    """Price a publishable key's request, count what it costs beyond a usual one, and return how many lists to make.
 
-    Counted against the address alone, and only for masks that are not at hand, so that who invents conditions spends
-    their own quota and nobody else's.
+    Counted against the address alone, so that who sends dear requests spends their own quota and nobody else's: each
+    full millisecond of filters whose masks are not at hand, and of lists beyond ``USUAL_LISTS_US``, is one request
+    more.
 
     Raises
     ------
@@ -221,10 +234,42 @@ async def take_filter_quota(
         The conditions cost too much together, or the address has used up its quota.
     """
     if key.is_secret:
-        return
-    price_us = await price_filters(queries, state.serving.item_index, deadline=deadline)
-    if price_us >= PRICE_OF_A_REQUEST_US:
-        _take_of_address(request, key, int(price_us // PRICE_OF_A_REQUEST_US))
+        return len(queries)
+    price = await price_request(queries, state.serving.item_index, deadline=deadline)
+    n_more = int((price.filters + max(price.lists - USUAL_LISTS_US, 0.0)) // PRICE_OF_A_REQUEST_US)
+    if n_more:
+        _take_of_address(request, key, n_more)
+    return price.n_made
+
+
+async def _made(
+    request: Request,
+    key: KeyInfo,
+    state: SiteState,
+    queries: Sequence[ListQuery],
+    user: RequestUser,
+    *,
+    deadline: Deadline,
+) -> tuple[ListResult, ...]:
+    try:
+        return await make_lists(state, queries, user, deadline=deadline, sender=sender_of(request, key))
+    except TooBusy as error:
+        QUOTA_REFUSALS.labels("work of an address").inc()
+        raise Refusal(
+            429,
+            ErrorCode.QUOTA_EXCEEDED,
+            f"{error}; send fewer requests at once, or smaller ones",
+            field="key",
+            retry_after_s=max(math.ceil(error.retry_after_s), 1),
+        ) from error
+
+
+def sender_of(request: Request, key: KeyInfo) -> Sender | None:
+    """Return who waits for a turn with a request: its address, unless the key is secret or addresses have no quota."""
+    per_minute = key.site.address_requests_per_minute
+    if key.is_secret or not per_minute:
+        return None
+    return Sender(f"{key.site.slug}:{request.address_digest()}", per_minute)
 
 
 def take_quota(request: Request, key: KeyInfo) -> None:

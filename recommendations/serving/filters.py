@@ -7,7 +7,7 @@ from functools import partial
 
 from recommendations.core.deadline import Deadline
 from recommendations.exceptions import FilterTooExpensive
-from recommendations.filters.language import Condition, names_of
+from recommendations.filters.language import Condition, names_of, normal_form
 from recommendations.filters.price import MAX_PRICE, price_of
 from recommendations.items.index import ItemIndex
 from recommendations.pipeline.query import ListQuery
@@ -66,7 +66,9 @@ def _make(conditions: Sequence[Condition], item_index: ItemIndex, deadline: Dead
 
 
 def _conditions(queries: Sequence[ListQuery]) -> list[Condition]:
-    return [query.condition for query in queries if query.condition is not None]
+    """Return the conditions, each different one once."""
+    conditions = [query.condition for query in queries if query.condition is not None]
+    return list({normal_form(condition): condition for condition in conditions}.values())
 
 
 def _missing(conditions: Sequence[Condition], item_index: ItemIndex) -> list[Condition]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Final
 
-from recommendations.exceptions import InvalidQuery
+from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.filters import language
 from recommendations.filters.language import Condition
 from recommendations.items.index import is_known_name
@@ -13,6 +14,9 @@ from recommendations.pipeline.query import ListQuery
 from recommendations.serving.schemas import MAX_LIMIT, ListProblem, PlacementRequest
 from recommendations.state.site import SiteState
 from tracking.error_codes import ErrorCode
+
+MAX_LENGTH_OF_ALL: Final = 4_000
+"""Characters that the different filters of one request may have together."""
 
 
 class UnknownPlacement(InvalidQuery):
@@ -78,6 +82,30 @@ def problem_of(wanted: PlacementRequest) -> ListProblem:
     """Return what stands in a reply for a placement that the site does not have."""
     error = unknown_placement(wanted.placement, field="placement")
     return ListProblem(placement=wanted.placement, error=ErrorCode.UNKNOWN_PLACEMENT, message=error.reason)
+
+
+def too_dear(wanted: PlacementRequest) -> ListProblem:
+    """Return what stands in a reply for a list that would make its request cost too much."""
+    return ListProblem(
+        placement=wanted.placement,
+        error=ErrorCode.LIST_TOO_EXPENSIVE,
+        message="the lists before this one cost as much as one request with a publishable key may; send fewer lists, "
+        "items or ids a request, or send it from the shop's server with a secret key",
+    )
+
+
+def check_length(texts: Iterable[str | None], *, field: str = "placements") -> None:
+    """Raise ``FilterTooExpensive`` when the different filters of a publishable key's request are too long together.
+
+    Looked at before any of them is parsed: reading twenty of the longest costs more than evaluating one.
+    """
+    length = sum(map(len, {text for text in texts if text}))
+    if length > MAX_LENGTH_OF_ALL:
+        raise FilterTooExpensive(
+            field=field,
+            reason=f"have filters of {length:,} characters together; the most is {MAX_LENGTH_OF_ALL:,}: send the same "
+            "filter with each, or put the condition into the placement",
+        )
 
 
 def condition_of(text: str | None, *, field: str) -> Condition | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -19,11 +20,13 @@ from recommendations.pipeline.pipeline import recommend, recover
 from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.pipeline.state import ListResult, PipelineError
 from recommendations.retrieval.base import ServingContext
+from recommendations.retrieval.once_a_page import OnceAPage
 from recommendations.serving import rescue
 from recommendations.serving.faults import Part, note_failure
 from recommendations.serving.filters import make_masks
 from recommendations.serving.list_cache import ListCache
 from recommendations.serving.response import encode_items
+from recommendations.serving.turns import Sender, TooBusy, turns
 from recommendations.serving.workers import workers
 from recommendations.state.site import SiteState
 
@@ -55,26 +58,43 @@ _late: Final[dict[Hashable, asyncio.Future[tuple[ListResult, ...]]]] = {}
 
 
 async def make_lists(
-    state: SiteState, queries: Sequence[ListQuery], user: RequestUser, *, deadline: Deadline
+    state: SiteState,
+    queries: Sequence[ListQuery],
+    user: RequestUser,
+    *,
+    deadline: Deadline,
+    sender: Sender | None = None,
 ) -> tuple[ListResult, ...]:
     """Return the lists of a page, none of them repeating an item of another.
 
     Made on a thread of a small pool, and cached for as long as neither the user nor the site changes. When the
     budget is spent before they are made, popular lists are returned, and what comes later is cached for next time.
     A mistake of ours, wherever it is, costs personal lists and not the page.
+
+    Parameters
+    ----------
+    sender : Sender, optional
+        Whose turn it is to be when there is not time for all; without one there is no waiting.
+
+    Raises
+    ------
+    TooBusy
+        The sender had its share of the work.
     """
     try:
-        return await _cached_lists(state, queries, user, deadline)
+        return await _cached_lists(state, queries, user, deadline, sender)
+    except TooBusy:
+        raise
     except Exception as error:
         note_failure(state.site, Part.PAGE, error)
         return rescue.popular_lists(state, queries, user)
 
 
 async def _cached_lists(
-    state: SiteState, queries: Sequence[ListQuery], user: RequestUser, deadline: Deadline
+    state: SiteState, queries: Sequence[ListQuery], user: RequestUser, deadline: Deadline, sender: Sender | None
 ) -> tuple[ListResult, ...]:
     if any(query.explains for query in queries):
-        return await _on_worker(state, queries, user, deadline, key=None)
+        return await _in_turn(state, queries, user, deadline, sender, key=None)
     key: Hashable = (
         state.site,
         state.serving.number,
@@ -85,7 +105,7 @@ async def _cached_lists(
         tuple(query.cache_key for query in queries),
     )
     return await _cache.get_or_make(
-        key, lambda: _on_worker(state, queries, user, deadline, key=key), is_worth_keeping=_is_good
+        key, lambda: _in_turn(state, queries, user, deadline, sender, key=key), is_worth_keeping=_is_good
     )
 
 
@@ -103,6 +123,30 @@ def _whose(state: SiteState, queries: Sequence[ListQuery], user: RequestUser) ->
 def _is_good(results: tuple[ListResult, ...]) -> bool:
     """Return whether lists are as good as they can be; others are made again at the next request."""
     return not any(result.fallback_reason in _PASSING for result in results)
+
+
+async def _in_turn(
+    state: SiteState,
+    queries: Sequence[ListQuery],
+    user: RequestUser,
+    deadline: Deadline,
+    sender: Sender | None,
+    *,
+    key: Hashable,
+) -> tuple[ListResult, ...]:
+    """Make the lists when it is the sender's turn, which lasts until a thread has done with them, late or not."""
+    try:
+        turn = await turns().take(sender, within_s=deadline.left_s)
+    except TimeoutError:
+        return make_lists_now(state, queries, user, Deadline.after(0.0))
+    try:
+        return await _on_worker(state, queries, user, deadline, key=key)
+    finally:
+        late = _late.get(key) if key is not None else None
+        if late is None:
+            turn.done()
+        else:
+            late.add_done_callback(turn.done)
 
 
 async def _on_worker(
@@ -144,6 +188,8 @@ def make_lists_now(
     """Make the lists of a page on this thread."""
     started = time.perf_counter()
     context = state.serving.for_user(user.key, now_ms=int(time.time() * 1000))
+    if len(queries) > 1 and context.model is not None:
+        context = replace(context, model=OnceAPage(context.model))
     shown: set[int] = set()
     results = []
     for query in queries:

@@ -14,8 +14,9 @@ import pytest
 from recommendations.core.types import FallbackReason
 from recommendations.http import recommend
 from recommendations.http.recommend import public_application, rank_application, recommend_application
-from recommendations.serving import filters, service
+from recommendations.serving import filters, service, turns
 from recommendations.serving.rec_ids import signer
+from recommendations.serving.turns import Sender
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.services.waiting import wait_until_async
 from tests.tracking.asgi_client import Answered, call
@@ -314,3 +315,50 @@ async def test_who_invents_filters_spends_the_quota_of_their_address(
     counted = Counter(quota for quota, _ in taken)
     assert counted == {"requests of an address": 3, "recommendation requests": 2}, "the second one's mask is at hand"
     assert max(amount for _, amount in taken) >= 4
+
+
+async def test_lists_beyond_the_price_of_a_request_say_so_in_their_place_to_pages_only(stocked: Shop) -> None:
+    about = [{"placement": "product_also_viewed", "context_items": [f"sku{n}"], "limit": 2} for n in range(19)]
+    body = {"placements": [{"placement": "nowhere"}, *about]}
+
+    results = (await request_lists(stocked, body)).json["results"]
+
+    assert [each["placement"] for each in results] == ["nowhere"] + ["product_also_viewed"] * 19
+    problems = [each.get("error") for each in results]
+    assert problems[:3] == ["unknown_placement", None, None]
+    assert problems[-1] == "list_too_expensive"
+    assert problems == sorted(problems, key=lambda each: (each != "unknown_placement", each or ""))
+    to_the_server = (await request_lists(stocked, body, key=stocked.secret)).json["results"]
+    assert [each.get("error") for each in to_the_server] == ["unknown_placement"] + [None] * 19
+
+
+async def test_filters_that_are_too_long_together_are_refused_unread_to_pages(stocked: Shop) -> None:
+    def body(n: int) -> dict[str, Any]:
+        texts = [f"price < {number} or item_id in ({', '.join(['1'] * 500)})" for number in range(n)]
+        return {"placements": [{"placement": "home_new", "filter": text} for text in texts * 2]}
+
+    refused = await request_lists(stocked, body(3))
+    assert [refused.status, refused.json["error"], refused.json["field"]] == [400, "filter_too_expensive", "placements"]
+    assert (await request_lists(stocked, body(2))).status == 200, "the same filter counts once"
+    assert (await request_lists(stocked, body(3), key=stocked.secret)).status == 200
+
+
+async def test_an_address_whose_lists_took_too_long_waits_while_others_pass(
+    stocked: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "BURST_S", 0.0005)
+    slow = Sender("shop:203.0.113.1", 1)
+    monkeypatch.setattr(recommend, "sender_of", lambda request, _: replace(slow, name=request.address))
+    body = json.dumps({"key": stocked.publishable, "placement": "home_new", "limit": 9}).encode()
+
+    async def answer(address: str, number: int) -> Answered:
+        varied = body.replace(b'"limit": 9', b'"limit": %d' % number)
+        return await call(recommend_application, varied, path="/v1/recommendations", client=address)
+
+    first = [await answer("203.0.113.1", number) for number in range(1, 6)]
+    assert first[0].status == 200
+    assert 429 in [each.status for each in first]
+    refused = next(each for each in first if each.status == 429)
+    assert refused.json["error"] == "quota_exceeded"
+    assert int(refused.header("retry-after") or 0) >= 1
+    assert (await answer("203.0.113.2", 8)).status == 200

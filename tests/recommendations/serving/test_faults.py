@@ -29,7 +29,7 @@ GUARDED = ("pipeline", "retrieval", "items", "serving", "state", "core")
 WITHOUT_ITS_LIKE = {"schemas.py", "rec_ids.py", "requests.py", "placements.py", "faults.py", "quotas.py", "deadline.py"}
 """What no reply can do without, whoever made its lists: time, JSON, signed ids, the placements of the site."""
 
-GUARDS = {"state_of", "watch_site", "read_user", "make_lists", "offer", "reply_of", "price_filters"}
+GUARDS = {"state_of", "watch_site", "read_user", "make_lists", "offer", "reply_of", "price_request"}
 """Whose own first line stands outside of what they guard."""
 
 
