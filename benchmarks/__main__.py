@@ -47,7 +47,12 @@ REQUIRED = {
     ),
     "live": ("p50_ms", "p99_ms"),
     "quality": ("rr_hr20", "rr_mrr20", "rr_new_hr20", "rr_coverage"),
-    "attack": ("dearest_request_cpu_ms", "others_p99_ms"),
+    "attack": (
+        "dearest_request_cpu_ms",
+        "others_p99_ms",
+        "redis_bytes_per_made_up_id",
+        "attacker_items_in_top20",
+    ),
     "erasure": ("lives", "traces_left", "rows_of_others_lost"),
     "untidy": (
         "cases",

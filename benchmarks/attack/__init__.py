@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Final
 
-PARTS: Final = ("dearest",)
+PARTS: Final = ("dearest", "counts")
 """Modules of this package, in the order in which they run."""
 
 

@@ -6,11 +6,12 @@ and conversion. Windows end at the site's newest event time, so that an imported
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,8 +23,8 @@ from features.definitions import ITEM_WINDOWS
 from features.exceptions import StoreUnavailable
 from features.isolation import isolated
 from features.state import windows
-from features.state.counting.unknown import REST
-from features.state.windows import FIRST_OF_VISITORS, Counts, Pane, add_counts
+from features.state.counting.unknown import REST, max_unknown_items
+from features.state.windows import FIRST_OF_VISITORS, Counts, add_counts
 from features.store.redis_pipe import borrowed, raise_errors
 from features.store.scan import site_times
 from tracking.redis_client import UNAVAILABLE
@@ -35,6 +36,7 @@ PRIOR_VIEWERS: Final = 50.0
 """An item's conversion begins at the site's mean and is half its own after that many viewers."""
 
 CountArray = NDArray[np.int64]
+PaneKey = Callable[[int, str, int, int], str]  # partition, site, width in seconds and number of a pane → its Redis key
 
 
 class StatsBlob(msgspec.Struct, array_like=True, kw_only=True):
@@ -167,6 +169,25 @@ def _joined_counts(stats: StatsBlob) -> CountArray:
     return np.concatenate([counts, visitors], axis=2, dtype=np.int64)
 
 
+class _Sums(NamedTuple):
+    """Counts by item: of those that a catalogue knew when they were counted, and of the others."""
+
+    known: dict[str, Counts]
+    unknown: dict[str, Counts]
+
+    def plus(self, other: _Sums) -> _Sums:
+        """Return the sums of both; this one stays what it is."""
+        return _Sums(_added(self.known, other.known), _added(self.unknown, other.unknown))
+
+
+def _added(left: dict[str, Counts], right: dict[str, Counts]) -> dict[str, Counts]:
+    totals = left.copy()
+    for item_id, counts in right.items():
+        sums = totals.get(item_id)
+        totals[item_id] = counts if sums is None else add_counts(sums, counts)
+    return totals
+
+
 class ItemStatsMerger:
     """Adds the panes of all partitions up; keeps the sums of panes that nothing can change any more.
 
@@ -178,7 +199,7 @@ class ItemStatsMerger:
         self._partitions = partitions
         self._log_name = log_name
         self._lateness_ms = lateness_ms
-        self._closed: dict[tuple[str, int], tuple[tuple[int, int], dict[str, Counts]]] = {}
+        self._closed: dict[tuple[str, int], tuple[tuple[int, int], _Sums]] = {}
 
     def merge(self) -> dict[str, int]:
         """Merge every site that has events and write its blob; return how many items each has.
@@ -198,17 +219,8 @@ class ItemStatsMerger:
         return merged
 
     def _merge_site(self, site: str, now_ms: int) -> int:
-        totals: dict[str, list[Counts]] = {}
-        for number, width_s in enumerate(windows.WIDTHS_S):
-            for item_id, counts in self._window(site, width_s, now_ms=now_ms).items():
-                rows = totals.get(item_id)
-                if rows is None:
-                    rows = totals[item_id] = [[0] * len(METRICS) for _ in WINDOWS]
-                rows[number] = counts
-        rest = np.array(totals.pop(REST, [[0] * len(METRICS) for _ in WINDOWS]), np.int64)
-        item_ids = sorted(totals)
-        sums = np.array([totals[item_id] for item_id in item_ids], np.int64)
-        merged: CountArray = sums.reshape(len(item_ids), len(WINDOWS), len(METRICS))
+        sums = [self._window(site, width_s, now_ms=now_ms) for width_s in windows.WIDTHS_S]
+        item_ids, merged, rest = _whole(sums)
         visitors = merged[:, :, FIRST_OF_VISITORS:].clip(max=np.iinfo(np.int32).max).astype(np.int32)
         blob = StatsBlob(
             made_at_ms=time.time_ns() // 1_000_000,
@@ -222,29 +234,23 @@ class ItemStatsMerger:
         self._send(key, [("SET", key, _ENCODE(blob), "EX", BLOB_TTL_S)])
         return len(item_ids)
 
-    def _window(self, site: str, width_s: int, *, now_ms: int) -> dict[str, Counts]:
+    def _window(self, site: str, width_s: int, *, now_ms: int) -> _Sums:
         first = windows.first_pane(width_s, now_ms=now_ms)
         last = now_ms // (width_s * 1_000)
         first_open = max(first, (now_ms - self._lateness_ms) // (width_s * 1_000))
-        known = self._closed.get((site, width_s))
-        if known is None or known[0] != (first, first_open):
-            closed = self._sum(site, width_s, range(first, first_open))
-            known = self._closed[(site, width_s)] = ((first, first_open), closed)
-        totals = known[1].copy()
-        for item_id, counts in self._sum(site, width_s, range(first_open, last + 1)).items():
-            sums = totals.get(item_id)
-            totals[item_id] = counts if sums is None else add_counts(sums, counts)
-        return totals
+        closed = self._closed.get((site, width_s))
+        if closed is None or closed[0] != (first, first_open):
+            sums = self._sum(site, width_s, range(first, first_open))
+            closed = self._closed[(site, width_s)] = ((first, first_open), sums)
+        return closed[1].plus(self._sum(site, width_s, range(first_open, last + 1)))
 
-    def _sum(self, site: str, width_s: int, numbers: Iterable[int]) -> dict[str, Counts]:
-        panes = [Pane(width_s, number) for number in numbers]
+    def _sum(self, site: str, width_s: int, numbers: Sequence[int]) -> _Sums:
+        return _Sums(*(self._sum_of(name, site, width_s, numbers) for name in (keys.item_pane, keys.unknown_pane)))
+
+    def _sum_of(self, name_key: PaneKey, site: str, width_s: int, numbers: Sequence[int]) -> dict[str, Counts]:
         found: list[dict[bytes, bytes]] = []
         for partition in range(self._partitions):
-            names = [
-                name(partition, site, pane.width_s, pane.number)
-                for name in (keys.item_pane, keys.unknown_pane)
-                for pane in panes
-            ]
+            names = [name_key(partition, site, width_s, number) for number in numbers]
             if names:
                 answers = self._send(names[0], [("HGETALL", name) for name in names])
                 found += [dict(zip(answer[::2], answer[1::2], strict=True)) for answer in answers]
@@ -255,3 +261,47 @@ class ItemStatsMerger:
             answers = pipe.send(commands)
             raise_errors(self._client, answers)
         return answers
+
+
+def _whole(sums: Sequence[_Sums]) -> tuple[list[str], CountArray, CountArray]:
+    """Return the items to tell apart, their counts by window, and those of all others together.
+
+    Parameters
+    ----------
+    sums : sequence of _Sums
+        One a window, the widest last.
+
+    Returns
+    -------
+    item_ids : list of str, sorted
+        Every known item, and so many unknown ones as ``max_unknown_items`` says, those with the most visitors.
+    counts : int64, shape (n_items, 4, 7)
+    rest : int64, shape (4, 7)
+    """
+    known = {item_id for of_window in sums for item_id in of_window.known}
+    unknown = {item_id for of_window in sums for item_id in of_window.unknown} - known - {REST}
+    widest = sums[-1].unknown
+    n_told = max_unknown_items(len(known))
+    if len(unknown) <= n_told:
+        known |= unknown
+    else:
+        known.update(heapq.nlargest(n_told, sorted(unknown), key=lambda one: _n_visitors(widest.get(one, ()))))
+    item_ids = sorted(known)
+    none = [0] * len(METRICS)
+    counts = [[_of_item(of_window, item_id) or none for of_window in sums] for item_id in item_ids]
+    rest = [none for _ in sums]
+    for number, of_window in enumerate(sums):
+        for item_id, amounts in of_window.unknown.items():
+            if item_id not in known:
+                rest[number] = add_counts(rest[number], amounts)
+    shape = (len(item_ids), len(WINDOWS), len(METRICS))
+    return item_ids, np.array(counts, np.int64).reshape(shape), np.array(rest, np.int64)
+
+
+def _of_item(sums: _Sums, item_id: str) -> Counts | None:
+    known, unknown = sums.known.get(item_id), sums.unknown.get(item_id)
+    return known or unknown if known is None or unknown is None else add_counts(known, unknown)
+
+
+def _n_visitors(counts: Sequence[int]) -> int:
+    return sum(counts[FIRST_OF_VISITORS:])

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 REST: Final = ""
 """The name under which those that are not told apart are added up; no item and no list is called so."""
-MIN_UNKNOWN_ITEMS: Final = 256
+MIN_UNKNOWN_ITEMS: Final = 128
 """Unknown items of one pane and partition that are told apart, in a site with a small catalogue."""
 UNKNOWN_SHARE: Final = 16
 """In a large catalogue it is one unknown item for so many known ones: a feed may bring as many new items at a time."""
