@@ -69,12 +69,6 @@ def line_minor(price: float | Decimal, quantity: int, currency: str) -> int:
     return to_minor(decimal_of(price) * quantity, currency)
 
 
-def has_excess_decimals(amount: float | Decimal, currency: str) -> bool:
-    """Return whether ``to_minor`` rounds: the amount has more decimals than the currency."""
-    scaled = _scaled(amount, currency)
-    return scaled != scaled.to_integral_value()
-
-
 def to_major(minor: int, currency: str) -> float:
     """Return an amount of smallest units as shops write it: 1299 cents are 12.99."""
     return minor / float(10 ** exponent_of(currency))

@@ -20,9 +20,10 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWi
 from features.admin.quality import data_quality
 from features.catalogue.site import announce_catalogue
 from features.models import Item
-from features.money import exponent_of, has_excess_decimals, to_minor, written
+from features.money import exponent_of, to_minor, written
 from tracking.admin.decorators import action, display
 from tracking.contract.mending.amounts import read_currency
+from tracking.contract.mending.currencies import has_excess_decimals
 
 MAX_CATEGORIES: Final = 200
 _PRICES: Final = {"price": "price_minor", "sale_price": "sale_price_minor", "cost": "cost_minor"}

@@ -18,7 +18,6 @@ from features.money import (
     SiteMoney,
     decimal_of,
     exponent_of,
-    has_excess_decimals,
     line_minor,
     times,
     to_major,
@@ -94,14 +93,6 @@ def test_what_is_written_reads_back_exactly(minor: int, currency: str) -> None:
     text = written(minor, currency)
     assert to_minor(Decimal(text.replace(",", "")), currency) == minor
     assert len(text.partition(".")[2]) == exponent_of(currency)
-
-
-@pytest.mark.parametrize(
-    ("amount", "currency", "is_rounded"),
-    [(12.99, "EUR", False), (12.999, "EUR", True), (6000.0, "JPY", False), (0.5, "JPY", True), (1.234, "KWD", False)],
-)
-def test_more_decimals_than_the_currency_has_are_known(amount: float, currency: str, is_rounded: bool) -> None:
-    assert has_excess_decimals(amount, currency) is is_rounded
 
 
 def converted(rates: Rates, minor: int, currency: str, worth_in: str, *, day: int) -> int | None:

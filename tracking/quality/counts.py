@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,8 +19,18 @@ from msgspec import Struct
 
 from tracking import keys
 from tracking.background_flusher import RedisFlusher
-from tracking.contract.events import KNOWN_EVENTS, CustomEvent, EventRecord, Purchase
+from tracking.contract.events import (
+    KNOWN_EVENTS,
+    CustomEvent,
+    EventRecord,
+    Purchase,
+    PurchaseParams,
+    Refund,
+    RefundParams,
+)
+from tracking.contract.mending.currencies import CURRENCIES, has_excess_decimals
 from tracking.contract.mending.event import Mend
+from tracking.contract.mending.values import Done
 from tracking.contract.parsing import ParsedEnvelope, Rejected
 from tracking.records import Built
 
@@ -38,6 +48,7 @@ NO_CURRENCY: Final = "(none)"
 HOUR_MS: Final = 3_600_000
 HOURS_A_DAY: Final = 24
 _MAX_TEXT: Final = 120
+_MOST_DECIMALS: Final = max(CURRENCIES.values())
 _CLOCK_STEPS_MS: Final = ((2_000, "within 2 s"), (60_000, "within a minute"), (HOUR_MS, "within an hour"))
 _LABELS: Final[dict[type, str]] = {kind: name for name, kind in KNOWN_EVENTS.items()}
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -147,11 +158,28 @@ class QualityCounts:
             for record in records:
                 for event in record.custom:
                     counts[EVENTS, self._bounded(site, EVENTS, hour, event.event), source] += 1
-        if Purchase in kinds:
-            _add_orders(waiting, counts, hour, records)
+        if Purchase in kinds or Refund in kinds:
+            self._add_orders(waiting, counts, site, hour, records)
         self._n_requests += 1
         if self._n_requests % SAMPLE_PAGES == 1:
             self._add_pages(counts, site, hour, records)
+
+    def _add_orders(
+        self, waiting: _SiteCounts, counts: Counter[Name], site: str, hour: int, records: Sequence[EventRecord]
+    ) -> None:
+        for record in records:
+            for event in record.events:
+                if not isinstance(event, Purchase | Refund):
+                    continue
+                for name, amount in _rounded(event.params):
+                    counts[MENDED, name, str(Done.ROUNDED)] += 1
+                    sample = _rounded_sample(name, amount, event, record.received_at_ms)
+                    waiting.samples[hour // HOURS_A_DAY, (MENDED, name, str(Done.ROUNDED))] = sample
+                if isinstance(event, Purchase):
+                    currency = event.params.currency
+                    counts[ORDERS, self._bounded(site, ORDERS, hour, currency) if currency else NO_CURRENCY] += 1
+                    if len(waiting.orders) < MAX_ORDERS:
+                        waiting.orders.append(Order(event.params.transaction_id, hour))
 
     def _add_pages(self, counts: Counter[Name], site: str, hour: int, records: Sequence[EventRecord]) -> None:
         for record in records:
@@ -285,13 +313,22 @@ def section_of(url: str) -> str:
     return "/" + path.lstrip("/").split("/", 1)[0][:40]
 
 
-def _add_orders(waiting: _SiteCounts, counts: Counter[Name], hour: int, records: Sequence[EventRecord]) -> None:
-    for record in records:
-        for event in record.events:
-            if isinstance(event, Purchase):
-                counts[ORDERS, event.params.currency or NO_CURRENCY] += 1
-                if len(waiting.orders) < MAX_ORDERS:
-                    waiting.orders.append(Order(event.params.transaction_id, hour))
+def _rounded(params: PurchaseParams | RefundParams) -> Iterator[tuple[str, float]]:
+    """Yield the amounts that have more decimals than their currency; without one, more than any currency has."""
+    currency = params.currency or ""
+    if params.value is not None and has_excess_decimals(params.value, currency, otherwise=_MOST_DECIMALS):
+        yield "value", params.value
+    for item in params.items:
+        if item.price is not None and has_excess_decimals(item.price, currency, otherwise=_MOST_DECIMALS):
+            yield "price", item.price
+            break  # an event is counted once for all of its prices
+
+
+def _rounded_sample(name: str, amount: float, event: Purchase | Refund, at_ms: int) -> Sample:
+    path = "params.value" if name == "value" else "params.items[].price"
+    currency = event.params.currency
+    remedy = f"send as many decimals as {currency or 'the currency'} has; half a unit is rounded to even"
+    return Sample(at_ms=at_ms, path=path, value=repr(amount), became="rounded when it is counted", remedy=remedy)
 
 
 def _mended(mend: Mend, at_ms: int) -> Sample:

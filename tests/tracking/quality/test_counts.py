@@ -80,6 +80,29 @@ async def test_events_mends_and_refusals_are_counted_with_samples(shop: Shop) ->
 
 
 @pytest.mark.redis
+async def test_amounts_with_more_decimals_than_their_currency_are_counted(shop: Shop) -> None:
+    def order(number: int, currency: str | None, value: float, price: float) -> dict[str, Any]:
+        event = an_order(f"R-{number}", currency or "EUR")
+        event["params"] |= {
+            "value": value,
+            "items": [{"item_id": "A", "price": price}, {"item_id": "B", "price": price}],
+        }
+        if currency is None:
+            del event["params"]["currency"]
+        return event
+
+    await shop.send(order(1, "EUR", 59.97, 19.99), order(2, "KWD", 1.234, 1.234), order(3, "JPY", 6000.0, 6000))
+    await shop.send(order(4, None, 1.234, 0.333))  # of the site's currency, which may have three
+    assert shop.read().of(counts.MENDED) == {}
+    await shop.send(
+        order(5, "EUR", 59.970000000000006, 19.99), order(6, "JPY", 6000.5, 0.5), order(7, None, 0.12345, 1)
+    )
+    found = shop.read()
+    assert found.of(counts.MENDED) == {("value", "rounded"): (3, 3), ("price", "rounded"): (1, 1)}
+    assert "half a unit is rounded to even" in found.samples["mended", "value", "rounded"][0].remedy
+
+
+@pytest.mark.redis
 async def test_an_order_reported_again_is_said_with_its_id(shop: Shop) -> None:
     await shop.send(an_order("A-1"), an_order("A-2", "JPY"))
     assert shop.read().of(counts.ORDERS_AGAIN) == {}

@@ -7,12 +7,16 @@ one that several currencies share names all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 from iso4217 import Currency
 
 CURRENCIES: Final[Mapping[str, int]] = {each.code: each.exponent for each in Currency if each.exponent is not None}
 """Code to exponent: how many decimals the currency's minor unit has. Without metals and test codes, which have none."""
+
+UNKNOWN: Final = "XXX"
+"""ISO 4217's code for no currency: what an amount is in whose currency was named and has no reading."""
 
 SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "€": ("EUR",), "euro": ("EUR",), "euros": ("EUR",),
@@ -27,3 +31,13 @@ SYMBOLS: Final[Mapping[str, tuple[str, ...]]] = {
     "₱": ("PHP",), "r": ("ZAR",), "fr": ("CHF",), "sfr": ("CHF",), "rm": ("MYR",), "rp": ("IDR",), "₦": ("NGN",),
 }  # fmt: skip
 """A symbol, in lower case and without its full stop, to the codes that it may mean."""
+
+
+def has_excess_decimals(amount: float | Decimal, currency: str, *, otherwise: int = 2) -> bool:
+    """Return whether the amount has more decimals than the currency, or than ``otherwise`` where it has no exponent.
+
+    Of a float, the shortest text that reads as it counts: 12.99 has two.
+    """
+    exact = amount if isinstance(amount, Decimal) else Decimal(repr(amount))
+    scaled = exact.scaleb(CURRENCIES.get(currency, otherwise))
+    return scaled != scaled.to_integral_value()

@@ -21,7 +21,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tracking.contract import events as contract
-from tracking.contract.mending.amounts import Separator, UnreadableAmount, read_amount, read_currency
+from tracking.contract.mending.amounts import NOTHING, Separator, UnreadableAmount, read_amount, read_currency
+from tracking.contract.mending.currencies import SYMBOLS, UNKNOWN
 from tracking.contract.mending.names import (
     ITEM_FIELDS,
     ONLY_OF_ORDERS,
@@ -46,6 +47,7 @@ _REMEDY: Final = {
     Done.CUT: "send less",
     Done.COMPUTED: "send the value itself",
     Done.DROPPED: "send a value that the contract takes, or leave the field out",
+    Done.ROUNDED: "send as many decimals as the currency has",
 }
 
 
@@ -314,8 +316,22 @@ def _currency(told: Mapping[str, Any], params: Mapping[str, Any], mended: dict[s
             return code
         return None
     code = read_currency(written)
+    if code is None and _names_a_currency(written):
+        # A currency that was named and is none must not be taken for the site's own, as one that is missing is.
+        mended["currency"] = UNKNOWN
+        remedy = "send a code of ISO 4217, such as EUR; until then its amounts are shown apart"
+        notes.note("params.currency", written, Done.REREAD, UNKNOWN, remedy=remedy)
+        return None
     _keep(mended, "currency", code, written, None if code == written else Done.REREAD, notes, path="params.currency")
     return code
+
+
+def _names_a_currency(written: object) -> bool:
+    """Return whether a text that is no currency was meant as one: letters, and no symbol that several share."""
+    if not isinstance(written, str):
+        return False
+    word = written.strip().lower()
+    return any(map(str.isalpha, word)) and word not in NOTHING and word.strip(".") not in SYMBOLS
 
 
 def _items(name: str, written: object, notes: Notes) -> tuple[list[dict[str, Any]], Decimal, bool]:

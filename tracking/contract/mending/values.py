@@ -30,6 +30,7 @@ class Done(StrEnum):
     CUT = "cut"  # longer than the contract takes
     COMPUTED = "computed"  # made from the other values, so that money or identity is kept
     DROPPED = "dropped"  # no reading; the rest counts
+    ROUNDED = "rounded"  # an amount with more decimals than its currency; counted, and the event kept as it came
 
 
 def as_text(value: object, *, longest: int, joined_by: str = ", ") -> tuple[str | None, Done | None]:

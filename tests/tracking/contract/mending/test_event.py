@@ -121,11 +121,21 @@ def test_other_generations_of_analytics_are_read(push: tuple[str, Any], name: st
 def test_a_currency_is_read_in_any_case_and_taken_from_items_that_agree() -> None:
     lower, _ = mended("purchase", {"transaction_id": "T1", "currency": "eur", "items": [{"item_id": "A"}]})
     of_items, _ = mended("purchase", {"transaction_id": 1, "items": [{"item_id": "A", "currency": "usd"}]})
-    none, done = mended("purchase", {"transaction_id": "T1", "currency": "euros!", "items": [{"item_id": "A"}]})
 
     assert [lower["params"]["currency"], of_items["params"]["currency"]] == ["EUR", "USD"]
-    assert "currency" not in none["params"]
-    assert ("currency", "dropped") in done
+
+
+@pytest.mark.parametrize("written", ["euros!", "bitcoin", "Gold coins", "EURX", "€uro/EUR"])
+def test_a_currency_that_is_none_is_not_taken_for_a_missing_one(written: str) -> None:
+    event, done = mended("purchase", {"transaction_id": "T1", "currency": written, "items": [{"item_id": "A"}]})
+    assert event["params"]["currency"] == "XXX"  # its amounts stand apart and are never added to the site's
+    assert ("currency", "reread") in done
+
+
+@pytest.mark.parametrize("written", ["", "undefined", "null", "NaN", "(not set)", "-", 0, 978, [], {}, "$", "kr", "??"])
+def test_a_currency_that_says_nothing_is_missing(written: object) -> None:
+    event, _ = mended("purchase", {"transaction_id": "T1", "currency": written, "items": [{"item_id": "A"}]})
+    assert "currency" not in event["params"]
 
 
 def test_a_category_that_is_a_path_fills_the_levels() -> None:
