@@ -14,9 +14,12 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from recommendations.admin.fields import LinesField, LinesWidget
+from recommendations.admin.gate import Verdict, judge_placement
 from recommendations.admin.preview import preview
 from recommendations.admin.report import report
+from recommendations.admin.typed import understood, vocabulary
 from recommendations.core.strategies import STRATEGIES, strategy_choices
+from recommendations.lint.names import unknown_in
 from recommendations.models import Placement
 from recommendations.retrieval.sources import SOURCES
 from recommendations.state.models import watch_models
@@ -61,7 +64,11 @@ class StrategiesField(forms.Field):
 
 
 class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs are generic
-    """The form of a placement; lists are lines, nothing is typed as JSON."""
+    """The form of a placement; lists are lines, nothing is typed as JSON.
+
+    What is saved is live at once: a condition that leaves nothing, or names what items do not have, is not saved, and
+    one that leaves less than a list is confirmed first.
+    """
 
     sources = LinesField(
         required=False,
@@ -71,7 +78,7 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
     editorial_items = LinesField(
         required=False,
         widget=LinesWidget(kind="items", placeholder="Search by title, brand or item id …"),
-        help_text="Items to fall back on, in order, one item id (SKU) a line.",
+        help_text="Items to fall back on, in order: item ids (SKU), in lines or as a spreadsheet has them.",
     )
     segment_strategies = StrategiesField(
         required=False,
@@ -120,12 +127,49 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
             raise forms.ValidationError(f"{unknown[0]!r} is not one of {', '.join(sorted(known))}.")
         return chosen
 
+    def clean_editorial_items(self) -> list[str]:
+        """Return ids as the catalogue spells them."""
+        site = self.cleaned_data.get("site") or getattr(self.instance, "site", None)
+        return understood("items", self.cleaned_data["editorial_items"], site)
+
+    @property
+    def confirmed(self) -> str:
+        """The token of the findings that she said are intended."""
+        return str(self.data.get("confirms", ""))
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is wrong with the placement, as the form or, before anything was typed, as the database says it."""
+        if self.is_bound:
+            return self._verdict
+        return judge_placement(self.instance) if self.instance.pk else Verdict()
+
+    def _post_clean(self) -> None:
+        """Look at the placement as a whole, once its fields are understood."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own step after clean(), which the stubs leave out
+        self._verdict = Verdict()
+        if self.errors or self.instance.site_id is None:
+            return
+        self._verdict = judge_placement(self.instance)
+        if not {"condition", "size", "is_active", "site"} & set(self.changed_data):
+            return  # the catalogue has changed, and what she edits has nothing to do with it
+        for finding in self._verdict.refused:
+            self.add_error("condition", f"Not saved. {finding.why} {finding.remedy}")
+        for what, why, remedy in unknown_in(self.instance.condition, vocabulary(self.instance.site)):
+            if what.startswith("the attribute "):
+                self.add_error("condition", f"Not saved. It names {what}. {why} {remedy}")
+        if not self.errors and self._verdict.to_confirm and self.confirmed != self._verdict.token:
+            for finding in self._verdict.to_confirm:
+                self.add_error(None, f"Not saved yet. {finding.sentence}")
+            self.add_error(None, "If this is intended, tick “This is intended” above the form and save again.")
+
 
 @admin.register(Placement)
 class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Placements of all sites."""
 
     form = PlacementForm
+    change_form_before_template = "admin/recommendations/placement/beside.html"
     list_display = ("name", "heading", "site", "strategy", "size", "n_rules", "is_live")
     list_filter = ("site", "strategy", "is_active")
     list_select_related = ("site",)

@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from features.catalogue.items import ItemCard
 from features.models import StoredProfile
 from recommendations.admin.fields import LinesField, LinesWidget
+from recommendations.admin.typed import understood
 from recommendations.admin.wording import effect_words, filtered_words, source_words
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import NOBODY, RequestUser
@@ -111,6 +112,8 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
     context: dict[str, Any] = {"placement": placement, "form": form, "recent_shoppers": _recent(placement)}
     if form.is_valid():
         serving = watch_site(placement.site.slug).ensure_loaded()
+        for name in ("session", "cart"):
+            form.cleaned_data[name] = understood("items", form.cleaned_data[name], placement.site)
         user = _user(placement.site.slug, form.cleaned_data)
         if user.problem is not None:
             messages.warning(request, "The feature store is unavailable: the list is that of an unknown shopper.")

@@ -7,12 +7,16 @@ from typing import Any, Final
 from django import forms
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from features.models import SegmentThreshold
-from features.segments import rfm
 from recommendations.admin.fields import LinesField, LinesWidget
+from recommendations.admin.gate import known_segments
+from recommendations.admin.rule_check import RuleCheck, check_form, check_stored
+from recommendations.admin.typed import understood
 from recommendations.core.actions import RuleAction
 from recommendations.models import Placement, Rule
 from tracking.models import Site
+
+PUBLISH: Final = "recommendations_rule_save_and_publish"
+"""The name of the button, as unfold makes it of the action."""
 
 _OF_PIN: Final = (
     "categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition",
@@ -28,12 +32,23 @@ class PlacementsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs are generic
-    """A rule in plain fields."""
+    """A rule in plain fields; one that would empty a list is not published.
+
+    Attributes
+    ----------
+    is_checked_only : bool
+        Whether nobody is saving it: ``rule_check`` looks at it while it is being filled in.
+    """
+
+    is_checked_only = False
+
+    class Media:
+        js = ("recommendations/check.js",)
 
     items = LinesField(
         required=False,
         widget=LinesWidget(kind="items", placeholder="Search by title, brand or item id …"),
-        help_text="One item id (SKU) a line, such as SKU-1; a pin keeps their order.",
+        help_text="Item ids (SKU), such as SKU-1, in lines or as a spreadsheet has them; a pin keeps their order.",
     )
     categories = LinesField(
         required=False,
@@ -100,10 +115,50 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
             self.initial.setdefault("site", sites[0].pk)
         shown = Placement.objects.filter(site=self.instance.site) if self.instance.pk else Placement.objects.all()
         self.fields["placements"].queryset = shown.order_by("site", "name")  # type: ignore[attr-defined]
-        names = dict.fromkeys(rule.name for rule in rfm.DEFAULT_RULES)
-        stored = SegmentThreshold.objects.order_by("order").values_list("name", flat=True).distinct()
-        known = list(dict.fromkeys([*(stored or names), *(self.instance.segments or [])]))
+        known = list(dict.fromkeys([*known_segments(), *(self.instance.segments or [])]))
         self.fields["segments"].choices = [(name, name) for name in known]  # type: ignore[attr-defined]
+
+    @property
+    def site(self) -> Site | None:
+        """The site that the rule is of, as far as it is known yet."""
+        if self.instance.site_id is not None:
+            stored: Site = self.instance.site
+            return stored
+        chosen: Site | None = getattr(self, "cleaned_data", {}).get("site")
+        return chosen
+
+    @property
+    def is_publishing(self) -> bool:
+        """Whether the button that publishes was pressed."""
+        return PUBLISH in self.data
+
+    @property
+    def confirmed(self) -> str:
+        """The token of the findings that she said are intended."""
+        return str(self.data.get("confirms", ""))
+
+    @property
+    def check(self) -> RuleCheck | None:
+        """What the rule does and what is wrong with it; ``None`` where nothing is filled in yet."""
+        if self.is_bound:
+            return self._check
+        return check_stored(self.instance) if self.instance.pk else None
+
+    def clean_items(self) -> list[str]:
+        """Return ids as the catalogue spells them."""
+        return understood("items", self.cleaned_data["items"], self.site)
+
+    def clean_categories(self) -> list[str]:
+        """Return categories as the catalogue spells them."""
+        return understood("categories", self.cleaned_data["categories"], self.site)
+
+    def clean_brands(self) -> list[str]:
+        """Return brands as the catalogue spells them."""
+        return understood("brands", self.cleaned_data["brands"], self.site)
+
+    def clean_tags(self) -> list[str]:
+        """Return tags, each once."""
+        return understood("tags", self.cleaned_data["tags"], self.site)
 
     def clean(self) -> dict[str, Any]:
         """Refuse what would not do what it says; each message names its field and the remedy."""
@@ -122,3 +177,17 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         if low is not None and high is not None and low > high:
             self.add_error("stock_to", f"Is less than the stock from {low}; give at least {low}, or empty one of them.")
         return cleaned
+
+    def _post_clean(self) -> None:
+        """Look at the rule as a whole, once its fields are understood; a rule that empties a list is not published."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own step after clean(), which the stubs leave out
+        self._check = check_form(self, self.site)
+        if not self.is_publishing or self.is_checked_only or self.errors or self._check is None:
+            return
+        verdict = self._check.verdict
+        for finding in verdict.refused:
+            self.add_error(None, f"Not published. {finding.sentence}")
+        if not verdict.refused and verdict.to_confirm and self.confirmed != verdict.token:
+            for finding in verdict.to_confirm:
+                self.add_error(None, f"Not published yet. {finding.sentence}")
+            self.add_error(None, "If this is intended, tick “This is intended” beside the form and publish again.")

@@ -10,21 +10,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from recommendations.admin.gate import judge_rule
+from recommendations.admin.rule_check import check
 from recommendations.admin.rule_form import RuleForm
 from recommendations.admin.suggest import suggest
 from recommendations.admin.wording import rule_words, state_words
 from recommendations.models import Placement, Rule
-from recommendations.pipeline.rules.base import compile_rule
 from recommendations.state import placements
-from recommendations.state.site import watch_site
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404
-
-EXAMPLES = 3
 
 
 @admin.register(Rule)
@@ -32,12 +28,13 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Rules of all sites."""
 
     form = RuleForm
+    change_form_before_template = "admin/recommendations/rule/beside.html"
     list_display = ("name", "in_words", "state", "priority", "updated_at")
     list_filter = ("site", "action", "placements")
     list_filter_submit = True
     search_fields = ("name",)
     search_help_text = "Name"
-    readonly_fields = ("state", "in_words", "reach")
+    readonly_fields = ("state",)
     actions = ("publish_selected", "withdraw_selected")
     actions_detail = ("show_preview",)
     actions_submit_line = ("save_and_publish", "withdraw_rule")
@@ -57,7 +54,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
         """Return the form in the order in which one says it: what, with which items, for whom, where, when."""
-        known = [(None, {"fields": ("state", "in_words", "reach")})] if obj is not None else []
+        known = [(None, {"fields": ("state",)})] if obj is not None else []
         return [
             *known,
             (None, {"fields": ("site", "name")}),
@@ -94,7 +91,12 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             self.admin_site.admin_view(lambda request: suggest(self, request)),
             name="recommendations_rule_suggest",
         )
-        urls: list[URLPattern] = [offered, *super().get_urls()]
+        checked = path(
+            "check/",
+            self.admin_site.admin_view(lambda request: check(self, request)),
+            name="recommendations_rule_check",
+        )
+        urls: list[URLPattern] = [offered, checked, *super().get_urls()]
         return urls
 
     @display(description="In words")
@@ -122,25 +124,6 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             has_changes=placements.has_draft_changes(rule),
             spec=served.spec if served is not None else placements.rule_spec(rule),
             now_ms=int(time.time() * 1000),
-        )
-
-    @display(description="Targets")
-    def reach(self, rule: Rule) -> SafeString | str:
-        """Return how many items the rule targets now, and a few of them."""
-        item_index = watch_site(rule.site.slug).ensure_loaded().item_index
-        compiled = compile_rule(placements.rule_spec(rule))
-        rows = item_index.mask(compiled.key, compiled.target).nonzero()[0]
-        if not len(rows):
-            return "No item now. Check the spelling of ids, categories, brands and tags, and the limits."
-        n_shown = int(item_index.catalogue.is_recommendable[rows].sum())
-        titles = [
-            card.title for row in rows[:EXAMPLES].tolist() if (card := item_index.catalogue.cards[row]) is not None
-        ]
-        return format_html(
-            "{} of which {} can be shown now, such as {}",
-            f"{len(rows):,} item{'' if len(rows) == 1 else 's'},",
-            f"{n_shown:,}",
-            ", ".join(titles),
         )
 
     def changeform_view(
@@ -192,6 +175,8 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             placements.publish(rule)
             self.log_change(request, rule, "Published.")
             messages.success(request, f"“{rule}” is published; every process serves it within two seconds.")
+            for finding in form.check.verdict.remarks if form.check is not None else ():
+                messages.warning(request, finding.sentence)
         elif after_saving is placements.withdraw:
             placements.withdraw(rule)
             self.log_change(request, rule, "Withdrawn.")
@@ -199,11 +184,20 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     @admin.action(description="Publish", permissions=["change"])
     def publish_selected(self, request: HttpRequest, rules: QuerySet[Rule]) -> None:
-        """Serve each chosen rule as its form stands."""
+        """Serve each chosen rule as its form stands; one that is refused, or wants a confirmation, stays a draft."""
+        n_published = 0
         for rule in rules:
+            verdict = judge_rule(rule.site, placements.rule_spec(rule))
+            if kept_back := [*verdict.refused, *verdict.to_confirm]:
+                messages.error(request, f"“{rule}” is not published. {kept_back[0].sentence} Open it to change that.")
+                continue
             placements.publish(rule)
             self.log_change(request, rule, "Published.")
-        messages.success(request, f"{len(rules)} published.")
+            n_published += 1
+            for finding in verdict.remarks:
+                messages.warning(request, finding.sentence)
+        if n_published:
+            messages.success(request, f"{n_published} published.")
 
     @admin.action(description="Withdraw", permissions=["change"])
     def withdraw_selected(self, request: HttpRequest, rules: QuerySet[Rule]) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from features.models import Item
 from features.money import to_major
+from recommendations.admin.typed import ATTRIBUTES, understood, vocabulary
 from tracking.models import Site
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ MAX_TAGGED: Final = 5_000
 def suggest(model_admin: ModelAdmin, request: HttpRequest) -> JsonResponse:
     """Answer ``kind`` and ``q`` with entries to choose from, or ``kind`` and ``names`` with what these entries are.
 
-    Each entry is ``{"value", "label"}``; a name that nothing in the catalogue has comes with an empty label.
+    Each entry is ``{"value", "label"}``; a name that nothing in the catalogue has comes with an empty label, and with
+    the nearest name that something has as ``near``, if there is one.
     """
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
@@ -36,9 +38,7 @@ def suggest(model_admin: ModelAdmin, request: HttpRequest) -> JsonResponse:
         return JsonResponse({"entries": []})
     kind = asked.get("kind", "")
     if "names" in asked:
-        wanted = [name.strip() for name in asked["names"].splitlines() if name.strip()][:MAX_NAMED]
-        known = _known(site, kind, wanted)
-        return JsonResponse({"entries": [{"value": name, "label": known.get(name, "")} for name in wanted]})
+        return JsonResponse({"entries": _named(site, kind, asked["names"])})
     term = asked.get("q", "").replace("\x00", "").strip()[:MAX_TERM]
     entries = [{"value": value, "label": label} for value, label in _offered(site, kind, term)]
     return JsonResponse({"entries": entries})
@@ -65,6 +65,20 @@ def _offered(site: Site, kind: str, term: str) -> list[tuple[str, str]]:
     if kind == "tags":
         return [(tag, tag) for tag in sorted(_tags(items)) if term.casefold() in tag.casefold()][:MAX_OFFERED]
     return []
+
+
+def _named(site: Site, kind: str, text: str) -> list[dict[str, str]]:
+    if kind not in ATTRIBUTES:
+        return []
+    wanted = understood(kind, [text], site)[:MAX_NAMED]
+    known = _known(site, kind, wanted)
+    near = vocabulary(site)
+    entries = []
+    for name in wanted:
+        entries.append({"value": name, "label": known.get(name, "")})
+        if name not in known and (nearest := near.nearest_value(ATTRIBUTES[kind], name)) is not None:
+            entries[-1]["near"] = nearest
+    return entries
 
 
 def _known(site: Site, kind: str, wanted: list[str]) -> dict[str, str]:

@@ -104,7 +104,11 @@ class Vocabulary:
         if isinstance(column, NumberColumn) or column is None:
             return False
         fold = _code if name in CODES else _folded
-        return fold(text) not in self._folded_values(name)
+        return fold(text) not in self._spellings(name)
+
+    def spelling(self, name: str, text: str) -> str | None:
+        """Return how the catalogue spells a value that it has, whatever its case; ``None`` for one it does not have."""
+        return self._spellings(name).get(_folded(text))
 
     def nearest_value(self, name: str, text: str) -> str | None:
         """Return the value of an attribute that is most like ``text``, as the catalogue spells it."""
@@ -118,11 +122,11 @@ class Vocabulary:
             self._values[name] = self._find_values(name)
         return self._values[name]
 
-    def _folded_values(self, name: str) -> frozenset[str]:
-        if name not in self._folded_by_name:
+    def _spellings(self, name: str) -> dict[str, str]:
+        if name not in self._spelt_by_name:
             fold = _code if name in CODES else _folded
-            self._folded_by_name[name] = frozenset(map(fold, self.values(name)))
-        return self._folded_by_name[name]
+            self._spelt_by_name[name] = {fold(value): value for value in reversed(self.values(name))}
+        return self._spelt_by_name[name]
 
     def _find_values(self, name: str) -> list[str]:
         if name in CODES:
@@ -142,7 +146,7 @@ class Vocabulary:
         return {}
 
     @cached_property
-    def _folded_by_name(self) -> dict[str, frozenset[str]]:
+    def _spelt_by_name(self) -> dict[str, dict[str, str]]:
         return {}
 
 

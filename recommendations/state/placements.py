@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import logging
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -171,8 +171,16 @@ def _condition(text: str, *, placement: str, field: str) -> Condition | None:
         return None
 
 
-def rule_spec(rule: Rule) -> RuleSpec:
-    """Return a rule as its form stands now; raises ``msgspec.ValidationError`` for what cannot be served."""
+def rule_spec(rule: Rule, *, chosen: Iterable[Placement] | None = None) -> RuleSpec:
+    """Return a rule as its form stands now; raises ``msgspec.ValidationError`` for what cannot be served.
+
+    Parameters
+    ----------
+    chosen : iterable of Placement, optional
+        The placements of a form that is not saved yet, in place of the stored ones.
+    """
+    if chosen is None:
+        chosen = rule.placements.all() if rule.pk else ()
     return msgspec.convert(
         {
             "rule_id": rule.pk or 0,
@@ -184,7 +192,7 @@ def rule_spec(rule: Rule) -> RuleSpec:
                     "priority",
                 )
             },
-            "placements": [placement.name for placement in rule.placements.all()] if rule.pk else [],
+            "placements": [placement.name for placement in chosen],
             "starts_at_ms": _epoch_ms(rule.starts_at),
             "ends_at_ms": _epoch_ms(rule.ends_at),
         },

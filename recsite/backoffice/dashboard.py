@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from features.models import Item
 from features.store import connections
 from features.store.item_stats import ItemStats, load_item_stats
 from features.stream.lag import read_lag
+from recommendations.admin.gate import judge_site
+from recommendations.lint.findings import Finding, Problem, Severity
 from recommendations.models import ModelVersion, Placement
 from recommendations.monitoring.performance import Performance, grouped, read_days
 from recommendations.state.models import watch_models
@@ -26,6 +29,7 @@ from tracking.redis_client import UNAVAILABLE, connect
 
 DAY_S = 86_400
 REDIS_TIMEOUT_S = 0.5
+MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["performance"] = placement_performance(site)
     except StoreUnavailable as error:
         context["store_error"] = str(error)
-    context["health"] = [*stream_health(), *content_health(site)]
+    context["findings"] = attention(site)
+    context["health"] = [*stream_health(), *list_health(context["findings"]), *content_health(site)]
     return context
 
 
@@ -81,6 +86,57 @@ def placement_performance(site: Site) -> list[Performance]:
     rows = read_days(client, site.slug, first=today - 6, last=today, partitions=connections.partitions())
     names = Placement.objects.filter(site=site, is_active=True).values_list("name", flat=True)
     return grouped(rows, "placement", names=names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """A finding of the linter with the page on which it is mended."""
+
+    finding: Finding
+    link: str
+
+
+def attention(site: Site) -> list[Attention]:
+    """Return what is wrong with the rules and placements that are served, the gravest first."""
+    names = dict(Placement.objects.filter(site=site).values_list("name", "pk"))
+    return [
+        Attention(
+            finding=each,
+            link=_change("rule", each.rule_ids[0])
+            if each.rule_ids
+            else _change("placement", names.get(each.placement)),
+        )
+        for each in judge_site(site)
+    ]
+
+
+def list_health(findings: Sequence[Attention]) -> list[Figure]:
+    """Return whether some list is empty or short, or a rule does not do what it says."""
+    emptied = sorted({each.finding.placement for each in findings if each.finding.problem is Problem.EMPTYING})
+    if emptied:
+        return [
+            Figure(
+                name="Rules and placements",
+                value="a list is empty",
+                tone="bad",
+                link="#attention",
+                note=f"{', '.join(emptied[:MAX_NAMED])}: some visitors see nothing there",
+            )
+        ]
+    n_found = sum(each.finding.severity > Severity.NOTE for each in findings)
+    return [
+        Figure(
+            name="Rules and placements",
+            value=f"{n_found:,} to look at" if n_found else "in order",
+            note="see what needs attention" if n_found else "no rule contradicts another, none is without effect",
+            tone="warn" if n_found else "ok",
+            link="#attention" if n_found else _list("recommendations_rule"),
+        )
+    ]
+
+
+def _change(model: str, number: int | None) -> str:
+    return "" if number is None else reverse(f"admin:recommendations_{model}_change", args=[number])
 
 
 def stream_health() -> list[Figure]:

@@ -110,13 +110,13 @@ function attach(area) {
     const wanted = lines(area);
     if (!wanted.length) return named.replaceChildren();
     try {
-      const known = await request(area, { names: wanted.slice(0, 200).join('\n') });
+      const known = await request(area, { names: wanted.join('\n').slice(0, 8000) });
       named.replaceChildren(
         ...known
           .filter(({ value, label }) => label !== value)
-          .map(({ value, label }) => {
+          .map(({ value, label, near }) => {
             const line = document.createElement('li');
-            line.textContent = label ? `${value}: ${label}` : `${value}: not in the catalogue; check the spelling`;
+            line.textContent = label ? `${value}: ${label}` : `${value}: not in the catalogue; ${near ? `did you mean ${near}?` : 'check the spelling'}`;
             line.className = label ? '' : 'is-unknown';
             return line;
           }),

@@ -67,5 +67,11 @@ def test_what_is_offered_is_always_known_and_a_known_name_is_its_own_nearest(tex
     )
 
 
+def test_values_are_spelt_as_the_catalogue_spells_them() -> None:
+    assert KNOWN.spelling("brand", "kite & SONS") == "Kite & Sons"
+    assert KNOWN.spelling("category", "women >shoes") == "Women > Shoes"
+    assert KNOWN.spelling("brand", "Kite") is None
+
+
 def test_a_state_of_the_catalogue_has_one_vocabulary() -> None:
     assert vocabulary_of(ON) is vocabulary_of(ON)

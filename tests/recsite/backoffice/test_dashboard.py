@@ -9,6 +9,7 @@ import pytest
 from django.test import RequestFactory
 
 from features.stream.lag import read_lag
+from recommendations.lint.findings import Finding, Problem
 from recsite.backoffice import dashboard
 from tracking.exceptions import LogUnavailable
 from tracking.models import Site
@@ -44,3 +45,26 @@ def test_without_a_site_there_are_no_figures(rf: RequestFactory) -> None:
     context = dashboard.dashboard(rf.get("/admin/"), {})
     assert context["site"] is None
     assert "health" not in context
+
+
+def found(problem: Problem, placement: str = "home") -> dashboard.Attention:
+    finding = Finding(
+        problem=problem, rule_ids=(), subject=placement, what="It.", why="Why.", remedy="Do.", placement=placement
+    )
+    return dashboard.Attention(finding=finding, link="")
+
+
+@pytest.mark.parametrize(
+    ("findings", "value", "tone"),
+    [
+        ([], "in order", "ok"),
+        ([found(Problem.EXPIRING)], "in order", "ok"),
+        ([found(Problem.CONFLICT), found(Problem.DEAD)], "2 to look at", "warn"),
+        ([found(Problem.EMPTYING), found(Problem.DEAD)], "a list is empty", "bad"),
+    ],
+)
+def test_rules_and_placements_are_in_order_or_named(findings: list[Any], value: str, tone: str) -> None:
+    (figure,) = dashboard.list_health(findings)
+
+    assert (figure.value, figure.tone) == (value, tone)
+    assert ("home" in figure.note) is (tone == "bad")

@@ -1,0 +1,106 @@
+"""What stands between a draft and the shop's pages: the linter's findings, and what follows from them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from features.models import SegmentThreshold
+from features.segments import rfm
+from recommendations.lint.findings import Finding, Severity
+from recommendations.lint.linter import lint, of_rule
+from recommendations.models import Placement, Rule
+from recommendations.pipeline.rules.base import CompiledRule, RuleSpec, compile_rule
+from recommendations.state import placements
+from recommendations.state.site import watch_site
+from tracking.models import Site
+
+NEWEST: Final = 2**62
+"""The id, among the others, of a rule that is not saved yet: of equal priorities the older one wins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is wrong with one draft, among all that is published."""
+
+    findings: Sequence[Finding] = ()
+
+    @property
+    def refused(self) -> list[Finding]:
+        """Why it may not be published."""
+        return [each for each in self.findings if each.severity is Severity.REFUSE]
+
+    @property
+    def to_confirm(self) -> list[Finding]:
+        """What a person must say is intended."""
+        return [each for each in self.findings if each.severity is Severity.CONFIRM]
+
+    @property
+    def remarks(self) -> list[Finding]:
+        """What is shown and stops nothing."""
+        return [each for each in self.findings if each.severity < Severity.CONFIRM]
+
+    @property
+    def token(self) -> str:
+        """What a confirmation confirms: other findings have another token."""
+        text = "\n".join(sorted(each.sentence for each in self.to_confirm))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def judge_rule(site: Site, spec: RuleSpec) -> Verdict:
+    """Return what is wrong with a rule, were it published now in place of what is served of it.
+
+    Raises
+    ------
+    InvalidQuery
+        One of its conditions is not in the language.
+    """
+    spec = msgspec.structs.replace(spec, rule_id=spec.rule_id or NEWEST)
+    draft = compile_rule(spec)
+    others = [rule for rule in published_rules(site) if rule.spec.rule_id != spec.rule_id]
+    return Verdict(findings=of_rule(_lint(site, [*others, draft]), spec.rule_id))
+
+
+def judge_placement(placement: Placement) -> Verdict:
+    """Return what is wrong with a placement as its form stands, and with what its rules leave of it."""
+    spec = placements.placement_spec(placement, [])
+    by_name = {**placements.load_placements(placement.site.slug).by_name, spec.name: spec}
+    if not placement.is_active:
+        return Verdict()
+    found = lint(
+        published_rules(placement.site), by_name, watch_site(placement.site.slug).ensure_loaded().item_index,
+        now_ms=int(time.time() * 1000),
+    )  # fmt: skip
+    return Verdict(findings=[each for each in found if each.placement == spec.name])
+
+
+def judge_site(site: Site) -> list[Finding]:
+    """Return everything that is wrong with what is published, the gravest first."""
+    return _lint(site, published_rules(site))
+
+
+def published_rules(site: Site) -> list[CompiledRule]:
+    """Return the rules as they are served."""
+    documents = Rule.objects.filter(site=site, published__isnull=False).values_list("published", flat=True)
+    return placements.compiled_rules([document for document in documents if document is not None])
+
+
+def known_segments() -> list[str]:
+    """Return the names of the segments that users can be in."""
+    stored = SegmentThreshold.objects.order_by("order").values_list("name", flat=True).distinct()
+    return list(dict.fromkeys(stored or (rule.name for rule in rfm.DEFAULT_RULES)))
+
+
+def _lint(site: Site, rules: Sequence[CompiledRule]) -> list[Finding]:
+    return lint(
+        rules,
+        placements.load_placements(site.slug).by_name,
+        watch_site(site.slug).ensure_loaded().item_index,
+        now_ms=int(time.time() * 1000),
+        segments=known_segments(),
+    )
