@@ -37,6 +37,7 @@ TRAFFIC_SHARE: Final = 0.01
 N_TARGETS: Final = 5
 TOP: Final = 20
 WEIGHTS: Final = (1.0, 3.0, 5.0)
+_NEW_NAMES: Final = "a new anonymous id an event"
 _DAY_S: Final = 86_400
 
 Events = list[dict[str, Any]]
@@ -146,7 +147,7 @@ def shop(name: str) -> Iterator[Shop]:
 def measure(*, quick: bool) -> dict[str, float]:
     """Make ids up, then vote; print both."""
     made_up = _made_up_ids(n_requests=REQUESTS)
-    votes = _votes(n_users=DAILY_USERS // 5 if quick else DAILY_USERS)
+    votes = _votes(n_users=DAILY_USERS)
     return {**made_up, **votes}
 
 
@@ -209,10 +210,15 @@ def _made_up_ids(*, n_requests: int) -> dict[str, float]:
 
 
 def _votes(*, n_users: int) -> dict[str, float]:
-    """Let attackers with a hundredth of the traffic push the least popular items, each in a way of its own."""
-    rows, worst = [], 0
+    """Let attackers with a hundredth of the traffic push the least popular items, each in a way of its own.
+
+    The figure is that of attackers who are as many users as their share of the traffic. One who takes a new name for
+    each event is more than that, to everything that looks at names alone; the table and a figure of its own show it.
+    """
+    rows, moved_by = [], {}
     n_events = int(n_users * VIEWS_A_USER * (1 + CART_SHARE + BUY_SHARE) * TRAFFIC_SHARE)
-    for words, n_names in (("one anonymous id", 1), ("a hundredth of all users", n_users // 100)):
+    attackers = {"one anonymous id": 1, "a hundredth of all users": n_users // 100, _NEW_NAMES: n_events}
+    for words, n_names in attackers.items():
         rng = random.Random(13)
         with shop("votes") as made:
             now_ms = time.time_ns() // 1_000_000
@@ -224,7 +230,7 @@ def _votes(*, n_users: int) -> dict[str, float]:
             names = [_anonymous_id(rng) for _ in range(n_names)]
             kinds = ("view_item", "add_to_cart", "purchase")
             requests = [
-                (names[number // 3 % n_names], [_event(rng, kinds[number % 3], lines, now_ms)])
+                (names[number * n_names // n_events], [_event(rng, kinds[number % 3], lines, now_ms)])
                 for number in range(n_events)
             ]
             made.take(requests)
@@ -232,11 +238,12 @@ def _votes(*, n_users: int) -> dict[str, float]:
             moved = len(set(made.top()) & set(targets))
             kept = len(set(made.top()) & set(honest))
         rows.append([words, n_events, moved, kept])
-        worst = max(worst, moved)
+        moved_by[words] = float(moved)
     print_table(
         f"An attacker with {TRAFFIC_SHARE:.0%} of the traffic of {n_users:,} users a day",
         ["under the name of", "events", f"its items in the top {TOP}", "honest ones that stayed"],
         rows,
         caption=f"{N_TARGETS} of the least popular of {N_ITEMS:,} items, in each event, 100,000 pieces each.",
     )
-    return {"attacker_items_in_top20": float(worst)}
+    new_names = moved_by.pop(_NEW_NAMES)
+    return {"attacker_items_in_top20": max(moved_by.values()), "new_names_items_in_top20": new_names}

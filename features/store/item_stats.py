@@ -34,6 +34,10 @@ METRICS: Final = windows.METRICS
 BLOB_TTL_S: Final = keys.ITEM_STATS.ttl_s
 PRIOR_VIEWERS: Final = 50.0
 """An item's conversion begins at the site's mean and is half its own after that many viewers."""
+MAX_LIFT: Final = 4.0
+"""How many times the site's mean of carters and buyers a viewer an item may have, for its popularity."""
+WITHOUT_VIEWERS: Final = 10.0
+"""Carters, and buyers, that always count: what is bought from a list, or by telephone, is looked at by nobody."""
 
 CountArray = NDArray[np.int64]
 PaneKey = Callable[[int, str, int, int], str]  # partition, site, width in seconds and number of a pane → its Redis key
@@ -99,8 +103,21 @@ class ItemStats:
         self, *, window: str = "7d", weights: tuple[float, float, float] = (1.0, 3.0, 5.0), limit: int = 1_000
     ) -> list[str]:
         """Return items by weighted viewers, carters and buyers, best first; those without any are left out."""
-        scores = self.counts[:, WINDOWS.index(window), FIRST_OF_VISITORS:] @ np.asarray(weights)
-        return self._best(scores, limit=limit)
+        return self._best(self.plausible_visitors(window) @ np.asarray(weights), limit=limit)
+
+    def plausible_visitors(self, window: str) -> NDArray[np.float64]:
+        """Return viewers, carters and buyers as far as they go together; shape (n_items, 3).
+
+        Of an item that is put into carts or bought much more often than it is looked at, by the site's own measure, the
+        surplus does not count: names that are made up to push an item send all three, and so weigh as viewers do. A few
+        carters and buyers count without any viewer, and all of them where the site counts no views.
+        """
+        visitors = self.counts[:, WINDOWS.index(window), FIRST_OF_VISITORS:].astype(np.float64)
+        viewers, totals = visitors[:, 0], visitors.sum(axis=0)
+        if totals[0]:
+            usual = totals[1:] / totals[0]
+            visitors[:, 1:] = np.minimum(visitors[:, 1:], MAX_LIFT * usual * viewers[:, None] + WITHOUT_VIEWERS)
+        return visitors
 
     def trending(self, *, limit: int = 1_000) -> list[str]:
         """Return items whose viewers of the last hour exceed what their day leads to expect, best first.

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from features.catalogue.snapshot import CatalogueSnapshot
+from features.state.windows import FIRST_OF_VISITORS
 from features.store import connections
 from features.store.item_stats import METRICS, WINDOWS, ItemStats, empty_item_stats, load_item_stats
 from recommendations.core.types import FloatArray
@@ -51,10 +52,10 @@ def counts_by_row(
     products = catalogue.products
     of_groups = _products_named(stats.item_ids, catalogue)
     known[list(of_groups)] = False
-    weights = np.array([WEIGHTS.get(metric, 0.0) for metric in METRICS])
+    weights = np.array([WEIGHTS[metric] for metric in METRICS[FIRST_OF_VISITORS:]])
     arrays = {}
-    for number, window in enumerate(WINDOWS):
-        counted = stats.counts[:, number, :] @ weights
+    for window in WINDOWS:
+        counted = stats.plausible_visitors(window) @ weights
         own = np.zeros(catalogue.n_rows)
         own[rows[known]] = counted[known]
         of_product = np.bincount(products.of_row, weights=own, minlength=len(own)) if counts_products else None

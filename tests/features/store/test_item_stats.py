@@ -7,13 +7,23 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features import keys
 from features.definitions import ITEM_WINDOWS
 from features.state import progress
 from features.state.watermarks import clock_name
-from features.state.windows import METRICS, first_pane
-from features.store.item_stats import WINDOWS, ItemStatsMerger, empty_item_stats, load_item_stats
+from features.state.windows import FIRST_OF_VISITORS, METRICS, first_pane
+from features.store.item_stats import (
+    MAX_LIFT,
+    WINDOWS,
+    WITHOUT_VIEWERS,
+    ItemStats,
+    ItemStatsMerger,
+    empty_item_stats,
+    load_item_stats,
+)
 from tests.features.conftest import PARTITIONS, World
 from tests.features.making import LATENESS_MS, NOW_MS, SITE
 
@@ -70,3 +80,38 @@ def test_statistics_that_an_older_version_merged_are_read_with_a_visitor_an_even
 
     assert stats.of("revenue", "7d").tolist() == counts[:, 3, 3].tolist()
     assert stats.of("buyers", "7d").tolist() == stats.of("purchases", "7d").tolist() == counts[:, 3, 2].tolist()
+
+
+def visited(*visitors: tuple[int, int, int]) -> ItemStats:
+    counts = np.zeros((len(visitors), len(WINDOWS), len(METRICS)), np.int64)
+    counts[:, :, FIRST_OF_VISITORS:] = np.array(visitors)[:, None, :]
+    names = tuple(f"i{number}" for number in range(len(visitors)))
+    return ItemStats(site=SITE, made_at_ms=1, event_time_ms=1, item_ids=names, counts=counts)
+
+
+def test_names_that_look_buy_and_do_nothing_else_weigh_little_more_than_views() -> None:
+    usual = [(300, 30, 9)] * 100
+    stats = visited(*usual, (110, 110, 110))
+
+    assert stats.popular(window="24h", limit=100) == [f"i{number}" for number in range(100)]
+    carters, buyers = stats.plausible_visitors("24h")[-1, 1:]
+    assert carters < 60
+    assert buyers < 30
+
+
+def test_where_nobody_is_seen_to_look_all_buyers_count() -> None:
+    assert visited((0, 0, 500), (0, 3, 20)).plausible_visitors("7d").tolist() == [[0, 0, 500], [0, 3, 20]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6)), max_size=30))
+def test_plausible_visitors_are_those_counted_or_the_bound(visitors: list[tuple[int, int, int]]) -> None:
+    stats = visited(*visitors) if visitors else empty_item_stats(SITE)
+    found = stats.plausible_visitors("7d")
+
+    assert found.shape == (len(visitors), 3)
+    totals = np.sum(visitors, axis=0) if visitors else np.zeros(3)
+    for (viewers, *others), plausible in zip(visitors, found.tolist(), strict=True):
+        assert plausible[0] == viewers
+        for counted, kept, total in zip(others, plausible[1:], totals[1:], strict=True):
+            bound = MAX_LIFT * total / totals[0] * viewers + WITHOUT_VIEWERS if totals[0] else counted
+            assert kept == pytest.approx(min(counted, bound))
