@@ -17,7 +17,6 @@ from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter
 from tracking.redis_client import UNAVAILABLE
 
-
 WAYS_ON: Final = (
     "Ways on: `manage.py stream begin` reads the new log from its beginning and keeps what is counted; what the old log "
     "held and nobody had read is lost. Or stop the stream workers and rebuild the features from the archive: "
