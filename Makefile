@@ -24,7 +24,8 @@ install: $(VENV)/.installed ## Make the environment in .venv
 install-dev: $(VENV)/.installed-dev ## The same with the tools for development
 
 demo: install ## A shop with live recommendations on this machine; PORT=8000, DATA=path of a real log
-	@$(BIN)/python manage.py up --demo --port $(PORT) --started-at $(STARTED) $(if $(DATA),--data "$(DATA)") $(if $(FORMAT),--format $(FORMAT))
+	@$(BIN)/python manage.py up --demo --port $(PORT) --started-at $(STARTED) $(if $(DATA),--data "$(DATA)") $(if $(FORMAT),--format $(FORMAT)) \
+		$(foreach each,$(MAP),--map "$(each)") $(foreach each,$(EVENT),--event "$(each)")
 
 up: install ## The same processes without the demo
 	@$(BIN)/python manage.py up --port $(PORT) --started-at $(STARTED)

@@ -9,9 +9,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -34,6 +33,10 @@ class StartFailed(RuntimeError):
     """The installation could not be brought up; the message says what to do."""
 
 
+class CommandFailed(StartFailed):
+    """A management command of the start ended with another status than 0."""
+
+
 class Stopped(Exception):
     """Ctrl-C or SIGTERM arrived."""
 
@@ -44,10 +47,8 @@ class Up:
     Parameters
     ----------
     installation : Installation
-    data : Path or None
-        A real log to load in place of the demo's simulated shoppers.
-    data_format : str or None
-        Its format; guessed from the file when None.
+    data_arguments : sequence of str
+        Arguments of ``demo_data`` that name a real log to load in place of the demo's simulated shoppers.
     started_s : float
         ``time.time()`` of the person's command, for the time that is printed.
     has_shoppers : bool
@@ -58,15 +59,13 @@ class Up:
         self,
         installation: Installation,
         *,
-        data: Path | None,
-        data_format: str | None,
+        data_arguments: Sequence[str] = (),
         console: Console,
         started_s: float,
         has_shoppers: bool = True,
     ) -> None:
         self.installation = installation
-        self.data = data
-        self.data_format = data_format
+        self.data_arguments = data_arguments
         self.console = console
         self.started_s = started_s
         self.has_shoppers = has_shoppers
@@ -127,7 +126,7 @@ class Up:
         self._manage("Database", "migrate", "--no-input", "--verbosity", "0")
         stream, *others = place.processes(self.environment)
         if place.demo:
-            self._manage("Demo shop", "demo_data", *self._data_arguments())
+            self._manage("Demo shop", "demo_data", *self.data_arguments)
         trains = place.demo and not place.demo_ready.exists()
         with self._step("Stream worker, web, tasks, beat"):
             for process in (stream, *others):
@@ -135,12 +134,12 @@ class Up:
         if trains:
             self._wait("Features of all events", self._caught_up, CATCH_UP_TIMEOUT_S)
             self._manage("Segments", "segments", "--site", "default")
-            self._manage("Training", "train", "--site", "default", "--promote", "--quick")
+            self._train()
         self._wait("Web", self._ready, READY_TIMEOUT_S)
         if place.demo:
             place.demo_ready.touch()
         self._print_addresses()
-        if place.demo and self.data is None and self.has_shoppers:
+        if place.demo and not self.data_arguments and self.has_shoppers:
             self._start(place.shoppers(self.environment, self._address))
 
     def _chosen_settings(self) -> dict[str, str]:
@@ -159,15 +158,23 @@ class Up:
         embedded_redis.wait_ready(server, url)
         return url
 
-    def _data_arguments(self) -> list[str]:
-        if self.data is None:
-            return []
-        return ["--data", str(self.data), *(["--format", self.data_format] if self.data_format else [])]
-
     def _start(self, process: Supervised) -> None:
         with self._holding_signals():
             self.running.append(process)
             process.start()
+
+    def _train(self) -> None:
+        """Train a first model; a real log may be too small or too odd for one, and its shop is served without."""
+        try:
+            self._manage("Training", "train", "--site", "default", "--promote", "--quick")
+        except CommandFailed:
+            if not self.data_arguments:
+                raise
+            self.console.print(
+                "  No model is live, for the reason above: popular lists are shown. "
+                "Train again with more events: `manage.py train --site default`, whose --help says how",
+                style="yellow", markup=False, highlight=False,
+            )  # fmt: skip
 
     def _manage(self, title: str, *arguments: str) -> None:
         """Run a management command in the foreground, its progress visible."""
@@ -188,7 +195,9 @@ class Up:
                 _end(process)
             raise
         if status != 0:
-            raise StartFailed(f"`manage.py {' '.join(arguments)}` ended with status {status}; its message stands above")
+            raise CommandFailed(
+                f"`manage.py {' '.join(arguments)}` ended with status {status}; its message stands above"
+            )
         self.console.print(f"  done in {time.monotonic() - started_s:.1f} s", style="dim")
 
     def _step(self, title: str) -> _Step:

@@ -38,6 +38,9 @@ class Command(BaseCommand):
             "--format", choices=list(FORMATS), help="Format of --data; told from name and content when left out."
         )
 
+        for option in ("--map", "--event"):
+            parser.add_argument(option, action="append", default=[], help=f"As {option} of import_events, of --data.")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO and not settings.DEBUG:
             raise CommandError("demo data is for trying out only; set RECSITE_DEMO=1 to say that this is such a place")
@@ -46,7 +49,8 @@ class Command(BaseCommand):
         setup.ensure_placements(site)
         password = setup.ensure_admin(Path(settings.DATA_DIR) / "admin_password")
         if options["data"] is not None:
-            chosen = ["--format", options["format"]] if options["format"] else []
+            chosen = [f"--format={options['format']}"] if options["format"] else []
+            chosen += [f"--{name}={each}" for name in ("map", "event") for each in options[name]]
             self._import(options["data"], site, *chosen)
             setup.give_pages(site)
         else:

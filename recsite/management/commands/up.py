@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
-from recsite.importing.formats import FORMATS
+from recsite.importing.base import InvalidSource
+from recsite.importing.formats import FORMATS, choose
 from recsite.supervisor.embedded_redis import RedisMissing
 from recsite.supervisor.installation import Installation
 from recsite.supervisor.up import StartFailed, Up
@@ -29,8 +31,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--demo", action="store_true", help="make the demo shop, train a model, serve the shop at /"
         )
-        parser.add_argument("--data", type=Path, help="with --demo: a real log to load in place of simulated shoppers")
+        parser.add_argument(
+            "--data",
+            type=Path,
+            help="with --demo: a real log to load in place of simulated shoppers: a file, a folder or a pattern",
+        )
         parser.add_argument("--format", choices=list(FORMATS), help="format of --data")
+        for option in ("--map", "--event"):
+            parser.add_argument(option, action="append", default=[], help=f"as {option} of import_events, of --data")
         parser.add_argument(
             "--no-shoppers", action="store_true", help="with --demo: nobody but you walks through the shop"
         )
@@ -40,9 +48,7 @@ class Command(BaseCommand):
         parser.add_argument("--started-at", type=float, default=None, help="epoch seconds of the command's start")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        data: Path | None = options["data"]
-        if data is not None and not data.exists():
-            raise CommandError(f"--data {str(data)!r} does not exist; give the path of a log, or leave DATA out")
+        data_arguments = _data_arguments(**{name: options[name] for name in ("data", "format", "map", "event")})
         if not 1 <= options["port"] <= 65535:
             raise CommandError(f"--port {options['port']} is not a port; use 1 to 65535")
         installation = Installation(
@@ -57,8 +63,7 @@ class Command(BaseCommand):
             os.environ.setdefault("RECSITE_DEMO", "1")
         up = Up(
             installation,
-            data=data.resolve() if data else None,
-            data_format=options["format"],
+            data_arguments=data_arguments,
             console=Console(),
             started_s=options["started_at"] or time.time(),
             has_shoppers=not options["no_shoppers"],
@@ -67,3 +72,15 @@ class Command(BaseCommand):
             up.run()
         except (StartFailed, RedisMissing, RuntimeError) as error:
             raise CommandError(str(error)) from error
+
+
+def _data_arguments(*, data: Path | None, format: str | None, map: Sequence[str], event: Sequence[str]) -> list[str]:
+    """Return the arguments of ``demo_data`` for a real log; a file that cannot be read is refused before the start."""
+    if data is None:
+        return []
+    try:
+        choose([data], file_format=format, is_mapped=bool(map))
+    except InvalidSource as error:
+        raise CommandError(f"--data: {error}; or leave DATA out") from error
+    mapped = [f"--{option}={each}" for option, given in (("map", map), ("event", event)) for each in given]
+    return ["--data", str(data.resolve()), *([f"--format={format}"] if format else []), *mapped]

@@ -10,12 +10,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from recsite.server.stop_signals import held_sigterm
+from recsite.supervisor.installation import Installation
 from recsite.supervisor.ports import free_port
+from recsite.supervisor.up import StartFailed, Up
 from tests.services.waiting import COMMAND_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -127,5 +131,23 @@ def test_up_names_data_that_does_not_exist(tmp_path: Path) -> None:
     up = start_up(tmp_path, free_port(), "--demo", "--data", str(tmp_path / "none.csv"))
     shown, _ = up.communicate(timeout=COMMAND_S)
     assert up.returncode != 0
-    assert "none.csv' does not exist" in shown
+    assert "none.csv does not exist" in shown
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("data_arguments", [[], ["--data", "events.csv"]])
+def test_a_log_that_gives_no_model_is_served_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_arguments: list[str]
+) -> None:
+    """The training command is a stand-in that ends with an error, as the real one does for a log without a pattern."""
+    said = StringIO()
+    place = Installation(project=ROOT, data=tmp_path, host="127.0.0.1", port=1, web_workers=1, demo=True)
+    up = Up(place, data_arguments=data_arguments, console=Console(file=said, width=200), started_s=0.0)
+    monkeypatch.setattr(Installation, "manage", lambda self, *arguments: [sys.executable, "-c", "raise SystemExit(1)"])
+
+    if data_arguments:
+        up._train()
+        assert "No model is live" in said.getvalue()
+    else:
+        with pytest.raises(StartFailed, match=r"train .* ended with status 1"):
+            up._train()
