@@ -16,7 +16,10 @@ const { version } = JSON.parse(readFileSync(here('package.json'), 'utf8'));
 const OUT = here('../tracking/static/recsite/');
 
 /** Largest gzip -9 size in bytes of each built file, its licence line included. */
-export const BUDGET_BYTES = { 'tracker.js': 3600, 'widget.js': 4000, 'rec.js': 7500 };
+export const BUDGET_BYTES = { 'datalayer.js': 4000, 'tracker.js': 3600, 'widget.js': 4000, 'rec.js': 7500 };
+
+/** Files that others import; a page never names them. */
+const MODULES = new Set(['datalayer.js']);
 
 /** Style sheets are ordinary .css files, imported as minified text. */
 const cssText = {
@@ -39,17 +42,28 @@ const bundle = async (file) => {
     entryPoints: [here(`src/${file}`)],
     bundle: true,
     write: false,
-    format: 'iife',
+    format: MODULES.has(file) ? 'esm' : 'iife',
     target: 'es2022',
     charset: 'utf8',
+    minifySyntax: true,
     plugins: [cssText],
     define: { VERSION: JSON.stringify(version) },
   });
   const { code } = await minify(result.outputFiles[0].text, {
     ecma: 2022,
-    compress: { passes: 3, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
-    // Private members of the widget class start with an underscore and are never part of the API.
-    mangle: { properties: { regex: /^_/ } },
+    // Measured: without the rest the tracker is 30 bytes larger.
+    compress: {
+      passes: 3,
+      unsafe_arrows: true,
+      pure_getters: true,
+      keep_fargs: false,
+      unsafe: true,
+      inline: 1,
+      sequences: false,
+    },
+    // Private members of the widget class start with one underscore and are never part of the API.
+    mangle: { properties: { regex: /^_[a-z]/i } },
+    module: MODULES.has(file),
     format: { preamble: `/*! rec.js ${version} | Apache-2.0 */`, comments: false },
   });
   return code;

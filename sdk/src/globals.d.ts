@@ -10,6 +10,7 @@ interface Window {
   rec?: any;
   dataLayer?: any[];
   navigation?: EventTarget;
+  __tcfapi?: (...args: any[]) => void;
 }
 interface Navigator {
   globalPrivacyControl?: boolean;

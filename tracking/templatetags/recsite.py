@@ -12,8 +12,11 @@ register = template.Library()
 
 
 @register.simple_tag
-def rec_script(site: Site | str, host: str = "", pinned: bool = False) -> SafeString:
-    """Return the script tag of a site, given itself or by its slug; ``pinned=True`` adds version and integrity."""
+def rec_script(site: Site | str, host: str = "", pinned: bool = False, datalayer: bool = False) -> SafeString:
+    """Return the script tag of a site, given itself or by its slug.
+
+    ``pinned=True`` adds version and integrity, ``datalayer=True`` reads the page's data layer.
+    """
     if isinstance(site, str):
         site = Site.objects.get(slug=site)
-    return script_tag(site, host=host, is_pinned=pinned)
+    return script_tag(site, host=host, is_pinned=pinned, reads_layer=datalayer)

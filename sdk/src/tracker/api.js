@@ -1,40 +1,52 @@
 /** `window.rec`: callable as `rec('track', …)` and as `rec.track(…)`. */
-import { decide, isGranted } from './consent.js';
+import { decide, isDenied, isForbidden, isGranted, standing } from './consent.js';
 import { arm, flush, startDelivery } from './delivery.js';
-import { anonymous, currentUser, forget, setUser, touchSession } from './identity.js';
-import { attempt, announce, HOST, KEY, option } from './page.js';
-import { adopt, all, clear, save } from './queue.js';
-import { watchDataLayer, watchMarkup, watchPages } from './sources.js';
+import { anonymous, forget, setUser, touchSession, user } from './identity.js';
+import { openLayer } from './layer.js';
+import { announce, HOST, KEY, LAYER, option } from './page.js';
+import { adopt, clear, entries, save } from './queue.js';
+import { watchMarkup, watchPages } from './sources.js';
 import { page, track, use } from './track.js';
 
 const identify = (id, token, traits) => {
-  if (setUser(String(id), token)) return track('identify', { user_id: String(id), token, traits });
+  id = String(id);
+  if (setUser(id, token)) return track('identify', { user_id: id, token, traits });
 };
 
-const consent = (choice) => {
-  if (!decide(choice)) return;
+/** Take a choice, and let everything follow it. */
+const change = (choice, isForeign) => {
+  if (isForbidden) return;
+  decide(choice, isForeign);
   if (isGranted()) {
-    // What happened while consent was pending belongs to the id that exists from now on.
-    all().forEach((entry) => (entry.a = entry.a || anonymous()));
+    // What happened while consent was pending belongs to the id and the session that exist from now on.
+    for (const entry of entries) {
+      entry.a = entry.a || anonymous();
+      ({ id: entry.e.session_id, n: entry.e.session_number } = touchSession());
+    }
     adopt();
     save();
     arm(0);
-  } else {
+  } else if (isDenied() || !isForeign) {
+    // Pending by a banner that has not spoken yet is no shopper who goes.
     forget();
-    if (choice === 'denied') clear();
+    if (isDenied()) clear();
   }
-  announce('consent', choice);
+  // Before it is ready nobody has asked for anything yet.
+  if (rec.version) announce('consent', choice);
 };
+
+/** What happens once, when it is known who the shopper is: lists are asked for from here on. */
+const ready = () => {
+  rec.version = VERSION;
+  announce('ready', rec);
+};
+
+const consent = (choice) => (LAYER && !rec.version ? (tools.own = choice) : change(choice));
 
 /** Return who the shopper is, for requests of lists; without consent nobody. */
 const id = () =>
   isGranted()
-    ? {
-        anonymous_id: anonymous(),
-        user_id: currentUser().id,
-        user_token: currentUser().token,
-        session_id: touchSession().id,
-      }
+    ? { anonymous_id: anonymous(), user_id: user.id, user_token: user.token, session_id: touchSession().id }
     : {};
 
 const on = (name, listener) =>
@@ -48,13 +60,17 @@ const reset = () => {
 
 const methods = { track, page, identify, reset, consent, flush, use, on, id };
 
+/** What the reader of the data layer works with; until it is there, the shopper's own choice waits in it. */
+const tools = { own: standing, change, methods, ready };
+
 /** Install `window.rec`, replay the calls queued before it, and start; once per page, however often loaded. */
 export const install = () => {
   const early = window.rec;
-  if (early?.version) {
+  if (early?.host) {
     if (early.key !== KEY) console.warn('rec: a page has one site; ignored', KEY);
     return;
   }
+  /** @type {any} */
   const rec = (method, ...args) => {
     try {
       return methods[method](...args);
@@ -63,12 +79,12 @@ export const install = () => {
     }
   };
   for (const method in methods) rec[method] = (...args) => rec(method, ...args);
-  window.rec = Object.assign(rec, { version: VERSION, host: HOST, key: KEY });
+  window.rec = Object.assign(rec, { host: HOST, key: KEY });
   // Early calls come first: they may set consent, the user, or a hook.
   for (const args of early?.q || []) rec(...args);
+  if (LAYER) openLayer(() => rec.version || /** @type {any} */ (ready)(change(tools.own, true)), tools);
   startDelivery();
   if (option('auto') !== 'false') watchPages();
   watchMarkup();
-  attempt(watchDataLayer);
-  announce('ready', rec);
+  if (!LAYER) ready();
 };

@@ -1,4 +1,5 @@
 /** Which recommendation brought the shopper to an item: kept from the click for 24 h, put on later items. */
+import { attempt } from './page.js';
 import { read, write } from './storage.js';
 
 const WINDOW_MS = 864e5;
@@ -8,14 +9,13 @@ const KEPT = 100;
 export const attribute = (name, params) => {
   const items = params.items;
   if (!Array.isArray(items) || name === 'view_item_list') return;
-  const kept = read('rec_clicked');
-  const clicked = (Array.isArray(kept) ? kept : []).filter((click) => Date.now() - click?.[2] < WINDOW_MS);
+  const clicked = attempt(() => read('rec_clicked').filter((click) => Date.now() - click?.[2] < WINDOW_MS), []);
   for (const item of items) {
     const recId = item.rec_id || params.rec_id;
     if (name === 'select_item') {
       if (recId) clicked.push([item.item_id, recId, Date.now()]);
     } else if (!recId) {
-      const [click] = clicked.filter((each) => each[0] === item.item_id).slice(-1);
+      const click = clicked.findLast((each) => each[0] === item.item_id);
       if (click) item.rec_id = click[1];
     }
   }

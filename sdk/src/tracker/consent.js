@@ -2,29 +2,27 @@
  * Whether this shopper may be tracked.
  *
  * granted: events are stored and sent. pending: events wait in memory, nothing is stored or sent. denied: nothing
- * at all. Global Privacy Control means denied, whatever the page says, and leaves no trace in storage.
+ * at all. A page with `data-datalayer` is pending until the reader of the layer knows what Google's Consent Mode or a TCF
+ * banner says. Global Privacy Control means denied, whatever the page says, and leaves no trace in storage.
  */
-import { attempt, option } from './page.js';
+import { attempt, LAYER, option } from './page.js';
 
 const STORED = 'rec_consent';
-const isForbidden = navigator.globalPrivacyControl && option('gpc') !== 'ignore';
-
 const CHOICE = /^(granted|pending|denied)$/;
+export const isForbidden = navigator.globalPrivacyControl && option('gpc') !== 'ignore';
 
-let state = isForbidden
-  ? 'denied'
-  : attempt(() => localStorage.getItem(STORED).match(CHOICE)[0]) || option('consent', 'granted');
+/** What the shopper chose on an earlier page, else what the shop says of those who have not. */
+export const standing = attempt(() => localStorage.getItem(STORED).match(CHOICE)[0]) || option('consent', 'granted');
+
+let state = isForbidden ? 'denied' : LAYER ? 'pending' : standing;
 
 export const isGranted = () => state === 'granted';
 export const isDenied = () => state === 'denied';
 
-/** Take the shopper's choice and remember it; return whether it counts. */
-export const decide = (choice) => {
-  if (isForbidden) return false;
-  if (!CHOICE.test(choice)) {
-    throw TypeError(`'${choice}' is not granted, pending or denied`);
-  }
+/** Take the shopper's choice, and remember it unless that is somebody else's task. */
+export const decide = (choice, isForeign) => {
+  if (!CHOICE.test(choice)) throw TypeError(`'${choice}' is not granted, pending or denied`);
   state = choice;
-  attempt(() => (choice === 'pending' ? localStorage.removeItem(STORED) : localStorage.setItem(STORED, choice)));
-  return true;
+  if (!isForeign)
+    attempt(() => (choice === 'pending' ? localStorage.removeItem(STORED) : localStorage.setItem(STORED, choice)));
 };

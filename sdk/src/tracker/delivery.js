@@ -5,9 +5,9 @@
  * is unanswered and the stored queue stays for the next page. text/plain costs no CORS preflight.
  */
 import { isGranted } from './consent.js';
-import { adoptAnonymous, anonymous, currentUser } from './identity.js';
+import { adoptAnonymous, anonymous, user } from './identity.js';
 import { announce, attempt, HOST, KEY } from './page.js';
-import { adopt, all, drop, reclaim, save } from './queue.js';
+import { adopt, drop, entries, reclaim, save } from './queue.js';
 import { read, write } from './storage.js';
 
 const BATCH_EVENTS = 20;
@@ -45,7 +45,7 @@ export const arm = (ms) => {
 
 const envelope = (batch) => {
   const { a, u } = batch[0];
-  const { id, token } = currentUser();
+  const { id, token } = user;
   return JSON.stringify({
     key: KEY,
     v: '1.0',
@@ -66,11 +66,11 @@ const envelope = (batch) => {
 };
 
 /** Return the longest prefix that fits one request and belongs to one shopper. */
-const nextBatch = (entries) => {
-  const { a, u } = entries[0];
-  const end = entries.findIndex((entry, i) => i === BATCH_EVENTS || entry.a !== a || entry.u !== u);
-  let batch = entries.slice(0, end < 0 ? BATCH_EVENTS : end); // a copy: the queue grows while the batch is on its way
-  while (batch.length > 1 && new Blob([envelope(batch)]).size > BATCH_BYTES) {
+const nextBatch = (queued) => {
+  const { a, u } = queued[0];
+  const end = queued.findIndex((entry, i) => i === BATCH_EVENTS || entry.a !== a || entry.u !== u);
+  let batch = queued.slice(0, end < 0 ? BATCH_EVENTS : end); // a copy: the queue grows while the batch is on its way
+  while (batch[1] && new Blob([envelope(batch)]).size > BATCH_BYTES) {
     batch = batch.slice(0, batch.length >> 1);
   }
   return batch;
@@ -80,10 +80,10 @@ const nextBatch = (entries) => {
 export const flush = async () => {
   clearTimeout(timer);
   timer = 0;
-  if (isSending || !all().length || !isGranted()) return;
+  if (isSending || !entries[0] || !isGranted()) return;
   if (quietMs()) return arm(0);
   isSending = true;
-  const batch = nextBatch(all());
+  const batch = nextBatch(entries);
   let response;
   let reply;
   try {
@@ -99,9 +99,8 @@ export const flush = async () => {
     // No answer, or one without JSON: the status decides.
   }
   isSending = false;
-  const status = response?.status || 0;
-  if ([0, 408, 429].includes(status) || status > 499) {
-    const askedMs = 1e3 * Number(response?.headers.get('Retry-After')) || 0;
+  if (/^(undefined|408|429|5..)$/.test(`${response?.status}`)) {
+    const askedMs = 1e3 * /** @type {any} */ (response?.headers.get('Retry-After')) || 0;
     const ownMs = Math.min(LONGEST_WAIT_MS, 500 * 2 ** ++failures) * (0.5 + Math.random());
     backOff(Math.min(Math.max(askedMs, ownMs), LONGEST_HOLD_MS - 1));
     if (failures < TRIES) arm(0);
@@ -120,7 +119,7 @@ export const flush = async () => {
 };
 
 const beacon = (batch) => {
-  if (!navigator.sendBeacon(HOST + '/v1/events', envelope(batch)) && batch.length > 1) {
+  if (!navigator.sendBeacon(HOST + '/v1/events', envelope(batch)) && batch[1]) {
     const half = batch.length >> 1;
     beacon(batch.slice(0, half));
     beacon(batch.slice(half));
@@ -130,7 +129,7 @@ const beacon = (batch) => {
 /** The page goes away: send a copy of everything, unless the server asked for quiet, and leave the rest to the next page. */
 const leave = () => {
   if (isGranted() && !quietMs()) {
-    for (let rest = all(); rest.length;) {
+    for (let rest = entries; rest[0];) {
       const batch = nextBatch(rest);
       attempt(() => beacon(batch));
       rest = rest.slice(batch.length);

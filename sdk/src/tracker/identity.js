@@ -13,7 +13,8 @@ const IDLE_MS = 18e5; // 30 minutes, as in GA4
 const LONGEST_MS = 864e5;
 
 let anonymousId;
-let user = {};
+/** `{id, token}` of the identified user, or an empty object; a page knows only what it was told. */
+export let user = {};
 let session;
 
 /** Return the anonymous id, made at first use; undefined without consent. */
@@ -32,9 +33,6 @@ export const adoptAnonymous = (id) => {
   anonymousId = id;
   write('rec_aid', id);
 };
-
-/** Return `{id, token}` of the identified user, or an empty object; a page knows only what it was told. */
-export const currentUser = () => user;
 
 /** Take the user for this page; return whether the session did not know it yet. The token is never stored. */
 export const setUser = (id, token) => {
@@ -62,6 +60,6 @@ export const touchSession = () => {
 export const forget = () => {
   anonymousId = session = undefined;
   user = {};
-  ['rec_aid', 'rec_session', 'rec_clicked', 'rec_retry'].forEach((key) => remove(key));
+  ['rec_aid', 'rec_session', 'rec_clicked', 'rec_retry'].forEach(remove);
   attempt(() => (document.cookie = 'rec_aid=;path=/;max-age=0'));
 };

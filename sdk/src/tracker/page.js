@@ -17,6 +17,9 @@ export const HOST = option('host', new URL(tag?.src || '/', location.href).origi
 
 export const KEY = option('key');
 
+/** The name of the data layer that is read; undefined where none is. */
+export const LAYER = option('datalayer')?.replace(/^(true)?$/, 'dataLayer');
+
 /** Return what `fn` returns, or `fallback` when it throws: a shop page never breaks because of us. */
 export const attempt = (fn, fallback) => {
   try {

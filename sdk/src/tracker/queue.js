@@ -18,11 +18,9 @@ const DEAD_MS = 15e4; // timers of a hidden tab run once a minute
 const OLDEST_MS = 6048e5; // the server takes no event older than 7 days
 
 /** Each entry is `{e: event, a: anonymous id, u: user id}`: who it was is settled when it happens. */
-let entries = [];
+export let entries = [];
 let isStored;
 let beat;
-
-export const all = () => entries;
 
 /** Store the queue as it is now; `time` 0 releases it to any page. */
 export const save = (time = Date.now()) => {
@@ -35,7 +33,7 @@ export const save = (time = Date.now()) => {
 /** Add entries; over the caps impressions go first, then the oldest, purchases never. */
 export const push = (...more) => {
   entries.push(...more);
-  while (entries.length > CAP_EVENTS || (entries.length > 1 && JSON.stringify(entries).length > CAP_CHARS)) {
+  while (entries.length > CAP_EVENTS || (entries[1] && JSON.stringify(entries).length > CAP_CHARS)) {
     let worst = entries.findIndex(({ e }) => e.event === 'view_item_list');
     if (worst < 0) worst = entries.findIndex(({ e }) => e.event !== 'purchase');
     if (worst < 0) break;
@@ -53,7 +51,7 @@ export const drop = (done) => {
 /** Forget everything, of every tab. */
 export const clear = () => {
   entries = [];
-  keys(PREFIX).forEach((key) => remove(key));
+  keys(PREFIX).forEach(remove);
 };
 
 /** Take over what released and dead pages left. */

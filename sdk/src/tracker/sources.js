@@ -1,10 +1,6 @@
-/** Where events come from without a call: navigation, `data-rec-event` in markup, GA4's dataLayer. */
-import { attempt, option } from './page.js';
+/** Where events come from without a call: navigation, and `data-rec-event` in markup. */
+import { attempt } from './page.js';
 import { page, track } from './track.js';
-
-/** GA4's e-commerce events, as pushed by gtag or a tag manager. */
-const GA4 =
-  /^((add_to|remove_from|view)_cart|(view|select)_item(_list)?|add_to_wishlist|begin_checkout|purchase|refund|search)$/;
 
 /** Count page views of ordinary and single-page shops. */
 export const watchPages = () => {
@@ -46,21 +42,4 @@ export const watchMarkup = () => {
       true,
     );
   }
-};
-
-/** Read GA4 e-commerce pushes, past and future, so that a shop with GA4 needs no new code. */
-export const watchDataLayer = () => {
-  if (option('datalayer') === undefined) return;
-  const layer = (window.dataLayer = window.dataLayer || []);
-  const take = (entry) =>
-    attempt(() => {
-      const [name, params] = entry[0] === 'event' ? [entry[1], entry[2]] : [entry.event, entry.ecommerce || entry];
-      if (GA4.test(name) && (params.items || name === 'search')) track(name, params);
-    });
-  layer.forEach(take);
-  const push = layer.push;
-  layer.push = (...entries) => {
-    entries.forEach(take);
-    return push.apply(layer, entries);
-  };
 };

@@ -2,18 +2,16 @@
 import { attribute } from './attribution.js';
 import { isDenied } from './consent.js';
 import { arm } from './delivery.js';
-import { anonymous, currentUser, touchSession } from './identity.js';
+import { anonymous, touchSession, user } from './identity.js';
 import { uuid7 } from './ids.js';
 import { attempt, whenActive } from './page.js';
-import { all, push } from './queue.js';
+import { entries, push } from './queue.js';
 
 const BATCH_EVENTS = 20;
 const BATCH_MS = 2e3;
 const LARGEST = 48e3; // bytes of one event, under what keepalive carries; the server cuts long lists itself
 /** Sent at once: what changes the shopper's lists, and what must not be lost. */
 const AT_ONCE = /^(view_item|select_item|identify|purchase|refund|(add_to|remove_from|view)_cart)$/;
-
-const NUMBERS = /^(price|discount|quantity|index|value|tax|shipping)$/;
 
 const hooks = [];
 let lastPage;
@@ -22,14 +20,16 @@ let pageViewId = uuid7();
 /** Register a function that sees every event before it is queued; `false` drops the event. */
 export const use = (hook) => hooks.push(hook);
 
-/** Forgive what GA4 forgives: amounts as text, ids as numbers, fields that are null or empty. */
-const tidy = (key, value) => {
-  if (value === null || value === '') return undefined;
-  if (NUMBERS.test(key) && !isNaN(value)) return +value;
-  // Half an emoji, as a cut leaves it, is no text that a server could read.
-  if (typeof value === 'string') return value.toWellFormed();
-  return /_id$/.test(key) && typeof value === 'number' ? String(value) : value;
-};
+/**
+ * Leave out what is null or empty, write ids that are numbers as text, as clicks are remembered by them, and mend half an
+ * emoji, which no server could read. The rest the server mends, and says so.
+ */
+const tidy = (key, value) =>
+  (value ?? '') === ''
+    ? undefined
+    : /_id$/.test(key) && value === +value
+      ? value + ''
+      : (value.toWellFormed?.() ?? value);
 
 /** Queue one event and return its id; undefined when the shopper denied consent. */
 export const track = (name, params) => {
@@ -51,8 +51,8 @@ export const track = (name, params) => {
     };
     if (hooks.some((hook) => attempt(() => hook(event)) === false)) return;
     if (new Blob([JSON.stringify(event)]).size > LARGEST) throw RangeError(`'${name}' is over 48 kB`);
-    push({ e: event, a: anonymous(), u: currentUser().id });
-    arm(AT_ONCE.test(name) || all().length >= BATCH_EVENTS ? 0 : BATCH_MS);
+    push({ e: event, a: anonymous(), u: user.id });
+    arm(AT_ONCE.test(name) || entries.length >= BATCH_EVENTS ? 0 : BATCH_MS);
   });
   return id;
 };

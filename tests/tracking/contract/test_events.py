@@ -80,7 +80,7 @@ def test_exports_of_ga4_bring_every_kind_that_ga4_has() -> None:
 
 
 def test_the_sdk_takes_from_a_data_layer_what_ga4_has_but_page_views_which_it_counts_itself() -> None:
-    pattern = regex_of("sources.js", "GA4")
+    pattern = regex_of("../datalayer/pushes.js", "GA4")
 
     assert names_in(pattern) - {"select_item_list"} == set(GA4_EVENTS) - {"page_view"}  # GA4 has no select_item_list
 

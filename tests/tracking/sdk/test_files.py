@@ -68,6 +68,13 @@ def test_an_older_version_stays_where_pages_pinned_it(client: Client, tmp_path, 
     assert client.get("/r/v1.0.0/rec.js").content.endswith(b"new")
 
 
+def test_the_script_imports_the_reader_of_its_own_version_whatever_is_released_later(client: Client) -> None:
+    file = current_file("rec.js")
+    assert file is not None
+    assert b"/r/v%s/datalayer.js" % file.version.encode() in file.content
+    assert client.get(f"/r/v{file.version}/datalayer.js")["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
 def test_posting_to_it_is_refused(client: Client) -> None:
     assert client.post("/r/v1/rec.js").status_code == 405
 
@@ -85,6 +92,17 @@ def test_the_tag_carries_the_sites_newest_publishable_key() -> None:
     file = current_file("rec.js")
     assert file is not None
     assert f'src="https://r.example/r/v{file.version}/rec.js" integrity="{file.integrity}"' in pinned
+    layered = Template("{% load recsite %}{% rec_script site pinned=True datalayer=True %}").render(
+        Context({"site": site})
+    )
+    reader = current_file("datalayer.js")
+    assert reader is not None
+    link, _, tag = layered.partition("<script")
+    assert link == (
+        f'<link rel="modulepreload" href="/r/v{reader.version}/datalayer.js" integrity="{reader.integrity}"'
+        ' crossorigin="anonymous">'
+    )
+    assert tag.endswith(f'data-key="{value}" data-datalayer></script>')
     for key in live_keys(site, "pk"):
         revoke(key)
     with pytest.raises(LookupError, match="shop"):
