@@ -14,9 +14,15 @@ SHADOW: Final = RedisKey(
     pattern="rs:{site-<site>}:shadow:<version>",
     ttl=30 * 86_400,
 )
+REQUESTS: Final = RedisKey(
+    name="requests of the last hour, without whose they were",
+    pattern="rs:{site-<site>}:requests",
+    ttl=3_600,
+    eraser="features.privacy.erasure:erase_user",
+)
 TRAINING_LOCK: Final = RedisKey(name="lock of the one training that runs", pattern="rs:{training}:lock", ttl=60)
 
-TABLE: Final = (EXPLANATIONS, SHADOW, TRAINING_LOCK)
+TABLE: Final = (EXPLANATIONS, SHADOW, REQUESTS, TRAINING_LOCK)
 
 
 def explanations(site: str, hour: int) -> str:
@@ -27,6 +33,11 @@ def explanations(site: str, hour: int) -> str:
 def shadow(site: str, version: str) -> str:
     """Return the key of the hash of how far a version in the shadow agrees with the live one."""
     return f"rs:{{site-{site}}}:shadow:{version}"
+
+
+def requests(site: str) -> str:
+    """Return the key of the ring of requests of the last hour."""
+    return f"rs:{{site-{site}}}:requests"
 
 
 def training_lock() -> str:

@@ -13,6 +13,7 @@ from recommendations.models import ModelVersion, Placement, Rule
 from recommendations.serving.explanation_log import forget_explanations
 from recommendations.state.placements import announce_placements
 from recommendations.versions.lifecycle import models_topic
+from recommendations.what_if.request_log import forget_requests
 from tracking.snapshots.snapshot import announce
 
 
@@ -36,3 +37,4 @@ def _announce_models(sender: type[ModelVersion], instance: ModelVersion, **kwarg
 @receiver(user_erased)
 def _forget_explanations(sender: Any, site: str, rec_ids: Sequence[str], **kwargs: Any) -> None:
     forget_explanations(site, rec_ids)
+    forget_requests(site)

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from features.exceptions import StoreUnavailable
 from features.models import SegmentThreshold
 from features.segments import rfm
 from recommendations.lint.findings import Finding, Severity
@@ -18,7 +19,17 @@ from recommendations.models import Placement, Rule
 from recommendations.pipeline.rules.base import CompiledRule, RuleSpec, compile_rule
 from recommendations.state import placements
 from recommendations.state.site import watch_site
+from recommendations.what_if.replay import Difference, replay
+from recommendations.what_if.request_log import recent_requests
 from tracking.models import Site
+
+MAX_REPLAYED: Final = 1_000
+REPLAY_S: Final = 2.0
+"""Requests of the last hour, and time, on which a rule is tried before it is published."""
+
+MAX_TRIED: Final = 200
+TRIED_S: Final = 0.4
+"""The same, while it is typed."""
 
 NEWEST: Final = 2**62
 """The id, among the others, of a rule that is not saved yet: of equal priorities the older one wins."""
@@ -64,6 +75,49 @@ def judge_rule(site: Site, spec: RuleSpec) -> Verdict:
     draft = compile_rule(spec)
     others = [rule for rule in published_rules(site) if rule.spec.rule_id != spec.rule_id]
     return Verdict(findings=of_rule(_lint(site, [*others, draft]), spec.rule_id))
+
+
+def try_rule(site: Site, spec: RuleSpec, *, is_thorough: bool = True) -> Difference | None:
+    """Return what a rule, were it published now, changes of lists of the last hour; ``None`` if Redis is unavailable.
+
+    Parameters
+    ----------
+    is_thorough : bool
+        As before it is published; else as long as one waits while typing.
+
+    Raises
+    ------
+    InvalidQuery
+        One of its conditions is not in the language.
+    """
+    published = published_rules(site)
+    most, budget_s = (MAX_REPLAYED, REPLAY_S) if is_thorough else (MAX_TRIED, TRIED_S)
+    draft = compile_rule(msgspec.structs.replace(spec, rule_id=spec.rule_id or NEWEST))
+    others = [rule for rule in published if rule.spec.rule_id != draft.spec.rule_id]
+    rows = [
+        row
+        for row in Placement.objects.filter(site=site, is_active=True)
+        if not spec.placements or row.name in spec.placements or _was_in(published, draft, row.name)
+    ]
+    try:
+        requests = recent_requests(site.slug, {row.name for row in rows}, most=most, now_s=int(time.time()))
+    except StoreUnavailable:
+        return None
+    return replay(
+        requests,
+        {row.name: placements.placement_spec(row, published) for row in rows},
+        {row.name: placements.placement_spec(row, placements.by_priority([*others, draft])) for row in rows},
+        watch_site(site.slug).ensure_loaded(),
+        budget_s=budget_s,
+    )
+
+
+def _was_in(published: Sequence[CompiledRule], draft: CompiledRule, placement: str) -> bool:
+    """Return whether what is published of a rule is for a placement that its draft may have left."""
+    return any(
+        rule.spec.rule_id == draft.spec.rule_id and (not rule.spec.placements or placement in rule.spec.placements)
+        for rule in published
+    )
 
 
 def judge_placement(placement: Placement) -> Verdict:

@@ -157,10 +157,7 @@ def placement_after(placement: Placement, *, drafts: bool) -> PlacementSpec:
     """Return the placement with its rules, as published or as their forms stand."""
     rules = Rule.objects.filter(site=placement.site).prefetch_related("placements").order_by("pk")
     if drafts:
-        compiled = sorted(
-            (compile_rule(placements.rule_spec(rule)) for rule in rules),
-            key=lambda rule: (-rule.spec.priority, rule.spec.rule_id),
-        )
+        compiled = placements.by_priority(compile_rule(placements.rule_spec(rule)) for rule in rules)
     else:
         compiled = placements.compiled_rules([rule.published for rule in rules if rule.published is not None])
     return placements.placement_spec(placement, compiled)

@@ -12,13 +12,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 
 from features.catalogue.items import ItemCard
-from recommendations.admin.gate import Verdict, judge_rule
+from recommendations.admin.gate import Verdict, judge_rule, try_rule
 from recommendations.admin.wording import rule_words
 from recommendations.exceptions import InvalidQuery
 from recommendations.models import Rule
 from recommendations.pipeline.rules.base import RuleSpec, compile_rule
 from recommendations.state.placements import rule_spec
 from recommendations.state.site import watch_site
+from recommendations.what_if.replay import Difference
 from tracking.admin.screens import get_or_404
 from tracking.models import Site
 
@@ -40,6 +41,8 @@ class RuleCheck:
         Fields that cannot be read, with what is wrong; then nothing else is known.
     cards : sequence of ItemCard
         A few of the items that it targets and that can be shown.
+    difference : Difference, optional
+        What it changes of lists that were really shown in the last hour.
     """
 
     sentence: str = ""
@@ -48,9 +51,10 @@ class RuleCheck:
     n_shown: int = 0
     cards: Sequence[ItemCard] = ()
     verdict: Verdict = field(default_factory=Verdict)
+    difference: Difference | None = None
 
 
-def check_form(form: Any, site: Site | None) -> RuleCheck | None:
+def check_form(form: Any, site: Site | None, *, is_thorough: bool = False) -> RuleCheck | None:
     """Return what a bound form of a rule says; ``None`` while no site is chosen."""
     if site is None:
         return None
@@ -66,7 +70,7 @@ def check_form(form: Any, site: Site | None) -> RuleCheck | None:
             return RuleCheck(mistakes=found)
     try:
         spec = rule_spec(form.instance, chosen=form.cleaned_data.get("placements") or ())
-        return check_rule(site, msgspec.structs.replace(spec, name=spec.name or UNNAMED))
+        return check_rule(site, msgspec.structs.replace(spec, name=spec.name or UNNAMED), is_thorough=is_thorough)
     except msgspec.ValidationError as error:
         return RuleCheck(mistakes=[("", str(error))])
     except InvalidQuery as error:
@@ -81,7 +85,7 @@ def check_stored(rule: Rule) -> RuleCheck:
         return RuleCheck(mistakes=[("", str(error))])
 
 
-def check_rule(site: Site, spec: RuleSpec) -> RuleCheck:
+def check_rule(site: Site, spec: RuleSpec, *, is_thorough: bool = False) -> RuleCheck:
     """Return what a rule does and what is wrong with it, were it published now."""
     item_index = watch_site(site.slug).ensure_loaded().item_index
     compiled = compile_rule(spec)
@@ -96,6 +100,7 @@ def check_rule(site: Site, spec: RuleSpec) -> RuleCheck:
         n_shown=int(shown.sum()),
         cards=cards,
         verdict=judge_rule(site, spec),
+        difference=try_rule(site, spec, is_thorough=is_thorough),
     )
 
 

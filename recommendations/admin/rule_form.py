@@ -181,9 +181,13 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
     def _post_clean(self) -> None:
         """Look at the rule as a whole, once its fields are understood; a rule that empties a list is not published."""
         super()._post_clean()  # type: ignore[misc]  # Django's own step after clean(), which the stubs leave out
-        self._check = check_form(self, self.site)
-        if not self.is_publishing or self.is_checked_only or self.errors or self._check is None:
+        is_published = self.is_publishing and not self.is_checked_only
+        self._check = check_form(self, self.site, is_thorough=is_published)
+        if not is_published or self.errors or self._check is None:
             return
+        difference = self._check.difference
+        if difference is not None and difference.n_emptied:
+            self.add_error(None, f"Not published. {difference.sentence} Change what it keeps out.")
         verdict = self._check.verdict
         for finding in verdict.refused:
             self.add_error(None, f"Not published. {finding.sentence}")

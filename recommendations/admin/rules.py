@@ -175,6 +175,8 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             placements.publish(rule)
             self.log_change(request, rule, "Published.")
             messages.success(request, f"“{rule}” is published; every process serves it within two seconds.")
+            if form.check is not None and form.check.difference is not None:
+                messages.info(request, form.check.difference.sentence)
             for finding in form.check.verdict.remarks if form.check is not None else ():
                 messages.warning(request, finding.sentence)
         elif after_saving is placements.withdraw:

@@ -41,7 +41,7 @@ def alone(rule: PreparedRule, placements: Mapping[str, PlacementSpec], *, now_ms
     reason = _why_dead(rule, placements)
     if reason is not None:
         why, remedy = reason
-        yield _finding(rule, Problem.DEAD, "does nothing.", why, remedy)
+        yield _finding(rule, Problem.DEAD, "changes no list.", why, remedy)
     else:
         yield from _over_broad(rule, placements)
 

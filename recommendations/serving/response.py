@@ -14,6 +14,7 @@ from recommendations.serving.faults import aside
 from recommendations.serving.rec_ids import digest_of, signer
 from recommendations.serving.schemas import ALL_FIELDS, ListReply
 from recommendations.state.site import SiteState
+from recommendations.what_if.request_log import request_keeper
 
 
 def item_ids_of(result: ListResult, item_index: ItemIndex) -> tuple[str, ...]:
@@ -68,6 +69,7 @@ def reply_of(result: ListResult, query: ListQuery, state: SiteState, user: Reque
         FALLBACKS.labels(state.site, result.fallback_reason.value).inc()
     with aside(state.site):
         keep_explanation(rec_id, result, state, user, now_s=now_s)
+        request_keeper.keep(state.site, query, user, now_s=now_s)
     is_usual = query.fields is None and query.locale is None
     cards = result.cards if is_usual else cards_of(result, item_index, fields=query.fields, locale=query.locale)
     return ListReply(

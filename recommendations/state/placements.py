@@ -126,6 +126,11 @@ def compiled_rules(documents: list[Mapping[str, Any]]) -> list[CompiledRule]:
             rules.append(compile_rule(msgspec.convert(document, RuleSpec)))
         except (msgspec.ValidationError, InvalidQuery) as error:
             logger.error("placements.rule_unreadable rule=%s error=%s", document.get("rule_id"), error)
+    return by_priority(rules)
+
+
+def by_priority(rules: Iterable[CompiledRule]) -> list[CompiledRule]:
+    """Return rules as lists follow them: highest priority first, of equal ones the older."""
     return sorted(rules, key=lambda rule: (-rule.spec.priority, rule.spec.rule_id))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ from django.test import Client
 from django.urls import reverse
 
 from recommendations.admin.gate import judge_rule, judge_site
+from recommendations.core.types import NOBODY
 from recommendations.lint.findings import Problem
 from recommendations.models import Placement, Rule
+from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.rules.base import RuleSpec
 from recommendations.state.placements import load_placements, publish
+from recommendations.state.site import state_of
+from recommendations.what_if.request_log import request_keeper
 from tests.recommendations.admin.conftest import rule_form
 from tests.recommendations.conftest import Shop
 
@@ -160,3 +165,22 @@ def test_the_first_page_turns_red_where_a_list_is_empty_and_leads_to_what_emptie
     assert (
         f'<a class="rs-link" href="{reverse("admin:recommendations_rule_change", args=[rule.pk])}">Nothing</a>' in page
     )
+
+
+def test_a_rule_is_tried_on_the_requests_of_the_last_hour(stocked: Shop, admin: Client) -> None:
+    state = state_of(stocked.site.slug)
+    for number in range(3):
+        query = ListQuery(
+            placement=state.placements.by_name["home_new"], limit=3, context_items=(f"SKU-{number}",),
+            filter='brand = "Brio"' if number == 2 else "",
+        )  # fmt: skip
+        request_keeper.keep(stocked.site.slug, query, NOBODY, now_s=int(time.time()))
+    request_keeper.flush()
+
+    refused = post(admin, stocked, items="", brands="Brio")
+    assert "Not published. Of 3 lists of the last hour" in refused
+    assert "1 would be empty" in refused
+    assert served(stocked) == []
+
+    assert "Of 3 lists of the last hour 2 would change" in post(admin, stocked, action="pin", items="SKU-9")
+    assert served(stocked) == ["No hats"]

@@ -104,7 +104,7 @@ def test_a_rule_that_targets_nothing_says_so(shop: Shop, admin: Client) -> None:
     page = admin.get(reverse("admin:recommendations_rule_change", args=[Rule.objects.get().pk])).content.decode()
 
     assert "No item matches now." in page
-    assert "does nothing. No item matches it." in page
+    assert "changes no list. No item matches it." in page
 
 
 def test_the_preview_of_a_rule_is_that_of_its_first_placement_with_drafts(shop: Shop, admin: Client) -> None:
