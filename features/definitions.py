@@ -24,6 +24,8 @@ KEEP_ALIASES: Final = 8
 KEEP_TOUCHES: Final = 8
 KEEP_CONVERSIONS: Final = 24
 KEEP_ORDERS: Final = 6
+ORDER_TTL_S: Final = 400 * 86_400
+"""For how long an order is known after its last report or refund: longer than the longest window of RFM."""
 KEEP_SEEN: Final = 128
 KEEP_SEEN_ORDERS: Final = 32
 VOTES_A_DAY: Final = 16

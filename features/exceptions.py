@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class FeatureError(Exception):
     """Base of the errors of this application."""
@@ -50,3 +52,17 @@ class PartitionsDiffer(FeatureError):
 
 class UnknownState(FeatureError):
     """The bytes are of a version this program cannot read; rebuild them with ``manage.py replay``."""
+
+
+class OrdersNeeded(FeatureError):
+    """Some orders must be read before the batch can be applied: read them, and apply it again.
+
+    Parameters
+    ----------
+    orders : iterable of (site, user key, order)
+        Orders, by the hash of their transaction ids, and who reports them.
+    """
+
+    def __init__(self, orders: Iterable[tuple[str, str, int]]) -> None:
+        self.orders = sorted(set(orders))
+        super().__init__(f"{len(self.orders)} orders are to be read first")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from features.definitions import ITEM_WINDOWS
+from features.definitions import ITEM_WINDOWS, ORDER_TTL_S
 from tracking.contract.events import log_key
 from tracking.contract.user_key import UserKey
 from tracking.keys import RedisKey
@@ -34,6 +34,24 @@ SEGMENT: Final = RedisKey(
     name="RFM scores and segment",
     pattern="rs:{p<partition>}:<site>:segment:<user key>",
     ttl="PROFILE_TTL_S",
+    eraser=_ERASER,
+)
+ORDER: Final = RedisKey(
+    name="an order: its lines, values and refunds",
+    pattern="rs:{p<partition>}:<site>:order:<order>:<user key>",
+    ttl=ORDER_TTL_S,
+    eraser=_ERASER,
+)
+ORDERS_OF_USER: Final = RedisKey(
+    name="which orders stand with a user",
+    pattern="rs:{p<partition>}:<site>:orders:<user key>",
+    ttl=ORDER_TTL_S,
+    eraser=_ERASER,
+)
+ORDER_OWNER: Final = RedisKey(
+    name="the user key with which an order stands",
+    pattern="rs:{o<number>}:<site>:order-owner:<order>",
+    ttl=ORDER_TTL_S,
     eraser=_ERASER,
 )
 ITEM_PANE: Final = RedisKey(
@@ -87,7 +105,8 @@ WRITE_BEHIND: Final = RedisKey(
 )
 
 TABLE: Final = (
-    SESSION_STATE, PROFILE_STATE, SEGMENT, ITEM_PANE, UNKNOWN_PANE, PLACEMENT_DAY, UNKNOWN_LISTS, POSITION,
+    SESSION_STATE, PROFILE_STATE, SEGMENT, ORDER, ORDERS_OF_USER, ORDER_OWNER,
+    ITEM_PANE, UNKNOWN_PANE, PLACEMENT_DAY, UNKNOWN_LISTS, POSITION,
     ARCHIVE_POSITION, UNPARKED, PROGRESS, ERASED, ITEM_STATS, WRITE_BEHIND,
 )  # fmt: skip
 
@@ -128,6 +147,30 @@ def states(partition: int, view: str, users: Iterable[tuple[str, str]]) -> list[
 def segment(partition: int, site: str, user_key: str) -> str:
     """Return the key of a user's RFM scores and segment."""
     return f"rs:{{p{partition}}}:{site}:segment:{user_key}"
+
+
+def order(partition: int, site: str, user_key: str, hashed: int) -> str:
+    """Return the key of an order that stands with a user; ``hashed`` is the hash of its transaction id."""
+    return f"rs:{{p{partition}}}:{site}:order:{hashed:016x}:{user_key}"
+
+
+def orders_of_user(partition: int, site: str, user_key: str) -> str:
+    """Return the key of the set of orders, by the hash of their transaction ids, that stand with a user."""
+    return f"rs:{{p{partition}}}:{site}:orders:{user_key}"
+
+
+ORDER_TAGS: Final = 16
+"""Owners of orders are spread over so many hash tags: who reports an order first, on any partition, claims it."""
+
+
+def order_owner(site: str, hashed: int) -> str:
+    """Return the key of the name of the user key with which an order stands."""
+    return f"{owners_prefix(hashed % ORDER_TAGS)}{site}:order-owner:{hashed:016x}"
+
+
+def owners_prefix(number: int) -> str:
+    """Return what the keys of owners under one of the ``ORDER_TAGS`` begin with."""
+    return f"rs:{{o{number}}}:"
 
 
 def states_pattern(partition: int, view: str, *, site: str = "*") -> str:

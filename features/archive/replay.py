@@ -19,15 +19,20 @@ from features.archive.writer import ArchiveFolder
 from features.exceptions import FeatureError
 from features.state import batch as micro
 from features.state import progress
+from features.state.apply import newest_ms_of
 from features.state.counting.unknown import KeysOfSite, know_everything
+from features.state.orders.book import Forwarding
+from features.state.orders.forwarded import as_record
 from features.state.purchases import hash64
 from features.store import scan
 from features.store.counts import CountCache
-from features.store.online import Changes, OnlineStore
+from features.store.online import Batch, Changes, OnlineStore
+from features.store.orders import apply_with_orders
 from features.store.redis_pipe import borrowed, raise_errors
 from features.store.scan import StoredState
 from tracking.contract.events import log_key
-from tracking.contract.parsing import encode_record
+from tracking.contract.parsing import FORWARDED_MARK, encode_record, parse_record
+from tracking.exceptions import InvalidEvent
 from tracking.log import BEGINNING, EventLog, Record, partition_for
 
 logger = logging.getLogger(__name__)
@@ -83,8 +88,10 @@ class Replayer:
         """Apply everything that the log still holds, and leave the positions where it ends."""
         for partition in range(self._partitions):
             for record in events.read_all(partition):
-                self._add(record, report)
+                if not _is_forwarded(record):  # who an order stands with is found anew
+                    self._add(record, report)
             self._flush(partition, report)
+        self._flush_all(report)
         return self.records
 
     def from_archive(self, folder: ArchiveFolder, *, sites: Sequence[str], report: Report | None = None) -> int:
@@ -94,8 +101,7 @@ class Replayer:
             for key, value in archived_records(folder, site=site):
                 number += 1
                 self._add(Record(partition_for(key, self._partitions), f"archive-{number}", key, value, 0), report)
-        for partition in range(self._partitions):
-            self._flush(partition, report)
+        self._flush_all(report)
         return self.records
 
     def begin_at_the_log(self) -> None:
@@ -107,6 +113,19 @@ class Replayer:
             if position != BEGINNING:
                 self._store.advance(keys.position, partition, expected=position, position=BEGINNING)
                 self._positions[partition] = BEGINNING
+
+    def _flush_all(self, report: Report | None) -> None:
+        """Apply what waits, and what that tells the owners of orders in other partitions."""
+        while self._waiting:
+            for partition in sorted(self._waiting):
+                self._flush(partition, report)
+
+    def _tell_owner(self, site: str, forwarding: Forwarding) -> None:
+        key, value = as_record(site, forwarding, now_ms=0)
+        partition = partition_for(key, self._partitions)
+        waiting = self._waiting.setdefault(partition, [])
+        position = waiting[-1].position if waiting else self._positions[partition]
+        waiting.append(Record(partition, position, key, value, 0))
 
     def _add(self, record: Record, report: Report | None) -> None:
         waiting = self._waiting.setdefault(record.partition, [])
@@ -121,10 +140,15 @@ class Replayer:
         parsed = micro.parse_batch(partition, records)
         for user in [user for user in parsed.by_user if self._drops(parsed, user)]:
             del parsed.by_user[user]
+        parsed.orders = {
+            name: at_ms
+            for name, at_ms in parsed.orders.items()
+            if name[:2] in parsed.by_user and not self._is_erased(name[0], name[1], at_ms)
+        }
         with self._store.batch(partition) as batch:
             batch.request(expected=self._positions[partition], users=list(parsed.by_user))
             stored = batch.read()
-            applied = self._apply(parsed, stored)
+            applied = self._apply(parsed, stored, batch)
             counts = self._caches[partition].add(batch, applied.increments, applied.bounds)
             batch.send(
                 Changes(
@@ -132,20 +156,24 @@ class Replayer:
                     progress=progress.encode(applied.progress),
                     sessions=applied.sessions,
                     profiles=applied.profiles,
+                    orders=applied.orders,
                     counts=counts,
                 )
             )
             batch.wait_acknowledged()
         self._positions[partition] = records[-1].position
+        for site, forwarding in applied.forwardings:
+            self._tell_owner(site, forwarding)
         self.records += len(records)
         if report is not None:
             report(self.records)
 
-    def _apply(self, parsed: micro.ParsedBatch, stored: micro.StoredBatch) -> micro.Applied:
+    def _apply(self, parsed: micro.ParsedBatch, stored: micro.StoredBatch, batch: Batch) -> micro.Applied:
         """Apply the records; those that break a function were put aside when they came, and are left out here, too."""
-        attempt = partial(
+        apply = partial(
             micro.apply_batch, stored=stored, lateness_ms=self._lateness_ms, keys_of_site=self._keys_of_site
         )
+        attempt = partial(apply_with_orders, apply, stored=stored, batch=batch)
         try:
             return attempt(parsed)
         except (FeatureError, MemoryError):
@@ -160,10 +188,19 @@ class Replayer:
         kept = [
             index
             for index in parsed.by_user[user]
-            if not self._is_erased(*user, max((e.occurred_at_ms for e in parsed.in_order[index][1].events), default=0))
+            if not self._is_erased(*user, newest_ms_of(parsed.in_order[index][1]))
         ]
         parsed.by_user[user] = kept
         return not kept
+
+
+def _is_forwarded(record: Record) -> bool:
+    if FORWARDED_MARK not in record.value:
+        return False
+    try:
+        return parse_record(record.value).forwarded is not None
+    except InvalidEvent:
+        return False
 
 
 def archived_records(folder: ArchiveFolder, *, site: str) -> Iterator[tuple[bytes, bytes]]:
@@ -260,6 +297,8 @@ def _first_difference(view: str, mine: list[object], other: list[object]) -> str
 def empty_states(client: redis.Redis, *, partitions: int, log_name: str) -> int:
     """Delete everything that a replay rebuilds, and the positions; stop the stream workers first."""
     deleted = 0
+    for number in range(keys.ORDER_TAGS):
+        deleted += _delete_owners(client, number)
     for partition in range(partitions):
         archived = keys.archive_position(partition, log_name).encode()
         cursor: Any = b"0"
@@ -275,3 +314,20 @@ def empty_states(client: redis.Redis, *, partitions: int, log_name: str) -> int:
             if cursor == b"0":
                 break
     return deleted
+
+
+def _delete_owners(client: redis.Redis, number: int) -> int:
+    """Delete who orders stand with, of one hash tag."""
+    deleted = 0
+    prefix = keys.owners_prefix(number)
+    cursor: Any = b"0"
+    while True:
+        with borrowed(client, prefix) as pipe:
+            answers = pipe.send([("SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", 2_000)])
+            raise_errors(client, answers)
+            cursor, names = answers[0]
+            if names:
+                raise_errors(client, pipe.send([("DEL", *names)]))
+                deleted += len(names)
+        if cursor == b"0":
+            return deleted

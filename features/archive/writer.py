@@ -183,6 +183,8 @@ class ArchiveWorker:
                     parsed = parse_record(record.value)
                 except InvalidEvent:
                     continue  # the stream worker puts it where such records go
+                if parsed.forwarded is not None:
+                    continue  # the report itself is archived where it was reported
                 for day, row in rows_of(parsed):
                     days.setdefault((parsed.site, day), []).append(row)
                     self._row_count += 1

@@ -7,14 +7,15 @@ the newest by event time stay. A property test holds it (``tests/features/test_o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from features.definitions import KEEP_ALIASES
 from features.state import activity, merging, recents, states
 from features.state.counting import seen as seen_ids
-from features.state.handlers import HANDLERS, Context, Effects, count_event
+from features.state.handlers import HANDLERS, Context, Effects, apply_forwarded, count_event
+from features.state.orders.book import OrderBook
 from features.state.states import ProfileState, SessionState
 from tracking.contract.events import EventRecord
 
@@ -46,12 +47,19 @@ class Conditions(NamedTuple):
         Nothing outlived a profile that Redis does not know.
     past : Past, optional
         What the database knows of a profile that was begun without its past.
+    orders : mapping of int to bytes or None, optional
+        The user's orders as stored, by the hash of their transaction ids, as far as the events are about them; None for
+        the mapping where none are stored yet.
+    owners : mapping of int to str
+        Orders that stand with another user key, and with which.
     """
 
     lateness_ms: int
     erased_until_ms: int = 0
     new_is_fully_loaded: bool = True
     past: Past | None = None
+    orders: Mapping[int, bytes | None] | None = None
+    owners: Mapping[int, str] = {}
 
 
 def apply_events(
@@ -71,6 +79,8 @@ def apply_events(
     ------
     UnknownState
         A stored state is of a version that this program cannot read.
+    OrdersNeeded
+        An order that the events are about is in neither of the mappings.
     """
     session = states.decode_session(session_blob)
     profile = states.decode_profile(profile_blob)
@@ -79,8 +89,15 @@ def apply_events(
         profile.is_fully_loaded = conditions.new_is_fully_loaded
     if conditions.past is not None and not profile.is_fully_loaded:
         profile = merging.merged(states.decode_profile(conditions.past.blob), profile)
+    book: OrderBook | None = None
     for arrival in arrivals:
-        _apply_record(session, profile, arrival, effects, conditions)
+        if book is None:
+            book = OrderBook(
+                arrival.record.site, arrival.record.user_key, stored=conditions.orders, owners=conditions.owners
+            )
+        _apply_record(session, profile, arrival, effects, book, conditions)
+    if book is not None:
+        effects.orders, effects.forwardings = book.written(), book.forwardings
     effects.is_fully_loaded = profile.is_fully_loaded
     return states.encode(session), states.encode(profile), effects
 
@@ -90,16 +107,22 @@ def _apply_record(
     profile: ProfileState,
     arrival: Arrival,
     effects: Effects,
+    book: OrderBook,
     conditions: Conditions,
 ) -> None:
     record, lateness_ms = arrival.record, conditions.lateness_ms
+    context = Context(session, profile, effects, book, record.site, record.source, lateness_ms)
+    if record.forwarded is not None:
+        # It was in time where it was reported, and counts once however often it comes.
+        if newest_ms_of(record) > conditions.erased_until_ms:
+            apply_forwarded(context, record, record.forwarded)
+        return
     is_import = record.source == "import"
     seen = profile.seen_import if is_import else profile.seen
     orders = profile.seen_orders_import if is_import else profile.seen_orders
     until_s = profile.seen_import_until_s if is_import else profile.seen_until_s
     oldest_ms = max(arrival.oldest_ms, conditions.erased_until_ms + 1)
     lateness_s = lateness_ms // 1_000 + 1
-    context = Context(session, profile, effects, record.site, lateness_ms)
     # Custom events move only what is declared to count them, but the ledger counts them as any other.
     for event in (*record.events, *record.custom):
         at_ms = event.occurred_at_ms
@@ -145,3 +168,10 @@ def _apply_record(
         profile.seen_import_until_s = until_s
     else:
         profile.seen_until_s = until_s
+
+
+def newest_ms_of(record: EventRecord) -> int:
+    """Return the newest event time in a record; of one that forwards clicks alone, that of the newest click."""
+    clicks = record.forwarded.clicks if record.forwarded is not None else ()
+    times = [event.occurred_at_ms for event in record.events] or [click.occurred_at_ms for click in clicks]
+    return max(times, default=0)

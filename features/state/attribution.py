@@ -16,7 +16,10 @@ LISTS, IMPRESSIONS, CLICKS, CARTS, ORDERS, UNITS, REVENUE = range(7)
 METRICS: Final = ("lists", "impressions", "clicks", "carts", "orders", "units", "revenue")
 
 Touch = tuple[int, str, str]  # time, item id, label
-Conversion = tuple[int, str, str, int, int, int]  # time, item id, "c" or "p", pieces, revenue, order
+Conversion = tuple[int, str, str, int, int, int]
+"""Time, item id, kind, pieces, revenue, order. Of an order that was reported (``REPORTED``), time and order alone."""
+CART, BOUGHT, REPORTED = "c", "p", "o"
+"""What went into the cart; what version 0.1 knew was bought; an order, which knows its own credit."""
 Credit = dict[tuple[str, int, int], int]  # (label, UTC day, metric) -> amount
 
 
@@ -103,11 +106,22 @@ def add_conversions(
     before = credit(profile.touches, known) if profile.touches else {}
     known.extend(conversions)
     changes = _difference(before, credit(profile.touches, known)) if profile.touches else []
-    # Only a click that may still arrive can change a credit, so older conversions need not be remembered.
-    oldest_ms = newest_ms - lateness_ms
-    kept = sorted(conversion for conversion in known if conversion[0] >= oldest_ms)
-    profile.conversions = kept[-KEEP_CONVERSIONS:]
+    _trim_conversions(profile, oldest_ms=newest_ms - lateness_ms)
     return changes
+
+
+def note_order(profile: ProfileState, order: int, *, at_ms: int, newest_ms: int, lateness_ms: int) -> None:
+    """Note that this user reported an order, which must hear of clicks before it that arrive later."""
+    conversion = (at_ms, "", REPORTED, 0, 0, order)
+    if conversion not in profile.conversions:
+        profile.conversions.append(conversion)
+        _trim_conversions(profile, oldest_ms=newest_ms - lateness_ms)
+
+
+def orders_after(profile: ProfileState, at_ms: int) -> list[int]:
+    """Return the orders that this user reported at or after a time, as far back as a click may still arrive."""
+    found = {order for since_ms, _, kind, _, _, order in profile.conversions if kind == REPORTED and since_ms >= at_ms}
+    return sorted(found)
 
 
 def credit(touches: list[Touch], conversions: list[Conversion]) -> Credit:
@@ -115,11 +129,13 @@ def credit(touches: list[Touch], conversions: list[Conversion]) -> Credit:
     credited: Credit = {}
     orders: set[tuple[str, int, int]] = set()
     for at_ms, item_id, kind, pieces, revenue, order in conversions:
+        if kind == REPORTED:
+            continue
         label = _last_label(touches, item_id=item_id, at_ms=at_ms)
         if label is None:
             continue
         day = at_ms // DAY_MS
-        if kind == "c":
+        if kind == CART:
             _add(credited, (label, day, CARTS), pieces)
             continue
         _add(credited, (label, day, UNITS), pieces)
@@ -145,6 +161,12 @@ def _last_label(touches: list[Touch], *, item_id: str, at_ms: int) -> str | None
         if touch[1] == item_id and touch[0] <= at_ms <= touch[0] + ATTRIBUTION_WINDOW_MS:
             best = touch if best is None else max(best, touch)
     return best[2] if best else None
+
+
+def _trim_conversions(profile: ProfileState, *, oldest_ms: int) -> None:
+    """Forget the older ones: only a click that may still arrive can change a credit."""
+    kept = sorted(conversion for conversion in profile.conversions if conversion[0] >= oldest_ms)
+    profile.conversions = kept[-KEEP_CONVERSIONS:]
 
 
 def _trim_touches(touches: list[Touch]) -> None:

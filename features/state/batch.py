@@ -15,9 +15,9 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from features import keys
-from features.exceptions import FeatureError, UnknownState
+from features.exceptions import FeatureError, OrdersNeeded, UnknownState
 from features.state import attribution, progress, watermarks, windows
-from features.state.apply import Arrival, Conditions, Past, apply_events
+from features.state.apply import Arrival, Conditions, Past, apply_events, newest_ms_of
 from features.state.counting.unknown import (
     UNKNOWN_LISTS,
     Bound,
@@ -27,6 +27,7 @@ from features.state.counting.unknown import (
     max_unknown_items,
 )
 from features.state.handlers import Effects
+from features.state.orders.book import REPORTED, Forwarding
 from features.state.progress import Progress
 from features.state.purchases import hash64
 from tracking.contract.events import EventRecord
@@ -43,6 +44,8 @@ MAX_TRIES: Final = 3
 POISON: Final = "poison"
 """The reason of a record that is valid and breaks a function: a mistake of ours, whoever sent it."""
 PLACEMENT_TTL_S: Final = keys.PLACEMENT_DAY.ttl_s
+_NO_ORDERS: Final[dict[int, bytes | None]] = {}
+_NO_OWNERS: Final[dict[int, str]] = {}
 _DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
 
 
@@ -65,6 +68,12 @@ class StoredBatch:
     sessions: dict[User, bytes | None]
     profiles: dict[User, bytes | None]
     erased: dict[str, bytes]
+    orders: dict[User, dict[int, bytes | None]] = field(default_factory=dict)
+    owners: dict[User, dict[int, str]] = field(default_factory=dict)
+
+    def knows_order(self, user: User, order: int) -> bool:
+        """Return whether it was looked up with whom an order stands that ``user`` reports, and how."""
+        return order in self.orders.get(user, ()) or order in self.owners.get(user, ())
 
 
 @dataclass(slots=True)
@@ -77,6 +86,7 @@ class ParsedBatch:
     by_user: dict[User, list[int]] = field(default_factory=dict)  # indices into in_order
     refused: list[Refused] = field(default_factory=list)
     past: dict[User, Past] = field(default_factory=dict)
+    orders: dict[tuple[str, str, int], int] = field(default_factory=dict)  # (site, user key, order) → newest event time
     newest_received_ms: int = 0
     bot_events: int = 0  # of programs that named themselves: the archive keeps them, no feature does
 
@@ -118,6 +128,8 @@ class Applied:
     outcomes: dict[str, int]
     poison: list[Refused]
     partially_loaded: list[User]
+    orders: dict[User, dict[int, bytes]] = field(default_factory=dict)
+    forwardings: list[tuple[str, Forwarding]] = field(default_factory=list)  # with the site
 
 
 def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
@@ -148,6 +160,13 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
         else:
             indices.append(len(in_order))
         in_order.append((record, parsed))
+        if parsed.forwarded is not None:
+            batch.orders[(*user, parsed.forwarded.order)] = newest_ms_of(parsed)
+            continue
+        for event in parsed.events:
+            if isinstance(event, REPORTED):
+                name = (*user, hash64(event.params.transaction_id))
+                batch.orders[name] = max(event.occurred_at_ms, batch.orders.get(name, 0))
     return batch
 
 
@@ -224,7 +243,12 @@ def apply_batch(
     ------
     UnknownState
         A newer version of this program wrote a state; this one must not touch it.
+    OrdersNeeded
+        ``stored`` lacks orders that the batch is about.
     """
+    needed = [name for name in batch.orders if not stored.knows_order(name[:2], name[2])] if batch.orders else ()
+    if needed:
+        raise OrdersNeeded(needed)
     state = progress.decode(stored.progress)
     applied = Applied(state, {}, {}, {}, {}, dict.fromkeys(progress.OUTCOMES, 0), [], [])
     has_past = {site: may_have_past(site) for site in {site for site, _ in batch.by_user}}
@@ -235,12 +259,18 @@ def apply_batch(
     for user, indices in batch.by_user.items():
         conditions = Conditions(
             lateness_ms=lateness_ms,
-            erased_until_ms=_erased_until_ms(stored, user) if stored.erased else 0,
+            erased_until_ms=erased_until_ms(stored, user) if stored.erased else 0,
             new_is_fully_loaded=not has_past[user[0]],
             past=batch.past.get(user) if batch.past else None,
+            orders=stored.orders.get(user, _NO_ORDERS),
+            owners=stored.owners.get(user, _NO_OWNERS),
         )
         effects = _apply_user(batch, user, indices, arrivals, stored, applied, conditions)
-        if effects.applied and not effects.is_fully_loaded:
+        if effects.orders:
+            applied.orders[user] = effects.orders
+        if effects.forwardings:
+            applied.forwardings += [(user[0], one) for one in effects.forwardings]
+        if (effects.applied or effects.orders) and not effects.is_fully_loaded:
             applied.partially_loaded.append(user)
         if effects.items:
             items.setdefault(user[0], []).extend(effects.items)
@@ -318,6 +348,9 @@ def _with_lateness(batch: ParsedBatch, state: Progress, *, lateness_ms: int) -> 
     marks = state.watermarks
     names: dict[tuple[str, str], str] = {}
     for record, parsed in batch.in_order:
+        if parsed.forwarded is not None:  # its events are on the clock of the partition where they were reported
+            arrivals.append(Arrival(parsed, 0))
+            continue
         origin = (parsed.site, parsed.source)
         name = names.get(origin)
         if name is None:
@@ -350,7 +383,7 @@ def _apply_user(
         new_session, new_profile, effects = apply_events(
             session, profile, [arrivals[index] for index in indices], conditions
         )
-    except UnknownState:
+    except (UnknownState, OrdersNeeded):
         raise
     except Exception:
         logger.exception("stream.user_failed partition=%s records=%s", batch.partition, len(indices))
@@ -362,11 +395,12 @@ def _apply_user(
                 continue
             session, profile, effect = one
             effects.add(effect)
+            conditions = conditions._replace(orders={**(conditions.orders or {}), **effect.orders})
         if session is None or profile is None:
             return effects
         new_session, new_profile = session, profile
     # Only re-sends and late events: nothing has changed, and an erased user must not get a key again.
-    if effects.applied or conditions.past is not None:
+    if effects.applied or effects.orders or conditions.past is not None:
         applied.sessions[user] = new_session
         applied.profiles[user] = new_profile
     return effects
@@ -379,11 +413,14 @@ def _apply_one(
     for _ in range(MAX_TRIES):
         try:
             return apply_events(session, profile, [arrival], conditions)
+        except OrdersNeeded:
+            raise
         except Exception as error:
             failure = error
     return failure
 
 
-def _erased_until_ms(stored: StoredBatch, user: User) -> int:
+def erased_until_ms(stored: StoredBatch, user: User) -> int:
+    """Return up to when the user had everything erased; 0 for nobody erased."""
     blob = stored.erased.get(user[0])
     return _DECODE_ERASED(blob).get(hash64(user[1]), 0) if blob else 0

@@ -23,10 +23,14 @@ from features.definitions import (
 from features.state import attribution, cart, purchases, recents, windows
 from features.state.attribution import PlacementEffect
 from features.state.counting import votes
+from features.state.orders import standing as counting
+from features.state.orders.book import Forwarding, OrderBook, Reported
+from features.state.orders.order import Order, join
+from features.state.orders.reports import purchase_report, refund_report
 from features.state.states import ProfileState, SessionState
 from features.state.windows import ItemEffect
 from tracking.contract import events as contract
-from tracking.contract.events import CustomEvent, Event
+from tracking.contract.events import CustomEvent, Event, Source
 
 VIEW, SELECT, ADD_TO_CART, WISH, PURCHASE = "v", "s", "c", "w", "p"
 KINDS: Final = {VIEW: "view", SELECT: "select", ADD_TO_CART: "cart", WISH: "wishlist", PURCHASE: "purchase"}
@@ -38,6 +42,8 @@ class Effects:
 
     items: list[ItemEffect] = field(default_factory=list)
     placements: list[PlacementEffect] = field(default_factory=list)
+    orders: dict[int, bytes] = field(default_factory=dict)
+    forwardings: list[Forwarding] = field(default_factory=list)
     applied: int = 0
     duplicate: int = 0
     late: int = 0
@@ -47,6 +53,8 @@ class Effects:
         """Take the effects of further events in."""
         self.items += other.items
         self.placements += other.placements
+        self.orders |= other.orders
+        self.forwardings += other.forwardings
         self.applied += other.applied
         self.duplicate += other.duplicate
         self.late += other.late
@@ -60,7 +68,9 @@ class Context:
     session: SessionState
     profile: ProfileState
     effects: Effects
+    book: OrderBook
     site: str
+    source: Source
     lateness_ms: int
 
     def remember(self, kind: str, item_id: str, at_ms: int) -> None:
@@ -69,21 +79,51 @@ class Context:
         recents.remember(self.session.recents, name, at_ms, keep=KEEP_SESSION_RECENTS)
         recents.remember(self.profile.recents, name, at_ms, keep=KEEP_PROFILE_RECENTS)
 
-    def count(self, item_id: str, at_ms: int, metric: int, *, amount: int = 1, revenue: int = 0) -> None:
+    def count(self, item_id: str, at_ms: int, metric: int, *, amount: int = 1) -> None:
         """Count an interaction with an item, and its user as a visitor of it."""
-        items = self.effects.items
-        items.append(ItemEffect(item_id, at_ms, metric, amount, revenue))
+        self.effects.items.append(ItemEffect(item_id, at_ms, metric, amount, 0))
+        self.count_visitor(item_id, at_ms, metric)
+
+    def count_visitor(self, item_id: str, at_ms: int, metric: int) -> None:
+        """Count the user as a visitor of an item."""
         oldest_ms = self.profile.newest_ms - self.lateness_ms
         changes = votes.cast(self.profile.votes, item_id=item_id, kind=metric, at_ms=at_ms, oldest_ms=oldest_ms)
-        items += [
+        self.effects.items += [
             ItemEffect(item_id, change.at_ms, windows.FIRST_OF_VISITORS + metric, change.amount, 0)
             for change in changes
         ]
 
     def touch(self, item_id: str, at_ms: int, label: str | None) -> None:
         """Note a click in a placement, if it was in one."""
-        if label is not None:
-            self.effects.placements += attribution.add_touch(self.profile, (at_ms, item_id, label))
+        if label is None:
+            return
+        click = (at_ms, item_id, label)
+        if click not in self.profile.touches:
+            self.effects.placements += attribution.add_touch(self.profile, click)
+            for order in attribution.orders_after(self.profile, at_ms):
+                self.report(order, None, Order(clicks=[click]))
+
+    def report(self, order: int, event: Reported | None, said: Order) -> None:
+        """Let an order know what was said of it, wherever it stands."""
+        if self.book.owner(order) is not None:
+            self.book.forward(order, event, clicks=said.clicks, source=self.source)
+            return
+        known = self.book.find(order, self.profile)
+        before = counting.standing(known)
+        join(known, said)
+        after = counting.standing(known)
+        if before == after:
+            return
+        counting.move_profile(self.profile, order, before, after)
+        self.effects.items += counting.item_effects(before, after)
+        self.effects.placements += counting.placement_effects(before, after)
+        for item_id in after.lines:
+            if item_id not in before.lines or before.at_ms != after.at_ms:
+                self.count_visitor(item_id, after.at_ms, windows.PURCHASES)
+
+    def label_of(self, rec_id: str | None) -> str | None:
+        """Return the label of the list that a reply of ours filled."""
+        return attribution.label_of(self.site, item_list_id=None, rec_id=rec_id)
 
     def convert(self, conversions: list[attribution.Conversion]) -> None:
         """Credit the clicks before what went into the cart or was bought."""
@@ -131,10 +171,8 @@ def _add_to_cart(context: Context, event: contract.AddToCart) -> None:
         cart.put(context.profile, item.item_id, at_ms=at_ms, quantity=item.quantity)
         context.count(item.item_id, at_ms, windows.CARTS, amount=item.quantity)
         if item.rec_id:
-            context.touch(
-                item.item_id, at_ms, attribution.label_of(context.site, item_list_id=None, rec_id=item.rec_id)
-            )
-    context.convert([(at_ms, item.item_id, "c", item.quantity, 0, 0) for item in event.params.items])
+            context.touch(item.item_id, at_ms, context.label_of(item.rec_id))
+    context.convert([(at_ms, item.item_id, attribution.CART, item.quantity, 0, 0) for item in event.params.items])
 
 
 def _remove_from_cart(context: Context, event: contract.RemoveFromCart) -> None:
@@ -156,38 +194,37 @@ def _add_to_wishlist(context: Context, event: contract.AddToWishlist) -> None:
 
 
 def _purchase(context: Context, event: contract.Purchase) -> None:
-    profile, params, at_ms = context.profile, event.params, event.occurred_at_ms
-    order = purchases.hash64(params.transaction_id)
-    purchases.add_purchase(
-        profile,
-        at_ms=at_ms,
-        transaction=order,
-        units=sum(item.quantity for item in params.items),
-        revenue=purchases.value_of(params.items, params.value),
-    )
+    profile, at_ms = context.profile, event.occurred_at_ms
     cart.clear(profile, at_ms=at_ms, with_that_time=True)
-    conversions: list[attribution.Conversion] = []
-    for item in params.items:
-        item_id, quantity = item.item_id, item.quantity
-        revenue = purchases.line_value(item)
-        context.remember(PURCHASE, item_id, at_ms)
-        recents.remember(profile.bought, item_id, at_ms, keep=KEEP_BOUGHT)
-        context.count(item_id, at_ms, windows.PURCHASES, amount=quantity, revenue=revenue)
-        conversions.append((at_ms, item_id, "p", quantity, revenue, order))
-        if item.rec_id:
-            context.touch(item_id, at_ms, attribution.label_of(context.site, item_list_id=None, rec_id=item.rec_id))
-    context.convert(conversions)
+    for item in event.params.items:
+        context.remember(PURCHASE, item.item_id, at_ms)
+        recents.remember(profile.bought, item.item_id, at_ms, keep=KEEP_BOUGHT)
+    order = purchases.hash64(event.params.transaction_id)
+    context.report(
+        order,
+        event,
+        purchase_report(event, source=context.source, label_of=context.label_of, clicks=profile.touches),
+    )
+    attribution.note_order(profile, order, at_ms=at_ms, newest_ms=profile.newest_ms, lateness_ms=context.lateness_ms)
 
 
 def _refund(context: Context, event: contract.Refund) -> None:
-    params = event.params
-    amount = purchases.value_of(params.items, params.value) if params.items or params.value is not None else None
-    purchases.add_refund(
-        context.profile,
-        at_ms=event.occurred_at_ms,
-        transaction=purchases.hash64(params.transaction_id),
-        amount=amount,
-    )
+    order = purchases.hash64(event.params.transaction_id)
+    context.report(order, event, refund_report(event, source=context.source))
+
+
+def apply_forwarded(context: Context, record: contract.EventRecord, forwarded: contract.Forwarded) -> None:
+    """Let an order know what another user key said of it; nothing else of this user is touched."""
+    event = record.events[0] if record.events else None
+    clicks = [(click.occurred_at_ms, click.item_id, click.label) for click in forwarded.clicks]
+    if isinstance(event, contract.Purchase):
+        said = purchase_report(event, source=record.source, label_of=context.label_of)
+        said.clicks = clicks
+    elif isinstance(event, contract.Refund):
+        said = refund_report(event, source=record.source)
+    else:
+        said, event = Order(clicks=clicks), None
+    context.report(forwarded.order, event, said)
 
 
 def _search(context: Context, event: contract.Search) -> None:

@@ -54,7 +54,8 @@ def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
             known = total.cart.get(item_id)
             if known is None or (at_ms, -quantity) > (known[0], -known[1]):
                 total.cart[item_id] = [at_ms, quantity]
-        total.transactions.update(profile.transactions)
+        for order, known_order in profile.transactions.items():
+            total.transactions[order] = min(known_order, total.transactions.get(order, known_order))
         for name, amount in profile.counts.items():
             total.counts[name] = total.counts.get(name, 0) + amount
         for target, source in (

@@ -25,14 +25,17 @@ def minor_units(value: float) -> int:
     return round(value * 100)
 
 
-def value_of(items: Iterable[EventItem], value: float | None) -> int:
-    """Return the event's value, else the sum over its items, in minor units; never more than ``MAX_ORDER_MINOR``."""
+def value_of(items: Iterable[EventItem], value: float | None, currency: str | None = None) -> int:
+    """Return the event's value, else the sum over its items, in minor units; never more than ``MAX_ORDER_MINOR``.
+
+    Here and in ``line_value`` alone, an amount that was reported becomes one that is counted.
+    """
     if value is not None:
         return bounded(minor_units(value))
-    return bounded(sum(line_value(item) for item in items))
+    return bounded(sum(line_value(item, currency) for item in items))
 
 
-def line_value(item: EventItem) -> int:
+def line_value(item: EventItem, currency: str | None = None) -> int:
     """Return what a line is worth, in minor units; never more than ``MAX_ORDER_MINOR``."""
     return bounded(minor_units(item.price or 0.0) * item.quantity)
 
@@ -42,46 +45,13 @@ def hash64(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def add_purchase(profile: ProfileState, *, at_ms: int, transaction: int, units: int, revenue: int) -> None:
-    """Count a purchase; a transaction reported in parts is one order with the value of all its parts."""
-    known = profile.transactions.get(transaction)
-    is_first_part = known is None or known[1] < 0
-    profile.orders += is_first_part
-    profile.units = saturated(profile.units + units)
-    profile.revenue = saturated(profile.revenue + revenue)
-    if profile.last_purchase_ms < at_ms:
-        profile.last_purchase_ms = at_ms
-    _add_to_day(profile, at_ms=at_ms, orders=int(is_first_part), revenue=revenue)
-    if known is None:
-        profile.transactions[transaction] = [at_ms, revenue, 0]
-        _trim_transactions(profile)
-        return
-    known[0] = max(known[0], at_ms)
-    known[1] = saturated(max(known[1], 0) + revenue)
-    if known[2]:  # refunded as a whole before it arrived
-        profile.refunded = saturated(profile.refunded + revenue)
-        _add_to_day(profile, at_ms=known[2], orders=0, revenue=-revenue)
-
-
-def add_refund(profile: ProfileState, *, at_ms: int, transaction: int, amount: int | None) -> None:
-    """Count a refund of ``amount``; ``None`` is the whole transaction, whichever of the two arrives first."""
-    profile.refunds += 1
-    if amount is not None:
-        profile.refunded = saturated(profile.refunded + amount)
-        _add_to_day(profile, at_ms=at_ms, orders=0, revenue=-amount)
-        return
-    known = profile.transactions.setdefault(transaction, [at_ms, -1, 0])
-    known[0] = max(known[0], at_ms)
-    value, refunded_ms = max(known[1], 0), known[2]
-    if not refunded_ms:
-        profile.refunded = saturated(profile.refunded + value)
-    elif at_ms < refunded_ms:  # a whole transaction is refunded once, at the earlier of two times
-        _add_to_day(profile, at_ms=refunded_ms, orders=0, revenue=value)
-    else:
-        return
-    known[2] = at_ms
-    _add_to_day(profile, at_ms=at_ms, orders=0, revenue=-value)
-    _trim_transactions(profile)
+def note_newest(profile: ProfileState, order: int, *, at_ms: int) -> None:
+    """Note when an order was placed, among the newest; the time of the last purchase follows from them."""
+    newest = profile.transactions
+    newest[order] = [at_ms]
+    if len(newest) > KEEP_ORDERS:
+        del newest[min(newest, key=lambda known: (newest[known][0], known))]
+    profile.last_purchase_ms = max(known[0] for known in newest.values() if len(known) == 1 or known[1] >= 0)
 
 
 def window_sums(profiles: Iterable[dict[int, list[int]]], *, now_ms: int, window_days: int) -> tuple[int, int]:
@@ -97,18 +67,21 @@ def window_sums(profiles: Iterable[dict[int, list[int]]], *, now_ms: int, window
     return orders, revenue
 
 
-def _add_to_day(profile: ProfileState, *, at_ms: int, orders: int, revenue: int) -> None:
+def add_to_day(profile: ProfileState, *, at_ms: int, orders: int, revenue: int) -> None:
+    """Add to what was bought on a UTC day, or take away from it."""
     days = profile.days
-    sums = days.setdefault(at_ms // DAY_MS, [0, 0])
+    day = at_ms // DAY_MS
+    sums = days.setdefault(-(day // 7) if -(day // 7) in days else day, [0, 0])  # where what is taken back may stand
     sums[0] += orders
     sums[1] = saturated(sums[1] + revenue)
-    if len(days) > 1:
-        fold_old(days)
+    fold_old(days)
 
 
 def fold_old(days: dict[int, list[int]]) -> None:
-    """Move days beyond the exact ones into their week, and drop weeks beyond the longest window."""
-    if not days:
+    """Move days beyond the exact ones into their week; drop weeks beyond the longest window, and panes of nothing."""
+    for pane in [pane for pane, sums in days.items() if not any(sums)]:
+        del days[pane]
+    if len(days) < 2:
         return
     newest = max(day if day >= 0 else -day * 7 for day in days)
     # A week is made only of days that have all left the exact ones; else the window of 90 days would count old ones.
@@ -117,11 +90,7 @@ def fold_old(days: dict[int, list[int]]) -> None:
         week = days.setdefault(-(day // 7), [0, 0])
         week[0] += old[0]
         week[1] = saturated(week[1] + old[1])
-    for week_key in [key for key in days if key < 0 and -key * 7 + 6 < newest - KEEP_DAYS]:
+    for week_key in [
+        key for key, sums in days.items() if key < 0 and (-key * 7 + 6 < newest - KEEP_DAYS or not any(sums))
+    ]:
         del days[week_key]
-
-
-def _trim_transactions(profile: ProfileState) -> None:
-    if len(profile.transactions) > KEEP_ORDERS:
-        oldest = min(profile.transactions.items(), key=lambda pair: (pair[1][0], pair[0]))[0]
-        del profile.transactions[oldest]

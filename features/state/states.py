@@ -72,7 +72,8 @@ class ProfileState(Struct, array_like=True, kw_only=True):
     touches: list[tuple[int, str, str]] = field(default_factory=list)  # (time, item id, label), oldest first
     # (time, item id, kind, pieces, revenue, hash of the order or 0), of the lateness window
     conversions: list[tuple[int, str, str, int, int, int]] = field(default_factory=list)
-    # hash of a transaction id -> [time, revenue or -1 when only its refund came, refunded as a whole]
+    # Hash of a transaction id of the newest orders -> [time]. Of one that version 0.1 counted, until it is heard of
+    # again: [time, revenue or -1 when only its refund came, time when it was refunded as a whole or 0].
     transactions: dict[int, list[int]] = field(default_factory=dict)
     is_fully_loaded: bool = False  # whether the database was asked for what Redis had forgotten
     counts: dict[str, int] = field(default_factory=dict)  # of the declared counts that have no field of their own

@@ -46,6 +46,7 @@ class Changes:
     progress: bytes
     sessions: dict[User, bytes] = field(default_factory=dict)
     profiles: dict[User, bytes] = field(default_factory=dict)
+    orders: dict[User, dict[int, bytes]] = field(default_factory=dict)
     counts: list[CountChange] = field(default_factory=list)
 
 
@@ -140,6 +141,7 @@ class OnlineStore:
             names = keys.states(partition, view, states)
             if names:
                 commands.append(("EVAL", SET_ALL, len(names), *names, ttl, *states.values()))
+        commands += _order_commands(partition, changes.orders)
         for change in changes.counts:
             if change.values:
                 commands.append(("HSET", change.key, *(part for pair in change.values.items() for part in pair)))
@@ -215,6 +217,27 @@ class Batch:
             profiles=dict(zip(users, blobs[len(users) :], strict=True)),
         )
 
+    @property
+    def client(self) -> redis.Redis:
+        """The client of the store, for what stands on other servers."""
+        return self._store.client
+
+    def read_orders(self, names: Sequence[tuple[str, str, int]]) -> list[bytes | None]:
+        """Return orders by site, user key with which they stand, and hash; one round trip if there are any.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is unavailable.
+        """
+        if not names:
+            return []
+        spelled = [keys.order(self.partition, site, user_key, hashed) for site, user_key, hashed in names]
+        answers = self._open.send([("MGET", *spelled)])
+        raise_errors(self._store.client, answers)
+        found: list[bytes | None] = answers[0]
+        return found
+
     def read_counts(self, wanted: Sequence[str]) -> list[dict[bytes, bytes]]:
         """Return whole hashes of counts; one round trip, and only for hashes the worker does not hold yet.
 
@@ -266,6 +289,20 @@ class Batch:
         if self._pipe is None:
             raise RuntimeError("the batch is closed; take a new one from the store")
         return self._pipe
+
+
+def _order_commands(partition: int, orders: Mapping[User, Mapping[int, bytes]]) -> list[Command]:
+    if not orders:
+        return []
+    commands: list[Command] = []
+    names: list[str] = []
+    blobs: list[bytes] = []
+    for (site, user_key), own in orders.items():
+        names += [keys.order(partition, site, user_key, hashed) for hashed in own]
+        blobs += own.values()
+        index = keys.orders_of_user(partition, site, user_key)
+        commands += [("SADD", index, *own), ("EXPIRE", index, keys.ORDERS_OF_USER.ttl_s)]
+    return [("EVAL", SET_ALL, len(names), *names, keys.ORDER.ttl_s * 1_000, *blobs), *commands]
 
 
 def _text(blob: bytes | None) -> str:

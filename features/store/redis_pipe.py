@@ -107,6 +107,39 @@ def borrowed(client: redis.Redis, key: str) -> Iterator[Pipe]:
     pipe.give_back()
 
 
+def send_to_each(client: redis.Redis, commands: Sequence[tuple[str, Command]]) -> list[Any]:
+    """Send each command to the server that holds its key, all at once, and return the answers in that order.
+
+    Raises
+    ------
+    StoreUnavailable
+        A server cannot be reached, does not answer in time, or refuses.
+    """
+    pipes: dict[int, Pipe] = {}
+    indices: dict[int, list[int]] = {}
+    answers: list[Any] = [None] * len(commands)
+    is_clean = False
+    try:
+        for index, (key, _) in enumerate(commands):
+            name = id(_pool(client, key))
+            if name not in pipes:
+                pipes[name] = borrow(client, key)
+            indices.setdefault(name, []).append(index)
+        for name, pipe in pipes.items():
+            pipe.push([commands[index][1] for index in indices[name]])
+        for name, pipe in pipes.items():
+            for index, answer in zip(indices[name], pipe.pull(), strict=True):
+                answers[index] = answer
+        is_clean = True
+    except redis.ConnectionError as error:
+        raise StoreUnavailable(f"Redis cannot be reached: {error}") from error
+    finally:
+        for pipe in pipes.values():
+            pipe.give_back(is_clean=is_clean)
+    raise_errors(client, answers)
+    return answers
+
+
 def raise_errors(client: redis.Redis, answers: Sequence[Any]) -> None:
     """Raise for the first error among the answers.
 

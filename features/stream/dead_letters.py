@@ -7,20 +7,18 @@ worker dies at the wrong moment: ``fingerprint`` says so.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
-import threading
 import time
-from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from features import metrics
-from features.exceptions import StoreUnavailable
 from features.state.batch import POISON, Refused
-from tracking.log import EventLog, LogUnavailable, LogWriter, RecordTooLarge
+from features.stream.appending import Appender
+from tracking.log import EventLog
 from tracking.metrics import DEAD_LETTERS
 
 if TYPE_CHECKING:
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
 
 DEAD_LETTERS_TOPIC: Final = "dead-letters"
 PARKED_TOPIC: Final = "parked"
-TIMEOUT_S: Final = 5.0
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +75,8 @@ class DeadLetterSink:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._writers: dict[str, LogWriter] = {}
+        self._parked = Appender(log, sibling=PARKED_TOPIC)
+        self._dead = Appender(log, sibling=DEAD_LETTERS_TOPIC)
 
     def put(self, refused: Sequence[Refused]) -> None:
         """Append records and return once they are durable.
@@ -93,15 +87,14 @@ class DeadLetterSink:
             The log did not take them: write nothing of the batch and try again.
         """
         now_ms = time.time_ns() // 1_000_000
-        parked = [(one.record.key, one.record.value) for one in refused if one.is_parked]
-        dead = [
-            (one.record.key, _ENCODE(as_dead_letter(one, topic=self._log.topic, now_ms=now_ms)))
-            for one in refused
-            if not one.is_parked
-        ]
-        for topic, records in ((PARKED_TOPIC, parked), (DEAD_LETTERS_TOPIC, dead)):
-            if records:
-                self._run(self._append(topic, records))
+        self._parked.append([(one.record.key, one.record.value) for one in refused if one.is_parked])
+        self._dead.append(
+            [
+                (one.record.key, _ENCODE(as_dead_letter(one, topic=self._log.topic, now_ms=now_ms)))
+                for one in refused
+                if not one.is_parked
+            ]
+        )
         for one in refused:
             DEAD_LETTERS.labels(reason=one.reason).inc()
             if one.reason == POISON:
@@ -109,34 +102,5 @@ class DeadLetterSink:
 
     def close(self) -> None:
         """Close what was opened."""
-        if self._loop is None or self._thread is None:
-            return
-        for writer in self._writers.values():
-            self._run(writer.close(timeout_s=TIMEOUT_S))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(TIMEOUT_S)
-        self._loop.close()
-        self._loop = None
-        self._writers.clear()
-
-    async def _append(self, topic: str, records: list[tuple[bytes, bytes]]) -> None:
-        writer = self._writers.get(topic)
-        if writer is None:
-            sibling = self._log.sibling(topic)
-            await asyncio.to_thread(sibling.ensure_topic, timeout_s=TIMEOUT_S)
-            writer = sibling.writer()
-            await writer.start()
-            self._writers[topic] = writer
-        for error in await writer.append_many(records, timeout_s=TIMEOUT_S):
-            if error is not None and not isinstance(error, RecordTooLarge):
-                raise error
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._loop.run_forever, name="dead-letters", daemon=True)
-            self._thread.start()
-        try:
-            return asyncio.run_coroutine_threadsafe(work, self._loop).result(3 * TIMEOUT_S)
-        except (LogUnavailable, TimeoutError) as error:
-            raise StoreUnavailable(f"the log takes no dead letters: {error}") from error
+        self._parked.close()
+        self._dead.close()

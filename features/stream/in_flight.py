@@ -19,7 +19,9 @@ from features.state.batch import Applied, ParsedBatch, User
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.online import Batch, Changes, OnlineStore
+from features.store.orders import apply_with_orders
 from features.stream.dead_letters import DeadLetterSink
+from features.stream.forwarding import ForwardSink
 from tracking.log import Position, Record
 
 logger = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class InFlightBatch:
     def send(
         self,
         letters: DeadLetterSink,
+        forwards: ForwardSink,
         *,
         lateness_ms: int,
         may_have_past: Callable[[str], bool],
@@ -90,7 +93,7 @@ class InFlightBatch:
         Fenced
             The partition does not stand where it was expected.
         StoreUnavailable
-            Redis is unavailable, or the log takes no dead letters.
+            Redis is unavailable, or the log takes neither dead letters nor what is forwarded.
         UnknownState
             A newer program wrote a state.
         """
@@ -101,11 +104,16 @@ class InFlightBatch:
             self._apply,
             self._batch,
             partial(
-                micro.apply_batch,
+                apply_with_orders,
+                partial(
+                    micro.apply_batch,
+                    stored=stored,
+                    lateness_ms=lateness_ms,
+                    may_have_past=may_have_past,
+                    keys_of_site=keys_of_site,
+                ),
                 stored=stored,
-                lateness_ms=lateness_ms,
-                may_have_past=may_have_past,
-                keys_of_site=keys_of_site,
+                batch=self._batch,
             ),
         )
         try:
@@ -118,6 +126,8 @@ class InFlightBatch:
         refused = (*self.parsed.refused, *applied.poison)
         if refused:
             letters.put(refused)
+        if applied.forwardings:
+            forwards.put(applied.forwardings)
         self.outcomes, self.partially_loaded = applied.outcomes, applied.partially_loaded
         self.changed = list(applied.profiles)
         self._batch.send(changes)
@@ -132,6 +142,7 @@ class InFlightBatch:
             progress=progress.encode(applied.progress),
             sessions=applied.sessions,
             profiles=applied.profiles,
+            orders=applied.orders,
             counts=self._cache.add(batch, applied.increments, applied.bounds),
         )
         return applied, changes

@@ -27,6 +27,7 @@ from features.store.counts import CountCache
 from features.store.foreign_positions import ForeignPositions, adopt
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
+from features.stream.forwarding import ForwardSink
 from features.stream.halts import Halts
 from features.stream.in_flight import InFlightBatch
 from features.stream.restore import NoProfiles, ProfileRestore, ProfileSource
@@ -95,6 +96,7 @@ class StreamWorker:
         self._profiles = profiles or NoProfiles()
         self._restore = ProfileRestore(self._profiles)
         self._dead_letters = DeadLetterSink(events)
+        self._forwards = ForwardSink(events)
         self._halts = Halts()
         self._foreign = ForeignPositions(store, group=GROUP, name_key=keys.position)
         self._caches: dict[int, CountCache] = {}
@@ -177,6 +179,7 @@ class StreamWorker:
             logger.warning("stream.close_failed error=%s", error)
         finally:
             self._dead_letters.close()
+            self._forwards.close()
             self._profiles.close()
 
     def _send(self, batches: Sequence[InFlightBatch]) -> int:
@@ -193,6 +196,7 @@ class StreamWorker:
                 try:
                     batch.send(
                         self._dead_letters,
+                        self._forwards,
                         lateness_ms=self._lateness_ms,
                         may_have_past=self._profiles.may_know,
                         keys_of_site=self._keys_of_site,

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from features.exceptions import OrdersNeeded
 from features.state.apply import Arrival, Conditions, apply_events
 from features.state.handlers import Effects
 from features.state.states import ProfileState, SessionState, decode_profile, decode_session
@@ -64,16 +65,22 @@ class States:
     def __init__(self) -> None:
         self.session_blob: bytes | None = None
         self.profile_blob: bytes | None = None
+        self.orders: dict[int, bytes | None] = {}
         self.effects = Effects()
 
     def apply(self, *records: EventRecord, oldest_ms: int = 0) -> States:
         """Apply records as one batch."""
-        self.session_blob, self.profile_blob, effects = apply_events(
-            self.session_blob,
-            self.profile_blob,
-            [Arrival(one, oldest_ms) for one in records],
-            Conditions(lateness_ms=LATENESS_MS),
-        )
+        conditions = Conditions(lateness_ms=LATENESS_MS, orders=self.orders)
+        arrivals = [Arrival(one, oldest_ms) for one in records]
+        while True:
+            try:
+                self.session_blob, self.profile_blob, effects = apply_events(
+                    self.session_blob, self.profile_blob, arrivals, conditions
+                )
+                break
+            except OrdersNeeded as needed:
+                self.orders |= {hashed: None for _, _, hashed in needed.orders}
+        self.orders |= effects.orders
         self.effects.add(effects)
         return self
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from features.money import MAX_ORDER_MINOR, MAX_SUM, bounded, saturated
 from features.state import purchases
+from features.state.orders.standing import NOTHING, Standing, move_profile
 from features.state.states import ProfileState
 from features.store.item_stats import ItemStatsMerger, load_item_stats
 from features.store.placement_stats import read_placement_stats
@@ -49,8 +50,8 @@ def test_a_profile_of_many_largest_orders_is_stored_and_read() -> None:
     profile = ProfileState()
     for number in range(200):
         revenue = purchases.value_of((LARGEST,) * MAX_ITEMS, None)
-        purchases.add_purchase(profile, at_ms=NOW_MS, transaction=number, units=10**8, revenue=revenue)
-        purchases.add_refund(profile, at_ms=NOW_MS, transaction=number, amount=revenue)
+        counted = Standing(at_ms=NOW_MS, orders=1, units=10**8, value=revenue, refunded=revenue)
+        move_profile(profile, number, NOTHING, counted)
 
     assert (profile.revenue, profile.refunded, profile.orders) == (MAX_SUM, MAX_SUM, 200)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(profile), type=ProfileState) == profile

@@ -41,6 +41,9 @@ SPELLED = [
     (FEATURES.profile(3, "shop", USER_KEY), FEATURES.PROFILE_STATE),
     (FEATURES.segment(3, "shop", USER_KEY), FEATURES.SEGMENT),
     (FEATURES.states(3, FEATURES.SESSION, [("shop", USER_KEY)])[0], FEATURES.SESSION_STATE),
+    (FEATURES.order(3, "shop", USER_KEY, 77), FEATURES.ORDER),
+    (FEATURES.orders_of_user(3, "shop", USER_KEY), FEATURES.ORDERS_OF_USER),
+    (FEATURES.order_owner("shop", 77), FEATURES.ORDER_OWNER),
     (FEATURES.item_pane(3, "shop", 60, 5), FEATURES.ITEM_PANE),
     (FEATURES.unknown_pane(3, "shop", 60, 5), FEATURES.UNKNOWN_PANE),
     (FEATURES.placement_day(3, "shop", 20_000), FEATURES.PLACEMENT_DAY),
@@ -82,7 +85,7 @@ def test_every_function_that_spells_a_key_has_a_row(module: ModuleType) -> None:
     name = {features.keys: "FEATURES", tracking.keys: "TRACKING", recommendations.keys: "RECOMMENDATIONS"}[module]
     known = set(re.findall(rf"\b{name}\.([a-z_]+)\(", here))
 
-    assert spelling - known - {"prefix", "states_pattern", "everything_pattern"} == set()
+    assert spelling - known - {"prefix", "owners_prefix", "states_pattern", "everything_pattern"} == set()
 
 
 @pytest.mark.slow

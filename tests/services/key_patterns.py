@@ -11,6 +11,8 @@ _PLACEHOLDERS: Final = {
     "partition": r"\d+",
     "site": r"[^:{}]+",
     "user key": r"[ua]:.+",
+    "order": r"[0-9a-f]{16}",
+    "number": r"\d+",
     "log": r"[a-z]+:[^:]+",
     "topic": r"[^:]+",
     "group": r"[^:]+",

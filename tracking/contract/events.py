@@ -47,6 +47,7 @@ Milliseconds = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]  # up to the yea
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 Money = Annotated[float, Meta(ge=0, le=1e12)]
 Consent = Literal["granted", "pending", "denied"]
+Source = Literal["browser", "server", "import"]
 
 
 class EventItem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -381,7 +382,7 @@ class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     anonymous_id: AnonymousIdentifier | None = None
     user_id: Identifier | None = None
     consent: Consent = "granted"
-    source: Literal["browser", "server", "import"] = "browser"
+    source: Source = "browser"
     ctx: Context = Context()
     events: tuple[Event, ...] = ()
     custom: tuple[CustomEvent, ...] = ()
@@ -390,6 +391,36 @@ class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     def user_key(self) -> UserKey:
         """Return the key of the user whose features these events move."""
         return user_key_of(user_id=self.user_id, anonymous_id=self.anonymous_id)
+
+    @property
+    def forwarded(self) -> Forwarded | None:
+        """None: who sends events forwards nothing."""
+        return None
+
+
+class EarlierClick(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A click in a placement before a purchase; ``label`` is the placement with the reply that filled it."""
+
+    occurred_at_ms: Milliseconds = field(name="ts")
+    item_id: Identifier
+    label: str
+
+
+class Forwarded(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a stream worker adds when one user's report of an order goes to the user key with which the order stands.
+
+    ``order`` is the hash of the transaction id, and ``clicks`` are those of whoever reported it. Such a record is no
+    event of its own: nothing archives or counts it.
+    """
+
+    order: int
+    clicks: tuple[EarlierClick, ...] = ()
+
+
+class ForwardedRecord(EventRecord, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A record that a stream worker wrote to the log for another; no part of what the schema promises to senders."""
+
+    forwarded: Forwarded | None = None
 
 
 def log_key(site: str, key: UserKey) -> bytes:

@@ -16,6 +16,7 @@ from tracking.contract.events import (
     CustomEvent,
     Event,
     EventRecord,
+    ForwardedRecord,
     RawEnvelope,
     RawGroup,
 )
@@ -34,6 +35,8 @@ _EVENTS: Final = msgspec.json.Decoder(Event)
 _EVENT_LIST: Final = msgspec.json.Decoder(list[Event])
 _CUSTOM: Final = msgspec.json.Decoder(CustomEvent)
 _RECORD: Final = msgspec.json.Decoder(EventRecord)
+_FORWARDED: Final = msgspec.json.Decoder(ForwardedRecord)
+FORWARDED_MARK: Final = b'"forwarded":'
 _ENCODER: Final = msgspec.json.Encoder()
 _PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at `\$?\.?(?P<path>.*)`)?$", re.DOTALL)
 
@@ -277,7 +280,7 @@ def parse_record(value: bytes) -> EventRecord:
         A newer writer made it: park it and replay it after an upgrade.
     """
     try:
-        record = _RECORD.decode(value)
+        record = _FORWARDED.decode(value) if value.rfind(FORWARDED_MARK) >= 0 else _RECORD.decode(value)
     except UNREADABLE as error:
         version = _version_of(value)
         if version is not None:

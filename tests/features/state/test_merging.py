@@ -27,7 +27,7 @@ PROFILES = st.builds(
     seen_orders=SEEN_IDS,
     seen_orders_import=SEEN_IDS,
     votes=st.dictionaries(st.integers(1, 3), st.lists(AMOUNT, max_size=4)),
-    days=st.dictionaries(st.integers(DAY, DAY + 5), st.tuples(AMOUNT, AMOUNT).map(list)),
+    days=st.dictionaries(st.integers(DAY, DAY + 5), st.tuples(st.integers(1, 9), AMOUNT).map(list)),
     sessions=st.lists(AMOUNT.map(lambda at_ms: [at_ms, at_ms, 1]), max_size=2),
     counts=TIMES,
     recents=TIMES,
@@ -76,7 +76,10 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
     ),
     "first_ms": min,
     **dict.fromkeys(("recents", "bought", "aliases"), newest),
-    **dict.fromkeys(("seen", "seen_import", "transactions"), lambda one, other: {**one, **other}),
+    **dict.fromkeys(("seen", "seen_import"), lambda one, other: {**one, **other}),
+    "transactions": lambda one, other: {
+        key: min(place[key] for place in (one, other) if key in place) for key in {**one, **other}
+    },
     **dict.fromkeys(("seen_orders", "seen_orders_import"), seen.join),
     "votes": votes.join,
     "days": added,
