@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.archive.rows import COLUMNS, SCHEMA
+from features.archive.rows import COLUMNS, ONCE, SCHEMA
 from features.archive.writer import ArchiveFolder
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def without_resends(table: pa.Table) -> pa.Table:
     """Return the table with each row of each event once: the one that was received first."""
     frame = cast("pl.DataFrame", pl.from_arrow(table))
     once = frame.sort("received_at_ms", maintain_order=True).unique(
-        ["site", "event_id", "row"], keep="first", maintain_order=True
+        ["site", *ONCE], keep="first", maintain_order=True
     )
     return once.to_arrow().cast(SCHEMA)
 

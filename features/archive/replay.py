@@ -206,11 +206,11 @@ def _is_forwarded(record: Record) -> bool:
 def archived_records(folder: ArchiveFolder, *, site: str) -> Iterator[tuple[bytes, bytes]]:
     """Yield key and value of each archived event as a record of the log, by day and then by reception."""
     for _, table in iter_days(folder, site=site):
-        rows = table.sort_by([("received_at_ms", "ascending"), ("event_id", "ascending"), ("row", "ascending")])
+        rows = table.sort_by([(name, "ascending") for name in ("received_at_ms", "event_id", "user_key", "row")])
         event: list[dict[str, Any]] = []
         for batch in rows.to_batches(max_chunksize=10_000):
             for row in batch.to_pylist():
-                if event and row["event_id"] != event[0]["event_id"]:
+                if event and any(row[name] != event[0][name] for name in ("event_id", "user_key")):
                     yield _as_record(event)
                     event = []
                 event.append(row)

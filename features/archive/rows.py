@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -41,9 +42,13 @@ SCHEMA: Final = pa.schema(
     ]
 )
 COLUMNS: Final = tuple(SCHEMA.names)
+ONCE: Final = ("user_key", "event_id", "row")
+"""What a site's row is known by: the log gives a record twice when its first acknowledgement came too late, and a shop
+may number the events of each user from one."""
 DAY_MS: Final = 86_400_000
 _ENCODE: Final = msgspec.json.Encoder().encode
 Row = tuple[Any, ...]
+_once: Final = itemgetter(*map(COLUMNS.index, ONCE))
 
 
 def rows_of(record: EventRecord) -> Iterator[tuple[int, Row]]:
@@ -87,6 +92,11 @@ def _head(record: EventRecord, user_key: str, event: Event | CustomEvent, name: 
         *(record.site, user_key, record.anonymous_id, record.user_id),
         *(event.session_id, event.session_number, event.event_id, name),
     )
+
+
+def without_copies(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of a site without the copies of events that were sent again: the first of each."""
+    return list({_once(row): row for row in reversed(list(rows))}.values())[::-1]
 
 
 def table_of(rows: Iterable[Row]) -> pa.Table:

@@ -2,8 +2,8 @@
 
 Files are named by what they hold: ``site=…/date=…/p<partition>-<first>-<last>.parquet``, the positions between which
 their records stand in the log. A file that was written and not committed when a worker died is removed by the next
-one, which starts at the same first position; so every event is there once, but for re-sends, which readers drop by
-``event_id`` and ``row``.
+one, which starts at the same first position; so every event is there once, but for records that the log holds twice.
+Their copies are dropped where they come together, when files are joined, and by every reader (``rows.ONCE``).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
+import os
 import posixpath
 import re
 import threading
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from features import keys, metrics
-from features.archive.rows import COLUMNS, Row, rows_of, table_of
+from features.archive.rows import COLUMNS, Row, rows_of, table_of, without_copies
 from features.exceptions import Fenced, StoreUnavailable
 from features.state.purchases import hash64
 from features.store.foreign_positions import ForeignPositions, adopt
@@ -68,6 +69,7 @@ class ArchiveFolder:
         try:
             with self.fs.open(target, "wb") as file:
                 pq.write_table(table, file, compression="zstd")
+                self._sync(file)
         except OSError:
             if self._is_local:
                 with contextlib.suppress(OSError):  # a full disk needs the room
@@ -94,6 +96,7 @@ class ArchiveFolder:
         if self._is_local:
             with open(draft, "r+b") as file:  # not "wb", which would make a deleted one again
                 pq.write_table(table, file, compression="zstd")
+                self._sync(file)
             self.fs.mv(draft, path)
             return
         self._check_draft(draft)
@@ -104,6 +107,12 @@ class ArchiveFolder:
             self.delete([path])
             raise
         self.delete([draft])
+
+    def _sync(self, file: Any) -> None:
+        """Let a file be on the disk before it is renamed, and before anybody relies on it: the position moves on next."""
+        if self._is_local:
+            file.flush()
+            os.fsync(file.fileno())
 
     def _check_draft(self, draft: str) -> None:
         self.fs.invalidate_cache()
@@ -231,7 +240,8 @@ class ArchiveWorker:
 
     def _write(self, partition: int, start: Position, position: Position) -> None:
         name = f"p{partition}-{_clean(start)}-{_clean(position)}.parquet"
-        for (site, day), rows in self._rows.get(partition, {}).items():
+        for (site, day), read in self._rows.get(partition, {}).items():
+            rows = without_copies(read)
             erased = self._store.erased_users(partition, site)
             self._write_file(site, day, name, _without(erased, rows))
             # Who is erased meanwhile is looked for in the files that are there: this one may have come too late.

@@ -20,7 +20,7 @@ from django.dispatch import Signal
 
 from features import keys
 from features.archive.maintenance import erase_rows, read_table
-from features.archive.rows import COLUMNS, DAY_MS
+from features.archive.rows import COLUMNS, DAY_MS, ONCE
 from features.archive.writer import ArchiveFolder, date_of
 from features.exceptions import StoreUnavailable
 from features.models import Erasure, StoredProfile
@@ -245,4 +245,6 @@ def _events(site: str, whole: Ownership) -> list[dict[str, Any]]:
     for path in folder.files(site=site):
         table: pa.Table = read_table(folder, path, columns=COLUMNS)
         found += cast("pl.DataFrame", pl.from_arrow(table)).filter(whole.mask(table)).to_dicts()
-    return sorted(found, key=lambda row: (row["occurred_at_ms"], row["event_id"], row["row"]))
+    # Files that are not joined yet may hold a row twice: the log gives what was acknowledged too late again.
+    once = {tuple(row[name] for name in ONCE): row for row in reversed(found)}
+    return sorted(once.values(), key=lambda row: (row["occurred_at_ms"], row["event_id"], row["row"]))

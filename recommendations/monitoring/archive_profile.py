@@ -11,6 +11,7 @@ from typing import Final, TypeVar, cast
 import polars as pl
 
 from features.archive.maintenance import read_table
+from features.archive.rows import ONCE
 from features.archive.writer import ArchiveFolder
 from recommendations.monitoring import drift
 from recommendations.monitoring.drift import Profile
@@ -126,4 +127,4 @@ def _read(folder: ArchiveFolder, *, site: str, from_ms: int, until_ms: int) -> p
             )
     if not frames:
         return pl.DataFrame()
-    return pl.concat(frames).unique(["event_id", "row"], keep="first", maintain_order=True)
+    return pl.concat(frames).unique(list(ONCE), keep="first", maintain_order=True)

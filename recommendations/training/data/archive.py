@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.archive.rows import ONCE
 from features.archive.writer import ArchiveFolder
 from recommendations.training.data.building import PIECE, log_from_columns
 from recommendations.training.data.dataset import KINDS, InvalidDataset, SessionLog
@@ -140,7 +141,7 @@ def _days(
         yield (
             pl.concat(frames)
             .sort("received_at_ms", maintain_order=True)
-            .unique(["event_id", "row"], keep="first", maintain_order=True)
+            .unique(list(ONCE), keep="first", maintain_order=True)
         )
     progress("read the archive", len(by_day), len(by_day))
 

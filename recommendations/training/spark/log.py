@@ -11,6 +11,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from features.archive.rows import ONCE
 from recommendations.training.data.archive import ARCHIVE_KINDS
 from recommendations.training.data.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog
 from recommendations.training.fitted import DataRange
@@ -121,7 +122,7 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
     except AnalysisException as error:
         raise nothing from error
     interactions = rows.where(F.col("event").isin(list(INTERACTIONS)) & F.col("item_id").isNotNull())
-    first_received = Window.partitionBy("event_id", "row").orderBy("received_at_ms")
+    first_received = Window.partitionBy(*ONCE).orderBy("received_at_ms")
     once = interactions.withColumn("copy", F.row_number().over(first_received)).where(F.col("copy") == 1)
     owners = (
         once.where(F.col("user_id").isNotNull() & F.col("anonymous_id").isNotNull())
