@@ -30,7 +30,7 @@ BATCH_ROWS = 1 << 17
 IMPRESSION_COLUMNS = {"item_id": pl.String, "position": pl.Int32, "shown": pl.Int64, "clicked": pl.Int64}
 _READ = (
     *("user_key", "anonymous_id", "user_id", "session_id", "event_id", "row", "event", "item_id", "quantity", "price"),
-    *("occurred_at_ms", "received_at_ms", "position", "bot"),
+    *("occurred_at_ms", "received_at_ms", "position", "bot", "transaction_id", "source"),
 )
 _KIND_CODES = {event: KINDS[kind] for event, kind in ARCHIVE_KINDS.items()}
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -66,6 +66,7 @@ def read_archive(
         The archive holds no view, cart or purchase of this site in that time.
     """
     days: list[dict[str, NDArray[Any]]] = []
+    order_lines: list[pl.DataFrame] = []
     owners: list[pl.DataFrame] = []
     number_of: dict[str, int] = {}
     n_rows = 0
@@ -77,6 +78,7 @@ def read_archive(
         if day.is_empty():
             continue
         names_sessions &= not day["session_id"].null_count()
+        order_lines.append(_order_lines(day, first_row=-n_rows - len(day)))
         days.append(_columns(day, number_of))
         n_rows += len(day)
         if max_interactions is not None and n_rows >= max_interactions:
@@ -85,6 +87,10 @@ def read_archive(
         raise InvalidDataset(f"The archive {url} holds no view, cart or purchase of {site!r} in that time.")
     days.reverse()
     columns = {name: np.concatenate([day.pop(name) for day in days]) for name in list(days[0])}
+    again = _reported_again(pl.concat(order_lines)) + n_rows
+    if len(again):
+        columns = {name: np.delete(column, again) for name, column in columns.items()}
+        n_rows -= len(again)
     _merge(columns["users"], pl.concat(owners))
     if names_sessions:  # whether two are the same is all that matters
         for start in range(0, n_rows, PIECE):
@@ -190,6 +196,33 @@ def _columns(day: pl.DataFrame, number_of: dict[str, int]) -> dict[str, NDArray[
         pl.col("session_id").hash(seed=0).alias("sessions"),
     )
     return {column.name: column.to_numpy().copy() for column in found}
+
+
+def _order_lines(day: pl.DataFrame, *, first_row: int) -> pl.DataFrame:
+    """Return the day's items of orders: their rows, counted from the end of all days, and which report they are of."""
+    return (
+        day.with_row_index("number")
+        .filter((pl.col("event") == "purchase") & pl.col("transaction_id").is_not_null())
+        .select(
+            (pl.col("number").cast(pl.Int64) + first_row).alias("number"),
+            pl.struct("transaction_id", "item_id").hash(seed=0).alias("line"),
+            pl.col("event_id").alias("report"),
+            (pl.col("source") != "browser").fill_null(value=True).alias("is_elsewhere"),
+            "occurred_at_ms",
+        )
+    )
+
+
+def _reported_again(order_lines: pl.DataFrame) -> NDArray[np.int64]:
+    """Return the rows of items of orders that another report holds already.
+
+    Of several reports of an order, the shop's own page counts first, where the interactions before it are; then the
+    earliest. What only a later report names stays.
+    """
+    best = order_lines.sort("is_elsewhere", "occurred_at_ms", "report").unique("line", keep="first")
+    kept = order_lines.join(best.select("line", "report"), on=["line", "report"], how="semi")
+    again: NDArray[np.int64] = order_lines.join(kept, on="number", how="anti")["number"].to_numpy()
+    return again
 
 
 def _owners(day: pl.DataFrame) -> pl.DataFrame:

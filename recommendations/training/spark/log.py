@@ -124,6 +124,11 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
     interactions = rows.where(F.col("event").isin(list(INTERACTIONS)) & F.col("item_id").isNotNull())
     first_received = Window.partitionBy(*ONCE).orderBy("received_at_ms")
     once = interactions.withColumn("copy", F.row_number().over(first_received)).where(F.col("copy") == 1)
+    again = Window.partitionBy("transaction_id", "item_id").orderBy(
+        F.coalesce(F.col("source") != "browser", F.lit(True)), "occurred_at_ms", "event_id"
+    )  # as ``training.data.archive`` has it: of several reports of an order, the shop's own page counts first
+    is_of_order = (F.col("event") == "purchase") & F.col("transaction_id").isNotNull()
+    once = once.withColumn("report", F.when(is_of_order, F.dense_rank().over(again)).otherwise(1))
     owners = (
         once.where(F.col("user_id").isNotNull() & F.col("anonymous_id").isNotNull())
         .groupBy("anonymous_id")
@@ -132,7 +137,7 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
     kinds = {event: KINDS[kind] for event, kind in ARCHIVE_KINDS.items()}
     kind_of = F.create_map(*(F.lit(part) for pair in kinds.items() for part in pair))
     merged = (
-        once.where(~F.col("bot") & F.col("event").isin(list(kinds)))
+        once.where(~F.col("bot") & F.col("event").isin(list(kinds)) & (F.col("report") == 1))
         .join(owners, "anonymous_id", "left")
         .select(
             F.when(F.col("user_id").isNull() & F.col("owner").isNotNull(), F.concat(F.lit(USER_PREFIX), "owner"))

@@ -165,3 +165,28 @@ def test_purchases_of_the_archive_have_amounts(tmp_path):
 
     assert log.amounts.tolist() == [0, 1998, 0]
     assert log.prices.tolist() == pytest.approx([9.99, 9.99, float("nan")], nan_ok=True)
+
+
+def test_an_order_that_is_reported_again_is_one_purchase_wherever_and_whenever(tmp_path):
+    order = {"event": "purchase", "transaction_id": "T", "source": "browser"}
+    server = {**order, "source": "server", "user_key": "u:7", "user_id": "7", "anonymous_id": None}
+    write_archive(
+        tmp_path,
+        {"item_id": "a", "occurred_at_ms": 1},
+        {**server, "item_id": "a", "occurred_at_ms": 2, "event_id": "server", "row": 0, "session_id": "other"},
+        {**server, "item_id": "c", "occurred_at_ms": 2, "event_id": "server", "row": 1, "session_id": "other"},
+        {**order, "item_id": "a", "occurred_at_ms": 3, "event_id": "page", "row": 0},
+        {**order, "item_id": "a", "occurred_at_ms": 3, "event_id": "page", "row": 1},  # two lines of one item
+        {**order, "item_id": "a", "occurred_at_ms": 9, "event_id": "reload", "row": 0},
+        {**order, "item_id": "b", "occurred_at_ms": 3, "event_id": "an-order-of-another", "transaction_id": "T2"},
+    )
+    reload = {**order, "item_id": "a", "occurred_at_ms": 86_400_001, "event_id": "next-day", "row": 0}
+    write_archive(tmp_path, reload, {"item_id": "d", "occurred_at_ms": 86_400_002}, day=1)
+
+    log = read_archive(tmp_path, site="shop")
+
+    bought = sorted(
+        log.item_ids[item] for item, kind in zip(log.items, log.kinds, strict=True) if kind == Kind.PURCHASE
+    )
+    assert bought == ["a", "a", "b", "c"]
+    assert sorted(log.item_ids[item] for item in log.items[log.kinds == Kind.VIEW]) == ["a", "d"]
