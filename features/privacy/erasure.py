@@ -28,9 +28,10 @@ from features.privacy import tombstones
 from features.privacy.closure import find_ownership
 from features.privacy.ownership import Ownership, Span
 from features.privacy.tombstones import Tombstone
+from features.state.orders.order import decode as decode_order
 from features.state.purchases import hash64
 from features.state.states import decode_profile, decode_session
-from features.store import connections
+from features.store import connections, orders
 from features.store.redis_pipe import Command, borrowed, raise_errors
 from tracking.collect import live_events
 from tracking.contract.user_key import UserKey, anonymous_id_of, key_of_user
@@ -101,6 +102,7 @@ def export_user(site: Site, *, user_id: str | None, anonymous_ids: Sequence[str]
             features[user_key] = {
                 "session": msgspec.structs.asdict(decode_session(session)),
                 "profile": msgspec.structs.asdict(decode_profile(profile)),
+                "orders": _orders(site.slug, user_key),
             }
         kept = _stored_state(site, user_key)
         if kept is not None:
@@ -196,12 +198,18 @@ def _erase_from_redis(site: str, user_key: UserKey, until_ms: int, now_ms: int) 
     client, name = connections.client(), connections.log_name()
     partition = keys.partition_of(site, user_key, connections.partitions())
     position, erased = keys.position(partition, name), keys.erased(partition, site)
-    gone = [spell(partition, site, user_key) for spell in (keys.session, keys.profile, keys.segment)]
+    states = [spell(partition, site, user_key) for spell in (keys.session, keys.profile, keys.segment)]
+    index = keys.orders_of_user(partition, site, user_key)
+    released = 0
     while True:
         with borrowed(client, position) as pipe:
-            answers = pipe.send([("WATCH", position, erased), ("MGET", position, erased)])
+            answers = pipe.send([("WATCH", position, erased), ("MGET", position, erased), ("SMEMBERS", index)])
             raise_errors(client, answers)
             stood, noted = answers[1]
+            hashes = sorted(map(int, answers[2]))
+            # Who repeats what failed midway finds the orders as long as the set of them is there.
+            released += orders.release(client, site, user_key, hashes)
+            gone = [*states, *(keys.order(partition, site, user_key, hashed) for hashed in hashes), index]
             users = _DECODE(noted) if noted else {}
             users = {key: at_ms for key, at_ms in users.items() if at_ms > now_ms - ERASED_TTL_S * 1_000}
             users[hash64(user_key)] = max(until_ms, users.get(hash64(user_key), -1))
@@ -212,7 +220,7 @@ def _erase_from_redis(site: str, user_key: UserKey, until_ms: int, now_ms: int) 
             if answers[-1] is None:
                 continue  # the worker wrote meanwhile
             raise_errors(client, answers)
-            return int(answers[-1][0])
+            return released + int(answers[-1][0])
 
 
 def _forget_samples(site: str, now_ms: int) -> int:
@@ -232,6 +240,21 @@ def _redis_states(site: str, user_key: UserKey) -> dict[str, bytes | None]:
         answers = pipe.send([("MGET", *wanted)])
         raise_errors(client, answers)
     return {"session": answers[0][0], "profile": answers[0][1]}
+
+
+def _orders(site: str, user_key: UserKey) -> list[dict[str, Any]]:
+    partition = keys.partition_of(site, user_key, connections.partitions())
+    found = orders.orders_of(connections.client(), partition, site, user_key)
+    return [_plain(decode_order(blob)) for blob in found.values()]
+
+
+def _plain(value: Any) -> Any:
+    """Return structs as mappings by the names of their fields, whatever they are inside of."""
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(one) for name, one in msgspec.structs.asdict(value).items()}
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _stored_state(site: Site, user_key: UserKey) -> bytes | None:

@@ -29,6 +29,7 @@ for i, key in ipairs(KEYS) do
 end
 return owners
 """
+_RELEASE: Final = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0"
 
 
 def apply_with_orders(
@@ -76,6 +77,36 @@ def look_up(names: Iterable[Name], parsed: ParsedBatch, *, stored: StoredBatch, 
             stored.owners.setdefault((site, user_key), {})[hashed] = owner
     for (site, user_key, hashed), blob in zip(own, batch.read_orders(own), strict=True):
         stored.orders.setdefault((site, user_key), {})[hashed] = blob
+
+
+def orders_of(client: redis.Redis, partition: int, site: str, user_key: str) -> dict[int, bytes]:
+    """Return the orders that stand with a user, by the hash of their transaction ids; two round trips.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis is unavailable.
+    """
+    index = keys.orders_of_user(partition, site, user_key)
+    (members,) = send_to_each(client, [(index, ("SMEMBERS", index))])
+    hashes = sorted(map(int, members))
+    if not hashes:
+        return {}
+    names = [keys.order(partition, site, user_key, hashed) for hashed in hashes]
+    (blobs,) = send_to_each(client, [(index, ("MGET", *names))])
+    return {hashed: blob for hashed, blob in zip(hashes, blobs, strict=True) if blob is not None}
+
+
+def release(client: redis.Redis, site: str, user_key: str, hashes: Iterable[int]) -> int:
+    """Let orders stand with nobody that stand with a user; return how many did.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis is unavailable.
+    """
+    names = [keys.order_owner(site, hashed) for hashed in hashes]
+    return sum(send_to_each(client, [(name, ("EVAL", _RELEASE, 1, name, user_key)) for name in names]))
 
 
 def claim(client: redis.Redis, names: Sequence[Name]) -> list[str]:

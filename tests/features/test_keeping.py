@@ -26,7 +26,7 @@ from features.store.item_stats import load_item_stats
 from features.stream import profiles
 from tests.features.archive.test_writer import archive_all, frame_of
 from tests.features.conftest import World
-from tests.features.making import event, record, wire
+from tests.features.making import NOW_MS, event, record, wire
 from tests.features.traffic import traffic
 from tracking.models import Site
 
@@ -256,6 +256,35 @@ def test_an_erased_user_is_nowhere_and_does_not_come_back(world: World, site: Si
     call_command("replay", "--source", "log", "--flush", stdout=out)
     assert "records replayed" in out.getvalue()
     assert world.client.get(key) is None
+
+
+def test_the_orders_of_an_erased_user_go_with_it(world: World, site: Site) -> None:
+    bought = event("purchase", transaction_id="T", items=[{"item_id": "a", "price": 5.0}], at_ms=NOW_MS)
+    again = {**bought, "event_id": "told-by-the-server"}
+    world.fill([wire(record(bought, anonymous_id=ERASED)), wire(record(event("page_view"), anonymous_id="b" * 16))])
+    world.drain()
+    (order,) = erasure.export_user(site, user_id=None, anonymous_ids=[ERASED])["features"][f"a:{ERASED}"]["orders"]
+    assert list(order["lines"]) == ["a"]
+    assert ERASED in _everything(world)
+
+    erasure.erase_user(site, user_id=None, anonymous_ids=[ERASED])
+
+    assert ERASED not in _everything(world)
+    world.fill([wire(record(again, anonymous_id=None, user_id="7", source="server"))])
+    world.drain()
+    profile = keys.profile(keys.partition_of("shop", "u:7", 4), "shop", "u:7")  # type: ignore[arg-type]
+    assert decode_profile(world.client.get(profile)).orders == 1, "it stands with nobody now, so whoever reports it"
+    assert ERASED not in _everything(world)
+
+
+def _everything(world: World) -> str:
+    """Return all names and plain values of Redis but the log itself."""
+    found = []
+    for name in world.client.scan_iter("rs:*"):
+        found.append(name)
+        if world.client.type(name) == b"string":
+            found.append(world.client.get(name))
+    return b"\n".join(one for one in found if b":log:" not in one).decode(errors="replace")
 
 
 def test_the_commands_rebuild_and_compare(world: World, site: Site, worlds: Worlds, tmp_path: Path) -> None:
