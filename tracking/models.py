@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -39,6 +40,12 @@ def validate_scopes(value: object) -> None:
         raise ValidationError(f"must be a list of one or more of {', '.join(known)}")
 
 
+def validate_time_zone(value: str) -> None:
+    """Raise unless ``value`` is a time zone of the IANA database."""
+    if value not in available_timezones():
+        raise ValidationError(f"{value!r} is no time zone; write one such as Europe/Berlin or America/New_York")
+
+
 class Site(models.Model):
     """A shop. Every Redis key, row, group and file path carries its ``slug``; it comes from the key alone."""
 
@@ -59,6 +66,12 @@ class Site(models.Model):
     )
     currency = models.CharField(max_length=3, default="EUR", validators=[RegexValidator(r"^[A-Z]{3}$")])
     locale = models.CharField(max_length=35, default="en")
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text="In which the schedules of rules are shown and entered, such as Europe/Berlin.",
+    )
     events_per_minute = models.PositiveIntegerField(
         default=600_000, help_text="Quota of events of one key; 0 means no quota."
     )
@@ -89,6 +102,11 @@ class Site(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which people of the shop write times."""
+        return ZoneInfo(self.time_zone)
 
 
 class ApiKey(models.Model):

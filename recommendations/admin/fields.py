@@ -1,12 +1,17 @@
-"""Form fields for lists: one entry a line, as merchandisers paste them from a spreadsheet."""
+"""Form fields of merchandisers: lists as they paste them from a spreadsheet, times as their clocks show them."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.urls import reverse_lazy
-from unfold.widgets import UnfoldAdminTextareaWidget
+from django.utils.timezone import is_aware
+from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
+
+from recommendations.core.local_times import local_time
 
 
 class LinesWidget(UnfoldAdminTextareaWidget):  # type: ignore[misc]  # unfold ships no types
@@ -24,6 +29,40 @@ class LinesWidget(UnfoldAdminTextareaWidget):  # type: ignore[misc]  # unfold sh
                 "data-suggest-hint": placeholder,
             }
         )
+
+
+class LocalTimeField(forms.SplitDateTimeField):
+    """A time as clocks of ``zone`` show it; clean values are naive, and the form says which instant they are.
+
+    Attributes
+    ----------
+    zone : ZoneInfo
+        Of the site; UTC until the form knows the site.
+    """
+
+    widget = UnfoldAdminSplitDateTimeWidget
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.zone = ZoneInfo("UTC")
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return a stored moment as the zone's clocks show it."""
+        return local_time(value, self.zone) if isinstance(value, dt.datetime) and is_aware(value) else value
+
+    def compress(self, data_list: Any) -> dt.datetime | None:
+        """Return date and time as one naive time."""
+        if not data_list:
+            return None
+        date, time = data_list
+        if date in self.empty_values:
+            raise forms.ValidationError(self.error_messages["invalid_date"], code="invalid_date")
+        # A day without a time begins at midnight.
+        return dt.datetime.combine(date, time if time not in self.empty_values else dt.time())
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Return whether the clocks show another time."""
+        return super().has_changed(self.prepare_value(initial), data)
 
 
 class LinesField(forms.Field):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from features.catalogue.items import ItemCard
 from features.models import StoredProfile
+from features.money import written
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.typed import understood
 from recommendations.admin.wording import effect_words, filtered_words, source_words
@@ -239,6 +241,12 @@ def _recent(placement: Placement) -> list[tuple[str, str]]:
     return links
 
 
+def _spent(currency: str, rfm: Mapping[str, int], apart: Mapping[str, int]) -> str:
+    """Return what was spent, and what of it no exchange rate converts, each in its own currency."""
+    amounts = [(currency, rfm.get("monetary", 0)), *sorted(apart.items())]
+    return ", and apart ".join(f"{written(minor, code)} {code}" for code, minor in amounts)
+
+
 def _known_of(explanation: Explanation, serving: SiteServing, placement: Placement) -> list[tuple[str, str]]:
     """Return what is known of the user, in words."""
     known = explanation.features
@@ -258,7 +266,7 @@ def _known_of(explanation: Explanation, serving: SiteServing, placement: Placeme
             "So far",
             ", ".join(f"{counts.get(name, 0):,} {word}" for name, word in SO_FAR),
         ),
-        ("Spent", f"{rfm.get('monetary', 0) / 100:,.2f} {placement.site.currency}"),
+        ("Spent", _spent(placement.site.currency, rfm, known.get("apart", {}))),  # type: ignore[arg-type]
     ]
     if explanation.feature_age_ms is not None:
         now = timezone.now()

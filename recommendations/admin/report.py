@@ -16,6 +16,7 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from features.exceptions import StoreUnavailable
+from features.money import exponent_of, written
 from features.store import connections
 from features.store.placement_stats import KEPT_DAYS, PlacementStats
 from recommendations.models import Placement, Rule
@@ -140,17 +141,18 @@ def _figures(site: Site, chosen: dict[str, Any], *, by: str, metric: str, names:
     if chosen["placement"]:
         rows = [row for row in rows if row.placement == chosen["placement"]]
         names = [chosen["placement"]]
-    days = daily(rows, first=first, last=last)
-    whole = total(rows)
+    days = daily(rows, first=first, last=last, currency=site.currency)
+    whole = total(rows, currency=site.currency)
     # A young shop has clicks before it has revenue: a chart without bars says nothing.
     metric = metric or next((name for name in METRICS if getattr(whole, name)), "revenue")
     drawn = bars(days, metric)
     return {
         "metric": metric,
-        "rows": _named(site, by, grouped(rows, by, names=names if by == "placement" else ())),
+        "rows": _named(site, by, grouped(rows, by, names=names if by == "placement" else (), currency=site.currency)),
         "total": whole,
         "bars": drawn,
         "most": max(bar.value for bar in drawn),
+        "digits": f"{exponent_of(site.currency)}g",
         "is_empty": not rows,
         "is_money": metric == "revenue",
         "metric_title": METRICS[metric],
@@ -208,9 +210,17 @@ def _csv(site: Site, chosen: dict[str, Any], by: str, rows: list[Performance]) -
         content_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )
     writer = csv.writer(answer)
-    writer.writerow([by, "lists", "impressions", "clicks", "add_to_carts", "orders", f"revenue_{site.currency}"])
+    apart = sorted({currency for row in rows for currency, amount in row.apart.items() if amount})
+    writer.writerow([
+        by, "lists", "impressions", "clicks", "add_to_carts", "orders", f"revenue_{site.currency}",
+        *(f"apart_{currency}" for currency in apart),
+    ])  # fmt: skip
     for row in rows:
         # A leading sign or = would be a formula to a spreadsheet.
         name = f"'{row.name}" if row.name[:1] in "=+-@" else row.name
-        writer.writerow([name, row.lists, row.impressions, row.clicks, row.carts, row.orders, f"{row.revenue:.2f}"])
+        writer.writerow([
+            name, row.lists, row.impressions, row.clicks, row.carts, row.orders,
+            written(row.revenue_minor, site.currency, grouped=False),
+            *(written(row.apart.get(currency, 0), currency, grouped=False) for currency in apart),
+        ])  # fmt: skip
     return answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -39,6 +39,8 @@ class RuleCheck:
     ----------
     mistakes : sequence of (str, str)
         Fields that cannot be read, with what is wrong; then nothing else is known.
+    notes : sequence of str
+        How what was typed is understood, where it could be understood otherwise.
     cards : sequence of ItemCard
         A few of the items that it targets and that can be shown.
     difference : Difference, optional
@@ -47,6 +49,7 @@ class RuleCheck:
 
     sentence: str = ""
     mistakes: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
     n_targeted: int = 0
     n_shown: int = 0
     cards: Sequence[ItemCard] = ()
@@ -70,7 +73,8 @@ def check_form(form: Any, site: Site | None, *, is_thorough: bool = False) -> Ru
             return RuleCheck(mistakes=found)
     try:
         spec = rule_spec(form.instance, chosen=form.cleaned_data.get("placements") or ())
-        return check_rule(site, msgspec.structs.replace(spec, name=spec.name or UNNAMED), is_thorough=is_thorough)
+        checked = check_rule(site, msgspec.structs.replace(spec, name=spec.name or UNNAMED), is_thorough=is_thorough)
+        return replace(checked, notes=form.notes)
     except msgspec.ValidationError as error:
         return RuleCheck(mistakes=[("", str(error))])
     except InvalidQuery as error:
@@ -95,7 +99,7 @@ def check_rule(site: Site, spec: RuleSpec, *, is_thorough: bool = False) -> Rule
     rows = item_index.rows(spec.items).tolist() if spec.items else by_popularity
     cards = [card for row in rows[:MAX_SHOWN] if (card := item_index.catalogue.cards[row]) is not None]
     return RuleCheck(
-        sentence=rule_words(spec),
+        sentence=rule_words(spec, site.zone),
         n_targeted=int(targeted.sum()),
         n_shown=int(shown.sum()),
         cards=cards,

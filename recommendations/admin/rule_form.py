@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django import forms
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from recommendations.admin.fields import LinesField, LinesWidget
+from recommendations.admin.fields import LinesField, LinesWidget, LocalTimeField
 from recommendations.admin.gate import known_segments
 from recommendations.admin.rule_check import RuleCheck, check_form, check_stored
 from recommendations.admin.typed import understood
 from recommendations.core.actions import RuleAction
+from recommendations.core.local_times import WRITTEN, SkippedTime, instant, instants, local_time, written
 from recommendations.models import Placement, Rule
 from tracking.models import Site
 
@@ -77,6 +81,9 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         help_text="Only for buyers of these segments (Shoppers → Segments). None chosen: everybody.",
     )
 
+    starts_at = LocalTimeField(required=False, help_text="Empty: as soon as it is published.")
+    ends_at = LocalTimeField(required=False, help_text="Empty: until it is withdrawn.")
+
     class Meta:
         model = Rule
         fields = (
@@ -87,8 +94,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         labels = {
             "condition": "And by a condition",
             "context_condition": "Only on pages of",
-            "starts_at": "From (UTC)",
-            "ends_at": "Until (UTC)",
         }
         help_texts = {
             "name": "What it is for, such as “Winter sale: boots first”. Only staff see it.",
@@ -104,8 +109,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
                 "Items must match this and the limits above."
             ),
             "context_condition": 'The item whose page it is, such as category under "Cameras". Empty: any page.',
-            "starts_at": "Empty: as soon as it is published.",
-            "ends_at": "Empty: until it is withdrawn.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -116,6 +119,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         shown = Placement.objects.filter(site=self.instance.site) if self.instance.pk else Placement.objects.all()
         self.fields["placements"].queryset = shown.order_by("site", "name")  # type: ignore[attr-defined]
         known = list(dict.fromkeys([*known_segments(), *(self.instance.segments or [])]))
+        self.notes: list[str] = []
+        self._show_zone(sites)
         self.fields["segments"].choices = [(name, name) for name in known]  # type: ignore[attr-defined]
 
     @property
@@ -159,6 +164,43 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
     def clean_tags(self) -> list[str]:
         """Return tags, each once."""
         return understood("tags", self.cleaned_data["tags"], self.site)
+
+    def clean_starts_at(self) -> dt.datetime | None:
+        """Return the moment at which the rule begins; of two that clocks show alike the first."""
+        return self._moment("starts_at", is_last=False)
+
+    def clean_ends_at(self) -> dt.datetime | None:
+        """Return the moment at which the rule ends; of two that clocks show alike the last."""
+        return self._moment("ends_at", is_last=True)
+
+    def _show_zone(self, sites: Iterable[Site]) -> None:
+        """Show and name times in the zone of the site; of several sites it is known once one is chosen."""
+        zones = {self.instance.site.time_zone} if self.instance.site_id else {site.time_zone for site in sites}
+        zone = zones.pop() if len(zones) == 1 else ""
+        for name, word in (("starts_at", "From"), ("ends_at", "Until")):
+            field: Any = self.fields[name]
+            field.zone = ZoneInfo(zone or "UTC")
+            field.label = f"{word} ({zone.replace('_', ' ') or 'time zone of the site'})"
+
+    def _moment(self, name: str, *, is_last: bool) -> dt.datetime | None:
+        local: dt.datetime | None = self.cleaned_data[name]
+        if local is None or self.site is None:
+            return None
+        zone = self.site.zone
+        stored: dt.datetime | None = getattr(self.instance, name)
+        if stored is not None and local_time(stored, zone).replace(microsecond=0) == local:
+            return stored  # also of two moments the one that it is
+        try:
+            moment = instant(local, zone, is_last=is_last)
+        except SkippedTime as error:
+            raise forms.ValidationError(str(error)) from error
+        if len(instants(local, zone)) > 1:
+            which = "last" if is_last else "first"
+            self.notes.append(
+                f"{local:{WRITTEN}} comes twice in {zone.key}, as the clocks are put back then: "
+                f"the {which} counts, {written(moment, zone)}."
+            )
+        return moment
 
     def clean(self) -> dict[str, Any]:
         """Refuse what would not do what it says; each message names its field and the remedy."""

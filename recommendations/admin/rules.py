@@ -9,7 +9,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from recommendations.admin.gate import judge_rule
@@ -21,6 +23,7 @@ from recommendations.models import Placement, Rule
 from recommendations.state import placements
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404
+from tracking.models import Site
 
 
 @admin.register(Rule)
@@ -102,7 +105,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     @display(description="In words")
     def in_words(self, rule: Rule) -> str:
         """Return what the rule does, as its form stands."""
-        return rule_words(placements.rule_spec(rule))
+        return rule_words(placements.rule_spec(rule), rule.site.zone)
 
     @display(
         description="State",
@@ -137,7 +140,13 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         shown = {**(extra_context or {})}
         if object_id is None:
             shown["actions_submit_line"] = self.get_actions_submit_line(request, 0)
-        return super().changeform_view(request, object_id, form_url, shown)
+        number = str(object_id)
+        site = Site.objects.filter(rules__pk=int(number)).first() if number.isdecimal() else None
+        if site is None and len(sites := Site.objects.filter(is_active=True)[:2]) == 1:
+            site = sites[0]
+        with timezone.override(site.zone if site is not None else None):  # what "Now" and "Today" fill in
+            page = super().changeform_view(request, object_id, form_url, shown)
+            return page.render() if isinstance(page, SimpleTemplateResponse) else page
 
     def get_actions_submit_line(self, request: HttpRequest, object_id: int) -> list[Any]:
         """Offer to withdraw only what is published."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from recommendations.core.local_times import written
 from recommendations.pipeline.eligibility import Filtered
 from recommendations.pipeline.explanation import RuleEffect
 from recommendations.pipeline.rules.base import RuleSpec
@@ -13,6 +15,7 @@ from recommendations.pipeline.rules.registry import ACTIONS
 from recommendations.retrieval.sources import LABELS
 
 MAX_NAMED: Final = 3
+UTC: Final = ZoneInfo("UTC")
 
 
 def source_words(name: str) -> str:
@@ -30,8 +33,8 @@ def effect_words(effect: RuleEffect) -> str:
     return ACTIONS[effect.action].effect_words(factor=effect.factor, position=effect.position)
 
 
-def rule_words(spec: RuleSpec) -> str:
-    """Return a rule as one sentence."""
+def rule_words(spec: RuleSpec, zone: ZoneInfo = UTC) -> str:
+    """Return a rule as one sentence, with times as clocks of the zone show them."""
     action = ACTIONS[spec.action]
     sentence = f"{action.verb} {_targets(spec)}{action.sentence_end(spec)}"
     if spec.placements:
@@ -42,7 +45,7 @@ def rule_words(spec: RuleSpec) -> str:
         sentence += f"; for the segments {_some(spec.segments)}"
     if spec.context_condition:
         sentence += f"; on pages of items with {spec.context_condition}"
-    return f"{sentence}{_schedule(spec)}."
+    return f"{sentence}{_schedule(spec, zone)}."
 
 
 def state_words(*, is_published: bool, has_changes: bool, spec: RuleSpec, now_ms: int) -> str:
@@ -93,9 +96,9 @@ def _span(name: str, first: float | None, last: float | None) -> str:
     return f"{name} up to {last:g}" if first is None else f"{name} {first:g} to {last:g}"
 
 
-def _schedule(spec: RuleSpec) -> str:
+def _schedule(spec: RuleSpec, zone: ZoneInfo) -> str:
     parts: Iterable[str] = (
-        f"; {word} {dt.datetime.fromtimestamp(moment_ms / 1000, dt.UTC):%-d %b %Y %H:%M} UTC"
+        f"; {word} {written(dt.datetime.fromtimestamp(moment_ms / 1000, dt.UTC), zone)}"
         for word, moment_ms in (("from", spec.starts_at_ms), ("until", spec.ends_at_ms))
         if moment_ms is not None
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.exceptions import ValidationError
 
-from tracking.models import new_token_secret, validate_origins, validate_scopes
+from tracking.models import Site, new_token_secret, validate_origins, validate_scopes, validate_time_zone
 
 
 @pytest.mark.parametrize("origin", ["https://www.shop.example", "http://localhost:8000", "https://*.shop.example"])
@@ -30,3 +30,16 @@ def test_scopes_are_those_of_the_settings(settings) -> None:
 
 def test_no_two_token_secrets_are_the_same() -> None:
     assert len({new_token_secret() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize("name", ["Berlin", "europe/berlin ", "", "+02:00", "../etc/localtime"])
+def test_what_is_no_time_zone_is_refused_with_an_example(name: str) -> None:
+    with pytest.raises(ValidationError, match="write one such as Europe/Berlin"):
+        validate_time_zone(name)
+
+
+def test_a_site_has_clocks() -> None:
+    validate_time_zone("Europe/Berlin")
+
+    assert Site(time_zone="Europe/Berlin").zone.key == "Europe/Berlin"
+    assert Site().zone.key == "UTC"

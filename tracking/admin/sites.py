@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from msgspec import to_builtins
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminURLInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminURLInputWidget
 
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
@@ -59,11 +60,18 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type c
         help_text="Address of the shop's home page.",
     )
 
+    time_zone = forms.ChoiceField(
+        choices=[(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+        widget=UnfoldAdminSelectWidget,
+        initial="UTC",
+        help_text="In which the schedules of rules are shown and entered.",
+    )
+
     class Meta:
         model = Site
         fields = (
-            "name", "slug", "url", "is_active", "origins", "honours_gpc", "currency", "locale", "events_per_minute",
-            "requests_per_minute", "address_requests_per_minute",
+            "name", "slug", "url", "is_active", "origins", "honours_gpc", "currency", "locale", "time_zone",
+            "events_per_minute", "requests_per_minute", "address_requests_per_minute",
         )  # fmt: skip
 
 
@@ -77,7 +85,7 @@ class SiteAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     search_fields = ("name", "slug", "url")
     actions_detail = ("open_embed", "open_live")
     fieldsets = (
-        (None, {"fields": ("name", "slug", "url", "is_active", "currency", "locale")}),
+        (None, {"fields": ("name", "slug", "url", "is_active", "currency", "locale", "time_zone")}),
         ("Who may send", {"fields": ("origins", "honours_gpc")}),
         ("Quotas", {"fields": ("events_per_minute", "requests_per_minute", "address_requests_per_minute")}),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -73,3 +74,75 @@ def test_segments_of_a_stored_rule_stay_to_be_chosen(shop: Shop, admin: Client) 
     known = [name for name, _ in page.context["adminform"].form.fields["segments"].choices]
     assert known[-1] == "gone_since"
     assert "champions" in known
+
+
+TIMES = {"starts_at_0": "2030-07-01", "starts_at_1": "18:00", "ends_at_0": "2030-12-01", "ends_at_1": "18:00"}
+
+
+@pytest.fixture
+def berlin(shop: Shop) -> Shop:
+    """Return the shop with clocks of Berlin."""
+    shop.site.time_zone = "Europe/Berlin"
+    shop.site.save()
+    return shop
+
+
+def test_times_are_those_of_the_site_in_summer_and_in_winter(berlin: Shop, admin: Client) -> None:
+    admin.post(reverse("admin:recommendations_rule_add"), rule_form(berlin, **TIMES))
+    rule = Rule.objects.get()
+
+    page = admin.get(reverse("admin:recommendations_rule_change", args=[rule.pk])).content.decode()
+
+    assert [f"{rule.starts_at:%H:%M}", f"{rule.ends_at:%H:%M}"] == ["16:00", "17:00"]
+    assert "From (Europe/Berlin)" in page
+    assert 'value="2030-07-01"' in page
+    assert 'value="18:00:00"' in page
+    assert "from 1 Jul 2030 18:00 CEST; until 1 Dec 2030 18:00 CET" in page
+    assert 'data-admin-utc-offset="7200"' in page or 'data-admin-utc-offset="3600"' in page
+
+
+def test_a_time_that_clocks_skip_is_named_with_its_neighbours(berlin: Shop, admin: Client) -> None:
+    answer = admin.post(
+        reverse("admin:recommendations_rule_add"), rule_form(berlin, starts_at_0="2030-03-31", starts_at_1="02:30")
+    )
+
+    assert "31 Mar 2030 02:30 does not exist in Europe/Berlin" in answer.content.decode()
+    assert "choose 01:30 or 03:30" in answer.content.decode()
+    assert not Rule.objects.exists()
+
+
+def test_of_a_time_that_comes_twice_the_first_begins_a_rule_and_the_last_ends_it(berlin: Shop, admin: Client) -> None:
+    twice = {"starts_at_0": "2030-10-27", "starts_at_1": "02:30", "ends_at_0": "2030-10-27", "ends_at_1": "02:30"}
+
+    said = admin.post(reverse("admin:recommendations_rule_check"), rule_form(berlin, **twice)).content.decode()
+    admin.post(reverse("admin:recommendations_rule_add"), rule_form(berlin, **twice))
+
+    rule = Rule.objects.get()
+    assert [f"{rule.starts_at:%H:%M}", f"{rule.ends_at:%H:%M}"] == ["00:30", "01:30"]
+    assert "comes twice in Europe/Berlin" in said
+    assert "the first counts, 27 Oct 2030 02:30 CEST." in said
+    assert "the last counts, 27 Oct 2030 02:30 CET." in said
+
+
+@pytest.mark.parametrize("hour", range(-3, 4))
+def test_a_form_that_is_saved_as_it_was_shown_keeps_its_moments(berlin: Shop, admin: Client, hour: int) -> None:
+    moment = dt.datetime(2030, 10, 27, 1, 15, tzinfo=dt.UTC) + dt.timedelta(hours=hour)
+    rule = Rule.objects.create(site=berlin.site, name="Night", action="exclude", items=["sku1"], starts_at=moment)
+    url = reverse("admin:recommendations_rule_change", args=[rule.pk])
+    form = admin.get(url).context["adminform"].form
+    date, time = form["starts_at"].subwidgets[0].data["subwidgets"]
+
+    admin.post(url, rule_form(berlin, starts_at_0=date["value"], starts_at_1=time["value"], name="Renamed"))
+
+    rule.refresh_from_db()
+    assert (rule.name, rule.starts_at) == ("Renamed", moment)
+
+
+def test_of_several_sites_times_are_those_of_the_chosen_one(berlin: Shop, admin: Client) -> None:
+    tokyo = Site.objects.create(slug="tokyo", name="Tokyo", time_zone="Asia/Tokyo")
+
+    page = admin.get(reverse("admin:recommendations_rule_add")).content.decode()
+    admin.post(reverse("admin:recommendations_rule_add"), rule_form(berlin, site=tokyo.pk, **TIMES))
+
+    assert "From (time zone of the site)" in page
+    assert f"{Rule.objects.get().starts_at:%H:%M}" == "09:00"
