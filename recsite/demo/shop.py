@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
+from django.conf import settings
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -80,9 +82,18 @@ def shop_page(
             "personas": personas() if _has_personas(site) else (),
             "user_token": token,
             "page_events": events or [],
+            "waits_for": waits_for(),
             **context,
         },
     )
+
+
+def waits_for() -> str:
+    """Return in words what the shop still waits for before its lists are personal; empty when for nothing."""
+    try:
+        return (Path(settings.DATA_DIR) / "demo_progress").read_text()
+    except OSError:
+        return ""
 
 
 def _has_personas(site: Site) -> bool:

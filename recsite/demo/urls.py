@@ -16,6 +16,7 @@ urlpatterns = [
     path("checkout/", views.checkout, name="shop-checkout"),
     path("checkout/order/", views.place_order, name="shop-order"),
     path("thanks/<str:order>/", views.thanks, name="shop-thanks"),
+    path("demo/progress/", views.progress, name="shop-progress"),
     path("demo/shopper/", views.switch_shopper, name="shop-switch"),
     path("demo/knowledge/", knowledge.knowledge, name="shop-knowledge"),
     path("demo/pictures/<str:item_id>.svg", views.item_picture, name="shop-picture"),

@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.cache import cache_control
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from features.models import Item
@@ -25,7 +25,7 @@ from recsite.demo.assortment import BY_PATH
 from recsite.demo.cart import Cart, event_item, paid_minor
 from recsite.demo.finding import best_first, matching
 from recsite.demo.pictures import COLOURS, lettered_picture, picture
-from recsite.demo.shop import PAGE_SIZE, SORTS, departments, offered, shop_page, the_site
+from recsite.demo.shop import PAGE_SIZE, SORTS, departments, offered, shop_page, the_site, waits_for
 from recsite.demo.simulation.personas import current_persona, personas, remember_persona
 from tracking.access.identity import ANONYMOUS_COOKIE
 
@@ -51,6 +51,13 @@ def shop_view(view: View) -> View:
         }
     )(view)
     return wraps(view)(strict)
+
+
+@require_safe
+@never_cache
+def progress(request: HttpRequest) -> JsonResponse:
+    """Answer what the shop still waits for."""
+    return JsonResponse({"waits_for": waits_for()})
 
 
 @require_safe

@@ -49,6 +49,11 @@ class Installation:
         return self.data / "demo_ready"
 
     @property
+    def demo_progress(self) -> Path:
+        """Return the file that says in words what the open demo shop still waits for; absent when for nothing."""
+        return self.data / "demo_progress"
+
+    @property
     def logs(self) -> Path:
         """Return the folder of the processes' logs."""
         return self.data / "logs"

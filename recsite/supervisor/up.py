@@ -131,16 +131,27 @@ class Up:
         with self._step("Stream worker, web, tasks, beat"):
             for process in (stream, *others):
                 self._start(process)
-        if trains:
-            self._wait("Features of all events", self._caught_up, CATCH_UP_TIMEOUT_S)
-            self._manage("Segments", "segments", "--site", "default")
-            self._train()
         self._wait("Web", self._ready, READY_TIMEOUT_S)
-        if place.demo:
-            place.demo_ready.touch()
         self._print_addresses()
+        if trains:
+            self._learn()
         if place.demo and not self.data_arguments and self.has_shoppers:
             self._start(place.shoppers(self.environment, self._address))
+
+    def _learn(self) -> None:
+        """Count the history and train a first model while the shop is open; its pages say what they wait for."""
+        progress = self.installation.demo_progress
+        try:
+            progress.write_text("the history is being counted")
+            self._wait("Features of all events", self._caught_up, CATCH_UP_TIMEOUT_S)
+            progress.write_text("the first model is being trained")
+            self._manage("Segments", "segments", "--site", "default")
+            self._train()
+        finally:
+            progress.unlink(missing_ok=True)
+        self.installation.demo_ready.touch()
+        seconds = time.time() - self.started_s
+        self.console.print(f"[bold]All is ready after {seconds:.0f} s.[/bold] Open {self._address}/")
 
     def _chosen_settings(self) -> dict[str, str]:
         names = ("REDIS_URL", "EVENT_LOG_URL", "DATABASE_URL")

@@ -163,3 +163,23 @@ function showPulses(isNew) {
   requestAnimationFrame(() => eye.classList.add('is-live'));
 }
 showPulses(false);
+
+/* While the demo counts its history and trains, the page says so, and offers the lists once they are personal. */
+const waits = find('[data-waits]');
+async function showProgress() {
+  try {
+    const reply = await fetch(waits.dataset.waits, { signal: AbortSignal.timeout(5000) });
+    const { waits_for: text } = await reply.json();
+    if (!text) {
+      waits.classList.add('is-done');
+      waits.querySelector('span').remove();
+      waits.querySelector('a').hidden = false;
+      return;
+    }
+    waits.querySelector('span').textContent = `The shop is open while ${text}. For about a minute, lists are the same for everybody.`;
+  } catch {
+    /* asked again below */
+  }
+  setTimeout(showProgress, 2000);
+}
+if (waits) showProgress();

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -165,3 +167,16 @@ def test_pictures_are_cached(shop: list[Product], client: Client) -> None:
     response = client.get(f"/demo/pictures/{shop[0].item_id}.svg")
     assert response.headers["Content-Type"].startswith("image/svg+xml")
     assert "immutable" in response.headers["Cache-Control"]
+
+
+def test_pages_say_what_the_shop_still_waits_for(
+    shop: list[Product], client: Client, settings: Any, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
+    assert b"data-waits" not in client.get("/").content
+    assert client.get("/demo/progress/").json() == {"waits_for": ""}
+
+    (tmp_path / "demo_progress").write_text("the first model is being trained")
+
+    assert b"The shop is open while the first model is being trained." in client.get("/cart/").content
+    assert client.get("/demo/progress/").json() == {"waits_for": "the first model is being trained"}

@@ -151,3 +151,25 @@ def test_a_log_that_gives_no_model_is_served_without_one(
     else:
         with pytest.raises(StartFailed, match=r"train .* ended with status 1"):
             up._train()
+
+
+def test_the_shop_says_what_it_waits_for_until_it_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands are stand-ins that do nothing."""
+    said = StringIO()
+    place = Installation(project=ROOT, data=tmp_path, host="127.0.0.1", port=1, web_workers=1, demo=True)
+    up = Up(place, console=Console(file=said, width=200), started_s=time.time())
+    waits: list[str] = []
+
+    def command(self: Installation, *arguments: str) -> list[str]:
+        waits.append(place.demo_progress.read_text())
+        return [sys.executable, "-c", "pass"]
+
+    monkeypatch.setattr(Installation, "manage", command)
+    monkeypatch.setattr(Up, "_caught_up", lambda self: waits.append(place.demo_progress.read_text()) or True)
+
+    up._learn()
+
+    assert waits == ["the history is being counted"] + 2 * ["the first model is being trained"]
+    assert not place.demo_progress.exists()
+    assert place.demo_ready.exists()
+    assert "All is ready after 0 s" in said.getvalue()
