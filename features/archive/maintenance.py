@@ -48,9 +48,7 @@ def read_table(folder: ArchiveFolder, path: str, *, columns: Sequence[str] = COL
 def without_resends(table: pa.Table) -> pa.Table:
     """Return the table with each row of each event once: the one that was received first."""
     frame = cast("pl.DataFrame", pl.from_arrow(table))
-    once = frame.sort("received_at_ms", maintain_order=True).unique(
-        ["site", *ONCE], keep="first", maintain_order=True
-    )
+    once = frame.sort("received_at_ms", maintain_order=True).unique(["site", *ONCE], keep="first", maintain_order=True)
     return once.to_arrow().cast(SCHEMA)
 
 

@@ -109,7 +109,7 @@ class ArchiveFolder:
         self.delete([draft])
 
     def _sync(self, file: Any) -> None:
-        """Let a file be on the disk before it is renamed, and before anybody relies on it: the position moves on next."""
+        """Let a file be on the disk before it is renamed: the position moves on next, and relies on it."""
         if self._is_local:
             file.flush()
             os.fsync(file.fileno())
@@ -258,9 +258,7 @@ class ArchiveWorker:
             self._folder.delete(self._folder.files(site=site, date=date_of(day), name=name))
 
     def _on_assigned(self, partitions: frozenset[int]) -> Mapping[int, Position]:
-        stored = {
-            partition: self._store.stored_position(keys.archive_position, partition) for partition in partitions
-        }
+        stored = {partition: self._store.stored_position(keys.archive_position, partition) for partition in partitions}
         found = adopt(self._events, self._store, keys.archive_position, stored)
         for partition, start in stored.items():
             leftovers = self._folder.files(name=f"p{partition}-{_clean(start)}-*.parquet")
