@@ -19,44 +19,48 @@ const word = (value) =>
       ? 'granted'
       : 'denied';
 
-/** Return how well a region fits the visitor's: 2 the very subdivision, 1 its country; 0 not at all. */
-const fit = (region, visitor) => (region === visitor ? 2 : visitor.startsWith(region + '-') ? 1 : 0);
+/** Return how well a default of `region` fits a visitor: the more exact, the more; 0 is another part of the world. */
+const fit = (region, visitor) => {
+  if (!region) return 1;
+  if (visitor.startsWith(region + '-')) return 2;
+  return region === visitor ? 3 : 0;
+};
 
 /**
  * Return an empty Consent Mode.
- * @param {string} [visitor] ISO 3166-2 code of where the visitor is, such as `DE` or `US-CA`; without one all regions count,
- *   and the strictest default does
+ * @param {string} [visitor] ISO 3166-2 code of where the visitor is, such as `DE` or `US-CA`; without one all regions
+ *   count, and the strictest default does
  */
 export const consentMode = (visitor) => {
   const home = visitor?.trim().toUpperCase();
-  /** @type {{type: string, value: string, rank: number}[]} */
-  const defaults = [];
+  /** What is the default of a type, by region; of those without, by an empty text. */
+  const defaults = new Map(TYPES.map((type) => [type, new Map()]));
   const updates = new Map();
   let isHere = false;
   let waitUntil = 0;
 
   const defaultOf = (type) => {
-    const said = defaults.filter((each) => each.type === type);
-    const most = Math.max(...said.map(({ rank }) => rank));
-    const values = said.filter(({ rank }) => !home || rank === most).map(({ value }) => value);
+    const said = [...defaults.get(type)];
     // Where the visitor is unknown, each of the regions may be theirs.
-    return !home && values.includes('denied') ? 'denied' : values.at(-1);
+    if (!home) return (said.find(([, value]) => value === 'denied') ?? said[0])?.[1];
+    return said.sort(([one], [other]) => fit(other, home) - fit(one, home))[0]?.[1];
   };
 
   return {
     /** Take a command `gtag('consent', kind, fields)` that came at `now`. */
     take: (kind, fields, now) => {
       if ((kind !== 'default' && kind !== 'update') || typeof fields !== 'object' || !fields) return;
+      const isDefault = kind === 'default';
+      const named = [fields.region ?? []].flat().map((region) => String(region).trim().toUpperCase());
+      const regions = (isDefault && named.length ? named : ['']).filter((region) => !home || fit(region, home));
+      if (!regions.length) return; // of another part of the world
       isHere = true;
-      const regions = [fields.region ?? []].flat().map((region) => String(region).trim().toUpperCase());
-      const rank = !home ? 0 : regions.length ? Math.max(...regions.map((region) => fit(region, home))) : 0;
-      if (kind === 'default' && home && regions.length && !rank) return; // of another part of the world
       for (const type of TYPES) {
         const value = word(fields[type]);
-        if (value && kind === 'update') updates.set(type, value);
-        else if (value) defaults.push({ type, value, rank });
+        if (value && isDefault) for (const region of regions) defaults.get(type).set(region, value);
+        else if (value) updates.set(type, value);
       }
-      if (kind === 'update') waitUntil = 0;
+      if (!isDefault) waitUntil = 0;
       else if (fields.wait_for_update > 0) {
         waitUntil = Math.max(waitUntil, now + Math.min(+fields.wait_for_update, LONGEST_WAIT_MS));
       }
@@ -67,7 +71,7 @@ export const consentMode = (visitor) => {
     state: (now) => {
       if (!isHere) return;
       const values = TYPES.map((type) => updates.get(type) ?? defaultOf(type));
-      if (TYPES.some((type) => updates.get(type) === 'denied')) return 'denied';
+      if ([...updates.values()].includes('denied')) return 'denied';
       return values.includes('granted') && !values.includes('denied') && waitUntil <= now ? 'granted' : 'pending';
     },
   };

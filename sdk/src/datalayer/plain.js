@@ -1,8 +1,7 @@
 /** Whatever somebody pushed → plain data: without functions, elements, cycles, and fields that cannot be read. */
 
 const MAX_DEPTH = 8;
-const MAX_ENTRIES = 5_000;
-const MAX_FIELDS = 200;
+const MAX_ENTRIES = 5_000; // also of an object: it may be a table of items
 const MAX_TEXT = 2_000;
 
 const kindOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
@@ -38,7 +37,7 @@ export const plain = (value, above = []) => {
   }
   if (kind !== 'Object') return; // elements, windows, promises, …
   const copy = {};
-  for (const name of Object.keys(value).slice(0, MAX_FIELDS)) {
+  for (const name of Object.keys(value).slice(0, MAX_ENTRIES)) {
     const inner = plain(field(value, name), inside);
     if (inner !== undefined && name !== '__proto__') copy[name] = inner;
   }

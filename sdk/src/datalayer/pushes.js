@@ -103,7 +103,7 @@ const withNumbers = (fields) =>
 /** @returns {any} */
 const tidy = (params) => {
   const fields = Object.fromEntries(
-    Object.entries(params).filter(([name, value]) => !isObject(value) && !LISTS.includes(name)),
+    Object.entries(params).filter(([name, value]) => value !== undefined && !isObject(value) && !LISTS.includes(name)),
   );
   const items = LISTS.map((name) => listOf(params[name])).find(Boolean);
   return withNumbers(
