@@ -1,5 +1,5 @@
 // Generated from tracking/contract/events.py by `python manage.py schema`; do not edit.
-export declare const SCHEMA_VERSION: "1.0";
+export declare const SCHEMA_VERSION: "1.1";
 /** Items were put into the cart. */
 export interface AddToCart {
   event: "add_to_cart";
@@ -50,6 +50,7 @@ export interface Context {
   vw?: number | null;
   bot?: boolean;
   lib?: string | null;
+  bot_class?: "agent" | "crawler" | "monitoring" | "script" | "search" | null;
 }
 /** An event of the shop's own; it is kept and archived, and moves no built-in feature. */
 export interface CustomEvent {

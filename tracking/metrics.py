@@ -5,6 +5,11 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS_COLLECTED = Counter("recsite_events_collected_total", "Events accepted by collect.", ["site", "event"])
+BOT_EVENTS = Counter(
+    "recsite_bot_events_total",
+    "Events of programs that named themselves, by kind: search, agent, monitoring, script, crawler, declared.",
+    ["site", "kind"],
+)
 EVENTS_REJECTED = Counter("recsite_events_rejected_total", "Events refused by collect.", ["site", "reason"])
 EVENTS_MENDED = Counter(
     "recsite_events_mended_total", "Values of events that collect mended or dropped.", ["site", "field", "done"]

@@ -13,7 +13,16 @@ from msgspec.structs import force_setattr, replace
 
 from tracking.access.identity import Identity, resolve, verify_token
 from tracking.access.sites import KeyInfo
-from tracking.contract.events import SCHEMA_VERSION, Context, CustomEvent, Event, EventRecord, Identify, log_key
+from tracking.contract.events import (
+    SCHEMA_VERSION,
+    BotClass,
+    Context,
+    CustomEvent,
+    Event,
+    EventRecord,
+    Identify,
+    log_key,
+)
 from tracking.contract.parsing import ParsedEnvelope, ParsedGroup, encode_record
 from tracking.contract.placeholders import is_placeholder
 from tracking.error_codes import ErrorCode
@@ -92,7 +101,7 @@ def build_records(
     key: KeyInfo,
     received_at_ms: int,
     cookie_anonymous_id: str | None = None,
-    is_bot: bool = False,
+    bot_class: BotClass | None = None,
     signals_gpc: bool = False,
     vouched: Identity | None = None,
 ) -> Built:
@@ -100,6 +109,7 @@ def build_records(
 
     Consent ``denied``, and Global Privacy Control where the site honours it, leave nothing of a user. An ``identify``
     that proves its user by a token of its own gets a record of its own, under the user's key, that names both ids.
+    ``bot_class`` is the kind of program that sent the request, None for a browser or a shop's server.
     ``vouched`` is whom the sender was found to be when the request came, where that is some time ago.
     """
     envelope = parsed.envelope
@@ -146,7 +156,7 @@ def build_records(
             user_id=identity.user_id,
             consent=group.envelope.consent,
             source=source,
-            ctx=_context(group.envelope.ctx, is_bot=is_bot),
+            ctx=_context(group.envelope.ctx, bot_class=bot_class),
         )
         indexes = range(group.first_index, group.first_index + len(group.envelope.events))
         built.heads.append((indexes, head))
@@ -206,8 +216,11 @@ def _identify(event: Identify, identity: Identity, *, key: KeyInfo, warnings: li
     return bare, claim.user_id
 
 
-def _context(ctx: Context, *, is_bot: bool) -> Context:
-    return replace(ctx, bot=True) if is_bot and not ctx.bot else ctx
+def _context(ctx: Context, *, bot_class: BotClass | None) -> Context:
+    """Return the context with what its sender was found to be; a page's word of itself counts where that is no bot."""
+    if bot_class is not None:
+        return replace(ctx, bot=True, bot_class=bot_class)
+    return ctx if ctx.bot or ctx.bot_class is None else replace(ctx, bot_class=None)
 
 
 def encode_records(records: list[EventRecord]) -> list[tuple[bytes, bytes]]:

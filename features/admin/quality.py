@@ -28,6 +28,11 @@ TABLES: Final = (
     ),
     ("orders", "Orders by currency", ("Currency",), "Purchase events as they came; each order counts once."),
     ("clocks", "Clocks of the senders", ("Off by",), "Times are put right by sent_at, so that none of it is lost."),
+    (
+        "bots", "Programs", ("Kind",),
+        "Events of programs that named themselves: search engines, AI agents and assistants, monitoring, scripts. They "
+        "are archived, and count nowhere else.",
+    ),
     ("warnings", "Warnings of whole requests", ("Warning",), "What was true of a request and not of one value."),
 )  # fmt: skip
 

@@ -99,6 +99,7 @@ class QualityReport:
     warnings: tuple[Row, ...]
     clocks: tuple[Row, ...]
     orders: tuple[Row, ...]
+    bots: tuple[Row, ...]
     again: Row
     silent_pages: tuple[Row, ...]
     catalogue: CatalogueUse | None
@@ -130,6 +131,7 @@ def make_report(
         warnings=_rows(read, counts.WARNINGS),
         clocks=_rows(read, counts.CLOCKS),
         orders=_rows(read, counts.ORDERS),
+        bots=_rows(read, counts.BOTS),
         again=Row(
             name=("again",), day=again[0], month=again[1],
             samples=tuple(read.samples.get((counts.ORDERS_AGAIN, "count"), ())),

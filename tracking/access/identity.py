@@ -1,4 +1,4 @@
-"""Who an event is about: anonymous ids, user tokens, consent and bots.
+"""Who an event is about: anonymous ids, user tokens and consent.
 
 A user is *identified* only when the shop's server vouched for it: by a secret key, or by a token it signed. A token is
 a JWT (HS256, signed with the site's token secret) with the claims ``sub`` (user id), ``site`` (slug), ``iat`` and
@@ -8,7 +8,6 @@ anonymous, and the answer carries a warning that says why.
 
 from __future__ import annotations
 
-import functools
 import re
 import secrets
 import time
@@ -29,13 +28,6 @@ CLOCK_LEEWAY_S: Final = 30
 MAX_CACHED_TOKENS: Final = 20_000
 _ANONYMOUS_ID: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MAX_USER_ID: Final = 128
-
-_BOT: Final = re.compile(
-    r"(?<!cu)bot\b|bot[/_-]|crawl|spider|slurp|preview|scrape|fetch|monitor|uptime|pingdom|lighthouse|headless|phantomjs"
-    r"|selenium|puppeteer|playwright|facebookexternalhit|embedly|quora link|whatsapp|validator|archiver"
-    r"|^curl|^wget|^python|^java/|^go-http|^okhttp|^libwww|^axios|^node|^ruby|^php|^$",
-    re.IGNORECASE,
-)
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -186,9 +178,3 @@ def _verify(site: SiteInfo, token: str, *, now: float) -> tuple[Claim, float]:
 
 
 _valid_claims: Final = _TokenCache(MAX_CACHED_TOKENS)
-
-
-@functools.lru_cache(maxsize=4096)
-def is_bot(user_agent: str) -> bool:
-    """Return whether this is the name of a program, not of a browser; its events are kept and left out of training."""
-    return _BOT.search(user_agent) is not None

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tracking.access.identity import ANONYMOUS_COOKIE, is_bot, resolve
+from tracking.access.bots import bot_class_of
+from tracking.access.identity import ANONYMOUS_COOKIE, resolve
 from tracking.access.sites import KeyInfo
 from tracking.collect.durable import Outcome
 from tracking.collect.idempotency import Idempotency
@@ -37,8 +38,8 @@ from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
 from tracking.http.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cookie
 from tracking.http.quotas import Quotas
 from tracking.log import RecordTooLarge
-from tracking.metrics import EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_REJECTED
-from tracking.quality.counts import QualityCounts
+from tracking.metrics import BOT_EVENTS, EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_REJECTED
+from tracking.quality.counts import DECLARED_BOT, QualityCounts
 from tracking.records import Built, build_records, encode_records
 
 logger = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ class Collector:
             key=key,
             received_at_ms=request.received_at_ms,
             cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
-            is_bot=not key.is_secret and is_bot(request.user_agent),
+            bot_class=None if key.is_secret else bot_class_of(request.user_agent),
             signals_gpc=request.signals_gpc,
         )
         if built.records:
@@ -212,7 +213,7 @@ class Collector:
                 identity=identity,
                 log_key=log_key(site.slug, identity.user_key) if is_anybody else f"{site.slug}/".encode(),
                 received_at_ms=request.received_at_ms,
-                is_bot=not key.is_secret and is_bot(request.user_agent),
+                bot_class=None if key.is_secret else bot_class_of(request.user_agent),
                 error=error,
             )
             await self._letters.append(letter)
@@ -274,6 +275,9 @@ class Collector:
         for record in built.records:
             kinds.update(map(type, record.events))
             kinds.update(map(type, record.custom))
+            if record.ctx.bot:
+                n_events = len(record.events) + len(record.custom)
+                BOT_EVENTS.labels(key.site.slug, record.ctx.bot_class or DECLARED_BOT).inc(n_events)
         for kind, n_events in kinds.items():
             self._counter(key.site.slug, _LABELS[kind]).inc(n_events)
         self._quality.add(key.site.slug, built, parsed, kinds=kinds, received_at_ms=received_at_ms)

@@ -40,6 +40,7 @@ class LiveEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     user_key: str = ""
     source: str = "browser"
     is_bot: bool = False
+    bot_class: str = ""
     detail: str = ""  # the event as JSON, cut
     error: str = ""
     field: str = ""
@@ -130,6 +131,7 @@ def _lines(noted: _Noted) -> list[LiveEvent]:
             user_key=record.user_key,
             source=record.source,
             is_bot=record.ctx.bot,
+            bot_class=record.ctx.bot_class or "",
             detail=msgspec.json.encode(event).decode()[:_MAX_TEXT],
             mends=mends.get(event.event_id, []),
         )

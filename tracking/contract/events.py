@@ -21,7 +21,7 @@ from msgspec import Meta, Struct, field
 
 from tracking.contract.user_key import UserKey, user_key_of
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 SCHEMA_MAJOR: Final = 1
 
 MAX_EVENTS_BROWSER: Final = 100
@@ -48,6 +48,7 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 Money = Annotated[float, Meta(ge=0, le=1e12)]
 Consent = Literal["granted", "pending", "denied"]
 Source = Literal["browser", "server", "import"]
+BotClass = Literal["search", "agent", "monitoring", "script", "crawler"]
 
 
 class EventItem(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -330,7 +331,10 @@ class CustomEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class Context(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What is true of the page for all events of a request."""
+    """What is true of the page for all events of a request.
+
+    ``bot`` says that a program sent them, not a browser, and ``bot_class`` which kind, as far as its name tells.
+    """
 
     ref: Url | None = None
     lang: Annotated[str, Meta(max_length=35)] | None = None
@@ -338,6 +342,7 @@ class Context(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     vw: Annotated[int, Meta(ge=0, le=100_000)] | None = None
     bot: bool = False
     lib: Annotated[str, Meta(max_length=64)] | None = None
+    bot_class: BotClass | None = None
 
 
 class RawGroup(Struct, kw_only=True):

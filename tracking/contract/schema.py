@@ -103,7 +103,7 @@ def breaking_changes(old: JsonSchema, new: JsonSchema) -> list[str]:
         for field, kind in before.get("properties", {}).items():
             if field not in after.get("properties", {}):
                 found.append(f"{name}.{field} was removed")
-            elif _bare(after["properties"][field]) != _bare(kind):
+            elif field != "v" and _bare(after["properties"][field]) != _bare(kind):  # "v" names the version itself
                 found.append(f"{name}.{field} changed")
         found += [
             f"{name}.{field} became required"

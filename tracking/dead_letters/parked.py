@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from tracking.access.identity import Identity
 from tracking.access.sites import KeyInfo, KeyKind, SiteInfo
-from tracking.contract.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, EventRecord
+from tracking.contract.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, BotClass, EventRecord
 from tracking.contract.parsing import UNREADABLE, encode_record, parse_events, parse_record, read_envelope
 from tracking.dead_letters.letter import MAX_RAW_BYTES, DeadLetterRecord
 from tracking.exceptions import FutureSchema, InvalidEvent
@@ -51,6 +51,7 @@ class ParkedEnvelope(Struct, frozen=True, kw_only=True):
     user_id: str | None
     is_bot: bool
     envelope: dict[str, msgspec.Raw]
+    bot_class: BotClass | None = None
 
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -82,7 +83,7 @@ def letter_of(
     identity: Identity,
     log_key: bytes,
     received_at_ms: int,
-    is_bot: bool,
+    bot_class: BotClass | None,
     error: FutureSchema,
 ) -> DeadLetterRecord:
     """Return the letter that keeps the envelope; raises ``RecordTooLarge``."""
@@ -94,7 +95,8 @@ def letter_of(
             kind=key.kind,
             anonymous_id=identity.anonymous_id,
             user_id=identity.user_id,
-            is_bot=is_bot,
+            is_bot=bot_class is not None,
+            bot_class=bot_class,
             envelope=future.fields,
         )
     )
@@ -143,7 +145,7 @@ def revive_parked(parked: ParkedEnvelope, *, site: SiteInfo) -> list[EventRecord
         parsed,
         key=KeyInfo(id="parked", kind=parked.kind, prefix="", site=site, expires_at=None),
         received_at_ms=parked.received_at_ms,
-        is_bot=parked.is_bot,
+        bot_class=parked.bot_class or ("crawler" if parked.is_bot else None),
         vouched=Identity(anonymous_id=parked.anonymous_id, user_id=parked.user_id),
     )
     if parsed.rejected:

@@ -62,6 +62,9 @@ ORDERS_AGAIN: Final = "orders_again"
 PAGES: Final = "pages"
 ACTING_PAGES: Final = "acting_pages"
 WARNINGS: Final = "warnings"
+BOTS: Final = "bots"
+DECLARED_BOT: Final = "declared"
+"""A program that says so itself, by ``ctx.bot``, under the name of a browser."""
 
 Name = tuple[str, ...]
 """A kind, and what it tells apart: ``("events", "view_item", "browser")``."""
@@ -154,6 +157,10 @@ class QualityCounts:
         for kind, n_events in kinds.items():
             if kind is not CustomEvent:
                 counts[EVENTS, _LABELS[kind], source] += n_events
+        for record in records:
+            if record.ctx.bot:
+                n_events = len(record.events) + len(record.custom)
+                counts[BOTS, record.ctx.bot_class or DECLARED_BOT] += n_events
         if CustomEvent in kinds:
             for record in records:
                 for event in record.custom:

@@ -21,7 +21,7 @@ from tracking.management.sites import sites_named
 COLOURS: Final = {Level.FAULT: "bold red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 TABLES: Final = {
     "events": "Events", "mended": "Mended values", "refused": "Refused events", "orders": "Orders by currency",
-    "clocks": "Clocks of the senders", "warnings": "Warnings of whole requests",
+    "clocks": "Clocks of the senders", "bots": "Programs", "warnings": "Warnings of whole requests",
     "silent_pages": "Pages without item events (one request in sixteen)",
 }  # fmt: skip
 

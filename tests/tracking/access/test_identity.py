@@ -10,7 +10,7 @@ import pytest
 
 from tests.tracking.conftest import a_site
 from tracking.access import identity
-from tracking.access.identity import Claim, is_bot, new_anonymous_id, resolve, sign_token, verify_token
+from tracking.access.identity import Claim, new_anonymous_id, resolve, sign_token, verify_token
 from tracking.access.sites import KeyInfo, KeyKind
 
 SITE = a_site()
@@ -116,31 +116,6 @@ def test_an_issued_id_has_128_bits_and_never_repeats() -> None:
     issued = {new_anonymous_id() for _ in range(1000)}
     assert len(issued) == 1000
     assert all(len(value) == 32 for value in issued)
-
-
-@pytest.mark.parametrize(
-    "agent",
-    [
-        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36",
-        "curl/8.5.0", "python-requests/2.31", "", "facebookexternalhit/1.1", "Mozilla/5.0 (compatible; AhrefsBot/7.0)",
-    ],
-)  # fmt: skip
-def test_programs_are_known_as_such(agent: str) -> None:
-    assert is_bot(agent)
-
-
-@pytest.mark.parametrize(
-    "agent",
-    [
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0.0.0 Safari/537.36",
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Safari/604.1",
-        "Mozilla/5.0 (Linux; Android 9; CUBOT X19) AppleWebKit/537.36 Chrome/91 Mobile Safari/537.36",
-        "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
-    ],
-)
-def test_shoppers_are_not(agent: str) -> None:
-    assert not is_bot(agent)
 
 
 @pytest.mark.parametrize("user_id", ["undefined", "NULL", " guest ", "0", '"null"', "[object Object]", "NaN"])

@@ -17,7 +17,7 @@ from tests.tracking.conftest import PUBLISHABLE, SECRET, SHOP, an_event, records
 from tracking.access.identity import sign_token
 from tracking.collect.endpoint import Collector
 from tracking.collect.live_events import LiveEvents
-from tracking.contract.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER
+from tracking.contract.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, Context
 from tracking.dead_letters.letter import DeadLetterRecord, revive
 from tracking.exceptions import LogUnavailable
 from tracking.http.edge import HotPath
@@ -149,9 +149,20 @@ async def test_pending_consent_is_noted_and_sets_no_cookie(endpoint, memory_log)
     assert records_in(memory_log)[0].consent == "pending"
 
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"
+
+
 async def test_bots_are_marked(endpoint, memory_log) -> None:
     await post(endpoint, an_event(), headers={"user-agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"})
-    assert records_in(memory_log)[0].ctx.bot
+    await post(endpoint, an_event(), headers={"user-agent": "Mozilla/5.0 (compatible; ChatGPT-User/1.0)"})
+    await post(endpoint, an_event(), ctx={"bot": True}, headers={"user-agent": BROWSER})
+    found = [(record.ctx.bot, record.ctx.bot_class) for record in records_in(memory_log)]
+    assert found == [(True, "search"), (True, "agent"), (True, None)]
+
+
+async def test_a_page_says_not_what_kind_of_program_a_browser_is(endpoint, memory_log) -> None:
+    await post(endpoint, an_event(), ctx={"bot_class": "search"}, headers={"user-agent": BROWSER})
+    assert records_in(memory_log)[0].ctx == Context()
 
 
 async def test_an_identified_users_record_names_both_ids(endpoint, memory_log) -> None:

@@ -129,6 +129,13 @@ async def test_every_key_has_a_ttl_and_an_erasure_drops_the_samples(shop: Shop) 
 
 
 @pytest.mark.redis
+async def test_programs_are_counted_by_kind(shop: Shop) -> None:
+    await shop.send(an_event(), an_event())  # by a client that gives no name
+    await shop.send(an_event(), ctx={"bot": True})
+
+    assert shop.read().of(counts.BOTS) == {("script",): (3, 3)}
+
+
 async def test_names_that_callers_choose_are_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "MAX_NAMES", 10)
     for number in range(30):

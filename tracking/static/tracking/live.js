@@ -29,7 +29,7 @@ const line = (event) => {
   const bad = 'bg-red-100 text-red-700 dark:bg-red-500/20 dark:text-red-400';
   summary.append(element('span', event.error || event.name, `px-2 rounded-default font-medium ${event.error ? bad : good}`));
   summary.append(element('span', event.error ? `${event.field}: ${event.message}` : event.user_key, 'text-important', 'overflow-wrap:anywhere'));
-  summary.append(element('span', [event.source, event.is_bot ? 'bot' : ''].filter(Boolean).join(' · '), 'text-sm'));
+  summary.append(element('span', [event.source, event.is_bot ? ['bot', event.bot_class].filter(Boolean).join(': ') : ''].filter(Boolean).join(' · '), 'text-sm'));
   let body = event.detail || '';
   try { body = JSON.stringify(JSON.parse(body), null, 2); } catch { /* cut, or not JSON: shown as it came */ }
   if (event.mends.length) {
