@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +30,14 @@ def read_env_file(path: Path) -> dict[str, str]:
             raise ImproperlyConfigured(f"{path}, line {number}: {text!r} is not NAME=value")
         values[name] = value
     return values
+
+
+def a_network(word: str) -> str:
+    """Return an IP network or address as Python writes it; raises ``ValueError``."""
+    try:
+        return str(ipaddress.ip_network(word))
+    except ValueError as error:
+        raise ValueError(f"is not a network: {error}; write one such as 10.0.0.0/8") from None
 
 
 class Env:
@@ -87,12 +96,29 @@ class Env:
             raise ImproperlyConfigured(f"{name}={raw!r} is too small; the least is {minimum}")
         return value
 
-    def words(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        """Return a comma-separated list, without blanks."""
+    def words(
+        self, name: str, default: tuple[str, ...], *, each: Callable[[str], str] | None = None
+    ) -> tuple[str, ...]:
+        """Return a comma-separated list, without blanks.
+
+        Parameters
+        ----------
+        each : callable, optional
+            Returns a word as it is to be used; raises ``ValueError`` with what is wrong and the remedy.
+        """
         raw = self.optional(name)
         if raw is None:
             return default
-        return tuple(word.strip() for word in raw.split(",") if word.strip())
+        words = [word.strip() for word in raw.split(",") if word.strip()]
+        if each is None:
+            return tuple(words)
+        checked = []
+        for word in words:
+            try:
+                checked.append(each(word))
+            except ValueError as error:
+                raise ImproperlyConfigured(f"{name}: {word!r} {error}") from None
+        return tuple(checked)
 
     def url(self, name: str, default: str | None, *, schemes: tuple[str, ...]) -> str | None:
         """Return a URL whose scheme is one of ``schemes``."""

@@ -13,7 +13,7 @@ from django.urls import reverse_lazy
 
 from recsite.backoffice.navigation import UNFOLD  # noqa: F401  (a setting)
 from recsite.databases import databases
-from recsite.env import Env, read_env_file
+from recsite.env import Env, a_network, read_env_file
 from recsite.keys import CACHE_PREFIX, CELERY_PREFIX
 from recsite.server.csp import STRICT
 from recsite.server.logs import logging_config
@@ -141,6 +141,8 @@ SPOOL_MAX_MB = env.integer("SPOOL_MAX_MB", 1024, minimum=1)
 # How many proxies of ours stand in front: which entry of X-Forwarded-For is the client's address, and whether
 # X-Forwarded-Proto is trusted. 0: none is.
 TRUSTED_PROXIES = env.integer("RECSITE_TRUSTED_PROXIES", 0, minimum=0, maximum=10)
+# Where those proxies connect from; from anywhere else the headers are not believed. Empty: nobody else reaches us.
+TRUSTED_PROXY_NETWORKS = env.words("RECSITE_TRUSTED_PROXY_NETWORKS", (), each=a_network)
 
 CACHES = {
     "default": {

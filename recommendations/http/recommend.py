@@ -17,7 +17,7 @@ from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.state import ListResult
 from recommendations.serving.prices import price_request
-from recommendations.serving.quotas import quotas
+from recommendations.serving.quotas import take_price, take_quota, turn_of
 from recommendations.serving.requests import (
     UnknownPlacement,
     check_any_known,
@@ -45,7 +45,7 @@ from recommendations.serving.schemas import (
 )
 from recommendations.serving.service import RANK_PLACEMENT, make_lists
 from recommendations.serving.shadow import runner as shadow
-from recommendations.serving.turns import Sender, TooBusy
+from recommendations.serving.turns import TooBusy
 from recommendations.serving.user import read_user
 from recommendations.state.site import SiteState, state_of
 from tracking.access.certificates import CERTIFICATE_HEADER
@@ -61,9 +61,6 @@ PUBLIC_STALE_S: Final = 600
 PUBLIC: Final = b"public, max-age=%d, s-maxage=%d, stale-while-revalidate=%d, stale-if-error=%d" % (
     PUBLIC_MAX_AGE_S // 2, PUBLIC_MAX_AGE_S, PUBLIC_STALE_S, 10 * PUBLIC_STALE_S,
 )  # fmt: skip
-PRICE_OF_A_REQUEST_US: Final = 1_000.0
-USUAL_LISTS_US: Final = 10_000.0
-"""The price of lists that no request pays for: nearly that of a page with one of each usual placement."""
 PRIVATE: Final = b"private, max-age=%d" % (PUBLIC_MAX_AGE_S // 2)
 
 T = TypeVar("T")
@@ -74,7 +71,7 @@ async def recommend(request: Request) -> Reply:
     body = _parsed(parse_recommend, request.body)
     deadline = Deadline.after(float(body.budget_ms or settings.BUDGET_MS))
     key = request.authenticate(body.key, scope="recommendations")
-    take_quota(request, key)
+    take_quota(request, key, anonymous_id=body.anonymous_id or request.cookie(ANONYMOUS_COOKIE))
     _check_explain(key, body.explain)
     try:
         state = state_of(key.site.slug)
@@ -102,7 +99,7 @@ async def rank(request: Request) -> Reply:
     body = _parsed(parse_rank, request.body)
     deadline = Deadline.after(float(body.budget_ms or settings.BUDGET_MS))
     key = request.authenticate(body.key, scope="recommendations")
-    take_quota(request, key)
+    take_quota(request, key, anonymous_id=body.anonymous_id or request.cookie(ANONYMOUS_COOKIE))
     _check_explain(key, body.explain)
     state = state_of(key.site.slug)
     placement = RANK_PLACEMENT
@@ -224,10 +221,6 @@ async def take_work_quota(
 ) -> int:
     """Price a publishable key's request, count what it costs beyond a usual one, and return how many lists to make.
 
-    Counted against the address alone, so that who sends dear requests spends their own quota and nobody else's: each
-    full millisecond of filters whose masks are not at hand, and of lists beyond ``USUAL_LISTS_US``, is one request
-    more.
-
     Raises
     ------
     FilterTooExpensive, Refusal
@@ -236,9 +229,7 @@ async def take_work_quota(
     if key.is_secret:
         return len(queries)
     price = await price_request(queries, state.serving.item_index, deadline=deadline)
-    n_more = int((price.filters + max(price.lists - USUAL_LISTS_US, 0.0)) // PRICE_OF_A_REQUEST_US)
-    if n_more:
-        _take_of_address(request, key, n_more)
+    take_price(request, key, price)
     return price.n_made
 
 
@@ -252,7 +243,7 @@ async def _made(
     deadline: Deadline,
 ) -> tuple[ListResult, ...]:
     try:
-        return await make_lists(state, queries, user, deadline=deadline, sender=sender_of(request, key))
+        return await make_lists(state, queries, user, deadline=deadline, sender=turn_of(request, key))
     except TooBusy as error:
         QUOTA_REFUSALS.labels("work of an address").inc()
         raise Refusal(
@@ -262,31 +253,6 @@ async def _made(
             field="key",
             retry_after_s=max(math.ceil(error.retry_after_s), 1),
         ) from error
-
-
-def sender_of(request: Request, key: KeyInfo) -> Sender | None:
-    """Return who waits for a turn with a request: its address, unless the key is secret or addresses have no quota."""
-    per_minute = key.site.address_requests_per_minute
-    if key.is_secret or not per_minute:
-        return None
-    return Sender(f"{key.site.slug}:{request.address_digest()}", per_minute)
-
-
-def take_quota(request: Request, key: KeyInfo) -> None:
-    """Count the request against the quotas of its key and address; raises the 429."""
-    site = key.site
-    if not key.is_secret:
-        _take_of_address(request, key, 1)
-    quotas.take("recommendation requests", f"{site.slug}:{key.id}", amount=1, per_minute=site.requests_per_minute)
-
-
-def _take_of_address(request: Request, key: KeyInfo, amount: int) -> None:
-    quotas.take(
-        "requests of an address",
-        f"{key.site.slug}:{request.address_digest()}",
-        amount=amount,
-        per_minute=key.site.address_requests_per_minute,
-    )
 
 
 def _names_its_key(request: Request) -> bool:

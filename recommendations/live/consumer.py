@@ -25,8 +25,10 @@ from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.live.hub import LiveHub, hub
 from recommendations.live.page import ShownLists
 from recommendations.metrics import LIVE_CLOSED, LIVE_UPDATES
+from recommendations.serving.quotas import take_price, take_quota, turn_of
 from recommendations.serving.requests import UnknownPlacement
 from recommendations.serving.schemas import Hello, Ping, Subscribe, encode, parse_live
+from recommendations.serving.turns import TooBusy
 from recommendations.state.site import SiteServing
 from tracking.access.identity import ANONYMOUS_COOKIE, CLOCK_LEEWAY_S, Identity, resolve
 from tracking.access.sites import KeyInfo
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES: Final = 4 * 1024
 MESSAGES_A_SECOND: Final = 10.0
 HELLO_WITHIN_S: Final = 5.0
+LONGEST_PAUSE_S: Final = 5.0
 SEND_WITHIN_S: Final = 20.0
 CLOSE_WITHIN_S: Final = 1.0
 POLICY_VIOLATION, TOO_BIG, RESTARTING, TRY_LATER = 1008, 1009, 1012, 1013
@@ -241,7 +244,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
 
     async def _subscribe(self, wanted: Subscribe) -> None:
         """Take what the page shows now; raises ``InvalidQuery`` for what cannot be."""
-        await self._lists.price(wanted, site=self.site)
+        assert self._key is not None  # said hello
+        request = self._request()
+        take_quota(request, self._key, anonymous_id=self._hello.anonymous_id or request.cookie(ANONYMOUS_COOKIE))
+        take_price(request, self._key, await self._lists.price(wanted, site=self.site))
         problems = self._lists.subscribe(wanted, site=self.site)
         self.wake("subscribe")
         for index, problem in problems.items():
@@ -256,7 +262,12 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             try:
                 async with self._hub.slots:
                     causes, self._causes = self._causes, set()
-                    update = await self._lists.news(self.site, self._identity, locale=self._locale)
+                    sender = turn_of(self._request(), self._key)
+                    update = await self._lists.news(self.site, self._identity, locale=self._locale, sender=sender)
+            except TooBusy as error:
+                self._causes |= causes
+                await asyncio.sleep(min(error.retry_after_s, LONGEST_PAUSE_S))
+                continue
             except Exception:  # an edge: one page's mishap must not end its updates
                 logger.exception("live.refresh_failed site=%s", self.site)
                 continue

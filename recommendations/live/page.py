@@ -9,12 +9,13 @@ from django.conf import settings
 
 from recommendations.core.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
-from recommendations.serving.filters import price_filters
+from recommendations.serving.prices import RequestPrice, price_request
 from recommendations.serving.rec_ids import InvalidRecId, digest_of, signer
-from recommendations.serving.requests import check_any_known, problem_of, queries_of
+from recommendations.serving.requests import check_any_known, check_length, problem_of, queries_of
 from recommendations.serving.response import item_ids_of, reply_of
 from recommendations.serving.schemas import ListProblem, LiveUpdate, Subscribe
 from recommendations.serving.service import make_lists
+from recommendations.serving.turns import Sender
 from recommendations.serving.user import read_user
 from recommendations.state.site import SiteServing, state_of
 from tracking.access.identity import Identity
@@ -34,11 +35,13 @@ class ShownLists:
         self._digests: dict[str, int] = {}  # placement -> digest of what the page said it shows
         self._version = 0
 
-    async def price(self, wanted: Subscribe, *, site: str) -> None:
-        """Raise ``FilterTooExpensive`` when the page's conditions cost more together than those of one request may."""
+    async def price(self, wanted: Subscribe, *, site: str) -> RequestPrice:
+        """Return what the page's lists cost; raises ``FilterTooExpensive`` as for one request."""
+        check_length(each.filter for each in wanted.placements)
         state = state_of(site)
         queries = queries_of(wanted.placements, state, cart=wanted.cart, skips_unknown=True)
-        await price_filters(queries, state.serving.item_index, deadline=Deadline.after(float(settings.BUDGET_MS)))
+        deadline = Deadline.after(float(settings.BUDGET_MS))
+        return await price_request(queries, state.serving.item_index, deadline=deadline)
 
     def subscribe(self, wanted: Subscribe, *, site: str) -> dict[int, ListProblem]:
         """Take what the page wants and says it shows; return, by position in the request, placements that are unknown.
@@ -75,14 +78,22 @@ class ShownLists:
         recommendable = serving.item_index.catalogue.recommendable
         return any(not recommendable(item_id) for shown in self._shown.values() for item_id in shown)
 
-    async def news(self, site: str, identity: Identity, *, locale: str | None) -> LiveUpdate | None:
-        """Return the lists that differ from what the page shows, or None; from now on the page shows them."""
+    async def news(
+        self, site: str, identity: Identity, *, locale: str | None, sender: Sender | None = None
+    ) -> LiveUpdate | None:
+        """Return the lists that differ from what the page shows, or None; from now on the page shows them.
+
+        Raises
+        ------
+        TooBusy
+            The page's address had its share of the work; nothing has changed.
+        """
         deadline = Deadline.after(float(settings.BUDGET_MS))
         state = state_of(site)
         wanted = self._wanted
         queries = queries_of(wanted.placements, state, cart=wanted.cart, locale=locale, skips_unknown=True)
         user = await read_user(site, identity, deadline=deadline)
-        results = await make_lists(state, queries, user, deadline=deadline)
+        results = await make_lists(state, queries, user, deadline=deadline, sender=sender)
         item_index = state.serving.item_index
         now_s = int(time.time())
         news = []

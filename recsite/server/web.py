@@ -6,12 +6,20 @@ the process with -15, and in a container, as process 1, would be ignored.
 
 from __future__ import annotations
 
+import sys
+from typing import Final
+
 from recsite.server import stop_signals
+
+DISTRUST: Final = "--no-proxy-headers"
+"""uvicorn believes ``X-Forwarded-For`` of whoever connects from this machine; what we believe the settings say."""
 
 
 def main() -> None:
     """Take SIGTERM, then hand the command line to uvicorn."""
     stop_signals.exit_on_sigterm()
+    if not {"--proxy-headers", "--no-proxy-headers"} & set(sys.argv):
+        sys.argv.append(DISTRUST)
     from uvicorn.main import main as uvicorn_main  # heavy: only after the handler is set
 
     uvicorn_main()

@@ -36,7 +36,7 @@ from tracking.dead_letters.parked import REASON, letter_of, read_future
 from tracking.error_codes import ErrorCode
 from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
 from tracking.http.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cookie
-from tracking.http.quotas import Quotas
+from tracking.http.quotas import Quotas, sender_of
 from tracking.log import RecordTooLarge
 from tracking.metrics import BOT_EVENTS, EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_REJECTED
 from tracking.quality.counts import DECLARED_BOT, QualityCounts
@@ -158,7 +158,7 @@ class Collector:
         max_events = MAX_EVENTS_SERVER if key.is_secret else MAX_EVENTS_BROWSER
         parsed = parse_events(read.envelope, max_events=max_events, is_strict=read.is_strict)
         parsed.mends[:0] = read.mends
-        self._quotas.take("events", f"{site.slug}:{key.id}", amount=parsed.n_events, per_minute=site.events_per_minute)
+        self._take_events(request, key, parsed.n_events, anonymous_id=read.envelope.anonymous_id)
         built = build_records(
             parsed,
             key=key,
@@ -177,6 +177,20 @@ class Collector:
         self._live.add(key, built, parsed, received_at_ms=request.received_at_ms)
         return self._reply(request, key, parsed, built)
 
+    def _take_events(self, request: Request, key: KeyInfo, amount: int, *, anonymous_id: str | None) -> None:
+        """Count events against the quota of their key, which pages share fairly; raises the 429."""
+        sender = None
+        if not key.is_secret:
+            named = anonymous_id or request.cookie(ANONYMOUS_COOKIE)
+            sender = sender_of(request, site=key.site.slug, anonymous_id=named)
+        self._quotas.take(
+            "events",
+            f"{key.site.slug}:{key.id}",
+            amount=amount,
+            per_minute=key.site.events_per_minute,
+            sender=sender,
+        )
+
     async def _park(self, request: Request, error: FutureSchema) -> Reply:
         """Keep an envelope of a newer schema until this server is upgraded; 202 means that the log has it."""
         future = read_future(request.body, error)
@@ -190,7 +204,7 @@ class Collector:
                 per_minute=site.address_requests_per_minute,
             )
         n_events = max(future.n_events, 1)
-        self._quotas.take("events", f"{site.slug}:{key.id}", amount=n_events, per_minute=site.events_per_minute)
+        self._take_events(request, key, n_events, anonymous_id=future.anonymous_id)
         answer = Answer(accepted=0, rejected=[], anonymous_id=None, warnings=[REASON], parked=n_events)
         if future.consent == "denied" or (request.signals_gpc and not key.is_secret and site.honours_gpc):
             warning = "consent_denied" if future.consent == "denied" else "global_privacy_control"

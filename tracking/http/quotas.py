@@ -1,5 +1,8 @@
 """Quotas of keys and addresses: decided in memory at once, added up over all processes on Redis in the background.
 
+A quota that many share, such as a site's, is shared fairly (``tracking.http.fair_share``): who sends little is not
+refused because another sent too much. A sender is a network and whether its visitors are known (``sender_of``).
+
 A request costs no round trip. Each process counts what it let through and adds it, every ``SYNC_S``, to a counter on
 Redis (``limits``), whose total it then goes by. So a quota may be overrun by what arrives within one such period, and
 by the share that processes keep to themselves (``SYNC_SHARE``). While Redis is unavailable, each process is on its own.
@@ -11,16 +14,18 @@ import math
 import threading
 import time
 from collections import deque
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import redis.retry
 from limits.errors import StorageError
 from limits.storage import storage_from_string
 from redis.backoff import NoBackoff
 
+from tracking.access.known_ids import known_ids
 from tracking.background_flusher import BackgroundFlusher
 from tracking.error_codes import ErrorCode
-from tracking.http.edge import Refusal
+from tracking.http.edge import Refusal, Request
+from tracking.http.fair_share import FairShare
 from tracking.keys import QUOTA_PREFIX
 from tracking.metrics import QUOTA_REFUSALS
 
@@ -30,12 +35,31 @@ SYNC_SHARE: Final = 0.05
 """Counts below this share of their limit stay at home: most addresses send a few requests and are never written."""
 MAX_COUNTS: Final = 50_000
 REDIS_TIMEOUT_S: Final = 0.25
+WEIGHT_OF_KNOWN: Final = 4.0
+"""How much more of a shared quota visitors of a network may use that this process has known for a while."""
+
+LEAST_SHARE: Final = 0.05
+"""Of a shared quota that is used up elsewhere, what a process may still give to senders that sent little."""
+
+
+class Sender(NamedTuple):
+    """Who uses a quota that others use, too."""
+
+    name: str
+    weight: float = 1.0
+
+
+def sender_of(request: Request, *, site: str, anonymous_id: str | None, now: float | None = None) -> Sender:
+    """Return the sender of a page's request: its network, and apart from it the visitors there who are known."""
+    network = request.network_digest()
+    is_known = known_ids.is_known(anonymous_id, site=site, now_s=time.time() if now is None else now)
+    return Sender(f"{network}+", WEIGHT_OF_KNOWN) if is_known else Sender(network)
 
 
 class _Count:
     """What one subject used of one quota in the current window."""
 
-    __slots__ = ("is_due", "limit", "seen", "unsent", "window")
+    __slots__ = ("is_due", "limit", "seen", "share", "unsent", "window")
 
     def __init__(self, window: int) -> None:
         self.window = window
@@ -43,6 +67,17 @@ class _Count:
         self.unsent = 0  # of this process, not yet on Redis
         self.limit = 0
         self.is_due = False  # waits to be added to the shared counter
+        self.share: FairShare | None = None  # of this process, where the quota has senders
+
+    def admits(self, sender: Sender | None, amount: int) -> bool:
+        if self.seen + amount <= self.limit:
+            return True
+        if sender is None or self.share is None:
+            return False
+        # Of each process's senders only that process knows; together they have the whole quota.
+        own = self.share.total / self.seen if self.seen else 1.0
+        limit = self.limit * max(min(own, 1.0), LEAST_SHARE)
+        return self.share.admits(sender.name, amount, weight=sender.weight, limit=limit)
 
 
 class Quotas:
@@ -68,7 +103,16 @@ class Quotas:
             self._flusher.stop()
         self._url, self._storage = "", None
 
-    def take(self, quota: str, subject: str, *, amount: int, per_minute: int, now: float | None = None) -> None:
+    def take(
+        self,
+        quota: str,
+        subject: str,
+        *,
+        amount: int,
+        per_minute: int,
+        sender: Sender | None = None,
+        now: float | None = None,
+    ) -> None:
         """Use ``amount`` of a quota, or raise the 429 that says when to try again; 0 per minute means no quota.
 
         Parameters
@@ -77,6 +121,8 @@ class Quotas:
             What is counted: a label of the metric, such as ``events``.
         subject : str
             Who is counted; starts with the site's slug.
+        sender : Sender, optional
+            Who of those who share the quota uses it; without, the first to come is the first to be served.
         """
         if per_minute <= 0:
             return
@@ -89,8 +135,12 @@ class Quotas:
                 if len(self._counts) > MAX_COUNTS:
                     self._forget(window)
             count.limit = per_minute
-            is_over = count.seen + amount > per_minute
+            if sender is not None and count.share is None:
+                count.share = FairShare()
+            is_over = not count.admits(sender, amount)
             if not is_over:
+                if sender is not None and count.share is not None:
+                    count.share.add(sender.name, amount, weight=sender.weight)
                 count.seen += amount
                 count.unsent += amount
                 self._share((quota, subject), count)

@@ -27,6 +27,7 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 COOKIE_AGE_S: Final = 365 * 86_400
 MAX_QUERY_FIELDS: Final = 50
+LOOPBACK: Final = "127.0.0.1"
 _SECRET_PREFIXES: Final = (b"sk_", TOKEN_PREFIX.encode())
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -136,24 +137,53 @@ class Request:
     @property
     def is_https(self) -> bool:
         """Whether the user's browser speaks https, with a trusted proxy's word for it."""
-        if settings.TRUSTED_PROXIES and (proto := self.headers.get(b"x-forwarded-proto")):
+        if self._comes_from_proxy and (proto := self.headers.get(b"x-forwarded-proto")):
             return proto.split(b",")[-1].strip() == b"https"
         return bool(self.scope.get("scheme") == "https" or settings.HTTPS)
 
     @property
     def address(self) -> str:
-        """Return the client's address, as seen by the outermost proxy we trust; never stored as it is."""
-        proxies = settings.TRUSTED_PROXIES
-        forwarded = self.headers.get(b"x-forwarded-for") if proxies else None
-        if forwarded is not None:
-            hops = forwarded.split(b",")
-            return hops[max(len(hops) - proxies, 0)].strip().decode("latin-1")
+        """Return the client's address, as seen by the outermost proxy we trust; never stored as it is.
+
+        ``X-Forwarded-For`` counts where proxies are trusted, and the connection comes from one of their networks,
+        where those are named.
+        uvicorn, started without ``--no-proxy-headers``, has believed whoever connects from this machine, and put its
+        word in place of the connection's address: where no proxy is trusted, that is undone.
+        """
+        hops = self._forwarded_for
+        peer = self._peer
+        if not hops:
+            return peer
+        if not settings.TRUSTED_PROXIES:
+            return LOOPBACK if peer and any(_host_of(hop) == peer for hop in hops) else peer
+        return _host_of(hops[max(len(hops) - settings.TRUSTED_PROXIES, 0)]) if self._comes_from_proxy else peer
+
+    @property
+    def _forwarded_for(self) -> list[str]:
+        """The entries of all ``X-Forwarded-For`` headers, the nearest proxy's last."""
+        if b"x-forwarded-for" not in self.headers:
+            return []
+        values = [value for name, value in self.scope["headers"] if name == b"x-forwarded-for"]
+        return [hop.strip() for hop in b",".join(values).decode("latin-1").split(",")]
+
+    @property
+    def _peer(self) -> str:
+        """The other end of the connection, as the server says; empty for a Unix socket."""
         client = self.scope.get("client")
         return str(client[0]) if client else ""
 
+    @property
+    def _comes_from_proxy(self) -> bool:
+        networks = tuple(settings.TRUSTED_PROXY_NETWORKS)
+        return bool(settings.TRUSTED_PROXIES) and (not networks or _is_in(self._peer, networks))
+
+    def network_digest(self) -> str:
+        """Return a keyed hash of the client's network (IPv4 /24, IPv6 /64), for quotas that senders share."""
+        return _address_digest(self.address, settings.SECRET_KEY, 24)
+
     def address_digest(self) -> str:
         """Return a keyed hash of the client's network (IPv4 address, IPv6 /64), for quotas."""
-        return _address_digest(self.address, settings.SECRET_KEY)
+        return _address_digest(self.address, settings.SECRET_KEY, 32)
 
     def cookie(self, name: str) -> str | None:
         """Return a cookie's value."""
@@ -298,12 +328,35 @@ def _request_id(value: bytes | None) -> str:
 
 
 @functools.lru_cache(maxsize=8192)
-def _address_digest(address: str, secret: str) -> str:
+def _is_in(address: str, networks: tuple[str, ...]) -> bool:
+    """Return whether an address is in one of the networks; who comes over a Unix socket, without address, is near."""
+    if not address:
+        return True
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return any(parsed in ipaddress.ip_network(network) for network in networks)
+
+
+def _host_of(hop: str) -> str:
+    """Return the address of an entry of ``X-Forwarded-For``, some of which come with a port."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+
+
+@functools.lru_cache(maxsize=8192)
+def _address_digest(address: str, secret: str, ipv4_bits: int) -> str:
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         network = address  # a Unix socket or a proxy's nonsense: still one caller
     else:
-        bits = 64 if parsed.version == 6 else 32
+        if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+            parsed = parsed.ipv4_mapped
+        bits = 64 if parsed.version == 6 else ipv4_bits
         network = str(ipaddress.ip_network((parsed, bits), strict=False))
     return hmac.digest(secret.encode(), network.encode(), "sha256")[:12].hex()

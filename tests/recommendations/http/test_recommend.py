@@ -14,12 +14,13 @@ import pytest
 from recommendations.core.types import FallbackReason
 from recommendations.http import recommend
 from recommendations.http.recommend import public_application, rank_application, recommend_application
-from recommendations.serving import filters, service, turns
+from recommendations.serving import filters, quotas, service, turns
 from recommendations.serving.rec_ids import signer
 from recommendations.serving.turns import Sender
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.services.waiting import wait_until_async
 from tests.tracking.asgi_client import Answered, call
+from tracking.http.quotas import Quotas
 
 pytestmark = pytest.mark.redis
 
@@ -306,8 +307,8 @@ async def test_who_invents_filters_spends_the_quota_of_their_address(
     stocked: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[tuple[str, int]] = []
-    monkeypatch.setattr(recommend.quotas, "take", lambda quota, _, amount, **__: taken.append((quota, amount)))
-    monkeypatch.setattr(recommend, "PRICE_OF_A_REQUEST_US", 5.0)
+    monkeypatch.setattr(quotas.quotas, "take", lambda quota, _, amount, **__: taken.append((quota, amount)))
+    monkeypatch.setattr(quotas, "PRICE_OF_A_REQUEST_US", 5.0)
     body = {"placement": "home_for_you", "filter": "price < 7 and price > 2"}
     for _ in range(2):
         await request_lists(stocked, body)
@@ -348,7 +349,7 @@ async def test_an_address_whose_lists_took_too_long_waits_while_others_pass(
 ) -> None:
     monkeypatch.setattr(turns, "BURST_S", 0.0005)
     slow = Sender("shop:203.0.113.1", 1)
-    monkeypatch.setattr(recommend, "sender_of", lambda request, _: replace(slow, name=request.address))
+    monkeypatch.setattr(recommend, "turn_of", lambda request, _: replace(slow, name=request.address))
     body = json.dumps({"key": stocked.publishable, "placement": "home_new", "limit": 9}).encode()
 
     async def answer(address: str, number: int) -> Answered:
@@ -362,3 +363,25 @@ async def test_an_address_whose_lists_took_too_long_waits_while_others_pass(
     assert refused.json["error"] == "quota_exceeded"
     assert int(refused.header("retry-after") or 0) >= 1
     assert (await answer("203.0.113.2", 8)).status == 200
+
+
+@pytest.fixture
+def forty_a_minute(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setattr(quotas, "quotas", Quotas())
+    stocked.site.requests_per_minute, stocked.site.address_requests_per_minute = 40, 0
+    stocked.site.save()
+    stocked.load()
+    return stocked
+
+
+async def test_ten_users_are_served_after_one_address_spent_the_keys_quota(forty_a_minute: Shop) -> None:
+    body = json.dumps({"key": forty_a_minute.publishable, "placement": "home_new"}).encode()
+
+    async def status(address: str) -> int:
+        return (await call(recommend_application, body, path="/v1/recommendations", client=address)).status
+
+    flood = Counter([await status(f"203.0.113.{number % 200}") for number in range(200)])
+    users = Counter([await status(f"198.51.{number % 10}.7") for number in range(30)])
+
+    assert flood == {200: 40, 429: 160}, "one network alone has the quota, from however many addresses"
+    assert users == {200: 30}

@@ -19,6 +19,7 @@ from recommendations.http.recommend import recommend_application
 from recommendations.live import consumer
 from recommendations.live.consumer import MAX_MESSAGE_BYTES, LiveConsumer
 from recommendations.live.hub import MAX_REFRESHES, SOCKETS_PER_ADDRESS, LiveHub, close_hub, hub
+from recommendations.serving import quotas
 from recommendations.serving.user import close_reader
 from recommendations.state.placements import watch_placements
 from recommendations.state.site import watch_site
@@ -26,6 +27,7 @@ from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.services.waiting import DEADLINE_S, stays_async, until_subscribed, wait_until_async
 from tests.tracking.asgi_client import call
 from tracking.access.identity import sign_token
+from tracking.http.quotas import Quotas
 from tracking.redis_client import connect
 
 pytestmark = pytest.mark.redis
@@ -465,5 +467,36 @@ async def test_who_reads_too_slowly_is_closed(stocked: Shop, monkeypatch: pytest
     await wait_until_async(lambda: page.got, "the page to be closed")
     assert [message["code"] for message in page.got] == [1008]
     await page.leaves()
+    await close_hub()
+    await close_reader()
+
+
+@pytest.fixture
+def six_a_minute(stocked: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setattr(quotas, "quotas", Quotas())
+    stocked.site.requests_per_minute = 6
+    stocked.site.save()
+    stocked.load()
+    return stocked
+
+
+async def test_subscriptions_count_and_one_networks_leave_the_others_theirs(six_a_minute: Shop) -> None:
+
+    async def subscribed(address: str, times: int) -> list[str]:
+        page = OpenPage(address=address)
+        await page.opens()
+        await page.say({"type": "hello", "key": six_a_minute.publishable})
+        heard = [(await page.hears())["type"]]
+        for number in range(times):
+            await page.say({"type": "subscribe", "placements": [{**HOME, "limit": number + 1}]})
+            answer = await page.hears()
+            heard.append(answer.get("error") or answer["type"])
+        await page.leaves()
+        return heard
+
+    assert await subscribed("203.0.113.7", 8) == ["ready", *["update"] * 6, *["quota_exceeded"] * 2]
+    assert await subscribed("203.0.113.8", 1) == ["ready", "quota_exceeded"]
+    for user in ("198.51.100.1", "192.0.2.1"):
+        assert await subscribed(user, 2) == ["ready", "update", "update"]
     await close_hub()
     await close_reader()

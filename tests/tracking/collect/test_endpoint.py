@@ -372,3 +372,13 @@ async def test_whoever_denies_consent_leaves_no_dead_letter_either(durable, inst
     endpoint = HotPath(Collector(durable, quotas=Quotas(), live=LiveEvents(), letters=box).collect, name="collect-test")
     await post(endpoint, an_event(), an_event(params={}), consent="denied")
     assert box.letters == []
+
+
+async def test_ten_users_are_heard_after_one_address_spent_the_keys_quota(durable, install_keys) -> None:
+    install_keys(events_per_minute=40, address_requests_per_minute=0)
+    endpoint = HotPath(Collector(durable, quotas=Quotas(), live=LiveEvents()).collect, name="collect-test")
+    body = json.dumps({"key": PUBLISHABLE, "events": [an_event()]}).encode()
+    flood = [(await call(endpoint, body, client=f"2001:db8:0:1::{number}")).status for number in range(100)]
+    assert [flood.count(status) for status in (202, 429)] == [40, 60]
+    users = [(await call(endpoint, body, client=f"2001:db8:{number % 10 + 1}::7")).status for number in range(30)]
+    assert set(users) == {202}

@@ -34,6 +34,43 @@ def test_the_address_is_what_the_outermost_trusted_proxy_saw(
     assert a_request({"x-forwarded-for": forwarded}).address == address
 
 
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("10.0.0.7", "203.0.113.1", "203.0.113.1"),
+        ("fd00::7", "203.0.113.1", "203.0.113.1"),
+        ("::ffff:10.0.0.7", "203.0.113.1", "203.0.113.1"),
+        ("10.0.0.7", "203.0.113.1:40000", "203.0.113.1"),
+        ("10.0.0.7", "[2001:db8::1]:40000", "2001:db8::1"),
+        ("198.51.100.9", "203.0.113.1", "198.51.100.9"),  # whoever found the port that the proxies have for themselves
+        ("198.51.100.9", "198.51.100.9, 203.0.113.1", "198.51.100.9"),
+    ],
+)
+def test_only_the_networks_of_proxies_are_believed_where_they_are_named(
+    settings, peer: str, forwarded: str, address: str
+) -> None:
+    settings.TRUSTED_PROXIES, settings.TRUSTED_PROXY_NETWORKS = 1, ("10.0.0.0/8", "fd00::/8")
+    request = a_request({"x-forwarded-for": forwarded, "x-forwarded-proto": "https"}, client=(peer, 1))
+    assert request.address == address
+    assert request.is_https is (address != peer)
+
+
+def test_what_a_server_believed_without_being_told_to_is_undone(settings) -> None:
+    """uvicorn puts the header's address in place of a local connection's own."""
+    settings.TRUSTED_PROXIES = 0
+    rewritten = a_request({"x-forwarded-for": "203.0.113.1"}, client=("203.0.113.1", 0))
+    assert rewritten.address == "127.0.0.1"
+    with_port = a_request({"x-forwarded-for": "203.0.113.1:5"}, client=("203.0.113.1", 5))
+    assert with_port.address == "127.0.0.1"
+
+
+def test_every_header_of_a_chain_counts(settings) -> None:
+    settings.TRUSTED_PROXIES = 2
+    request = a_request({"x-forwarded-for": "203.0.113.1"})
+    request.scope["headers"] = [(b"x-forwarded-for", b"9.9.9.9, 203.0.113.1"), (b"x-forwarded-for", b"10.0.0.2")]
+    assert request.address == "203.0.113.1"
+
+
 def test_the_digest_of_an_address_is_one_for_a_network_of_ipv6() -> None:
     one, same, other = (
         a_request(client=(address, 1)).address_digest() for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")
