@@ -1,5 +1,5 @@
 // Generated from tracking/contract/events.py by `python manage.py schema`; do not edit.
-export declare const SCHEMA_VERSION: "1.1";
+export declare const SCHEMA_VERSION: "1.2";
 /** Items were put into the cart. */
 export interface AddToCart {
   event: "add_to_cart";
@@ -193,9 +193,10 @@ export interface Refund {
   url?: string | null;
   params: RefundParams;
 }
-/** No items means that the whole transaction is refunded. */
+/** No items and no value mean that the whole transaction is refunded. */
 export interface RefundParams {
   transaction_id: string;
+  refund_id?: string | null;
   items?: EventItem[];
   currency?: string | null;
   value?: number | null;

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from tracking.contract.events import CustomEvent, Event, EventRecord
+from tracking.contract.events import KNOWN_EVENTS, CustomEvent, Event, EventRecord
 from tracking.contract.parsing import parse_record
 
 SCHEMA: Final = pa.schema(
@@ -62,7 +62,9 @@ def rows_of(record: EventRecord) -> Iterator[tuple[int, Row]]:
         currency = getattr(params, "currency", None)
         list_id = getattr(params, "item_list_id", None)
         list_rec_id = getattr(params, "rec_id", None)
-        about = (getattr(params, "transaction_id", None), getattr(params, "search_term", None), *tail, None)
+        refund_id = getattr(params, "refund_id", None)
+        more = _ENCODE({"refund_id": refund_id}).decode() if refund_id else None
+        about = (getattr(params, "transaction_id", None), getattr(params, "search_term", None), *tail, more)
         times = (event.occurred_at_ms, record.received_at_ms)
         day = event.occurred_at_ms // DAY_MS
         items = getattr(params, "items", ())
@@ -148,8 +150,12 @@ def record_of(rows: Sequence[Mapping[str, Any]]) -> EventRecord:
     for name in ("anonymous_id", "user_id"):
         if first[name] is not None:
             raw[name] = first[name]
-    if first["params"] is not None:
-        event["params"] = msgspec.json.decode(first["params"])
+    more = {} if first["params"] is None else msgspec.json.decode(first["params"])
+    if first["event"] in KNOWN_EVENTS:
+        params.update(more)
+        raw["events"] = [event]
+    elif first["params"] is not None:
+        event["params"] = more
         raw["custom"] = [event]
     else:
         raw["events"] = [event]

@@ -21,7 +21,7 @@ from msgspec import Meta, Struct, field
 
 from tracking.contract.user_key import UserKey, user_key_of
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 SCHEMA_MAJOR: Final = 1
 
 MAX_EVENTS_BROWSER: Final = 100
@@ -120,9 +120,13 @@ class PurchaseParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
 
 class RefundParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """No items means that the whole transaction is refunded."""
+    """No items and no value mean that the whole transaction is refunded.
+
+    Two refunds that give back the same are one, unless each has a ``refund_id`` of its own.
+    """
 
     transaction_id: Identifier
+    refund_id: Identifier | None = None
     items: OptionalItems = ()
     currency: Currency | None = None
     value: Money | None = None

@@ -85,7 +85,7 @@ def complaint(old: JsonSchema, new: JsonSchema) -> str | None:
     changes = breaking_changes(old, new)
     if changes and new_version[0] <= old_version[0]:
         return f"{changes[0]}: this breaks readers, so raise the major of SCHEMA_VERSION in tracking/contract/events.py"
-    if _bare(old["$defs"]) != _bare(new["$defs"]) and new_version <= old_version:
+    if _bare(old["$defs"], old[VERSION_FIELD]) != _bare(new["$defs"], new[VERSION_FIELD]) and new_version <= old_version:
         return "the contract grew: raise the minor of SCHEMA_VERSION in tracking/contract/events.py"
     if new_version < old_version:
         return f"SCHEMA_VERSION went back from {old[VERSION_FIELD]} to {new[VERSION_FIELD]}"
@@ -103,7 +103,7 @@ def breaking_changes(old: JsonSchema, new: JsonSchema) -> list[str]:
         for field, kind in before.get("properties", {}).items():
             if field not in after.get("properties", {}):
                 found.append(f"{name}.{field} was removed")
-            elif field != "v" and _bare(after["properties"][field]) != _bare(kind):  # "v" names the version itself
+            elif _bare(after["properties"][field], new[VERSION_FIELD]) != _bare(kind, old[VERSION_FIELD]):
                 found.append(f"{name}.{field} changed")
         found += [
             f"{name}.{field} became required"
@@ -178,12 +178,16 @@ def _type(kind: JsonSchema) -> str:
             return "unknown"
 
 
-def _bare(value: Any) -> Any:
-    """Return the schema without its descriptions, which say nothing to programs."""
+def _bare(value: Any, version: str) -> Any:
+    """Return the schema without its descriptions, which say nothing to programs, and without its own version."""
     if isinstance(value, dict):
-        return {name: _bare(inner) for name, inner in value.items() if name not in ("description", "title")}
+        return {
+            name: _bare(inner, version)
+            for name, inner in value.items()
+            if name not in ("description", "title") and (name, inner) != ("default", version)
+        }
     if isinstance(value, list):
-        return [_bare(inner) for inner in value]
+        return [_bare(inner, version) for inner in value]
     return value
 
 

@@ -70,13 +70,13 @@ def refund_report(event: RefundEvent, *, source: str) -> Order:
         worth = NO_AMOUNT if NO_AMOUNT in (line, worth) else worth + line
         pieces[item.item_id] = (quantity + item.quantity, worth)
     refund = Refund(
-        is_named=False,
+        is_named=params.refund_id is not None,
         rank=RANKS[source],
         amount=NO_AMOUNT if params.value is None else purchases.value_of((), params.value, params.currency),
         currency=currency_code(params.currency),
         lines=tuple((item_id, *pieces[item_id]) for item_id in sorted(pieces)),
     )
-    return Order(refunds={refund_identity(refund, None): refund})
+    return Order(refunds={refund_identity(refund, params.refund_id): refund})
 
 
 def _with_pieces(line: Line | None, item: EventItem, rank: int, currency: str | None) -> Line:

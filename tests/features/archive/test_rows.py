@@ -20,3 +20,11 @@ def test_rows_become_the_record_again() -> None:
     rows = [dict(zip(COLUMNS, row, strict=True)) for _, row in rows_of(made)]
 
     assert record_of(rows) == made
+
+
+def test_the_rows_of_a_refund_keep_its_id() -> None:
+    made = record(event("refund", transaction_id="t", refund_id="R-7", items=["a"]))
+    rows = [dict(zip(COLUMNS, row, strict=True)) for _, row in rows_of(made)]
+
+    assert record_of(rows) == made
+    assert rows_of(record(event("refund", transaction_id="t"))).__next__()[1][-1] is None

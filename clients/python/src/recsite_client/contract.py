@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
-SCHEMA_VERSION: Final = "1.1"
+SCHEMA_VERSION: Final = "1.2"
 MAX_EVENTS_SERVER: Final = 1000
 MAX_ITEMS: Final = 200
 MAX_EVENT_BYTES: Final = 32 * 1024
@@ -95,9 +95,13 @@ class PurchaseParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 
 
 class RefundParams(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """No items means that the whole transaction is refunded."""
+    """No items and no value mean that the whole transaction is refunded.
+
+    Two refunds that give back the same are one, unless each has a ``refund_id`` of its own.
+    """
 
     transaction_id: Identifier
+    refund_id: Identifier | None = None
     items: OptionalItems = ()
     currency: Currency | None = None
     value: Money | None = None

@@ -37,6 +37,8 @@ def reports(draw: Any) -> Order:
     if kind == "click":
         return Order(clicks=[(at_ms, draw(st.sampled_from("abcd")), draw(st.sampled_from(["home", "cart"])))])
     params: dict[str, Any] = {"value": draw(AMOUNTS), "currency": draw(CURRENCIES)}
+    if kind == "refund":
+        params["refund_id"] = draw(st.sampled_from([None, "R1", "R2"]))
     if kind == "purchase" or draw(st.booleans()):
         params["items"] = draw(ITEMS)
         if kind == "purchase" and draw(st.booleans()):
