@@ -130,3 +130,32 @@ def claim(client: redis.Redis, names: Sequence[Name]) -> list[str]:
     for group, answer in zip(by_tag.values(), answers, strict=True):
         owners.update((name, owner.decode()) for name, owner in zip(group, answer, strict=True))
     return [owners[name] for name in names]
+
+
+def copy_owners(source: redis.Redis, target: redis.Redis) -> int:
+    """Let orders stand in one Redis with whom they stand in another; return how many there are.
+
+    Which of a person's keys reported an order first is chance, so a replay that is to be compared begins with this.
+
+    Raises
+    ------
+    StoreUnavailable
+        Redis is unavailable.
+    """
+    copied = 0
+    for number in range(keys.ORDER_TAGS):
+        prefix = keys.owners_prefix(number)
+        cursor: Any = b"0"
+        while True:
+            ((cursor, names),) = send_to_each(
+                source, [(prefix, ("SCAN", cursor, "MATCH", f"{prefix}*", "COUNT", 2_000))]
+            )
+            if names:
+                (owners,) = send_to_each(source, [(prefix, ("MGET", *names))])
+                found = [(name.decode(), owner) for name, owner in zip(names, owners, strict=True) if owner is not None]
+                ttl_s = keys.ORDER_OWNER.ttl_s
+                send_to_each(target, [(name, ("SET", name, owner, "EX", ttl_s)) for name, owner in found])
+                copied += len(found)
+            if cursor == b"0":
+                break
+    return copied

@@ -13,7 +13,7 @@ from features.archive.writer import ArchiveFolder
 from features.exceptions import FeatureError
 from features.privacy import erasure
 from features.state import progress
-from features.store import connections, scan
+from features.store import connections, orders, scan
 from features.store.online import OnlineStore
 from tracking.exceptions import TrackingError
 from tracking.management.sites import sites_named
@@ -45,6 +45,7 @@ class Command(BaseCommand):
         )
         try:
             check_empty(client, partitions=partitions)
+            orders.copy_owners(connections.client(), client)
             replayer = Replayer(
                 store, partitions=partitions, lateness_ms=settings.LATENESS_MS, is_erased=erasure.erased_check()
             )

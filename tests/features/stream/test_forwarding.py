@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from features import keys
-from features.archive.replay import Replayer
+from features.archive.replay import Replayer, differences
 from features.archive.writer import ArchiveFolder
 from features.state import windows
 from features.state.orders.book import Forwarding
 from features.state.orders.forwarded import as_record
 from features.state.states import decode_profile
 from features.store.online import OnlineStore
+from features.store.orders import copy_owners
 from features.store.scan import _item_counts, scan_states
 from tests.features.archive.test_writer import archive_all, frame_of
 from tests.features.conftest import World
@@ -139,6 +140,18 @@ def test_the_archive_holds_reports_once_and_a_replay_finds_the_owners_anew(world
         else:
             replayer.from_log(world.log)
         assert money(other) == expected(), source
+
+
+def test_a_replay_that_is_compared_keeps_the_owners(worlds: Worlds) -> None:
+    world, other = worlds("memory"), worlds("memory")
+    world.fill(orders(60))
+    world.drain()
+    assert copy_owners(world.client, other.client) == 60
+    store = OnlineStore(other.client, log_name=other.log_name, session_ttl_s=900, profile_ttl_s=90 * 86_400)
+
+    Replayer(store, partitions=4, lateness_ms=LATENESS_MS).from_log(world.log)
+
+    assert list(differences(world.client, other.client, partitions=4, lateness_ms=LATENESS_MS)) == []
 
 
 def test_an_order_and_its_owner_are_forgotten_together(worlds: Worlds) -> None:
