@@ -54,6 +54,14 @@ SITE_FAILURES = Counter(
     "Times periodic work failed for one site; that of the others went on.",
     ["task", "site"],
 )
+REDIS_MEMORY_BYTES = Gauge(
+    "recsite_redis_memory_bytes", "Memory that Redis uses; of a cluster, its fullest node.", multiprocess_mode="max"
+)
+REDIS_MEMORY_LIMIT_BYTES = Gauge(
+    "recsite_redis_memory_limit_bytes",
+    "What it may use: its maxmemory, else what its machine has.",
+    multiprocess_mode="max",
+)
 STATES_REBUILT = Counter(
     "recsite_states_rebuilt_total", "States that could not be read and were started from scratch.", ["view"]
 )

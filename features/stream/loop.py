@@ -25,6 +25,7 @@ from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.foreign_positions import ForeignPositions, adopt
+from features.store.memory import watch_memory
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
 from features.stream.forwarding import ForwardSink
@@ -40,6 +41,7 @@ GROUP: Final = "features"
 POLL_S: Final = 0.2
 LAG_EVERY_S: Final = 1.0
 COMMIT_EVERY_S: Final = 1.0
+MEMORY_EVERY_S: Final = 15.0
 BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 
 CATCH_UP: Final = 4
@@ -105,7 +107,7 @@ class StreamWorker:
         self._failures = 0
         self._is_behind = False
         self._must_look_up = False  # where the partitions stand: what was polled or sent may be lost
-        self._next_lag_at = self._next_commit_at = 0.0
+        self._next_lag_at = self._next_commit_at = self._next_memory_at = 0.0
         self._reader = events.reader(GROUP, on_assigned=self._on_assigned, on_revoked=self._on_revoked)
 
     def run(self, stop: threading.Event) -> None:
@@ -377,6 +379,9 @@ class StreamWorker:
         if now >= self._next_commit_at:
             self._next_commit_at = now + COMMIT_EVERY_S
             self._commit()
+        if now >= self._next_memory_at:
+            self._next_memory_at = now + MEMORY_EVERY_S
+            watch_memory(self._store.client)
         if now >= self._next_lag_at:
             self._next_lag_at = now + LAG_EVERY_S
             self.status.lag_records = self._reader.lag()
