@@ -26,10 +26,23 @@ class Fenced(FeatureError):
     def __init__(self, partition: int, *, expected: str, found: str) -> None:
         super().__init__(
             f"partition {partition} stands at position {found!r}, not at {expected!r}: another worker owns it"
+            if found
+            else f"partition {partition} has no position where {expected!r} was expected: "
+            "Redis was emptied, or somebody let it begin again"
         )
         self.partition = partition
         self.expected = expected
         self.found = found
+
+
+class StoreEmptied(FeatureError):
+    """Redis has lost a partition whose users the database or the archive knows: rebuild it."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(
+            f"partition {partition} has no position in Redis any more, and there are users of it: Redis was emptied. "
+            "`manage.py replay --flush` rebuilds it from the archive and the log; workers go on by themselves"
+        )
 
 
 class PartitionsDiffer(FeatureError):

@@ -37,6 +37,12 @@ STREAM_HALTED = Gauge(
     ["partition"],
     multiprocess_mode="livemax",
 )
+STORE_EMPTIED = Gauge(
+    "recsite_store_emptied",
+    "1 while a partition waits to be rebuilt because Redis has lost it.",
+    ["partition"],
+    multiprocess_mode="livemax",
+)
 LOG_FOREIGN = Gauge(
     "recsite_log_foreign",
     "1 while a partition is not read because its position is of a log that is not there any more.",

@@ -16,7 +16,7 @@ import msgspec
 import redis
 
 from features import keys
-from features.exceptions import Fenced
+from features.exceptions import Fenced, StoreEmptied
 from features.state.batch import StoredBatch, User
 from features.store.redis_pipe import Command, Pipe, borrow, borrowed, raise_errors
 from tracking.log import BEGINNING, Position
@@ -68,6 +68,33 @@ class OnlineStore:
             Redis is unavailable.
         """
         return {partition: self.stored_position(keys.position, partition) for partition in partitions}
+
+    def has_position(self, partition: int) -> bool:
+        """Return whether a position of the features is stored, also one at the beginning; one round trip.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is unavailable.
+        """
+        return bool(self._ask(partition, "EXISTS"))
+
+    def begin(self, partition: int) -> None:
+        """Store that a new partition stands at the beginning; one round trip.
+
+        Raises
+        ------
+        StoreUnavailable
+            Redis is unavailable.
+        """
+        self._ask(partition, "SETNX", BEGINNING)
+
+    def _ask(self, partition: int, command: str, *arguments: str) -> int:
+        key = keys.position(partition, self.log_name)
+        with borrowed(self.client, key) as pipe:
+            answers = pipe.send([(command, key, *arguments)])
+            raise_errors(self.client, answers)
+        return int(answers[0])
 
     def stored_position(self, name_key: PositionKey, partition: int) -> Position:
         """Return a position that is stored under the key that ``name_key`` spells; one round trip.
@@ -200,12 +227,16 @@ class Batch:
         ------
         Fenced
             The partition does not stand where it was expected.
+        StoreEmptied
+            It stands nowhere any more.
         StoreUnavailable
             Redis is unavailable.
         """
         answers = self._open.pull()
         raise_errors(self._store.client, answers)
         position, progress, *rest = answers[1]
+        if position is None and self._expected != BEGINNING:
+            raise StoreEmptied(self.partition)
         if (found := _text(position)) != self._expected:
             raise Fenced(self.partition, expected=self._expected, found=found)
         sites, users = self._sites, self._users

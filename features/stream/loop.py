@@ -28,6 +28,7 @@ from features.store.foreign_positions import ForeignPositions, adopt
 from features.store.memory import watch_memory
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
+from features.stream.emptied import EmptiedPartitions, WasUsed, never_used
 from features.stream.forwarding import ForwardSink
 from features.stream.halts import Halts
 from features.stream.in_flight import InFlightBatch
@@ -71,6 +72,8 @@ class StreamWorker:
         Asked for users whom Redis does not know.
     keys_of_site : callable
         From a site to the items and placements that it has; never blocks. Of others, a bounded number is told apart.
+    was_used : callable
+        Whether anything of a partition is known outside of Redis; asked for partitions without a position.
     clock : callable
         Epoch milliseconds now; for freshness only, never for what is counted.
     """
@@ -85,6 +88,7 @@ class StreamWorker:
         announce: Announce,
         profiles: ProfileSource | None = None,
         keys_of_site: KeysOfSite = know_everything,
+        was_used: WasUsed = never_used,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.status = Status()
@@ -100,6 +104,7 @@ class StreamWorker:
         self._dead_letters = DeadLetterSink(events)
         self._forwards = ForwardSink(events)
         self._halts = Halts()
+        self._emptied = EmptiedPartitions(store, was_used)
         self._foreign = ForeignPositions(store, group=GROUP, name_key=keys.position)
         self._caches: dict[int, CountCache] = {}
         self._in_flight: list[InFlightBatch] = []  # sent and not acknowledged
@@ -271,7 +276,7 @@ class StreamWorker:
         logger.warning("stream.fenced error=%s", error)
         batch.discard()
         if batch.partition in self.status.positions:
-            found = self._store.positions([batch.partition])[batch.partition]
+            found = self._positions([batch.partition])[batch.partition]
             self.status.positions[batch.partition] = found
             self._reader.seek(batch.partition, found)
 
@@ -282,7 +287,7 @@ class StreamWorker:
 
     def _go_on(self, partitions: Sequence[int]) -> None:
         """Try halted partitions again, from the position that is stored."""
-        for partition, found in self._store.positions(partitions).items():
+        for partition, found in self._positions(partitions).items():
             if partition in self.status.positions and partition in self._reader.assignment():
                 if found != self.status.positions[partition]:
                     self._halts.recovered(partition)  # it was written, and only the answer failed
@@ -306,13 +311,21 @@ class StreamWorker:
             batch.discard()
         self._in_flight.clear()
 
+    def _positions(self, partitions: Sequence[int]) -> dict[int, Position]:
+        """Return the stored positions; partitions that Redis has lost halt until they are rebuilt."""
+        found = self._store.positions(partitions)
+        for partition, error in self._emptied.find(found).items():
+            self._halts.add(partition, error)
+        self.status.halted = self._halts.errors
+        return found
+
     def _cache(self, partition: int) -> CountCache:
         return self._caches.setdefault(partition, CountCache())
 
     def _on_assigned(self, partitions: frozenset[int]) -> Mapping[int, Position]:
         if max(partitions) >= self._partitions:
             raise PartitionsDiffer(self._topic, found=max(partitions) + 1, configured=self._partitions)
-        found = adopt(self._events, self._store, keys.position, self._store.positions(sorted(partitions)))
+        found = adopt(self._events, self._store, keys.position, self._positions(sorted(partitions)))
         self.status.positions.update(found)
         logger.info("stream.assigned partitions=%s", sorted(partitions))
         metrics.STREAM_PARTITIONS.set(len(self.status.positions))
@@ -356,7 +369,7 @@ class StreamWorker:
 
     def _resume(self) -> None:
         """Read on, from the positions that are stored: a write whose answer was lost may have been done."""
-        found = self._store.positions(sorted(self.status.positions))
+        found = self._positions(sorted(self.status.positions))
         for partition, position in found.items():
             if position != self.status.positions[partition]:
                 self.status.positions[partition] = position

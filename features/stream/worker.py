@@ -23,6 +23,7 @@ from features.catalogue.known import keys_of_site
 from features.exceptions import PartitionsDiffer
 from features.state.counting.unknown import know_everything
 from features.store import connections
+from features.stream.emptied import never_used, was_used
 from features.stream.loop import StreamWorker
 from features.stream.notify import announce_changed
 from features.stream.topic import check_topic
@@ -51,6 +52,7 @@ def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
         batch_records=settings.STREAM_BATCH_RECORDS,
         announce=partial(announce_changed, connections.client()),
         profiles=ProfileArchive() if with_profiles else None,
+        was_used=was_used if with_profiles else never_used,
         keys_of_site=keys_of_site if with_profiles else know_everything,
     )
 

@@ -19,8 +19,9 @@ from features.exceptions import StoreUnavailable
 from features.money import exponent_of, written
 from features.store import connections
 from features.store.placement_stats import KEPT_DAYS, PlacementStats
-from recommendations.models import Placement, Rule
+from recommendations.models import Placement
 from recommendations.monitoring.performance import Performance, daily, grouped, read_days, total
+from recommendations.state.rule_versions import names_of_rules
 from tracking.admin.screens import screen, site_choice
 from tracking.models import Site
 from tracking.redis_client import connect
@@ -164,7 +165,7 @@ def _figures(site: Site, chosen: dict[str, Any], *, by: str, metric: str, names:
 def _named(site: Site, by: str, rows: list[Performance]) -> list[Performance]:
     """Name what has a number or no name in the counts."""
     empty = {"rule": "no rule", "model_version": "no model: popular items", "variant": "named by the page alone"}
-    titles = {str(rule.pk): rule.name for rule in Rule.objects.filter(site=site)} if by == "rule" else {}
+    titles = {str(number): name for number, name in names_of_rules(site).items()} if by == "rule" else {}
     for row in rows:
         if not row.name:
             row.name = empty.get(by, "unknown")

@@ -8,15 +8,19 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.db import connection
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from recommendations.admin.fields import LinesField, LinesWidget, LocalTimeField
 from recommendations.admin.gate import known_segments
 from recommendations.admin.rule_check import RuleCheck, check_form, check_stored
 from recommendations.admin.typed import understood
+from recommendations.admin.wording import differences
 from recommendations.core.actions import RuleAction
 from recommendations.core.local_times import WRITTEN, SkippedTime, instant, instants, local_time, written
 from recommendations.models import Placement, Rule
+from recommendations.pipeline.rules.base import RuleSpec
+from recommendations.state.placements import rule_spec
 from tracking.models import Site
 
 PUBLISH: Final = "recommendations_rule_save_and_publish"
@@ -81,6 +85,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         help_text="Only for buyers of these segments (Shoppers → Segments). None chosen: everybody.",
     )
 
+    opened_revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
     starts_at = LocalTimeField(required=False, help_text="Empty: as soon as it is published.")
     ends_at = LocalTimeField(required=False, help_text="Empty: until it is withdrawn.")
 
@@ -120,6 +125,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         self.fields["placements"].queryset = shown.order_by("site", "name")  # type: ignore[attr-defined]
         known = list(dict.fromkeys([*known_segments(), *(self.instance.segments or [])]))
         self.notes: list[str] = []
+        self.initial["opened_revision"] = self.instance.revision
         self._show_zone(sites)
         self.fields["segments"].choices = [(name, name) for name in known]  # type: ignore[attr-defined]
 
@@ -148,6 +154,35 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         if self.is_bound:
             return self._check
         return check_stored(self.instance) if self.instance.pk else None
+
+    def _tell_of_others(self) -> None:
+        """Refuse to overwrite what somebody else has saved since the form was opened, and say who and what.
+
+        The row is locked until the request has saved it, where the database locks rows. A form that is sent again
+        overwrites: it was told.
+        """
+        opened = self.cleaned_data.get("opened_revision")
+        if opened is None or self.instance.pk is None:
+            return
+        rows = Rule.objects.select_for_update() if connection.in_atomic_block else Rule.objects
+        stored = rows.filter(pk=self.instance.pk).first()
+        if stored is None or stored.revision == opened:
+            return
+        changes = differences(rule_spec(stored), self._spec(), stored.site.zone)
+        fields = ", ".join(change.field for change in changes)
+        said = f"Theirs differs from yours in: {fields}." if fields else "It says what yours says."
+        self.add_error(
+            None,
+            f"Not saved: {stored.updated_by or 'somebody else'} has changed this rule since you opened it, at "
+            f"{written(stored.updated_at, stored.site.zone)}. {said} Reload the page to take theirs, or save again to "
+            "overwrite it with yours.",
+        )
+        sent: Any = self.data
+        self.data = sent.copy()
+        self.data["opened_revision"] = str(stored.revision)  # type: ignore[index]  # a QueryDict
+
+    def _spec(self) -> RuleSpec:
+        return rule_spec(self.instance, chosen=self.cleaned_data.get("placements") or ())
 
     def clean_items(self) -> list[str]:
         """Return ids as the catalogue spells them."""
@@ -223,6 +258,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
     def _post_clean(self) -> None:
         """Look at the rule as a whole, once its fields are understood; a rule that empties a list is not published."""
         super()._post_clean()  # type: ignore[misc]  # Django's own step after clean(), which the stubs leave out
+        if not self.is_checked_only and not self.errors:
+            self._tell_of_others()
         is_published = self.is_publishing and not self.is_checked_only
         self._check = check_form(self, self.site, is_thorough=is_published)
         if not is_published or self.errors or self._check is None:

@@ -17,10 +17,12 @@ from unfold.admin import ModelAdmin
 from recommendations.admin.gate import judge_rule
 from recommendations.admin.rule_check import check
 from recommendations.admin.rule_form import RuleForm
+from recommendations.admin.rule_history import history
 from recommendations.admin.suggest import suggest
 from recommendations.admin.wording import rule_words, state_words
 from recommendations.models import Placement, Rule
 from recommendations.state import placements
+from recommendations.state.rule_versions import Kind, record_version
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404
 from tracking.models import Site
@@ -39,7 +41,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     search_help_text = "Name"
     readonly_fields = ("state",)
     actions = ("publish_selected", "withdraw_selected")
-    actions_detail = ("show_preview",)
+    actions_detail = ("show_preview", "show_versions")
     actions_submit_line = ("save_and_publish", "withdraw_rule")
     empty_state = (
         "No rules yet",
@@ -57,7 +59,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
         """Return the form in the order in which one says it: what, with which items, for whom, where, when."""
-        known = [(None, {"fields": ("state",)})] if obj is not None else []
+        known = [(None, {"fields": ("state", "opened_revision")})] if obj is not None else []
         return [
             *known,
             (None, {"fields": ("site", "name")}),
@@ -99,7 +101,12 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             self.admin_site.admin_view(lambda request: check(self, request)),
             name="recommendations_rule_check",
         )
-        urls: list[URLPattern] = [offered, checked, *super().get_urls()]
+        versions = path(
+            "<int:rule_id>/versions/",
+            self.admin_site.admin_view(lambda request, rule_id: history(self, request, rule_id)),
+            name="recommendations_rule_history_of",
+        )
+        urls: list[URLPattern] = [offered, checked, versions, *super().get_urls()]
         return urls
 
     @display(description="In words")
@@ -165,6 +172,11 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             return redirect(reverse("admin:recommendations_rule_change", args=[rule.pk]))
         return redirect(reverse("admin:recommendations_placement_preview", args=[placement.pk]) + "?rules=draft")
 
+    @action(description="Versions", url_path="show-versions", icon="history")
+    def show_versions(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Go to what was published of the rule, and the way back."""
+        return redirect(reverse("admin:recommendations_rule_history_of", args=[object_id]))
+
     @action(description="Save and publish")
     def save_and_publish(self, request: HttpRequest, rule: Any) -> None:
         """Remember to publish once the placements are saved, too (``save_related``)."""
@@ -175,13 +187,30 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Remember to withdraw."""
         rule.after_saving = placements.withdraw
 
+    def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
+        """Save the draft under a new revision, with who did it."""
+        obj.revision += 1
+        obj.updated_by = request.user.get_username()
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Rule) -> None:
+        """Delete a rule; its versions and its name stay for the reports."""
+        record_version(obj, Kind.DELETED, obj.published, author=request.user.get_username())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
+        """Delete several rules; their versions and names stay for the reports."""
+        for rule in queryset.select_related("site"):
+            record_version(rule, Kind.DELETED, rule.published, author=request.user.get_username())
+        super().delete_queryset(request, queryset)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Save what the form says of placements, and then do what the button said."""
         super().save_related(request, form, formsets, change)
         rule = form.instance
         after_saving = getattr(rule, "after_saving", None)
         if after_saving is placements.publish:
-            placements.publish(rule)
+            placements.publish(rule, author=request.user.get_username())
             self.log_change(request, rule, "Published.")
             messages.success(request, f"“{rule}” is published; every process serves it within two seconds.")
             if form.check is not None and form.check.difference is not None:
@@ -189,7 +218,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             for finding in form.check.verdict.remarks if form.check is not None else ():
                 messages.warning(request, finding.sentence)
         elif after_saving is placements.withdraw:
-            placements.withdraw(rule)
+            placements.withdraw(rule, author=request.user.get_username())
             self.log_change(request, rule, "Withdrawn.")
             messages.success(request, f"“{rule}” is a draft again.")
 
@@ -202,7 +231,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             if kept_back := [*verdict.refused, *verdict.to_confirm]:
                 messages.error(request, f"“{rule}” is not published. {kept_back[0].sentence} Open it to change that.")
                 continue
-            placements.publish(rule)
+            placements.publish(rule, author=request.user.get_username())
             self.log_change(request, rule, "Published.")
             n_published += 1
             for finding in verdict.remarks:
@@ -214,6 +243,6 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     def withdraw_selected(self, request: HttpRequest, rules: QuerySet[Rule]) -> None:
         """Serve none of the chosen rules."""
         for rule in rules:
-            placements.withdraw(rule)
+            placements.withdraw(rule, author=request.user.get_username())
             self.log_change(request, rule, "Withdrawn.")
         messages.success(request, f"{len(rules)} withdrawn.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from recommendations.core.actions import RuleAction
 from recommendations.core.local_times import written
 from recommendations.pipeline.eligibility import Filtered
 from recommendations.pipeline.explanation import RuleEffect
@@ -16,6 +18,15 @@ from recommendations.retrieval.sources import LABELS
 
 MAX_NAMED: Final = 3
 UTC: Final = ZoneInfo("UTC")
+
+FIELD_LABELS: Final[Mapping[str, str]] = {
+    "name": "Name", "action": "Action", "strength": "Strength", "position": "Position", "priority": "Priority",
+    "items": "Items", "categories": "Categories", "brands": "Brands", "tags": "Tags", "price_from": "Price from",
+    "price_to": "Price to", "stock_from": "Stock from", "stock_to": "Stock to", "condition": "Condition",
+    "placements": "Placements", "context_condition": "Only on pages of", "shoppers": "Shoppers",
+    "segments": "Segments", "starts_at_ms": "From", "ends_at_ms": "Until",
+}  # fmt: skip
+"""Every field of ``RuleSpec`` but its id; a test holds the two to each other."""
 
 
 def source_words(name: str) -> str:
@@ -46,6 +57,37 @@ def rule_words(spec: RuleSpec, zone: ZoneInfo = UTC) -> str:
     if spec.context_condition:
         sentence += f"; on pages of items with {spec.context_condition}"
     return f"{sentence}{_schedule(spec, zone)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field that says something else than before; empty for nothing."""
+
+    field: str
+    old: str
+    new: str
+
+
+def differences(old: RuleSpec, new: RuleSpec, zone: ZoneInfo = UTC) -> list[Change]:
+    """Return what a rule says otherwise than another, field by field in the order and the words of its form."""
+    changes = []
+    for name, label in FIELD_LABELS.items():
+        before, after = (_value_words(name, getattr(spec, name), zone) for spec in (old, new))
+        if before != after:
+            changes.append(Change(field=label, old=before, new=after))
+    return changes
+
+
+def _value_words(name: str, value: Any, zone: ZoneInfo) -> str:
+    if value is None or value in ("", ()):
+        return ""
+    if name == "action":
+        return RuleAction(value).label
+    if name in ("starts_at_ms", "ends_at_ms"):
+        return written(dt.datetime.fromtimestamp(value / 1000, dt.UTC), zone)
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def state_words(*, is_published: bool, has_changes: bool, spec: RuleSpec, now_ms: int) -> str:

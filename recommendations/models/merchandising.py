@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.utils import timezone
 
 from recommendations.core.actions import RuleAction
 from recommendations.core.strategies import BOUGHT_DAYS, STRATEGIES, strategy_choices
@@ -203,6 +204,8 @@ class Rule(models.Model):
     )
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
+    updated_by = models.CharField(max_length=150, blank=True, editable=False, help_text="Who saved the form last.")
+    revision = models.PositiveIntegerField(default=0, editable=False, help_text="Rises with each change of the form.")
 
     class Meta:
         ordering = ["site", "-priority", "name"]
@@ -238,3 +241,28 @@ class Rule(models.Model):
             or self.condition
             or any(limit is not None for limit in limits)
         )
+
+
+class RuleVersion(models.Model):
+    """A rule as it was published, or that it was withdrawn or deleted; stays when the rule goes."""
+
+    class Kind(models.TextChoices):
+        PUBLISHED = "published", "published"
+        WITHDRAWN = "withdrawn", "withdrawn"
+        DELETED = "deleted", "deleted"
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="rule_versions")
+    rule_number = models.BigIntegerField(help_text="The id of the rule, which may be deleted since.")
+    number = models.PositiveIntegerField(help_text="From 1 for each rule.")
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    name = models.CharField(max_length=100)
+    document = models.JSONField(null=True, help_text="The rule as it was served.")
+    author = models.CharField(max_length=150, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["rule_number", "number"]
+        constraints = [models.UniqueConstraint(fields=["rule_number", "number"], name="one_number_a_rule_version")]
+
+    def __str__(self) -> str:
+        return f"{self.name}, version {self.number}"

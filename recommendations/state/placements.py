@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
+from django.db import transaction
 from django.utils import timezone
 
 from recommendations.exceptions import InvalidQuery
@@ -19,6 +20,7 @@ from recommendations.models import Placement, Rule
 from recommendations.pipeline.diversity import Variety
 from recommendations.pipeline.query import PlacementSpec
 from recommendations.pipeline.rules.base import CompiledRule, RuleSpec, compile_rule
+from recommendations.state.rule_versions import FIELDS, Kind, record_version
 from tracking.models import Site
 from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
@@ -189,14 +191,7 @@ def rule_spec(rule: Rule, *, chosen: Iterable[Placement] | None = None) -> RuleS
     return msgspec.convert(
         {
             "rule_id": rule.pk or 0,
-            **{
-                name: getattr(rule, name)
-                for name in (
-                    "name", "action", "strength", "position", "items", "categories", "brands", "tags", "price_from",
-                    "price_to", "stock_from", "stock_to", "condition", "segments", "shoppers", "context_condition",
-                    "priority",
-                )
-            },
+            **{name: getattr(rule, name) for name in FIELDS},
             "placements": [placement.name for placement in chosen],
             "starts_at_ms": _epoch_ms(rule.starts_at),
             "ends_at_ms": _epoch_ms(rule.ends_at),
@@ -205,17 +200,21 @@ def rule_spec(rule: Rule, *, chosen: Iterable[Placement] | None = None) -> RuleS
     )  # fmt: skip
 
 
-def publish(rule: Rule) -> None:
-    """Serve the rule as its form stands now: within two seconds on every process."""
+@transaction.atomic
+def publish(rule: Rule, *, author: str = "") -> None:
+    """Serve the rule as its form stands now: within two seconds on every process; a version is kept of it."""
     spec = rule_spec(rule)
     compile_rule(spec)
     rule.published = msgspec.to_builtins(spec)
     rule.published_at = timezone.now()
     rule.save(update_fields=["published", "published_at", "updated_at"])
+    record_version(rule, Kind.PUBLISHED, rule.published, author=author)
 
 
-def withdraw(rule: Rule) -> None:
-    """Serve the rule no longer; its form stays as a draft."""
+@transaction.atomic
+def withdraw(rule: Rule, *, author: str = "") -> None:
+    """Serve the rule no longer; its form stays as a draft, and what was served as a version."""
+    record_version(rule, Kind.WITHDRAWN, None, author=author)
     rule.published = None
     rule.published_at = None
     rule.save(update_fields=["published", "published_at", "updated_at"])

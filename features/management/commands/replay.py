@@ -12,6 +12,7 @@ from features.archive.writer import ArchiveFolder
 from features.catalogue.known import loaded_keys_of_site
 from features.exceptions import FeatureError
 from features.privacy import erasure
+from features.privacy.restored import restore_erased
 from features.store import connections
 from features.store.online import OnlineStore
 from tracking.exceptions import TrackingError
@@ -45,6 +46,9 @@ class Command(BaseCommand):
                 deleted = empty_states(client, partitions=partitions, log_name=store.log_name)
                 self.stdout.write(f"{deleted} keys deleted")
             check_empty(client, partitions=partitions)
+            erased = restore_erased(connections.event_log(), store, partitions=partitions)
+            if erased:
+                self.stdout.write(f"{erased} erased users of the log are left out")
             replayer = Replayer(
                 store,
                 partitions=partitions,

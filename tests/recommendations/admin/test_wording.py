@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from recommendations.admin.wording import effect_words, filtered_words, rule_words, source_words, state_words
+from recommendations.admin.wording import (
+    FIELD_LABELS,
+    differences,
+    effect_words,
+    filtered_words,
+    rule_words,
+    source_words,
+    state_words,
+)
 from recommendations.core.actions import RuleAction
 from recommendations.pipeline.eligibility import Filtered
 from recommendations.pipeline.explanation import RuleEffect
@@ -71,3 +80,20 @@ def test_every_reason_to_filter_has_words_without_names_of_code() -> None:
     for reason in Filtered:
         assert filtered_words(reason.value)
         assert "_" not in filtered_words(reason.value)
+
+
+def test_what_a_rule_says_otherwise_is_named_by_field_in_the_words_of_its_form() -> None:
+    old = rule("boost", brands=("A", "B"), strength=2.0, price_to=9.5)
+    new = rule("exclude", brands=("A",), strength=2.0, ends_at_ms=DAY_MS)
+
+    said = [(change.field, change.old, change.new) for change in differences(old, new, ZoneInfo("Asia/Tokyo"))]
+
+    assert said == [
+        ("Action", "Move up", "Never show"), ("Brands", "A, B", "A"), ("Price to", "9.5", ""),
+        ("Until", "", "2 Jan 1970 09:00 JST"),
+    ]  # fmt: skip
+    assert differences(old, old) == []
+
+
+def test_every_field_of_a_rule_has_a_name_in_differences() -> None:
+    assert set(FIELD_LABELS) == set(RuleSpec.__struct_fields__) - {"rule_id"}
