@@ -88,9 +88,24 @@ class Context:
         """Count the user as a visitor of an item."""
         oldest_ms = self.profile.newest_ms - self.lateness_ms
         changes = votes.cast(self.profile.votes, item_id=item_id, kind=metric, at_ms=at_ms, oldest_ms=oldest_ms)
+        self._change_visitors(item_id, metric, changes)
+
+    def _move_buyer(self, item_id: str, had_ms: int | None, has_ms: int | None) -> None:
+        """Count the owner of an order as a buyer from when the item was bought; None where nothing of it is left."""
+        own, kind = self.profile.votes, windows.PURCHASES
+        oldest_ms = self.profile.newest_ms - self.lateness_ms
+        changes: tuple[votes.VoteChange, ...] = ()
+        if had_ms is not None:
+            changes += votes.withdraw(own, item_id=item_id, kind=kind, at_ms=had_ms)
+        if has_ms is not None:
+            changes += votes.cast(
+                own, item_id=item_id, kind=kind, at_ms=has_ms, oldest_ms=oldest_ms, may_be_withdrawn=True
+            )
+        self._change_visitors(item_id, kind, changes)
+
+    def _change_visitors(self, item_id: str, kind: int, changes: Iterable[votes.VoteChange]) -> None:
         self.effects.items += [
-            ItemEffect(item_id, change.at_ms, windows.FIRST_OF_VISITORS + metric, change.amount, 0)
-            for change in changes
+            ItemEffect(item_id, change.at_ms, windows.FIRST_OF_VISITORS + kind, change.amount, 0) for change in changes
         ]
 
     def touch(self, item_id: str, at_ms: int, label: str | None) -> None:
@@ -117,9 +132,10 @@ class Context:
         counting.move_profile(self.profile, order, before, after)
         self.effects.items += counting.item_effects(before, after)
         self.effects.placements += counting.placement_effects(before, after)
-        for item_id in after.lines:
-            if item_id not in before.lines or before.at_ms != after.at_ms:
-                self.count_visitor(item_id, after.at_ms, windows.PURCHASES)
+        for item_id in {**before.lines, **after.lines}:
+            had, has = (one.at_ms if one.lines.get(item_id, (0, 0))[0] else None for one in (before, after))
+            if had != has:
+                self._move_buyer(item_id, had, has)
 
     def label_of(self, rec_id: str | None) -> str | None:
         """Return the label of the list that a reply of ours filled."""

@@ -18,6 +18,7 @@ Votes = dict[int, list[int]]  # UTC day → hash of the item, kind and minute of
 _MINUTE_MS: Final = 60_000
 _MINUTE_BITS: Final = 11
 _KIND_BITS: Final = 2
+_MOST_A_DAY: Final = 6 * VOTES_A_DAY  # with those that are remembered in case another one is withdrawn
 _HASH_BITS: Final = 32 - _MINUTE_BITS - _KIND_BITS
 """Two items of one user and day fall together once in half a million pairs; the second then has no vote."""
 
@@ -29,7 +30,9 @@ class VoteChange(NamedTuple):
     amount: int
 
 
-def cast(votes: Votes, *, item_id: str, kind: int, at_ms: int, oldest_ms: int) -> tuple[VoteChange, ...]:
+def cast(
+    votes: Votes, *, item_id: str, kind: int, at_ms: int, oldest_ms: int, may_be_withdrawn: bool = False
+) -> tuple[VoteChange, ...]:
     """Note that the user did something with an item; return what that changes in the item's count of visitors.
 
     Parameters
@@ -40,6 +43,8 @@ def cast(votes: Votes, *, item_id: str, kind: int, at_ms: int, oldest_ms: int) -
         From 0 to 3; each kind has its own votes.
     oldest_ms : int
         Event time before which no event of this user counts any more; older ones have no vote.
+    may_be_withdrawn : bool
+        Remember it also where the user has a vote that day, so that it stands when that one is withdrawn.
     """
     day, minute = at_ms // DAY_MS, at_ms % DAY_MS // _MINUTE_MS
     first_day = oldest_ms // DAY_MS
@@ -51,7 +56,13 @@ def cast(votes: Votes, *, item_id: str, kind: int, at_ms: int, oldest_ms: int) -
     if len(votes) > 1:
         for past in [known for known in votes if known < first_day]:
             del votes[past]
-    name = zlib.crc32(item_id.encode()) % (1 << _HASH_BITS) << _KIND_BITS | kind
+    name = _name(item_id, kind)
+    if may_be_withdrawn and (minutes := _minutes(of_day, name)):
+        if len(of_day) < _MOST_A_DAY:
+            of_day.append(name << _MINUTE_BITS | minute)
+        if minute >= minutes[0]:
+            return ()
+        return VoteChange(_time(day, minutes[0]), -1), VoteChange(_time(day, minute), 1)
     for position, known in enumerate(of_day):
         if known >> _MINUTE_BITS == name:
             known_minute = known % (1 << _MINUTE_BITS)
@@ -63,6 +74,22 @@ def cast(votes: Votes, *, item_id: str, kind: int, at_ms: int, oldest_ms: int) -
         return ()
     of_day.append(name << _MINUTE_BITS | minute)
     return (VoteChange(_time(day, minute), 1),)
+
+
+def withdraw(votes: Votes, *, item_id: str, kind: int, at_ms: int) -> tuple[VoteChange, ...]:
+    """Take a vote back that ``may_be_withdrawn``, as long as it is remembered; return what that changes."""
+    day, minute = at_ms // DAY_MS, at_ms % DAY_MS // _MINUTE_MS
+    of_day, name = votes.get(day, []), _name(item_id, kind)
+    minutes = _minutes(of_day, name)
+    if minute not in minutes:
+        return ()
+    of_day.remove(name << _MINUTE_BITS | minute)
+    if not of_day:
+        del votes[day]
+    left = minutes[1:]
+    if minute != minutes[0] or left[:1] == [minute]:
+        return ()
+    return (VoteChange(_time(day, minute), -1), *(VoteChange(_time(day, first), 1) for first in left[:1]))
 
 
 def current(votes: Votes, *, oldest_ms: int) -> list[tuple[int, list[int]]]:
@@ -79,6 +106,15 @@ def join(older: Votes, newer: Votes) -> Votes:
             first.setdefault(vote >> _MINUTE_BITS, vote)
         joined[day] = list(first.values())
     return joined
+
+
+def _name(item_id: str, kind: int) -> int:
+    return zlib.crc32(item_id.encode()) % (1 << _HASH_BITS) << _KIND_BITS | kind
+
+
+def _minutes(of_day: list[int], name: int) -> list[int]:
+    """Return the minutes of the votes for an item, the one that counts first."""
+    return sorted(known % (1 << _MINUTE_BITS) for known in of_day if known >> _MINUTE_BITS == name)
 
 
 def _kind_of(vote: int) -> int:

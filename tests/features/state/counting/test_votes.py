@@ -176,3 +176,43 @@ def test_three_thousand_views_of_one_visitor_lead_no_trend() -> None:
     assert stats.popular(window="1h") == ["liked", "pushed"]
     assert stats.trending() == ["liked", "pushed"]
     assert stats.count("pushed", "views", "1h") > 1_000 > stats.count("pushed", "viewers", "1h") == 1
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), ITEM_IDS, TIMES), max_size=14),
+)
+def test_a_vote_that_is_withdrawn_leaves_what_the_others_say(steps: list[tuple[bool, str, int]]) -> None:
+    """However votes come and go, an item counts in the first minute of each day that still has one."""
+    kept: votes.Votes = {}
+    standing: list[tuple[str, int]] = []
+    sums: Counter[tuple[str, int]] = Counter()
+    for is_cast, item_id, at_ms in steps:
+        if is_cast:
+            changes = votes.cast(kept, item_id=item_id, kind=2, at_ms=at_ms, oldest_ms=0, may_be_withdrawn=True)
+            standing.append((item_id, at_ms // MINUTE_MS))
+        else:
+            changes = votes.withdraw(kept, item_id=item_id, kind=2, at_ms=at_ms)
+            if (item_id, at_ms // MINUTE_MS) in standing:
+                standing.remove((item_id, at_ms // MINUTE_MS))
+        sums.update({(item_id, change.at_ms // MINUTE_MS): change.amount for change in changes})
+
+    first: dict[tuple[str, int], int] = {}
+    for item_id, minute in sorted(standing, reverse=True):
+        first[item_id, minute * MINUTE_MS // DAY_MS] = minute
+    assert {key for key, amount in sums.items() if amount} == {(item_id, m) for (item_id, _), m in first.items()}
+    assert set(sums.values()) <= {0, 1}
+    assert sum(map(len, kept.values())) == len(standing)
+
+
+def test_who_gave_everything_back_is_no_buyer_unless_another_order_has_the_item() -> None:
+    states = States()
+    for number, transaction in enumerate(("t1", "t2")):
+        at_ms = NOW_MS + number * MINUTE_MS
+        states.apply(record(event("purchase", at_ms=at_ms, transaction_id=transaction, items=["a"])))
+    assert counted(states.effects.items, "buyers") == {("a", NOW_MS // MINUTE_MS): 1}
+
+    states.apply(record(event("refund", at_ms=NOW_MS + 2 * MINUTE_MS, transaction_id="t1")))
+    assert counted(states.effects.items, "buyers") == {("a", NOW_MS // MINUTE_MS + 1): 1}
+
+    states.apply(record(event("refund", at_ms=NOW_MS + 2 * MINUTE_MS, transaction_id="t2", items=["a"])))
+    assert counted(states.effects.items, "buyers") == {}
