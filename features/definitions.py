@@ -25,7 +25,9 @@ KEEP_TOUCHES: Final = 8
 KEEP_CONVERSIONS: Final = 24
 KEEP_ORDERS: Final = 6
 ORDER_TTL_S: Final = 400 * 86_400
-"""For how long an order is known after its last report or refund: longer than the longest window of RFM."""
+"""For how long an order is known after it was placed: longer than the longest window of RFM."""
+SHORTEST_ORDER_TTL_S: Final = 7 * 86_400
+"""For how long an order is known after it was last heard of, however old it is, as in an import of past years."""
 KEEP_SEEN: Final = 128
 KEEP_SEEN_ORDERS: Final = 32
 VOTES_A_DAY: Final = 16

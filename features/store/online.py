@@ -8,6 +8,7 @@ So a replay or a worker that lost its partition changes nothing, and whoever wan
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,12 +19,20 @@ import redis
 from features import keys
 from features.exceptions import Fenced, StoreEmptied
 from features.state.batch import StoredBatch, User
+from features.state.orders.order import ttl_s
 from features.store.redis_pipe import Command, Pipe, borrow, borrowed, raise_errors
 from tracking.log import BEGINNING, Position
 
 _DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
 SET_ALL: Final = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'PX', ARGV[1]) end"
 """MSET with a TTL, which Redis lacks: one answer to read instead of a thousand."""
+
+SET_EACH: Final = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[2 * i - 1], 'EX', ARGV[2 * i]) end"
+"""The same with a TTL for each."""
+EXPIRE_LATER: Final = (
+    "if redis.call('TTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[1], ARGV[1]) end"
+)
+"""EXPIRE with the option GT, which Redis has since version 7, and which takes no TTL for the shortest."""
 
 PositionKey = Callable[[int, str], str]  # partition and log name -> Redis key
 
@@ -325,15 +334,17 @@ class Batch:
 def _order_commands(partition: int, orders: Mapping[User, Mapping[int, bytes]]) -> list[Command]:
     if not orders:
         return []
+    now_ms = time.time_ns() // 1_000_000
     commands: list[Command] = []
     names: list[str] = []
-    blobs: list[bytes] = []
+    values: list[bytes | int] = []
     for (site, user_key), own in orders.items():
+        ttls = [ttl_s(blob, now_ms=now_ms) for blob in own.values()]
         names += [keys.order(partition, site, user_key, hashed) for hashed in own]
-        blobs += own.values()
+        values += [part for pair in zip(own.values(), ttls, strict=True) for part in pair]
         index = keys.orders_of_user(partition, site, user_key)
-        commands += [("SADD", index, *own), ("EXPIRE", index, keys.ORDERS_OF_USER.ttl_s)]
-    return [("EVAL", SET_ALL, len(names), *names, keys.ORDER.ttl_s * 1_000, *blobs), *commands]
+        commands += [("SADD", index, *own), ("EVAL", EXPIRE_LATER, 1, index, max(ttls))]
+    return [("EVAL", SET_EACH, len(names), *names, *values), *commands]
 
 
 def _text(blob: bytes | None) -> str:

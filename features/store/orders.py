@@ -7,7 +7,8 @@ written in the same guarded transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import redis
@@ -15,6 +16,7 @@ import redis
 from features import keys
 from features.exceptions import OrdersNeeded
 from features.state.batch import Applied, ParsedBatch, StoredBatch, erased_until_ms
+from features.state.orders.order import ttl_of
 from features.store.online import Batch
 from features.store.redis_pipe import Command, send_to_each
 
@@ -24,7 +26,10 @@ Name = tuple[str, str, int]
 _CLAIM: Final = """
 local owners = {}
 for i, key in ipairs(KEYS) do
-  if not redis.call('SET', key, ARGV[i + 1], 'NX', 'EX', ARGV[1]) then redis.call('EXPIRE', key, ARGV[1]) end
+  local ttl = tonumber(ARGV[2 * i])
+  if not redis.call('SET', key, ARGV[2 * i - 1], 'NX', 'EX', ttl) and redis.call('TTL', key) < ttl then
+    redis.call('EXPIRE', key, ttl)
+  end
   owners[i] = redis.call('GET', key)
 end
 return owners
@@ -69,7 +74,7 @@ def look_up(names: Iterable[Name], parsed: ParsedBatch, *, stored: StoredBatch, 
         else:
             wanted.append(name)
     own: list[Name] = []
-    for name, owner in zip(wanted, claim(batch.client, wanted), strict=True):
+    for name, owner in zip(wanted, claim(batch.client, wanted, at_ms=parsed.orders), strict=True):
         site, user_key, hashed = name
         if owner == user_key:
             own.append(name)
@@ -109,14 +114,17 @@ def release(client: redis.Redis, site: str, user_key: str, hashes: Iterable[int]
     return sum(send_to_each(client, [(name, ("EVAL", _RELEASE, 1, name, user_key)) for name in names]))
 
 
-def claim(client: redis.Redis, names: Sequence[Name]) -> list[str]:
+def claim(client: redis.Redis, names: Sequence[Name], *, at_ms: Mapping[Name, int]) -> list[str]:
     """Return the user key with which each order stands: who reports it, unless somebody else did so before.
+
+    ``at_ms`` has the event times of the reports; one that is not there may be of any time.
 
     Raises
     ------
     StoreUnavailable
         Redis is unavailable.
     """
+    now_ms = time.time_ns() // 1_000_000
     owners: dict[Name, str] = {}
     by_tag: dict[int, list[Name]] = {}
     for name in names:
@@ -124,8 +132,8 @@ def claim(client: redis.Redis, names: Sequence[Name]) -> list[str]:
     commands: list[tuple[str, Command]] = []
     for group in by_tag.values():
         spelled = [keys.order_owner(site, hashed) for site, _, hashed in group]
-        claimants = [user_key for _, user_key, _ in group]
-        commands.append((spelled[0], ("EVAL", _CLAIM, len(spelled), *spelled, keys.ORDER_OWNER.ttl_s, *claimants)))
+        claims = [part for name in group for part in (name[1], ttl_of(at_ms.get(name, 0), now_ms=now_ms))]
+        commands.append((spelled[0], ("EVAL", _CLAIM, len(spelled), *spelled, *claims)))
     answers: list[Any] = send_to_each(client, commands) if commands else []
     for group, answer in zip(by_tag.values(), answers, strict=True):
         owners.update((name, owner.decode()) for name, owner in zip(group, answer, strict=True))

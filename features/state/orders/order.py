@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
+from features.definitions import ORDER_TTL_S, SHORTEST_ORDER_TTL_S
 from features.exceptions import UnknownState
 from tracking.contract.events import MAX_ITEMS
 
@@ -210,6 +211,24 @@ def encode(order: Order) -> bytes:
     for name in ("lines", "refunds", "named"):
         setattr(order, name, dict(sorted(getattr(order, name).items())))
     return bytes([VERSION]) + _ENCODER.encode(order)
+
+
+class _Placed(Struct, array_like=True):
+    purchased_ms: int = 0
+
+
+_DECODE_PLACED: Final = msgspec.msgpack.Decoder(_Placed).decode
+
+
+def ttl_s(blob: bytes, *, now_ms: int) -> int:
+    """Return for how long a stored order is to be kept."""
+    return ttl_of(_DECODE_PLACED(memoryview(blob)[1:]).purchased_ms, now_ms=now_ms)
+
+
+def ttl_of(purchased_ms: int, *, now_ms: int) -> int:
+    """Return for how long an order is to be kept that was placed then, or at some time that is not known (0)."""
+    left_s = ORDER_TTL_S if not purchased_ms else ORDER_TTL_S - (now_ms - purchased_ms) // 1_000
+    return min(ORDER_TTL_S, max(SHORTEST_ORDER_TTL_S, left_s))
 
 
 def decode(blob: bytes | None) -> Order:

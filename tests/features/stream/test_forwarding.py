@@ -14,9 +14,11 @@ import pytest
 from features import keys
 from features.archive.replay import Replayer, differences
 from features.archive.writer import ArchiveFolder
+from features.definitions import DAY_MS
 from features.state import windows
 from features.state.orders.book import Forwarding
 from features.state.orders.forwarded import as_record
+from features.state.purchases import hash64
 from features.state.states import decode_profile
 from features.store.online import OnlineStore
 from features.store.orders import copy_owners
@@ -162,8 +164,29 @@ def test_an_order_and_its_owner_are_forgotten_together(worlds: Worlds) -> None:
     names = [name for name in world.client.scan_iter("rs:*") if b":order" in name]
     ttls = {name.decode().split(":")[3]: world.client.ttl(name) for name in names}
     assert set(ttls) == {"order", "orders", "order-owner"}
-    assert all(keys.ORDER.ttl_s - 60 < ttl <= keys.ORDER.ttl_s for ttl in ttls.values())
+    assert all(keys.ORDER.ttl_s - 3_600 < ttl <= keys.ORDER.ttl_s for ttl in ttls.values())
     assert len([name for name in names if b":order-owner:" in name]) == 5
+
+
+def test_an_order_of_past_years_is_forgotten_soon_and_never_before_its_time(worlds: Worlds) -> None:
+    world = worlds("memory")
+    old_ms, who = START_MS - 900 * DAY_MS, {"anonymous_id": None, "user_id": "7", "source": "import"}
+    for transaction, at_ms in (("old", old_ms), ("new", START_MS), ("old", START_MS)):
+        one = event("purchase", at_ms=at_ms, transaction_id=transaction, items=["a"])
+        world.fill([wire(record(one, **who))])
+        world.drain()
+
+    days = {
+        name.decode().split(":", 3)[3]: round(world.client.ttl(name) / 86_400)
+        for name in world.client.scan_iter("rs:*")
+        if b":order" in name
+    }
+    old, new = (f"{hash64(name):016x}" for name in ("old", "new"))
+    # A claim lasts as long as its newest report says, so that it outlives the order, which knows when it was placed.
+    assert days == {
+        f"order:{old}:u:7": 7, f"order:{new}:u:7": 400, "orders:u:7": 400,
+        f"order-owner:{old}": 400, f"order-owner:{new}": 400,
+    }  # fmt: skip
 
 
 def test_what_is_forwarded_is_read_as_it_was_written() -> None:
