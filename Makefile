@@ -3,10 +3,11 @@ PYTHON ?= python3.11
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+CYCLONEDX := 7.5.0
 STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo up test test-fast check fix clean
+.PHONY: help install install-dev demo up test test-fast check fix sbom clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +42,11 @@ check: install-dev ## Lint, types, import contracts, words, dead names and templ
 
 fix: install-dev ## Format the code and mend what the linter can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+sbom: install ## Every package of the environment with version and licence: var/sbom.json (CycloneDX)
+	@$(PYTHON) -m venv var/sbom-tool && var/sbom-tool/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==$(CYCLONEDX)
+	@var/sbom-tool/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o var/sbom.json $(BIN)/python
+	@echo "var/sbom.json"
 
 clean: ## Remove what the demo wrote (database, Redis, models); the environment stays
 	rm -rf var

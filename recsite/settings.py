@@ -37,11 +37,14 @@ CSRF_TRUSTED_ORIGINS = list(env.words("RECSITE_CSRF_TRUSTED_ORIGINS", ()))
 # https in front of us (nginx): secure cookies, redirects and HSTS.
 HTTPS = env.boolean("RECSITE_HTTPS", False)
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^metrics$"]  # Prometheus asks each process itself, beside the proxy
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+# Lists that browsers ship are hard to leave: a decision of whoever owns the domain.
+SECURE_HSTS_PRELOAD = HTTPS and env.boolean("RECSITE_HSTS_PRELOAD", False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # that one asks for it
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 X_FRAME_OPTIONS = "DENY"

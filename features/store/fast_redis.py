@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from collections import deque
 from typing import Any, Final, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import hiredis
 
@@ -75,7 +75,8 @@ class SharedConnection:
     Parameters
     ----------
     url : str
-        ``redis://``, ``rediss://`` or ``unix://``; not a Cluster.
+        ``redis://``, ``rediss://`` or ``unix://``; not a Cluster. Of redis-py's options it knows ``ssl_ca_certs``,
+        ``ssl_certfile``, ``ssl_keyfile`` and ``ssl_cert_reqs``.
     timeout_s : float
         For connecting, and for each answer.
     """
@@ -138,7 +139,7 @@ class SharedConnection:
                 _, connection = await loop.create_unix_connection(_Connection, parts.path)
                 database = ""
             else:
-                context = ssl.create_default_context() if parts.scheme == "rediss" else None
+                context = tls_context(parts) if parts.scheme == "rediss" else None
                 _, connection = await loop.create_connection(
                     _Connection, parts.hostname or "127.0.0.1", parts.port or 6379, ssl=context
                 )
@@ -161,3 +162,18 @@ class SharedConnection:
 def _expire(future: asyncio.Future[Any], timeout_s: float) -> None:
     if not future.done():
         future.set_exception(StoreUnavailable(f"Redis did not answer within {timeout_s} s"))
+
+
+def tls_context(parts: SplitResult) -> ssl.SSLContext:
+    """Return how a ``rediss://`` URL wants its server checked: by the system's authorities unless it names its own."""
+    options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    try:
+        context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
+        if "ssl_certfile" in options:
+            context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    except OSError as error:
+        raise StoreUnavailable(f"the certificates that the Redis URL names cannot be read: {error}") from error
+    if options.get("ssl_cert_reqs", "required").lower().removeprefix("cert_") == "none":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

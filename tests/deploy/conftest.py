@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -14,14 +15,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from recsite.supervisor.ports import free_port
 from tests.services.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+
+
+def compose(name: str = "compose.yaml") -> dict[str, Any]:
+    """Return a file of compose, its variables as they are written."""
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / name).read_text())
+    return loaded
+
+
+def filled_in(text: str, **variables: str) -> str:
+    """Return ``text`` as compose reads it: ``${NAME}``, ``${NAME:-default}``, ``${NAME:?message}``, ``$$``."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[0] == "$$":
+            return "$"
+        name, operator, rest = found[1], found[2], found[3]
+        if variables.get(name):
+            return variables[name]
+        assert operator != ":?", f"{name}: {rest}"
+        return rest or ""
+
+    return re.sub(r"\$\$|\$\{(\w+)(?:(:-|:\?)([^}]*))?\}", value, text)
 
 
 @dataclass
@@ -141,12 +165,30 @@ def nginx(tmp_path: Path, upstream: Upstream) -> Iterator[Nginx]:
 
 
 def nginx_before(folder: Path, upstream: Upstream, ports: Sequence[int]) -> Iterator[Nginx]:
-    """Run nginx before web processes on these ports, as it finds them under the name ``web``."""
+    """Run nginx in the clear before web processes on these ports."""
     port = free_port()
-    changes = {
-        "server web:8000;": "".join(f"server 127.0.0.1:{each};" for each in ports),
-        "listen 8080;": f"listen 127.0.0.1:{port};",
+    for _ in run_nginx(folder, {"recsite.conf": site_changes(folder, ports, f"listen 127.0.0.1:{port};")}, port=port):
+        yield Nginx(port, upstream)
+
+
+def site_changes(folder: Path, ports: Sequence[int], listen: str, *, plain: int = 0) -> dict[str, str]:
+    """Return what is another on this machine than in the image: addresses, folders, and the names of containers.
+
+    Debian 12's nginx does not ask for names of an upstream again (``resolve``); here they are addresses.
+    """
+    listening, cleared = folder / "listen.conf", f"listen 127.0.0.1:{plain or free_port()};"
+    listening.write_text(listen + "\n")
+    site = (ROOT / "deploy/nginx/recsite.conf").read_text()
+    servers = re.findall(r"^    server web-\d:8000 (.*) resolve;\n", site, re.MULTILINE)
+    assert len(servers) == 2
+    return {
+        "    server web-1:8000 " + servers[0] + " resolve;\n": "".join(
+            f"server 127.0.0.1:{each} {servers[0]};\n" for each in ports
+        ),
+        "    server web-2:8000 " + servers[1] + " resolve;\n": "",
+        "resolver 127.0.0.11 valid=2s ipv6=off;": "",
+        "/etc/nginx/recsite/listen.conf": str(listening),
+        "listen 80;": cleared,
+        "/var/www/acme": str(folder / "acme"),
         "/var/cache/nginx/recsite": str(folder / "cache"),
     }
-    for _ in run_nginx(folder, {"recsite.conf": changes}, port=port):
-        yield Nginx(port, upstream)

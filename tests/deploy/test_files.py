@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from deploy import healthcheck
 from recsite.supervisor.installation import Installation
-from tests.deploy.conftest import ROOT
+from recsite.supervisor.ports import free_port
+from tests.deploy.conftest import ROOT, compose, filled_in, serving
 from tests.services.fixtures import leave_out
 from tests.services.process import Missing
 
@@ -85,22 +87,158 @@ def test_panels_do_not_overlap() -> None:
         taken |= cells
 
 
-def compose(name: str = "compose.yaml") -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / name).read_text())
-    return loaded
-
-
 def test_compose_has_every_part_of_an_installation() -> None:
     assert set(compose()["services"]) >= {
-        *("nginx", "web", "stream", "tasks", "beat", "migrate"),
-        *("kafka", "redis", "postgres", "prometheus", "grafana"),
+        *("certificates", "nginx", "acme", "web-1", "web-2", "stream", "tasks", "beat", "migrate"),
+        *("kafka", "redis", "postgres", "prometheus", "alertmanager", "grafana"),
     }
+
+
+@pytest.mark.parametrize("name", sorted(compose()["services"]))
+def test_every_process_is_watched(name: str) -> None:
+    service = compose()["services"][name]
+    if service.get("restart") == "no":  # it ends, and others wait for that
+        assert service["healthcheck"] == {"disable": True}
+        waits = [
+            condition["condition"]
+            for other in compose()["services"].values()
+            if isinstance(needed := other.get("depends_on", {}), dict)
+            for on, condition in needed.items()
+            if on == name
+        ]
+        assert waits
+        assert set(waits) == {"service_completed_successfully"}
+    else:
+        assert service["healthcheck"]["test"]
+
+
+def test_health_checks_of_our_processes_are_roles_of_the_script() -> None:
+    for name, service in compose()["services"].items():
+        test = service["healthcheck"].get("test", [])
+        if "deploy/healthcheck.py" in test:
+            assert test[-1] in healthcheck.CHECKS, name
+            assert (test[-1] == "worker") == (name in {"stream", "tasks"})
+
+
+def test_a_health_check_tells_a_well_process_from_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSITE_METRICS_PORT", str(free_port()))
+    assert healthcheck.main(["worker"]) == 1
+    with serving() as process:
+        monkeypatch.setenv("RECSITE_METRICS_PORT", str(process.port))
+        assert healthcheck.main(["worker"]) == 0
+        process.status = 503
+        assert healthcheck.main(["worker"]) == 1
+    assert healthcheck.main(["nobody"]) == 2
+
+
+def test_passwords_and_tls_are_between_the_processes() -> None:
+    services = compose()["services"]
+    for name in ("web-1", "web-2", "stream", "tasks", "beat", "migrate"):
+        environment = services[name]["environment"]
+        assert environment["REDIS_URL"].startswith("rediss://:${REDIS_PASSWORD:?"), name
+        assert environment["EVENT_LOG_URL"].startswith("kafka+ssl://recsite:${KAFKA_PASSWORD:?"), name
+        assert "tls-ca:/run/tls:ro" in services[name]["volumes"], name
+    # Nobody sees the key of another one.
+    keys = {volume: [] for volume in ("tls-redis", "tls-kafka", "tls-web")}
+    for name, service in services.items():
+        for volume in service.get("volumes", []):
+            source = filled_in(volume).split(":")[0]
+            if source in keys:
+                keys[source].append(name)
+    assert keys == {
+        "tls-redis": ["certificates", "redis"],
+        "tls-kafka": ["certificates", "kafka"],
+        "tls-web": ["certificates", "nginx", "acme"],
+    }
+
+
+def test_volumes_and_configs_that_services_name_are_declared() -> None:
+    found = compose()
+    for name, service in found["services"].items():
+        for volume in service.get("volumes", []):
+            source = filled_in(volume).split(":")[0]
+            assert source.startswith(".") or source in found["volumes"], f"{name}: {source}"
+        for config in service.get("configs", []):
+            assert config["source"] in found["configs"], name
+
+
+def test_alerts_reach_somebody() -> None:
+    prometheus = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+    (target,) = prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
+    host, port = target.split(":")
+    service = compose()["services"][host]
+    assert port in str(service["healthcheck"]["test"])
+    config = yaml.safe_load((DEPLOY / "prometheus/alertmanager.yml").read_text())
+    receivers = {receiver["name"]: receiver for receiver in config["receivers"]}
+    assert config["route"]["receiver"] in receivers
+    (webhook,) = receivers[config["route"]["receiver"]]["webhook_configs"]
+    assert webhook["url_file"] in [mounted["target"] for mounted in service["configs"]]
+    assert compose()["configs"]["alert_webhook"]["content"].startswith("${ALERT_WEBHOOK_URL:?")
+
+
+def test_prometheus_configuration_is_valid(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("x")
+    text = (DEPLOY / "prometheus/prometheus.yml").read_text().replace("/etc/prometheus/token", str(token))
+    config = tmp_path / "prometheus.yml"
+    config.write_text(text.replace("alerts.yml", str(DEPLOY / "prometheus/alerts.yml")))
+    promtool(request, "check", "config", str(config))
+
+
+def pin_images(folder: Path, answer: str) -> subprocess.CompletedProcess[str]:
+    """Run ``pin_images.sh`` on a copy, with a registry that says ``answer``: there is no Docker engine here."""
+    for name in ("pin_images.sh", "compose.yaml", "Dockerfile"):
+        shutil.copy(DEPLOY / name, folder / name)
+    docker = folder / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\n[ "$1 $2 $3 $5" = "buildx imagetools inspect --format" ] && echo "{answer}"\n')
+    docker.chmod(0o755)
+    path = f"{docker.parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        [folder / "pin_images.sh"], env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_images_are_pinned_by_their_digests(tmp_path: Path) -> None:
+    digest = "sha256:" + "a1" * 32
+    done = pin_images(tmp_path, digest)
+    assert done.returncode == 0, done.stderr
+    pinned = yaml.safe_load((tmp_path / "compose.images.yaml").read_text())["services"]
+    for name, service in compose()["services"].items():
+        if service["image"] == "recsite:local":
+            assert pinned[name] == {"build": {"args": {"PYTHON_IMAGE": f"python@{digest}"}}}, name
+        else:
+            assert pinned[name] == {"image": f"{service['image'].split(':')[0]}@{digest}"}, name
+    assert set(pinned) == set(compose()["services"])
+
+
+@pytest.mark.parametrize("answer", ["", "sha256:short", "ERROR: not found"])
+def test_what_is_no_digest_pins_nothing(tmp_path: Path, answer: str) -> None:
+    assert pin_images(tmp_path, answer).returncode != 0
+    assert not (tmp_path / "compose.images.yaml").exists()
+
+
+def test_the_image_installs_what_is_locked_with_its_hashes() -> None:
+    assert "--require-hashes -r /build/requirements.lock" in (DEPLOY / "Dockerfile").read_text()
+    lock = (ROOT / "requirements.lock").read_text().replace("\\\n", " ")
+    lines = [line for line in lock.splitlines() if line and line[0] not in "# "]
+    locked = {re.split(r"[=;\s]", line, maxsplit=1)[0].lower(): line for line in lines}
+    assert all("--hash=sha256:" in line for line in lines)
+    wanted = [
+        re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])?==(\S+)", line)
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    for requirement in wanted:
+        assert requirement is not None
+        name, version = re.sub(r"[_.]", "-", requirement[1].lower()), requirement[2]
+        assert f"{name}=={version} " in locked.get(name, ""), f"{name}: run deploy/lock.sh"
 
 
 def test_files_that_compose_mounts_exist() -> None:
     for name, service in compose()["services"].items():
         for volume in service.get("volumes", []):
-            source = volume.split(":")[0]
+            source = filled_in(volume).split(":")[0]
             if source.startswith("."):
                 assert (DEPLOY / source).exists(), f"{name} mounts {source}"
 
@@ -109,7 +247,7 @@ def test_compose_publishes_on_loopback_only_and_has_no_default_secret() -> None:
     text = (DEPLOY / "compose.yaml").read_text()
     for service in compose()["services"].values():
         for port in service.get("ports", []):
-            assert port.startswith("127.0.0.1:")
+            assert filled_in(port).startswith("127.0.0.1:")
     needed = set(re.findall(r"\$\{(\w+)", text))
     example = dict(
         line.split("=", 1)
@@ -135,7 +273,9 @@ def test_compose_with_client_certificates_gives_nginx_all_that_its_listener_read
     assert given["/etc/nginx/proxy_secret.conf"].strip() == (
         'proxy_set_header X-Recsite-Proxy-Secret "${RECSITE_PROXY_SECRET}";'
     )
-    assert extra["services"]["web"]["environment"]["RECSITE_PROXY_SECRET"].startswith("${RECSITE_PROXY_SECRET:?")
+    for web in ("web-1", "web-2"):
+        secret = extra["services"][web]["environment"]["RECSITE_PROXY_SECRET"]
+        assert secret.startswith("${RECSITE_PROXY_SECRET:?")
     assert "\nRECSITE_PROXY_SECRET=\n" in (DEPLOY / "example.env").read_text()
     assert nginx["ports"] == ["127.0.0.1:8443:8443"]
     assert "listen 8443 ssl;" in text
@@ -148,7 +288,7 @@ def mounted_from(mounted: dict[str, str], name: str) -> str:
 
 def test_web_takes_the_address_that_its_nginx_saw() -> None:
     assert "proxy_set_header X-Forwarded-For $remote_addr;" in (DEPLOY / "nginx/recsite.conf").read_text()
-    assert compose()["services"]["web"]["environment"]["RECSITE_TRUSTED_PROXIES"] == "1"
+    assert compose()["services"]["web-1"]["environment"]["RECSITE_TRUSTED_PROXIES"] == "1"
 
 
 def test_the_image_serves_with_the_limits_of_an_installation(tmp_path: Path) -> None:

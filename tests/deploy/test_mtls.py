@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import http.client
 import json
 import ssl
@@ -16,13 +15,10 @@ from urllib.parse import quote
 
 import pytest
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from recsite.supervisor.ports import free_port
-from tests.deploy.conftest import run_nginx
+from tests.deploy.conftest import run_nginx, site_changes
+from tests.services.certificates import Pair, issue
 from tests.services.waiting import wait_until
 from tests.tracking.conftest import OTHER, PUBLISHABLE, a_site
 from tracking.access import sites
@@ -32,51 +28,6 @@ from tracking.http.edge import HotPath, Reply, Request
 
 pytestmark = pytest.mark.nginx
 SECRET = "p" * 40
-
-
-@dataclass
-class Pair:
-    """A certificate and its key, as files."""
-
-    crt: Path
-    key: Path
-    certificate: x509.Certificate
-    private: ec.EllipticCurvePrivateKey
-
-    @property
-    def pem(self) -> str:
-        return self.crt.read_text()
-
-
-def issue(folder: Path, name: str, *, by: Pair | None = None, is_authority: bool = False, days: int = 30) -> Pair:
-    """Write a certificate of ``name``, signed by ``by`` or by itself."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    ends = now + dt.timedelta(days=days)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(by.certificate.subject if by else subject)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(min(now, ends) - dt.timedelta(days=1))
-        .not_valid_after(ends)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-    )
-    if not is_authority:
-        usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
-        builder = builder.add_extension(usages, critical=False)
-    certificate = builder.sign(by.private if by else private, hashes.SHA256())
-    pair = Pair(folder / f"{name}.crt", folder / f"{name}.key", certificate, private)
-    pair.crt.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pair.key.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return pair
 
 
 async def whoami(request: Request) -> Reply:
@@ -138,11 +89,7 @@ def listeners(tmp_path: Path, application_port: int, settings: Any, monkeypatch:
     (tmp_path / "proxy_secret.conf").write_text(f'proxy_set_header X-Recsite-Proxy-Secret "{SECRET}";\n')
     plain, mutual = free_port(), free_port()
     files = {
-        "recsite.conf": {
-            "server web:8000;": f"server 127.0.0.1:{application_port};",
-            "listen 8080;": f"listen 127.0.0.1:{plain};",
-            "/var/cache/nginx/recsite": str(tmp_path / "cache"),
-        },
+        "recsite.conf": site_changes(tmp_path, [application_port], f"listen 127.0.0.1:{plain};"),
         "mtls.conf": {
             "listen 8443 ssl;": f"listen 127.0.0.1:{mutual} ssl;",
             "/etc/nginx/tls/server.crt": str(server.crt),
