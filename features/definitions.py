@@ -183,6 +183,10 @@ PROFILE: Final = FeatureView(
         ),
         _f("aliases", "map<string, int64>", "epoch ms", "{}", "Anonymous ids of the user.", f"{KEEP_ALIASES} newest"),
         _f(
+            "attributes", "map<string, (value, time, is_server)>", "epoch ms", "{}",
+            "What identify said of the user; a server's word before a page's.", "20 newest, 1 kB",
+        ),
+        _f(
             "touches", "list<(time, item, label)>", "", "[]",
             "Clicks in placements, for attribution.", f"{KEEP_TOUCHES} newest, {_ATTRIBUTION_H} h",
         ),

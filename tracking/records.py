@@ -25,6 +25,7 @@ from tracking.contract.events import (
 )
 from tracking.contract.parsing import ParsedEnvelope, ParsedGroup, encode_record
 from tracking.contract.placeholders import is_placeholder
+from tracking.contract.traits import read_traits
 from tracking.error_codes import ErrorCode
 from tracking.exceptions import InvalidEvent
 from tracking.log.base import MAX_RECORD_BYTES
@@ -204,7 +205,12 @@ def _add_records(built: Built, head: EventRecord, group: ParsedGroup, identity: 
 def _identify(event: Identify, identity: Identity, *, key: KeyInfo, warnings: list[str]) -> tuple[Identify, str | None]:
     """Return the event without its token, and the user it proves."""
     token, user_id = event.params.token, event.params.user_id
-    bare = event if token is None else replace(event, params=replace(event.params, token=None))
+    read = read_traits(event.params.traits)
+    if read.n_mended:
+        warnings.append("traits_mended")
+    bare = event
+    if token is not None or read.n_mended:
+        bare = replace(event, params=replace(event.params, token=None, traits=read.traits))
     if is_placeholder(user_id):
         warnings.append("user_id_placeholder")
         return bare, None

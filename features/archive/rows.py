@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from tracking.contract.events import KNOWN_EVENTS, CustomEvent, Event, EventRecord
+from tracking.contract.events import KNOWN_EVENTS, CustomEvent, Event, EventRecord, Identify
 from tracking.contract.parsing import parse_record
 
 SCHEMA: Final = pa.schema(
@@ -62,8 +62,7 @@ def rows_of(record: EventRecord) -> Iterator[tuple[int, Row]]:
         currency = getattr(params, "currency", None)
         list_id = getattr(params, "item_list_id", None)
         list_rec_id = getattr(params, "rec_id", None)
-        refund_id = getattr(params, "refund_id", None)
-        more = _ENCODE({"refund_id": refund_id}).decode() if refund_id else None
+        more = _more(event)
         about = (getattr(params, "transaction_id", None), getattr(params, "search_term", None), *tail, more)
         times = (event.occurred_at_ms, record.received_at_ms)
         day = event.occurred_at_ms // DAY_MS
@@ -87,6 +86,15 @@ def rows_of(record: EventRecord) -> Iterator[tuple[int, Row]]:
             custom.occurred_at_ms // DAY_MS,
             (*head, 0, *nothing, *times, None, None, None, None, None, *tail, params_json),
         )
+
+
+def _more(event: Event) -> str | None:
+    """Return as JSON what an event says beyond the columns and moves features with."""
+    params = event.params
+    if isinstance(event, Identify):
+        return _ENCODE({"user_id": event.params.user_id, "traits": event.params.traits}).decode()
+    refund_id = getattr(params, "refund_id", None)
+    return _ENCODE({"refund_id": refund_id}).decode() if refund_id else None
 
 
 def _head(record: EventRecord, user_key: str, event: Event | CustomEvent, name: str) -> tuple[Any, ...]:
@@ -150,6 +158,8 @@ def record_of(rows: Sequence[Mapping[str, Any]]) -> EventRecord:
     for name in ("anonymous_id", "user_id"):
         if first[name] is not None:
             raw[name] = first[name]
+    if first["event"] == "identify":  # an older version archived no more than that there was one
+        params["user_id"] = first["user_id"] or "unknown"
     more = {} if first["params"] is None else msgspec.json.decode(first["params"])
     if first["event"] in KNOWN_EVENTS:
         params.update(more)

@@ -254,6 +254,10 @@ _REMEDIES: Final[Mapping[str, tuple[str, str]]] = {
         "User ids that name nobody",
         "Send user_id only once a shopper has logged in; undefined, null or guest join nobody.",
     ),
+    "traits_mended": (
+        "Traits of identify that are cut or left out",
+        "Send at most 20 traits of 1,024 bytes in all: names such as tier; texts of 100 characters, numbers or yes/no.",
+    ),
 }
 
 

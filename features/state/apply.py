@@ -112,6 +112,7 @@ def _apply_record(
 ) -> None:
     record, lateness_ms = arrival.record, conditions.lateness_ms
     context = Context(session, profile, effects, book, record.site, record.source, lateness_ms)
+    context.user_id = record.user_id
     if record.forwarded is not None:
         # It was in time where it was reported, and counts once however often it comes.
         if newest_ms_of(record) > conditions.erased_until_ms:

@@ -23,6 +23,7 @@ from features.definitions import (
 from features.state import attribution, cart, purchases, recents, windows
 from features.state.attribution import PlacementEffect
 from features.state.counting import votes
+from features.state.identity import attributes
 from features.state.orders import standing as counting
 from features.state.orders.book import Forwarding, OrderBook, Reported
 from features.state.orders.order import Order, join
@@ -72,6 +73,7 @@ class Context:
     site: str
     source: Source
     lateness_ms: int
+    user_id: str | None = None  # of the record, vouched for by the shop's server
 
     def remember(self, kind: str, item_id: str, at_ms: int) -> None:
         """Note an interaction with an item among the recents."""
@@ -243,6 +245,17 @@ def apply_forwarded(context: Context, record: contract.EventRecord, forwarded: c
     context.report(forwarded.order, event, said)
 
 
+def _identify(context: Context, event: contract.Identify) -> None:
+    """Keep what is said of the user whose record this is; of another one, nothing was proven."""
+    if event.params.user_id == context.user_id and event.params.traits:
+        attributes.note(
+            context.profile.attributes,
+            event.params.traits,
+            at_ms=event.occurred_at_ms,
+            is_server=context.source != "browser",
+        )
+
+
 def _search(context: Context, event: contract.Search) -> None:
     term = " ".join(event.params.search_term.lower().split())[:SEARCH_TERM_CHARS]
     recents.remember(context.session.searches, term, event.occurred_at_ms, keep=KEEP_SEARCHES)
@@ -260,6 +273,7 @@ HANDLERS: Final[dict[type, Callable[[Context, Any], None]]] = {
     contract.Purchase: _purchase,
     contract.Refund: _refund,
     contract.Search: _search,
+    contract.Identify: _identify,
 }
 
 # --- counts that definitions declare; those of version 0.1 have fields of their own in a profile -------------------

@@ -18,6 +18,7 @@ from features.definitions import (
 from features.money import saturated
 from features.state import purchases
 from features.state.counting import seen, votes
+from features.state.identity import attributes
 from features.state.recents import trim
 from features.state.states import ProfileState
 
@@ -43,6 +44,7 @@ def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
     total.seen_orders = seen.join(older.seen_orders, newer.seen_orders)
     total.seen_orders_import = seen.join(older.seen_orders_import, newer.seen_orders_import)
     total.votes = votes.join(older.votes, newer.votes)
+    total.attributes = attributes.join(older.attributes, newer.attributes)
     for profile in (older, newer):
         total.seen.update(profile.seen)
         total.seen_import.update(profile.seen_import)

@@ -21,6 +21,7 @@ from features.state import recents
 from features.state.counting import seen as seen_ids
 from features.state.counting import votes
 from features.state.counting.seen import SeenIds
+from features.state.identity import attributes
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class ProfileState(Struct, array_like=True, kw_only=True):
     seen_orders: SeenIds = field(default_factory=SeenIds)
     seen_orders_import: SeenIds = field(default_factory=SeenIds)
     votes: votes.Votes = field(default_factory=dict)  # which items this user counts for as a visitor
+    attributes: attributes.Attributes = field(default_factory=dict)  # what the shop said of the user
 
 
 State = TypeVar("State", SessionState, ProfileState)

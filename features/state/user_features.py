@@ -17,8 +17,10 @@ import msgspec
 from features.definitions import KEEP_BOUGHT, KEEP_SEARCHES, KEEP_SESSION_RECENTS, SESSION_GAP_MS
 from features.state import cart, purchases, recents, states
 from features.state.handlers import DECLARED_COUNTS, KINDS, read_count
+from features.state.identity import attributes
 from features.state.merging import joined_sessions
 from features.state.states import ProfileState
+from tracking.contract.traits import Trait
 
 
 class Recent(NamedTuple):
@@ -85,6 +87,7 @@ class UserFeatures:
     segment: Segment | None
     session_number: int
     sessions: tuple[tuple[int, int, int], ...] = field(default=())
+    attributes: dict[str, Trait] = field(default_factory=dict)
 
 
 COUNTS: Final = (*DECLARED_COUNTS, "orders")
@@ -132,6 +135,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
         segment=_DECODE_SEGMENT(segment) if segment else None,
         session_number=max((p.session_number for p in profiles), default=0),
         sessions=tuple((start, end, events) for start, end, events in intervals),
+        attributes=_attributes(profiles),
     )
 
 
@@ -166,6 +170,14 @@ def rfm_of(profiles: Sequence[ProfileState], *, now_ms: int) -> Rfm:
         monetary_365d=windows[2][1],
         average_order_value=revenue / orders if orders else None,
     )
+
+
+def _attributes(profiles: Sequence[ProfileState]) -> dict[str, Trait]:
+    joined: attributes.Attributes = {}
+    for profile in profiles:
+        if profile.attributes:
+            joined = attributes.join(joined, profile.attributes)
+    return attributes.current(joined)
 
 
 def _counts(profiles: Sequence[ProfileState]) -> dict[str, int]:

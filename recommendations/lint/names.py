@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from features.state.identity.attributes import SEGMENT_PREFIX
 from recommendations.core.pasted import split_ids
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
@@ -54,7 +55,7 @@ def unknown_names(rule: PreparedRule, vocabulary: Vocabulary, segments: Collecti
             yield finding(what, why, remedy)
     if segments:
         for segment in spec.segments:
-            if segment not in segments:
+            if segment not in segments and not segment.startswith(SEGMENT_PREFIX):
                 yield finding(f"the segment {segment}", "No shopper is in it.", "Choose one of Shoppers → Segments.")
 
 

@@ -86,6 +86,7 @@ def described(found: UserFeatures) -> dict[str, object]:
         "rfm": found.rfm._asdict(),
         "segment": found.segment.name if found.segment is not None else None,
         "sessions": len(found.sessions),
+        "attributes": dict(found.attributes),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from features.exceptions import StoreUnavailable, UnknownState
+from features.state.identity.attributes import segments_of
 from features.state.user_features import Recent, UserFeatures
 from features.store.reader import OnlineReader
 from recommendations.core.deadline import Deadline
@@ -60,12 +61,18 @@ def request_user(identity: Identity, found: UserFeatures) -> RequestUser:
         purchases=tuple(found.bought),
         bought_ms=found.bought,
         cart=tuple(found.cart),
-        segments=frozenset((found.segment.name,)) if found.segment is not None else frozenset(),
+        segments=_segments(found),
         is_returning=found.session_number > 1 or len(found.sessions) > 1 or found.rfm.frequency > 0,
         version=found.state_version,
         feature_age_ms=found.freshness_ms,
         features=found,
     )
+
+
+def _segments(found: UserFeatures) -> frozenset[str]:
+    """Return the user's RFM segment, and those that its attributes make."""
+    own = segments_of(found.attributes)
+    return own if found.segment is None else own | {found.segment.name}
 
 
 async def close_reader() -> None:

@@ -292,6 +292,7 @@ class Identify(BaseEvent, frozen=True, kw_only=True, tag="identify"):
     """The anonymous user turned out to be a known one."""
 
     is_sent_at_once: ClassVar[bool] = True
+    moves_features: ClassVar[bool] = True
 
     params: IdentifyParams
 

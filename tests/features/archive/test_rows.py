@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from features.archive.rows import COLUMNS, record_of, rows_of
 from tests.features.making import event, record
+from tracking.contract.events import IdentifyParams
 
 
 def test_rows_become_the_record_again() -> None:
@@ -28,3 +29,12 @@ def test_the_rows_of_a_refund_keep_its_id() -> None:
 
     assert record_of(rows) == made
     assert rows_of(record(event("refund", transaction_id="t"))).__next__()[1][-1] is None
+
+
+def test_what_identify_said_comes_back_and_an_older_row_says_nothing() -> None:
+    said = record(event("identify", user_id="42", traits={"tier": "gold", "gone": None}), user_id="42")
+
+    (row,) = [dict(zip(COLUMNS, row, strict=True)) for _, row in rows_of(said)]
+
+    assert record_of([row]).events == said.events
+    assert record_of([{**row, "params": None}]).events[0].params == IdentifyParams(user_id="42")

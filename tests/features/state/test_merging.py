@@ -12,6 +12,7 @@ from msgspec.structs import fields
 
 from features.state import merging
 from features.state.counting import seen, votes
+from features.state.identity import attributes
 from features.state.states import ProfileState
 
 DAY = 20_000
@@ -26,6 +27,9 @@ PROFILES = st.builds(
     seen_import=st.dictionaries(st.integers(1, 9), AMOUNT),
     seen_orders=SEEN_IDS,
     seen_orders_import=SEEN_IDS,
+    attributes=st.dictionaries(
+        st.sampled_from("abc"), st.tuples(st.none() | st.text(max_size=3), AMOUNT, st.booleans()).map(list)
+    ),
     votes=st.dictionaries(st.integers(1, 3), st.lists(AMOUNT, max_size=4)),
     days=st.dictionaries(st.integers(DAY, DAY + 5), st.tuples(st.integers(1, 9), AMOUNT).map(list)),
     sessions=st.lists(AMOUNT.map(lambda at_ms: [at_ms, at_ms, 1]), max_size=2),
@@ -82,6 +86,7 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
     },
     **dict.fromkeys(("seen_orders", "seen_orders_import"), seen.join),
     "votes": votes.join,
+    "attributes": attributes.join,
     "days": added,
     "counts": lambda one, other: {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}},
     "cart": last_written,

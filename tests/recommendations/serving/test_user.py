@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from features.state import states
-from features.state.user_features import StateBlobs, merge
+from features.state.user_features import Segment, StateBlobs, merge
+from recommendations.core.actions import RuleAction
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import NOBODY
+from recommendations.pipeline.rules.base import RuleSpec, applies
 from recommendations.serving.user import read_user, request_user
+from tests.features.making import States, event, record
 from tracking.access.identity import Identity
 
 NOW_MS = 1_800_000_000_000
@@ -29,3 +34,17 @@ async def test_a_user_without_any_id_costs_no_read() -> None:
     nobody = Identity(anonymous_id=None, user_id=None)
 
     assert await read_user("shop", nobody, deadline=Deadline.after(0.0)) is NOBODY
+
+
+def test_a_users_attributes_are_segments_beside_its_own() -> None:
+    traits = {"tier": "gold", "has_card": True}
+    moved = States().apply(record(event("identify", user_id="42", traits=traits), user_id="42", source="server"))
+    segment = msgspec.msgpack.encode(Segment("champions", 5, 5, 5))
+    found = merge([StateBlobs(moved.session_blob, moved.profile_blob, segment)], now_ms=NOW_MS)
+
+    user = request_user(WHO, found)
+
+    assert user.segments == {"champions", "attributes.tier=gold", "attributes.has_card=true"}
+    spec = RuleSpec(rule_id=1, name="gold only", action=RuleAction.BOOST, segments=("attributes.tier=gold",))
+    assert applies(spec, user=user, now_ms=NOW_MS)
+    assert not applies(msgspec.structs.replace(spec, segments=("attributes.tier=silver",)), user=user, now_ms=NOW_MS)

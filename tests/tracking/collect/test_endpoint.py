@@ -174,6 +174,19 @@ async def test_an_identified_users_record_names_both_ids(endpoint, memory_log) -
     assert (record.user_key, record.anonymous_id, len(record.events)) == ("u:42", ANONYMOUS, 2)
 
 
+async def test_untidy_traits_are_mended_and_said(endpoint, memory_log) -> None:
+    token = sign_token("t" * 48, site="shop", user_id="42")
+    traits = {"Loyalty Tier": "gold", **{f"n{number}": "x" * 100 for number in range(40)}}
+    identify = an_event("identify", params={"user_id": "42", "traits": traits})
+
+    answer = await post(endpoint, identify, user_id="42", user_token=token)
+
+    assert answer.json["warnings"] == ["traits_mended"]
+    kept = records_in(memory_log)[0].events[0].params.traits
+    assert kept["loyalty_tier"] == "gold"
+    assert 5 < len(kept) < 20  # as many as 1,024 bytes hold
+
+
 async def test_an_identify_with_its_own_token_is_a_record_of_the_user(endpoint, memory_log) -> None:
     token = sign_token("t" * 48, site="shop", user_id="42")
     await post(endpoint, an_event(), an_event("identify", params={"user_id": "42", "token": token}))
