@@ -11,19 +11,23 @@ from typing import Any
 
 from django.urls import reverse_lazy
 
+from recsite import valid
 from recsite.backoffice.navigation import UNFOLD  # noqa: F401  (a setting)
 from recsite.databases import databases
-from recsite.env import Env, a_network, read_env_file
+from recsite.env import Env, read_env_file
 from recsite.keys import CACHE_PREFIX, CELERY_PREFIX
 from recsite.server.csp import STRICT
 from recsite.server.logs import logging_config
 from tracking.log.urls import DURABLE_SCHEMES
 
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+MOST_DAYS = 100 * 366
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 # Where the installation keeps what it writes: database, embedded Redis, spool, archive, model versions.
-DATA_DIR = Path(env.string("RECSITE_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+DATA_DIR = Path(env.string("RECSITE_DATA_DIR", str(BASE_DIR / "var"), each=valid.a_writable_folder)).resolve()
 # `manage.py up` writes here what it chose (secret key, address of its Redis), so that commands in another
 # terminal find the same installation. The environment wins over the file.
 env = Env({**read_env_file(DATA_DIR / "local.env"), **os.environ})
@@ -32,8 +36,12 @@ env = Env({**read_env_file(DATA_DIR / "local.env"), **os.environ})
 DEBUG = env.boolean("RECSITE_DEBUG", False)
 # No default: `manage.py up` and the tests make one of their own; without it nothing starts.
 SECRET_KEY = env.secret("RECSITE_SECRET_KEY") or ""
-ALLOWED_HOSTS = list(env.words("RECSITE_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]")))
-CSRF_TRUSTED_ORIGINS = list(env.words("RECSITE_CSRF_TRUSTED_ORIGINS", ()))
+# Former secrets, newest first, that signatures may still be of while they are replaced.
+SECRET_KEY_FALLBACKS = (env.secret("RECSITE_SECRET_KEY_FALLBACKS") or "").replace(",", " ").split()
+ALLOWED_HOSTS = list(
+    env.words("RECSITE_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"), each=valid.an_allowed_host)
+)
+CSRF_TRUSTED_ORIGINS = list(env.words("RECSITE_CSRF_TRUSTED_ORIGINS", (), each=valid.an_origin))
 # https in front of us (nginx): secure cookies, redirects and HSTS.
 HTTPS = env.boolean("RECSITE_HTTPS", False)
 SECURE_SSL_REDIRECT = HTTPS
@@ -77,6 +85,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "recsite.server.middleware.RequestId",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -116,7 +125,7 @@ TEMPLATES = [
 ]
 
 # --- Database: SQLite in WAL mode on a laptop, PostgreSQL by DATABASE_URL -----------------------------------
-DATABASE_URL = env.url("DATABASE_URL", None, schemes=("sqlite", "postgres", "postgresql"))
+DATABASE_URL = env.url("DATABASE_URL", None, schemes=("sqlite", "postgres", "postgresql"), each=valid.a_database)
 # Longest statement, and half of it the longest wait for a lock; 0: no limit. The client gives up 5 s later.
 DATABASE_TIMEOUT_MS = env.integer("RECSITE_DATABASE_TIMEOUT_MS", 30_000, minimum=0, maximum=3_600_000)
 DATABASES = databases(DATABASE_URL, folder=DATA_DIR, timeout_ms=DATABASE_TIMEOUT_MS)
@@ -124,28 +133,26 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis, event log ---------------------------------------------------------------------------------------
 # Features, announcements, cache and Celery's broker; `manage.py up` starts a Redis of its own when this is unset.
-REDIS_URL = (
-    env.url("REDIS_URL", None, schemes=("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"))
-    or "redis://127.0.0.1:6379/0"
-)
+REDIS_URL = env.url("REDIS_URL", None, schemes=REDIS_SCHEMES, each=valid.a_redis) or "redis://127.0.0.1:6379/0"
 # kafka://host:port,…/topic?partitions=8 or redis://host:port/db?stream=recsite.events&partitions=4
 EVENT_LOG_URL = (
     env.url(
         "EVENT_LOG_URL",
         None,
         schemes=DURABLE_SCHEMES,
+        each=valid.a_server,
     )
     or REDIS_URL
 )
 EVENT_LOG_TIMEOUT_MS = env.integer("EVENT_LOG_TIMEOUT_MS", 50, minimum=1, maximum=10_000)
 REDIS_TIMEOUT_MS = env.integer("REDIS_TIMEOUT_MS", 25, minimum=1, maximum=10_000)
-SPOOL_DIR = Path(env.string("SPOOL_DIR", str(DATA_DIR / "spool")))
-SPOOL_MAX_MB = env.integer("SPOOL_MAX_MB", 1024, minimum=1)
+SPOOL_DIR = Path(env.string("SPOOL_DIR", str(DATA_DIR / "spool"), each=valid.a_writable_folder))
+SPOOL_MAX_MB = env.integer("SPOOL_MAX_MB", 1024, minimum=1, maximum=1 << 30)
 # How many proxies of ours stand in front: which entry of X-Forwarded-For is the client's address, and whether
 # X-Forwarded-Proto is trusted. 0: none is.
 TRUSTED_PROXIES = env.integer("RECSITE_TRUSTED_PROXIES", 0, minimum=0, maximum=10)
 # Where those proxies connect from; from anywhere else the headers are not believed. Empty: nobody else reaches us.
-TRUSTED_PROXY_NETWORKS = env.words("RECSITE_TRUSTED_PROXY_NETWORKS", (), each=a_network)
+TRUSTED_PROXY_NETWORKS = env.words("RECSITE_TRUSTED_PROXY_NETWORKS", (), each=valid.a_network)
 
 CACHES = {
     "default": {
@@ -162,25 +169,30 @@ CACHES = {
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- Features -----------------------------------------------------------------------------------------------
-SESSION_TTL_S = env.integer("RECSITE_SESSION_TTL_S", 900, minimum=10)
-PROFILE_TTL_S = env.integer("RECSITE_PROFILE_TTL_S", 90 * 86_400, minimum=60)
-LATENESS_MS = env.integer("RECSITE_LATENESS_MS", 15 * 60_000, minimum=0)
+SESSION_TTL_S = env.integer("RECSITE_SESSION_TTL_S", 900, minimum=10, maximum=MOST_DAYS * 86_400)
+PROFILE_TTL_S = env.integer("RECSITE_PROFILE_TTL_S", 90 * 86_400, minimum=60, maximum=MOST_DAYS * 86_400)
+LATENESS_MS = env.integer("RECSITE_LATENESS_MS", 15 * 60_000, minimum=0, maximum=MOST_DAYS * 86_400_000)
 STREAM_BATCH_RECORDS = env.integer("RECSITE_STREAM_BATCH_RECORDS", 500, minimum=1, maximum=10_000)
-ARCHIVE_URL = env.string("RECSITE_ARCHIVE_URL", str(DATA_DIR / "archive"))
+ARCHIVE_URL = env.string("RECSITE_ARCHIVE_URL", str(DATA_DIR / "archive"), each=valid.an_archive)
 # A demo may show a log of many years ago, whose archive the next full hour would empty.
 ARCHIVE_RETENTION_DAYS = env.integer(
-    "RECSITE_ARCHIVE_RETENTION_DAYS", 36_500 if env.boolean("RECSITE_DEMO", False) else 400, minimum=1
+    "RECSITE_ARCHIVE_RETENTION_DAYS",
+    36_500 if env.boolean("RECSITE_DEMO", False) else 400,
+    minimum=1,
+    maximum=MOST_DAYS,
 )
-PROFILE_RETENTION_DAYS = env.integer("RECSITE_PROFILE_RETENTION_DAYS", ARCHIVE_RETENTION_DAYS, minimum=1)
+PROFILE_RETENTION_DAYS = env.integer(
+    "RECSITE_PROFILE_RETENTION_DAYS", ARCHIVE_RETENTION_DAYS, minimum=1, maximum=MOST_DAYS
+)
 
 # --- Recommendations ----------------------------------------------------------------------------------------
-MODEL_DIR = Path(env.string("RECSITE_MODEL_DIR", str(DATA_DIR / "models")))
-INFERENCE_PROVIDER = env.string("RECSITE_INFERENCE_PROVIDER", "auto")  # auto, cpu or cuda
+MODEL_DIR = Path(env.string("RECSITE_MODEL_DIR", str(DATA_DIR / "models"), each=valid.a_folder))
+INFERENCE_PROVIDER = env.string("RECSITE_INFERENCE_PROVIDER", "auto", each=valid.one_of("auto", "cpu", "cuda"))
 INFERENCE_THREADS = env.integer("RECSITE_INFERENCE_THREADS", 2, minimum=1, maximum=64)
 BUDGET_MS = env.integer("RECSITE_BUDGET_MS", 60, minimum=1, maximum=10_000)
 
 # --- Celery -------------------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env.optional("CELERY_BROKER_URL") or REDIS_URL.replace("+cluster", "")
+CELERY_BROKER_URL = env.optional("CELERY_BROKER_URL", each=valid.a_broker) or REDIS_URL.replace("+cluster", "")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -203,7 +215,7 @@ USE_I18N = True
 FORMAT_MODULE_PATH = ["recsite.backoffice.formats"]
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.string("RECSITE_STATIC_ROOT", str(DATA_DIR / "static")))
+STATIC_ROOT = Path(env.string("RECSITE_STATIC_ROOT", str(DATA_DIR / "static"), each=valid.a_folder))
 MEDIA_ROOT = DATA_DIR / "media"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -268,7 +280,7 @@ OAUTH2_PROVIDER: dict[str, Any] = {
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
 OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"
 # nginx says it together with the client certificate that it verified (deploy/nginx/mtls.conf); unset: nobody can.
-PROXY_SECRET = env.secret("RECSITE_PROXY_SECRET")
+PROXY_SECRET = env.secret("RECSITE_PROXY_SECRET", each=valid.a_secret)
 
 # --- Browser security -----------------------------------------------------------------------------------------
 # What each page may load and run; relaxed where recsite/server/csp.py says why.
@@ -277,13 +289,26 @@ CORS_ALLOWED_ORIGINS: list[str] = []  # the hot paths answer CORS by each site's
 CORS_URLS_REGEX = r"^/v1/.*$"
 
 # --- Metrics and logs -----------------------------------------------------------------------------------------
-METRICS_TOKEN = env.secret("RECSITE_METRICS_TOKEN")  # unset: /metrics answers loopback only
+METRICS_TOKEN = env.secret("RECSITE_METRICS_TOKEN", each=valid.a_token)  # unset: /metrics answers loopback only
 # Celery workers answer Prometheus here; 0: they do not (on one machine the web processes answer for all).
-METRICS_HOST = env.string("RECSITE_METRICS_HOST", "127.0.0.1")
+METRICS_HOST = env.string("RECSITE_METRICS_HOST", "127.0.0.1", each=valid.a_host)
 METRICS_PORT = env.integer("RECSITE_METRICS_PORT", 0, minimum=0, maximum=65535)
 PROMETHEUS_EXPORT_MIGRATIONS = False
-LOG_LEVEL = env.string("RECSITE_LOG_LEVEL", "INFO")
-LOGGING = logging_config(LOG_LEVEL)
+LOG_LEVEL = env.string("RECSITE_LOG_LEVEL", "INFO", each=valid.a_level)
+LOG_FORMAT = env.string("RECSITE_LOG_FORMAT", "text")
+LOGGING = logging_config(LOG_LEVEL, LOG_FORMAT)
 
 # --- Demo -----------------------------------------------------------------------------------------------------
 DEMO = env.boolean("RECSITE_DEMO", False)  # serves the demo shop at / and allows its printed password
+
+# --- Names that nobody reads ------------------------------------------------------------------------------------
+# Told by a system check and in the log of each process: most are misspelt. Of the others deploy/ and benchmarks/ know.
+UNKNOWN_SETTINGS = env.unknown(
+    prefixes=("RECSITE_", "EVENT_LOG_", "SPOOL_"),
+    others=frozenset(
+        {
+            "RECSITE_ACME_EMAIL", "RECSITE_ACME_SERVER", "RECSITE_BENCHMARK_DATA", "RECSITE_BIND", "RECSITE_DOMAIN",
+            "RECSITE_TLS",
+        }
+    ),
+)  # fmt: skip

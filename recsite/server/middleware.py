@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import urlencode
 
+from tracking.http.current import CURRENT, request_id
 from tracking.http.request import request_of
 
 #: Paths whose answers are the same in every language: a ``Vary`` would split what caches hold of them.
@@ -21,6 +22,20 @@ ONE_LANGUAGE = ("/r/", "/v1/", "/o/", "/metrics", "/static/")
 def client_address(request: HttpRequest) -> str:
     """Return the client's address as the outermost proxy that we trust saw it; for django-axes."""
     return request_of(request).address
+
+
+class RequestId(MiddlewareMixin):
+    """Give each request an id, the caller's where it is well-formed; it stands in the answer and in log lines."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Note the request as the one that is being answered."""
+        CURRENT.set(request_of(request))
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Name the id."""
+        if (found := request_id()) is not None:
+            response["X-Request-Id"] = found
+        return response
 
 
 class PageLanguage(LocaleMiddleware):

@@ -8,21 +8,26 @@ import re
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from websockets.sync.client import connect
 
-from recsite.server.logs import HidePersonal, hide
+from recsite.server.logs import HidePersonal, JsonLines, NameFields, hide, logging_config
 from tests.end_to_end.conftest import Running, start_installation, stop_installation
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import wait_until
+from tests.tracking.asgi_client import call
 from tracking.access.identity import sign_token
+from tracking.http.edge import HotPath
+from tracking.http.request import Reply
 
 USER, ANONYMOUS, MAIL = "customer-4711", "feedfacefeedfacefeedfacefeedface", "anna@shop.example"
 #: Celery logs the whole message of a task that it does not know.
@@ -145,3 +150,64 @@ def test_no_log_call_of_ours_names_a_shopper() -> None:
             said += [(path.name, text) for text in call.findall(path.read_text())]
     assert len(said) > 30
     assert [one for one in said if forbidden.search(one[1])] == []
+
+
+def line(said: str, *args: object, error: BaseException | None = None) -> dict[str, Any]:
+    """Return what stands in a log in JSON for ``logger.error(said, *args)``."""
+    info = (type(error), error, error.__traceback__) if error is not None else None
+    record = logging.LogRecord("tracking.log.spool", logging.ERROR, "", 0, said, args, info)
+    assert NameFields().filter(record)
+    assert HidePersonal().filter(record)
+    written = JsonLines().format(record)
+    assert "\n" not in written
+    found: dict[str, Any] = json.loads(written)
+    return found
+
+
+def test_a_line_in_json_has_its_fields_apart() -> None:
+    found = line("spool.full path=%s waiting=%d share=%.2f ok=%s", "/spool", 7, 0.5, True)
+
+    assert {name: found[name] for name in ("event", "level", "logger", "path", "waiting", "share", "ok")} == {
+        "event": "spool.full", "level": "ERROR", "logger": "tracking.log.spool", "path": "/spool", "waiting": 7,
+        "share": 0.5, "ok": True,
+    }  # fmt: skip
+    assert found["message"] == "spool.full path=/spool waiting=7 share=0.50 ok=True"
+    assert datetime.fromisoformat(found["time"]).tzinfo is not None
+
+
+@given(said=st.text(), value=st.text() | st.binary() | st.floats() | st.integers())
+def test_every_line_is_one_object_whatever_is_in_it(said: str, value: object) -> None:
+    name = said.replace("%", "")
+    assert line(f"x.y {name} thing=%s", value)["message"] == hide(f"x.y {name} thing={value}")
+    assert line("x.y time=%s message=%s level=%s", value, value, value)["level"] == "ERROR"
+
+
+def test_a_line_in_json_holds_no_key_in_any_field() -> None:
+    found = line("edge.failed key=%s", "sk_0123456789abcdefABCDEFGH", error=ValueError("sk_0123456789abcdefABCDEFGH"))
+
+    assert "sk_0123" not in json.dumps(found)
+    assert "ValueError" in found["exception"]
+    assert found["key"] == "sk_…"
+
+
+async def test_a_line_names_the_request_that_it_is_about(caplog: pytest.LogCaptureFixture) -> None:
+    async def answer(request: Any) -> Reply:
+        logging.getLogger("tracking.elsewhere").warning("something.odd")
+        return Reply()
+
+    caplog.handler.addFilter(NameFields())
+    reply = await call(HotPath(answer, name="recommend"), b"{}", headers={"X-Request-Id": "abcdef123456"})
+
+    assert dict(reply.headers)[b"x-request-id"] == b"abcdef123456"
+    assert [record.fields["request_id"] for record in caplog.records] == ["abcdef123456"]  # type: ignore[attr-defined]
+
+
+def test_pages_of_django_name_their_request_too(client: Any, db: None) -> None:
+    assert client.get("/admin/login/", headers={"X-Request-Id": "abcdef123456"})["X-Request-Id"] == "abcdef123456"
+    assert len(client.get("/admin/login/")["X-Request-Id"]) == 16
+
+
+@pytest.mark.parametrize(("level", "line_format", "named"), [("LOUD", "text", "LEVEL"), ("INFO", "xml", "FORMAT")])
+def test_a_level_or_a_format_that_does_not_exist_is_refused(level: str, line_format: str, named: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"RECSITE_LOG_{named}"):
+        logging_config(level, line_format)

@@ -28,6 +28,7 @@ import msgspec
 from tracking.contract.events import MAX_BODY_BYTES, MAX_SERVER_BODY_BYTES
 from tracking.error_codes import ErrorCode
 from tracking.exceptions import InvalidEvent, SpoolFull
+from tracking.http.current import CURRENT
 from tracking.http.request import (
     Disconnected,
     Header,
@@ -114,6 +115,7 @@ class HotPath:
         """Answer one request."""
         started = time.perf_counter()
         request = Request(scope, b"", received_at=time.time())
+        CURRENT.set(request)
         try:
             reply = await self._answer(request, receive)
         except Disconnected:

@@ -51,6 +51,8 @@ NOTHING = Standing()
 
 def standing(order: Order) -> Standing:
     """Return what the order counts for."""
+    if not order.is_placed and not order.refunds:
+        return NOTHING
     currency = _currency(order)
     worth = {item_id: line.worth if _is_usable(line.currency, currency) else 0 for item_id, line in order.lines.items()}
     refunds = _distinct(list(order.refunds.values()), order, worth)
@@ -153,6 +155,8 @@ def _value(order: Order, worth: dict[str, int], currency: int) -> int:
 
 def _distinct(refunds: Sequence[Refund], order: Order, worth: dict[str, int]) -> list[Refund]:
     """Return the refunds without those that are another one again, told in fewer words."""
+    if not refunds:
+        return []
     whole = [refund for refund in refunds if refund.is_whole][:1]
     named = [refund for refund in refunds if refund.is_named and not refund.is_whole]
     known = {refund.pieces for refund in named if refund.pieces}
@@ -211,6 +215,8 @@ def _refunded_money(
 def _lines_left(
     order: Order, worth: dict[str, int], refunds: Sequence[Refund], *, value: int, refunded: int, currency: int
 ) -> dict[str, tuple[int, int]]:
+    if not refunds:
+        return {item_id: (order.lines[item_id].quantity, worth[item_id]) for item_id in sorted(order.lines)}
     if any(refund.is_whole for refund in refunds):
         return dict.fromkeys(sorted(order.lines), (0, 0))
     pieces = {item_id: line.quantity for item_id, line in order.lines.items()}
