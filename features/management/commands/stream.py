@@ -18,8 +18,8 @@ from tracking.models import DeadLetter
 from tracking.redis_client import UNAVAILABLE
 
 WAYS_ON: Final = (
-    "Ways on: `manage.py stream begin` reads the new log from its beginning and keeps what is counted; what the old log "
-    "held and nobody had read is lost. Or stop the stream workers and rebuild the features from the archive: "
+    "Ways on: `manage.py stream begin` reads the new log from its beginning and keeps what is counted; what nobody had "
+    "read of the old log is lost. Or stop the stream workers and rebuild the features from the archive: "
     "`manage.py replay --flush`, then `manage.py stream begin --group archive`. Or bring the old log back: it is read "
     "on by itself."
 )
