@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,9 @@ TRIED_S: Final = 0.4
 
 NEWEST: Final = 2**62
 """The id, among the others, of a rule that is not saved yet: of equal priorities the older one wins."""
+
+
+_judged: Final[dict[int, tuple[Hashable, list[Finding]]]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +137,17 @@ def judge_placement(placement: Placement) -> Verdict:
 
 
 def judge_site(site: Site) -> list[Finding]:
-    """Return everything that is wrong with what is published, the gravest first."""
-    return _lint(site, published_rules(site))
+    """Return everything that is wrong with what is published, the gravest first.
+
+    Kept until a rule, a placement or the catalogue changes, for a minute at most: schedules begin and end.
+    """
+    served = placements.load_placements(site.slug)
+    item_index = watch_site(site.slug).ensure_loaded().item_index
+    key = (served.stamp, id(item_index), int(time.time()) // 60)
+    known = _judged.get(site.pk)
+    if known is None or known[0] != key:
+        known = _judged[site.pk] = key, _lint(site, published_rules(site))
+    return known[1]
 
 
 def published_rules(site: Site) -> list[CompiledRule]:

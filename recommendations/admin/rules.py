@@ -14,12 +14,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
-from recommendations.admin.gate import judge_rule
+from recommendations.admin.gate import judge_rule, judge_site
 from recommendations.admin.rule_check import check
 from recommendations.admin.rule_form import RuleForm
 from recommendations.admin.rule_history import history
 from recommendations.admin.suggest import suggest
 from recommendations.admin.wording import rule_words, state_words
+from recommendations.lint.findings import Finding
 from recommendations.models import Placement, Rule
 from recommendations.state import placements
 from recommendations.state.rule_versions import Kind, record_version
@@ -34,7 +35,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     form = RuleForm
     change_form_before_template = "admin/recommendations/rule/beside.html"
-    list_display = ("name", "in_words", "state", "priority", "updated_at")
+    list_display = ("name", "in_words", "state", "remark", "priority", "updated_at")
     list_filter = ("site", "action", "placements")
     list_filter_submit = True
     search_fields = ("name",)
@@ -108,6 +109,25 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         )
         urls: list[URLPattern] = [offered, checked, versions, *super().get_urls()]
         return urls
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list with what is wrong with each rule that is served, looked up once a site."""
+        changelist = super().get_changelist_instance(request)
+        rules: list[Rule] = list(changelist.result_list)
+        gravest: dict[int, Finding] = {}
+        for site in {rule.site for rule in rules if rule.published is not None}:
+            for finding in reversed(judge_site(site)):
+                gravest.update(dict.fromkeys(finding.rule_ids[:1], finding))
+        for rule in rules:
+            rule.gravest = gravest.get(rule.pk)  # type: ignore[attr-defined]  # for ``remark``
+        changelist.result_list = rules
+        return changelist
+
+    @display(description="Remark")
+    def remark(self, rule: Rule) -> str:
+        """Return the gravest of what is wrong with the rule as it is served."""
+        finding: Finding | None = getattr(rule, "gravest", None)
+        return finding.problem.label if finding is not None else ""
 
     @display(description="In words")
     def in_words(self, rule: Rule) -> str:

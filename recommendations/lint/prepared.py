@@ -100,6 +100,16 @@ class PreparedRule:
         """Return whether its time is over."""
         return self.spec.ends_at_ms is not None and self.spec.ends_at_ms <= now_ms
 
+    @property
+    def starts_at_ms(self) -> int:
+        """When it begins, for one that always has, long ago."""
+        return _start(self.spec)
+
+    @property
+    def ends_at_ms(self) -> int:
+        """When it ends, for one that never does, in a far future."""
+        return _end(self.spec)
+
     def holds_at(self, moment_ms: int) -> bool:
         """Return whether its time has come and is not over."""
         return _start(self.spec) <= moment_ms < _end(self.spec)

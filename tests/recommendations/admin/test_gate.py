@@ -15,7 +15,7 @@ from recommendations.lint.findings import Problem
 from recommendations.models import Placement, Rule
 from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.rules.base import RuleSpec
-from recommendations.state.placements import load_placements, publish
+from recommendations.state.placements import load_placements, publish, withdraw
 from recommendations.state.site import state_of
 from recommendations.what_if.request_log import request_keeper
 from tests.recommendations.admin.conftest import rule_form
@@ -184,3 +184,26 @@ def test_a_rule_is_tried_on_the_requests_of_the_last_hour(stocked: Shop, admin: 
 
     assert "Of 3 lists of the last hour 2 would change" in post(admin, stocked, action="pin", items="SKU-9")
     assert served(stocked) == ["No hats"]
+
+
+def test_the_list_of_rules_shows_which_of_them_do_not_do_what_they_say(stocked: Shop, admin: Client) -> None:
+    publish(Rule.objects.create(site=stocked.site, name="Typo", action="boost", brands=["Loan"]))
+    Rule.objects.create(site=stocked.site, name="Draft", action="boost", brands=["Laom"])
+
+    page = admin.get(reverse("admin:recommendations_rule_changelist")).content.decode()
+
+    assert page.count("Does nothing") == 1
+
+
+def test_what_is_wrong_is_looked_at_again_when_something_changes(stocked: Shop) -> None:
+    rule = Rule.objects.create(site=stocked.site, name="Typo", action="boost", brands=["Loan"])
+    publish(rule)
+    assert judge_site(stocked.site) is judge_site(stocked.site)
+
+    withdraw(rule)
+    assert judge_site(stocked.site) == []
+
+    publish(rule)
+    stocked.add("SKU-99", brand="Loan")
+    stocked.load()
+    assert judge_site(stocked.site) == []

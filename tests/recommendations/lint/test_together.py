@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recommendations.lint import together as module
 from recommendations.lint.findings import Problem
 from recommendations.lint.linter import lint
+from recommendations.lint.prepared import prepare
+from recommendations.pipeline.query import PlacementSpec
 from tests.recommendations.lint.trying import CONDITIONS, ON, TARGETS, compiled, home
 from tests.recommendations.worlds import NOW_MS, ids, served
 
@@ -78,3 +82,38 @@ def test_a_small_exception_from_a_boost_is_no_contradiction_but_one_that_cancels
     assert said(boost, {"action": "bury", "strength": 10.0, "items": ["sku0"]}) == []
     assert said(boost, {"action": "bury", "strength": 4.0, "items": ["sku0"]}) == [("conflict", (2, 1))]
     assert said(boost, {"action": "bury", "strength": 9.0, "condition": 'brand = "ALTA"'}) == [("conflict", (2, 1))]
+
+
+_scopes = st.fixed_dictionaries(
+    {
+        "segments": st.lists(st.sampled_from(["loyal", "lost"]), max_size=1),
+        "shoppers": st.sampled_from(["all", "new", "returning"]),
+        "starts_at_ms": st.sampled_from([None, NOW_MS, NOW_MS + 1_000]),
+        "ends_at_ms": st.sampled_from([None, NOW_MS + 1_000, NOW_MS + 2_000]),
+        "placements": st.lists(st.sampled_from(["home", "cart"]), unique=True),
+    }
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_steering, st.lists(_scopes, min_size=4, max_size=4))
+def test_pairs_that_are_passed_over_have_nothing_to_be_said_of(rules: list[Any], scopes: list[Any]) -> None:
+    placements = {name: PlacementSpec(name=name, size=6) for name in ("home", "cart")}
+    specs = compiled([{**rule, **scope} for rule, scope in zip(rules, scopes, strict=False)])
+    prepared = prepare(specs, placements, ON)
+    others = [rule for rule in prepared if rule.is_pin or rule.spec.action == "include_only"]
+
+    of_all = [
+        found
+        for first, second in combinations(prepared, 2)
+        if first.meets(second) and (found := next(module._between(first, second, placements, others), None)) is not None
+    ]
+
+    assert list(module.together(prepared, placements)) == of_all
+
+
+def test_more_placements_than_bits_are_told_apart() -> None:
+    placements = {f"p{number}": PlacementSpec(name=f"p{number}", size=6) for number in range(90)}
+    specs = compiled([{**PIN, "placements": [name]} for name in placements])
+
+    assert list(module.together(prepare(specs, placements, ON), placements)) == []
