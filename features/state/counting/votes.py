@@ -18,6 +18,7 @@ Votes = dict[int, list[int]]  # UTC day → hash of the item, kind and minute of
 _MINUTE_MS: Final = 60_000
 _MINUTE_BITS: Final = 11
 _KIND_BITS: Final = 2
+_KINDS: Final = (1 << _KIND_BITS) - 1
 _MOST_A_DAY: Final = 6 * VOTES_A_DAY  # with those that are remembered in case another one is withdrawn
 _HASH_BITS: Final = 32 - _MINUTE_BITS - _KIND_BITS
 """Two items of one user and day fall together once in half a million pairs; the second then has no vote."""
@@ -63,14 +64,17 @@ def cast(
         if minute >= minutes[0]:
             return ()
         return VoteChange(_time(day, minutes[0]), -1), VoteChange(_time(day, minute), 1)
+    of_kind = 0
     for position, known in enumerate(of_day):
-        if known >> _MINUTE_BITS == name:
+        known_name = known >> _MINUTE_BITS
+        if known_name == name:
             known_minute = known % (1 << _MINUTE_BITS)
             if minute >= known_minute:
                 return ()
             of_day[position] = name << _MINUTE_BITS | minute
             return VoteChange(_time(day, known_minute), -1), VoteChange(_time(day, minute), 1)
-    if sum(_kind_of(known) == kind for known in of_day) >= VOTES_A_DAY:
+        of_kind += known_name & _KINDS == kind
+    if of_kind >= VOTES_A_DAY:
         return ()
     of_day.append(name << _MINUTE_BITS | minute)
     return (VoteChange(_time(day, minute), 1),)
@@ -115,10 +119,6 @@ def _name(item_id: str, kind: int) -> int:
 def _minutes(of_day: list[int], name: int) -> list[int]:
     """Return the minutes of the votes for an item, the one that counts first."""
     return sorted(known % (1 << _MINUTE_BITS) for known in of_day if known >> _MINUTE_BITS == name)
-
-
-def _kind_of(vote: int) -> int:
-    return vote >> _MINUTE_BITS & (1 << _KIND_BITS) - 1
 
 
 def _time(day: int, minute: int) -> int:
