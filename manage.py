@@ -32,7 +32,28 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        raise SystemExit(NO_SECRET if "SECRET_KEY" in str(error) else f"Configuration: {error}") from error
+        raise SystemExit(NO_SECRET if _is_without_secret(error) else f"Configuration: {error}") from error
+    except Exception as error:
+        raise _without_folder(error) or error from None
+
+
+def _is_without_secret(error: Exception) -> bool:
+    return "SECRET_KEY setting must not be empty" in str(error) or "RECSITE_SECRET_KEY is not set" in str(error)
+
+
+def _without_folder(error: Exception) -> SystemExit | None:
+    """Return what to say of a SQLite file that cannot be opened because its folder is missing; None for all else."""
+    from django.conf import settings
+    from django.db import OperationalError
+
+    if not isinstance(error, OperationalError) or "unable to open database file" not in str(error):
+        return None
+    file = settings.DATABASES["default"]["NAME"]
+    return SystemExit(
+        f"Configuration: the database {str(file)!r} cannot be opened. "
+        f"Make its folder (mkdir -p {os.path.dirname(file) or '.'}), name another one by RECSITE_DATA_DIR or "
+        "DATABASE_URL, or let `manage.py up` make it"
+    )
 
 
 if __name__ == "__main__":

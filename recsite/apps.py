@@ -1,4 +1,9 @@
+import logging
+
 from django.apps import AppConfig
+from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 
 class RecsiteConfig(AppConfig):
@@ -11,5 +16,8 @@ class RecsiteConfig(AppConfig):
         """Register the system checks, and the Celery application, so that every process can send tasks."""
         from recsite import (
             celery,  # noqa: F401  (the default application from its import on)
-            checks,  # noqa: F401  (registers on import)
+            checks,
         )
+
+        for name, nearest in settings.UNKNOWN_SETTINGS.items():
+            logger.warning("settings.unknown name=%s hint=%s", name, checks.hint_of(nearest))

@@ -14,6 +14,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 django_application = get_asgi_application()
 assert settings.SECRET_KEY  # Django reads it at first use; a web process without it must not start
 
+from recsite.checks import refuse_wrong_settings  # noqa: E402
+
+refuse_wrong_settings()
+
 from features.stream.topic import TopicCheck  # noqa: E402
 from recommendations import lifecycle, routing  # noqa: E402  (Django must be set up before its models are imported)
 from recsite.server.health import health  # noqa: E402

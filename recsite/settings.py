@@ -151,7 +151,7 @@ SPOOL_MAX_MB = env.integer("SPOOL_MAX_MB", 1024, minimum=1, maximum=1 << 30)
 # How many proxies of ours stand in front: which entry of X-Forwarded-For is the client's address, and whether
 # X-Forwarded-Proto is trusted. 0: none is.
 TRUSTED_PROXIES = env.integer("RECSITE_TRUSTED_PROXIES", 0, minimum=0, maximum=10)
-# Where those proxies connect from; from anywhere else the headers are not believed. Empty: nobody else reaches us.
+# Where those proxies connect from; from anywhere else the headers count for nothing. Empty: nobody else reaches us.
 TRUSTED_PROXY_NETWORKS = env.words("RECSITE_TRUSTED_PROXY_NETWORKS", (), each=valid.a_network)
 
 CACHES = {

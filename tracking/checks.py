@@ -13,7 +13,7 @@ from tracking.log import InvalidLogUrl, open_log
 from tracking.redis_client import InvalidRedisUrl, connect_async
 
 
-@register()
+@register("start")
 def event_log_url_is_valid(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Refuse an address of the log that cannot be used; connects to nothing."""
     try:
@@ -23,7 +23,7 @@ def event_log_url_is_valid(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     return []
 
 
-@register()
+@register("start")
 def redis_url_is_valid(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Refuse an address of Redis that cannot be used; connects to nothing."""
     try:
@@ -33,7 +33,7 @@ def redis_url_is_valid(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register()
+@register("start")
 def spool_can_be_written(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Refuse a spool that could take nothing when the log is unavailable."""
     folder = Path(settings.SPOOL_DIR)

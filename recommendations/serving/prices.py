@@ -78,16 +78,16 @@ def within_price(prices: Sequence[float], *, spent: float) -> int:
 
 
 def prices_of(queries: Sequence[ListQuery]) -> list[float]:
-    """Return the price of each list; the model is asked once for those that go with the same items."""
-    asked: set[tuple[object, ...]] = set()
+    """Return the price of each list; the model is seen once for those that go with the same items."""
+    seen: set[tuple[object, ...]] = set()
     prices = []
     for query in queries:
         strategy = _dearest_strategy(query)
         key = (strategy.name, query.placement.sources, query.context_items, query.cart)
         price = PER_LIST + PER_ITEM_LISTED * query.limit + PER_ID * _n_ids(query)
-        prices.append(price if key in asked else price + _price_of_sources(query, strategy))
+        prices.append(price if key in seen else price + _price_of_sources(query, strategy))
         if query.candidates is None:
-            asked.add(key)
+            seen.add(key)
     return prices
 
 

@@ -147,8 +147,8 @@ class Request:
 
         ``X-Forwarded-For`` counts where proxies are trusted, and the connection comes from one of their networks,
         where those are named.
-        uvicorn, started without ``--no-proxy-headers``, has believed whoever connects from this machine, and put its
-        word in place of the connection's address: where no proxy is trusted, that is undone.
+        uvicorn, started without ``--no-proxy-headers``, takes the word of whoever connects from this machine, and puts
+        it in place of the connection's address: where no proxy is trusted, that is undone.
         """
         hops = self._forwarded_for
         peer = self._peer

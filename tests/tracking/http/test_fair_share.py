@@ -68,17 +68,17 @@ def test_it_decides_as_filling_water_does(sends: list[tuple[int, int, float]], l
 
 
 @given(
-    demands=st.lists(st.integers(1, 10), min_size=1, max_size=12),
+    needs=st.lists(st.integers(1, 10), min_size=1, max_size=12),
     n_attacks=st.integers(0, 400),
     seed=st.integers(0, 1_000),
 )
 def test_whoever_is_within_the_quota_with_all_counted_up_to_them_is_never_refused(
-    demands: list[int], n_attacks: int, seed: int
+    needs: list[int], n_attacks: int, seed: int
 ) -> None:
     """Whatever one of them sends, and in whatever order."""
-    limit = max(demands) * (len(demands) + 1)
+    limit = max(needs) * (len(needs) + 1)
     share = FairShare()
-    sends = [f"user {number}" for number, demand in enumerate(demands) for _ in range(demand)]
+    sends = [f"user {number}" for number, need in enumerate(needs) for _ in range(need)]
     sends += ["attacker"] * n_attacks
     random.Random(seed).shuffle(sends)
     refused = Counter(sender for sender in sends if not admitted(share, sender, limit=limit))

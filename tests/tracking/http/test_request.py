@@ -46,7 +46,7 @@ def test_the_address_is_what_the_outermost_trusted_proxy_saw(
         ("198.51.100.9", "198.51.100.9, 203.0.113.1", "198.51.100.9"),
     ],
 )
-def test_only_the_networks_of_proxies_are_believed_where_they_are_named(
+def test_only_the_networks_of_proxies_are_trusted_where_they_are_named(
     settings, peer: str, forwarded: str, address: str
 ) -> None:
     settings.TRUSTED_PROXIES, settings.TRUSTED_PROXY_NETWORKS = 1, ("10.0.0.0/8", "fd00::/8")
@@ -55,7 +55,7 @@ def test_only_the_networks_of_proxies_are_believed_where_they_are_named(
     assert request.is_https is (address != peer)
 
 
-def test_what_a_server_believed_without_being_told_to_is_undone(settings) -> None:
+def test_what_a_server_took_without_being_told_to_is_undone(settings) -> None:
     """uvicorn puts the header's address in place of a local connection's own."""
     settings.TRUSTED_PROXIES = 0
     rewritten = a_request({"x-forwarded-for": "203.0.113.1"}, client=("203.0.113.1", 0))
