@@ -52,6 +52,7 @@ REQUIRED = {
         "others_p99_ms",
         "redis_bytes_per_made_up_id",
         "attacker_items_in_top20",
+        "honest_users_refused",
     ),
     "erasure": ("lives", "traces_left", "rows_of_others_lost"),
     "untidy": (

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Final
 
-PARTS: Final = ("dearest", "counts")
+PARTS: Final = ("dearest", "honest", "counts")
 """Modules of this package, in the order in which they run."""
 
 

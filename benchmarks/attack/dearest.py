@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 
 from benchmarks.attack.requests import LISTS_PATH, Recipe, neighbour, random_recipe
+from benchmarks.attack.wire import from_address
 from benchmarks.http_load import USER_AGENT, Answers, fixed_rate, post
 from benchmarks.report import print_table
 from benchmarks.serving_lab import Lab, lab
@@ -177,7 +178,7 @@ async def _others(port: int, key: str, *, seconds: float, first: int) -> Answers
         address = f"198.51.{number // 250 % 250}.{number % 250 + 1}"
         wanted = [{"placement": "home_for_you", "limit": 12}]
         body = {"key": key, "anonymous_id": shopper(number % N_SHOPPERS), "placements": wanted}
-        return _from(address, post(LISTS_PATH, msgspec.json.encode(body)))
+        return from_address(address, post(LISTS_PATH, msgspec.json.encode(body)))
 
     return await fixed_rate([port], request, per_second=OTHERS_PER_S, for_s=seconds, first=first)
 
@@ -187,17 +188,12 @@ async def _flood(port: int, key: str, recipe: Recipe, *, seconds: float) -> tupl
 
     def request(number: int) -> bytes:
         body = recipe.body(key, rng, n_items=N_ITEMS, n_shoppers=N_SHOPPERS)
-        return _from(ATTACKER, post(recipe.path, body))
+        return from_address(ATTACKER, post(recipe.path, body))
 
     attack = fixed_rate([port], request, per_second=ATTACKS_PER_S, for_s=seconds)
     others = _others(port, key, seconds=seconds, first=N_SHOPPERS // 2)
     both = await asyncio.gather(others, attack)
     return both[0], both[1]
-
-
-def _from(address: str, request: bytes) -> bytes:
-    """Return a request as the proxy before Recsite passes it on."""
-    return request.replace(b"\r\n", b"\r\nX-Forwarded-For: %b\r\n" % address.encode(), 1)
 
 
 def _row(answers: Answers) -> list[object]:
