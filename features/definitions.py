@@ -21,6 +21,8 @@ KEEP_CART: Final = 20
 KEEP_SEARCHES: Final = 5
 KEEP_SESSIONS: Final = 6
 KEEP_ALIASES: Final = 8
+JOINS_A_DAY: Final = 4
+"""Anonymous ids that are joined to one user of those seen on a UTC day; a person has no more browsers."""
 KEEP_TOUCHES: Final = 8
 KEEP_CONVERSIONS: Final = 24
 KEEP_ORDERS: Final = 6

@@ -68,6 +68,9 @@ REDIS_MEMORY_LIMIT_BYTES = Gauge(
     "What it may use: its maxmemory, else what its machine has.",
     multiprocess_mode="max",
 )
+JOINS_LEFT_OUT = Counter(
+    "recsite_joins_left_out_total", "Anonymous ids that were not joined to a user who has too many of that day already."
+)
 STATES_REBUILT = Counter(
     "recsite_states_rebuilt_total", "States that could not be read and were started from scratch.", ["view"]
 )

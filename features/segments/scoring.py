@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from features import keys
 from features.segments import rfm
 from features.segments.rfm import Buyers, Quintiles, SegmentRule
+from features.state.identity import joins
 from features.state.purchases import hash64
 from features.state.states import ProfileState, decode_profile
 from features.state.user_features import Segment
@@ -73,7 +74,7 @@ class BuyerTable:
     def add(self, user_key: str, profile: ProfileState) -> None:
         """Take a profile in; anonymous ids are learnt from whoever they belong to."""
         hashed = hash64(user_key)
-        for anonymous_id in profile.aliases:
+        for anonymous_id in joins.joined(profile.aliases):
             self._aliases[hash64(key_of_anonymous(anonymous_id))] = hashed
         if not profile.orders or hashed & self._mask:
             return

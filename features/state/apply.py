@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from features.definitions import KEEP_ALIASES
-from features.state import activity, merging, recents, states
+from features.state import activity, merging, states
 from features.state.counting import seen as seen_ids
 from features.state.handlers import HANDLERS, Context, Effects, apply_forwarded, count_event
+from features.state.identity import joins
 from features.state.orders.book import OrderBook
 from features.state.states import ProfileState, SessionState
 from tracking.contract.events import EventRecord
@@ -159,7 +159,7 @@ def _apply_record(
             profile.session_number = event.session_number
         activity.add_activity(profile.sessions, at_ms)
         if record.user_id and record.anonymous_id:
-            recents.remember(profile.aliases, record.anonymous_id, at_ms, keep=KEEP_ALIASES)
+            joins.note(profile.aliases, record.anonymous_id, at_ms)
         effects.applied += 1
         count_event(profile, event)
         handle = HANDLERS.get(type(event))

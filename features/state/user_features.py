@@ -17,7 +17,7 @@ import msgspec
 from features.definitions import KEEP_BOUGHT, KEEP_SEARCHES, KEEP_SESSION_RECENTS, SESSION_GAP_MS
 from features.state import cart, purchases, recents, states
 from features.state.handlers import DECLARED_COUNTS, KINDS, read_count
-from features.state.identity import attributes
+from features.state.identity import attributes, joins
 from features.state.merging import joined_sessions
 from features.state.states import ProfileState
 from tracking.contract.traits import Trait
@@ -127,9 +127,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
         ),
         cart=_merged_cart(profiles, now_ms=now_ms),
         bought=dict(recents.newest(_newest_of([p.bought for p in profiles]), keep=KEEP_BOUGHT)),
-        aliases=tuple(
-            name for name, _ in recents.newest(_newest_of([p.aliases for p in profiles]), keep=KEEP_SEARCHES)
-        ),
+        aliases=tuple(joins.joined(_newest_of([p.aliases for p in profiles]))[: joins.MAX_READ]),
         counts=_counts(profiles),
         rfm=rfm_of(profiles, now_ms=now_ms),
         segment=_DECODE_SEGMENT(segment) if segment else None,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from features.archive.rows import ONCE
 from features.archive.writer import ArchiveFolder
+from features.definitions import JOINS_A_DAY
 from recommendations.training.data.building import PIECE, log_from_columns
 from recommendations.training.data.dataset import KINDS, InvalidDataset, SessionLog
 from recommendations.training.data.label_weights import Impressions
@@ -226,11 +227,16 @@ def _reported_again(order_lines: pl.DataFrame) -> NDArray[np.int64]:
 
 
 def _owners(day: pl.DataFrame) -> pl.DataFrame:
-    """Return which user each anonymous id came to belong to on this day, as hashes of their keys."""
+    """Return which user each anonymous id came to belong to on this day, as hashes of their keys.
+
+    Of a user who was seen under more than ``JOINS_A_DAY``, the first of them; the others stay users of their own.
+    """
+    rank = pl.struct("occurred_at_ms", "anonymous_id").rank("ordinal")
     return (
         day.filter(pl.col("user_id").is_not_null() & pl.col("anonymous_id").is_not_null())
         .group_by("anonymous_id")
         .agg(pl.col("user_id").sort_by("occurred_at_ms").last(), pl.col("occurred_at_ms").max())
+        .filter(rank.over("user_id") <= JOINS_A_DAY)
         .select(
             pl.format(ANONYMOUS_PREFIX + "{}", "anonymous_id").hash(seed=0).alias("anonymous"),
             pl.format(USER_PREFIX + "{}", "user_id").hash(seed=0).alias("owner"),

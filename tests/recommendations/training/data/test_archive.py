@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from features.archive.rows import SCHEMA
 from features.archive.writer import ArchiveFolder
+from features.definitions import JOINS_A_DAY
+from recommendations.training.data import archive
 from recommendations.training.data.archive import read_archive, read_impressions
 from recommendations.training.data.dataset import InvalidDataset, Kind
 
@@ -190,3 +193,20 @@ def test_an_order_that_is_reported_again_is_one_purchase_wherever_and_whenever(t
     )
     assert bought == ["a", "a", "b", "c"]
     assert sorted(log.item_ids[item] for item in log.items[log.kinds == Kind.VIEW]) == ["a", "d"]
+
+
+def test_of_a_users_browsers_of_a_day_a_persons_number_is_joined() -> None:
+    day = pl.DataFrame(
+        {
+            "user_id": ["till"] * 50 + ["ada"] * 2 + [None],
+            "anonymous_id": [f"b{number:02}" for number in range(50)] + ["a1", "a2", "b00"],
+            "occurred_at_ms": [*range(50), 3, 4, 99],
+        }
+    )
+
+    owners = archive._owners(day)
+
+    till, ada = pl.Series(["u:till", "u:ada"]).hash(seed=0).to_list()
+    assert owners["owner"].value_counts(sort=True).rows() == [(till, JOINS_A_DAY), (ada, 2)]
+    first = pl.Series([f"a:b{number:02}" for number in range(JOINS_A_DAY)]).hash(seed=0)
+    assert set(owners.filter(pl.col("owner") == till)["anonymous"]) == set(first)
