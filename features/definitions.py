@@ -63,8 +63,8 @@ ITEM_WINDOWS: Final[tuple[tuple[str, int, int], ...]] = (
 )
 
 
-MINOR: Final = "minor units (1/100)"
-"""Of the site's currency, with two decimals whatever its own exponent: what the page sent, times 100."""
+MINOR: Final = "minor units"
+"""Of the site's currency, as many decimals as ISO 4217 gives it. What no rate converts is in ``apart`` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,10 @@ PROFILE: Final = FeatureView(
         _f(
             "touches", "list<(time, item, label)>", "", "[]",
             "Clicks in placements, for attribution.", f"{KEEP_TOUCHES} newest, {_ATTRIBUTION_H} h",
+        ),
+        _f(
+            "apart", "map<string, (orders, revenue, refunded)>", "minor units of each", "{}",
+            "Orders in currencies that no rate converts, by currency; their money is in no other field.",
         ),
         _read("recency_s", "float64", "s", "none", "Time since the last purchase.", "lifetime"),
         _read("frequency_30d", "int64", "transactions", "0", "Purchases.", "30 days"),

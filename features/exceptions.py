@@ -79,3 +79,7 @@ class OrdersNeeded(FeatureError):
     def __init__(self, orders: Iterable[tuple[str, str, int]]) -> None:
         self.orders = sorted(set(orders))
         super().__init__(f"{len(self.orders)} orders are to be read first")
+
+
+class MoneyUnavailable(FeatureError):
+    """A site's currency and exchange rates were never loaded, as when the database was down at the start: try again."""

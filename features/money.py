@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
@@ -242,6 +242,15 @@ class SiteMoney:
         if currency is None or currency == self.currency:
             return 1.0
         return self.rates.factor(currency, self.currency, day=at_ms // _DAY_MS)
+
+
+MoneyOfSite = Callable[[str], SiteMoney]
+"""From a site to its money. It raises where that was never loaded: what is counted without it would be wrong."""
+
+
+def in_euros(site: str) -> SiteMoney:
+    """Return the money of a site that counts in EUR and has no rates."""
+    return SiteMoney("EUR")
 
 
 def _scaled(amount: float | Decimal, currency: str) -> Decimal:

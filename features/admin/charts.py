@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from features.models import RfmSnapshot
+from features.money import to_major
 from features.segments import rfm
 
 WIDTH: Final = 900
@@ -48,6 +49,7 @@ def heat_map(snapshot: RfmSnapshot, segments: dict[tuple[int, int, int], str]) -
     """Return the rows of the map, the most recent buyers on top; a cell is darker the more buyers it has."""
     most = max((users for row in snapshot.cells for users, _ in row), default=0) or 1
     words = recency_words(snapshot.bounds["last_purchase_ms"], made_at=snapshot.made_at)
+    currency = snapshot.site.currency
     rows: list[tuple[str, list[Cell]]] = []
     for recency in reversed(rfm.SCORES):
         cells: list[Cell] = []
@@ -60,7 +62,7 @@ def heat_map(snapshot: RfmSnapshot, segments: dict[tuple[int, int, int], str]) -
                     frequency=frequency,
                     users=users,
                     share=100 * users / max(snapshot.users, 1),
-                    mean=mean / 100,
+                    mean=to_major(mean, currency),
                     segment=segments[(recency, frequency, 5 if frequency >= 4 else 3)],
                     background=_mix(0.06 + 0.84 * shade) if users else "",
                 )

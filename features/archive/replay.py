@@ -17,6 +17,7 @@ from features.archive.maintenance import iter_days
 from features.archive.rows import record_of
 from features.archive.writer import ArchiveFolder
 from features.exceptions import FeatureError
+from features.money import MoneyOfSite, in_euros
 from features.state import batch as micro
 from features.state import progress
 from features.state.apply import newest_ms_of
@@ -73,7 +74,9 @@ class Replayer:
         lateness_ms: int,
         is_erased: Callable[[str, str, int], bool] = lambda site, user_key, at_ms: False,
         keys_of_site: KeysOfSite = know_everything,
+        money_of: MoneyOfSite = in_euros,
     ) -> None:
+        self._money_of = money_of
         self._keys_of_site = keys_of_site
         self._store = store
         self._partitions = partitions
@@ -171,7 +174,11 @@ class Replayer:
     def _apply(self, parsed: micro.ParsedBatch, stored: micro.StoredBatch, batch: Batch) -> micro.Applied:
         """Apply the records; those that break a function were put aside when they came, and are left out here, too."""
         apply = partial(
-            micro.apply_batch, stored=stored, lateness_ms=self._lateness_ms, keys_of_site=self._keys_of_site
+            micro.apply_batch,
+            stored=stored,
+            lateness_ms=self._lateness_ms,
+            keys_of_site=self._keys_of_site,
+            money_of=self._money_of,
         )
         attempt = partial(apply_with_orders, apply, stored=stored, batch=batch)
         try:

@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Final
 
+from django.db import DatabaseError, close_old_connections
 from django.db.models import Count, Max
 
+from features.exceptions import MoneyUnavailable
 from features.money import NO_RATES, Quote, Rates, SiteMoney
 from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
@@ -69,6 +71,25 @@ def money_of(site: str) -> SiteMoney:
         They have not been loaded yet; ``watch_money(site).ensure_loaded()`` loads them in the caller's thread.
     """
     return watch_money(site).current()
+
+
+def loaded_money_of(site: str) -> SiteMoney:
+    """Return the money in memory, and load it in this thread the first time.
+
+    Raises
+    ------
+    MoneyUnavailable
+        It was never loaded, and the database is unavailable.
+    """
+    watched = watch_money(site)
+    if watched.is_loaded:
+        return watched.current()
+    try:
+        return watched.ensure_loaded()
+    except DatabaseError as error:
+        raise MoneyUnavailable(f"currency and rates of {site!r} cannot be loaded: {error}") from error
+    finally:
+        close_old_connections()
 
 
 def announce_money(site: str) -> None:

@@ -34,7 +34,7 @@ class Buyers:
     orders : int64
         Purchases, each transaction once.
     monetary : int64
-        Revenue less refunds, in minor units (1/100) of the site's currency.
+        Revenue less refunds, in minor units of the site's currency.
     """
 
     last_purchase_ms: Ints

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from features.money import MoneyOfSite, in_euros
 from features.state import activity, merging, states
 from features.state.counting import seen as seen_ids
 from features.state.handlers import HANDLERS, Context, Effects, apply_forwarded, count_event
@@ -52,6 +53,8 @@ class Conditions(NamedTuple):
         the mapping where none are stored yet.
     owners : mapping of int to str
         Orders that stand with another user key, and with which.
+    money_of : callable
+        From a site to its currency and rates; called for what is about amounts alone.
     """
 
     lateness_ms: int
@@ -60,6 +63,7 @@ class Conditions(NamedTuple):
     past: Past | None = None
     orders: Mapping[int, bytes | None] | None = None
     owners: Mapping[int, str] = {}
+    money_of: MoneyOfSite = in_euros
 
 
 def apply_events(
@@ -111,7 +115,7 @@ def _apply_record(
     conditions: Conditions,
 ) -> None:
     record, lateness_ms = arrival.record, conditions.lateness_ms
-    context = Context(session, profile, effects, book, record.site, record.source, lateness_ms)
+    context = Context(session, profile, effects, book, record.site, record.source, lateness_ms, conditions.money_of)
     context.user_id = record.user_id
     if record.forwarded is not None:
         # It was in time where it was reported, and counts once however often it comes.

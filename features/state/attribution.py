@@ -42,6 +42,10 @@ class ReplyOrigin(NamedTuple):
 
 
 _NAMED_BY_PAGE: Final = "|||"
+NO_LIST: Final = "|||"
+"""The label under which lists are added up that are not told apart, where a currency follows it."""
+_SEPARATOR: Final = "|"
+_PARTS: Final = 4
 
 ReadRecId = Callable[[str, str], "ReplyOrigin | None"]
 
@@ -74,7 +78,22 @@ def label_of(site: str, *, item_list_id: str | None, rec_id: str | None) -> str 
 
 def is_named_by_page(label: str) -> bool:
     """Return whether nothing but the page says that there is such a list: no reply of ours filled it."""
-    return label.endswith(_NAMED_BY_PAGE)
+    return without_currency(label).endswith(_NAMED_BY_PAGE)
+
+
+def apart_label(label: str, currency: str) -> str:
+    """Return the label under which a list's revenue in a currency is counted that no rate converts."""
+    return f"{label}{_SEPARATOR}{currency}"
+
+
+def without_currency(label: str) -> str:
+    """Return the label of the list itself."""
+    return _SEPARATOR.join(label.split(_SEPARATOR)[:_PARTS])
+
+
+def currency_of(label: str) -> str:
+    """Return the currency of a label that ``apart_label`` made; else an empty text."""
+    return label.split(_SEPARATOR, _PARTS)[_PARTS] if label.count(_SEPARATOR) >= _PARTS else ""
 
 
 def placement_of(label: str) -> str:

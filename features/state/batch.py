@@ -15,7 +15,8 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from features import keys
-from features.exceptions import FeatureError, OrdersNeeded, UnknownState
+from features.exceptions import FeatureError, MoneyUnavailable, OrdersNeeded, UnknownState
+from features.money import MoneyOfSite, in_euros
 from features.state import attribution, progress, watermarks, windows
 from features.state.apply import Arrival, Conditions, Past, apply_events, newest_ms_of
 from features.state.counting.unknown import (
@@ -233,11 +234,13 @@ def apply_batch(
     lateness_ms: int,
     may_have_past: Callable[[str], bool] = lambda site: False,
     keys_of_site: KeysOfSite = know_everything,
+    money_of: MoneyOfSite = in_euros,
 ) -> Applied:
     """Return what the batch does to the states it was read with.
 
     ``may_have_past`` says of a site whether the database may know a user that Redis does not, and ``keys_of_site``
-    which items and placements the site has: of others, a bounded number is told apart.
+    which items and placements the site has: of others, a bounded number is told apart. ``money_of`` returns the
+    currency and the exchange rates of a site; it is called where orders are counted, and what it raises ends the batch.
 
     Raises
     ------
@@ -264,6 +267,7 @@ def apply_batch(
             past=batch.past.get(user) if batch.past else None,
             orders=stored.orders.get(user, _NO_ORDERS),
             owners=stored.owners.get(user, _NO_OWNERS),
+            money_of=money_of,
         )
         effects = _apply_user(batch, user, indices, arrivals, stored, applied, conditions)
         if effects.orders:
@@ -329,6 +333,11 @@ def _count_placements(
         if known is not None:
             own = {label: amounts for label, amounts in labels.items() if _is_ours(label, known)}
             others = {label: amounts for label, amounts in labels.items() if label not in own}
+            for label in [label for label in others if attribution.currency_of(label)]:
+                # Lists that are not told apart are added up, which must not be across currencies.
+                name = attribution.apart_label(attribution.NO_LIST, attribution.currency_of(label))
+                amounts = zip(own.get(name, [0] * len(attribution.METRICS)), others.pop(label), strict=True)
+                own[name] = [one + other for one, other in amounts]
         if own:
             key = keys.placement_day(partition, site, day)
             applied.increments[key] = CountIncrement(own, PLACEMENT_TTL_S)
@@ -383,7 +392,7 @@ def _apply_user(
         new_session, new_profile, effects = apply_events(
             session, profile, [arrivals[index] for index in indices], conditions
         )
-    except (UnknownState, OrdersNeeded):
+    except (UnknownState, OrdersNeeded, MoneyUnavailable):
         raise
     except Exception:
         logger.exception("stream.user_failed partition=%s records=%s", batch.partition, len(indices))
@@ -413,7 +422,7 @@ def _apply_one(
     for _ in range(MAX_TRIES):
         try:
             return apply_events(session, profile, [arrival], conditions)
-        except OrdersNeeded:
+        except (OrdersNeeded, MoneyUnavailable):
             raise
         except Exception as error:
             failure = error

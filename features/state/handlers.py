@@ -20,6 +20,7 @@ from features.definitions import (
     SEARCH_TERM_CHARS,
     Field,
 )
+from features.money import MoneyOfSite, SiteMoney
 from features.state import attribution, cart, purchases, recents, windows
 from features.state.attribution import PlacementEffect
 from features.state.counting import votes
@@ -73,7 +74,14 @@ class Context:
     site: str
     source: Source
     lateness_ms: int
+    money_of: MoneyOfSite
+
     user_id: str | None = None  # of the record, vouched for by the shop's server
+
+    @property
+    def money(self) -> SiteMoney:
+        """The site's currency and rates; only what is about amounts needs them."""
+        return self.money_of(self.site)
 
     def remember(self, kind: str, item_id: str, at_ms: int) -> None:
         """Note an interaction with an item among the recents."""
@@ -125,10 +133,11 @@ class Context:
         if self.book.owner(order) is not None:
             self.book.forward(order, event, clicks=said.clicks, source=self.source)
             return
-        known = self.book.find(order, self.profile)
-        before = counting.standing(known)
+        known, money = self.book.find(order, self.profile), self.money
+        before = counting.standing(known, site_currency=money.currency)
         join(known, said)
-        after = counting.standing(known)
+        counting.settle(known, money)
+        after = counting.standing(known, site_currency=money.currency)
         if before == after:
             return
         counting.move_profile(self.profile, order, before, after)
@@ -221,14 +230,21 @@ def _purchase(context: Context, event: contract.Purchase) -> None:
     context.report(
         order,
         event,
-        purchase_report(event, source=context.source, label_of=context.label_of, clicks=profile.touches),
+        purchase_report(
+            event,
+            source=context.source,
+            label_of=context.label_of,
+            site_currency=context.money.currency,
+            clicks=profile.touches,
+        ),
     )
     attribution.note_order(profile, order, at_ms=at_ms, newest_ms=profile.newest_ms, lateness_ms=context.lateness_ms)
 
 
 def _refund(context: Context, event: contract.Refund) -> None:
     order = purchases.hash64(event.params.transaction_id)
-    context.report(order, event, refund_report(event, source=context.source))
+    said = refund_report(event, source=context.source, site_currency=context.money.currency)
+    context.report(order, event, said)
 
 
 def apply_forwarded(context: Context, record: contract.EventRecord, forwarded: contract.Forwarded) -> None:
@@ -236,10 +252,12 @@ def apply_forwarded(context: Context, record: contract.EventRecord, forwarded: c
     event = record.events[0] if record.events else None
     clicks = [(click.occurred_at_ms, click.item_id, click.label) for click in forwarded.clicks]
     if isinstance(event, contract.Purchase):
-        said = purchase_report(event, source=record.source, label_of=context.label_of)
+        said = purchase_report(
+            event, source=record.source, label_of=context.label_of, site_currency=context.money.currency
+        )
         said.clicks = clicks
     elif isinstance(event, contract.Refund):
-        said = refund_report(event, source=record.source)
+        said = refund_report(event, source=record.source, site_currency=context.money.currency)
     else:
         said, event = Order(clicks=clicks), None
     context.report(forwarded.order, event, said)

@@ -46,6 +46,8 @@ def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
     total.votes = votes.join(older.votes, newer.votes)
     total.attributes = attributes.join(older.attributes, newer.attributes)
     for profile in (older, newer):
+        for currency, (orders, value, refunded) in profile.apart.items():
+            purchases.add_apart(total, currency, orders=orders, value=value, refunded=refunded)
         total.seen.update(profile.seen)
         total.seen_import.update(profile.seen_import)
         for day, (orders, revenue) in profile.days.items():

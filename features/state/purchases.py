@@ -1,8 +1,8 @@
 """What purchases and refunds do to a profile: counts for recency, frequency and monetary value.
 
-Amounts are whole minor units (1/100), since sums of floats depend on their order. Purchases are kept by UTC day for
-91 days and by week beyond, at most 139 panes of them, so that the windows of 30 and 90 days are exact to the day and
-the one of 365 days to the week.
+Amounts are whole minor units of their currency, since sums of floats depend on their order. Purchases are kept by UTC
+day for 91 days and by week beyond, at most 139 panes of them, so that the windows of 30 and 90 days are exact to the
+day and the one of 365 days to the week.
 """
 
 from __future__ import annotations
@@ -12,32 +12,30 @@ from collections.abc import Iterable
 from typing import Final
 
 from features.definitions import DAY_MS, KEEP_ORDERS
-from features.money import bounded, saturated
+from features.money import bounded, line_minor, saturated, to_minor
 from features.state.states import ProfileState
 from tracking.contract.events import EventItem
+from tracking.contract.mending.currencies import UNKNOWN
 
 EXACT_DAYS: Final = 91
 KEEP_DAYS: Final = 372
+KEEP_APART: Final = 16
+"""Currencies without a rate that a profile tells apart."""
 
 
-def minor_units(value: float) -> int:
-    """Return an amount of money in whole minor units of two decimals, whatever the currency's own exponent."""
-    return round(value * 100)
-
-
-def value_of(items: Iterable[EventItem], value: float | None, currency: str | None = None) -> int:
+def value_of(items: Iterable[EventItem], value: float | None, currency: str) -> int:
     """Return the event's value, else the sum over its items, in minor units; never more than ``MAX_ORDER_MINOR``.
 
     Here and in ``line_value`` alone, an amount that was reported becomes one that is counted.
     """
     if value is not None:
-        return bounded(minor_units(value))
+        return bounded(to_minor(value, currency))
     return bounded(sum(line_value(item, currency) for item in items))
 
 
-def line_value(item: EventItem, currency: str | None = None) -> int:
+def line_value(item: EventItem, currency: str) -> int:
     """Return what a line is worth, in minor units; never more than ``MAX_ORDER_MINOR``."""
-    return bounded(minor_units(item.price or 0.0) * item.quantity)
+    return bounded(line_minor(item.price or 0.0, item.quantity, currency))
 
 
 def hash64(text: str) -> int:
@@ -52,6 +50,20 @@ def note_newest(profile: ProfileState, order: int, *, at_ms: int) -> None:
     if len(newest) > KEEP_ORDERS:
         del newest[min(newest, key=lambda known: (newest[known][0], known))]
     profile.last_purchase_ms = max(known[0] for known in newest.values() if len(known) == 1 or known[1] >= 0)
+
+
+def add_apart(profile: ProfileState, currency: str, *, orders: int, value: int, refunded: int) -> None:
+    """Add to what cannot be converted, in minor units of its currency, or take away from it.
+
+    Beyond ``KEEP_APART`` currencies, further ones are one: ``UNKNOWN``.
+    """
+    apart = profile.apart
+    name = currency if currency in apart or len(apart) < KEEP_APART else UNKNOWN
+    sums = apart.setdefault(name, [0, 0, 0])
+    for place, amount in enumerate((orders, value, refunded)):
+        sums[place] = saturated(sums[place] + amount)
+    if not any(sums):
+        del apart[name]
 
 
 def window_sums(profiles: Iterable[dict[int, list[int]]], *, now_ms: int, window_days: int) -> tuple[int, int]:

@@ -83,6 +83,8 @@ class ProfileState(Struct, array_like=True, kw_only=True):
     seen_orders_import: SeenIds = field(default_factory=SeenIds)
     votes: votes.Votes = field(default_factory=dict)  # which items this user counts for as a visitor
     attributes: attributes.Attributes = field(default_factory=dict)  # what the shop said of the user
+    # Currency -> [orders, revenue, refunded] in its own minor units, of orders that no rate converts: in no sum above.
+    apart: dict[str, list[int]] = field(default_factory=dict)
 
 
 State = TypeVar("State", SessionState, ProfileState)

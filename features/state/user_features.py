@@ -69,7 +69,8 @@ class UserFeatures:
     """What is known of a user at one moment; built by ``merge``.
 
     ``state_version`` changes whenever a state does: answers made from the features may be kept under it.
-    ``freshness_ms`` is the age of the newest event in them.
+    ``freshness_ms`` is the age of the newest event in them. ``apart`` is what was spent, net of refunds, in currencies
+    that no rate converts: minor units by currency, in no figure of ``rfm``.
     """
 
     state_version: str
@@ -86,6 +87,7 @@ class UserFeatures:
     rfm: Rfm
     segment: Segment | None
     session_number: int
+    apart: dict[str, int] = field(default_factory=dict)
     sessions: tuple[tuple[int, int, int], ...] = field(default=())
     attributes: dict[str, Trait] = field(default_factory=dict)
 
@@ -131,6 +133,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
         counts=_counts(profiles),
         rfm=rfm_of(profiles, now_ms=now_ms),
         segment=_DECODE_SEGMENT(segment) if segment else None,
+        apart=_apart(profiles),
         session_number=max((p.session_number for p in profiles), default=0),
         sessions=tuple((start, end, events) for start, end, events in intervals),
         attributes=_attributes(profiles),
@@ -153,6 +156,7 @@ def rfm_of(profiles: Sequence[ProfileState], *, now_ms: int) -> Rfm:
     """Return recency, frequency and monetary value over all profiles of one user."""
     last_ms = max((p.last_purchase_ms for p in profiles), default=0)
     orders = sum(p.orders for p in profiles)
+    converted = orders - sum(sums[0] for p in profiles for sums in p.apart.values())
     revenue = sum(p.revenue for p in profiles)
     days = [p.days for p in profiles if p.days]
     windows = [purchases.window_sums(days, now_ms=now_ms, window_days=window_days) for window_days in (30, 90, 365)]
@@ -166,8 +170,16 @@ def rfm_of(profiles: Sequence[ProfileState], *, now_ms: int) -> Rfm:
         monetary_90d=windows[1][1],
         frequency_365d=windows[2][0],
         monetary_365d=windows[2][1],
-        average_order_value=revenue / orders if orders else None,
+        average_order_value=revenue / converted if converted > 0 else None,
     )
+
+
+def _apart(profiles: Sequence[ProfileState]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for profile in profiles:
+        for currency, (_, value, refunded) in profile.apart.items():
+            found[currency] = found.get(currency, 0) + value - refunded
+    return found
 
 
 def _attributes(profiles: Sequence[ProfileState]) -> dict[str, Trait]:

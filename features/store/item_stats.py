@@ -73,7 +73,7 @@ class ItemStats:
     item_ids : tuple of str
         Items with any event in the last seven days.
     counts : int64, shape (n_items, 4, 7)
-        Windows as in ``WINDOWS``, metrics as in ``METRICS``; revenue in minor units (1/100) of the site's currency.
+        Windows as in ``WINDOWS``, metrics as in ``METRICS``; revenue in minor units of the site's currency.
     rest : int64, shape (4, 7)
         The same of all items together that no catalogue has and that were too many to be told apart.
     """

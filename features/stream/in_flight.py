@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from features.exceptions import FeatureError
+from features.money import MoneyOfSite, in_euros
 from features.state import batch as micro
 from features.state import progress
 from features.state.apply import Past
@@ -85,6 +86,7 @@ class InFlightBatch:
         lateness_ms: int,
         may_have_past: Callable[[str], bool],
         keys_of_site: KeysOfSite = know_everything,
+        money_of: MoneyOfSite = in_euros,
     ) -> None:
         """Apply the batch to what was read, and send what it changes.
 
@@ -111,6 +113,7 @@ class InFlightBatch:
                     lateness_ms=lateness_ms,
                     may_have_past=may_have_past,
                     keys_of_site=keys_of_site,
+                    money_of=money_of,
                 ),
                 stored=stored,
                 batch=self._batch,

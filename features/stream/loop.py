@@ -22,6 +22,7 @@ from typing import Final
 
 from features import keys, metrics
 from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable
+from features.money import MoneyOfSite, in_euros
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.foreign_positions import ForeignPositions, adopt
@@ -72,6 +73,8 @@ class StreamWorker:
         Asked for users whom Redis does not know.
     keys_of_site : callable
         From a site to the items and placements that it has; never blocks. Of others, a bounded number is told apart.
+    money_of : callable
+        From a site to its currency and exchange rates; a partition whose site has none loaded waits alone.
     was_used : callable
         Whether anything of a partition is known outside of Redis; asked for partitions without a position.
     clock : callable
@@ -88,6 +91,7 @@ class StreamWorker:
         announce: Announce,
         profiles: ProfileSource | None = None,
         keys_of_site: KeysOfSite = know_everything,
+        money_of: MoneyOfSite = in_euros,
         was_used: WasUsed = never_used,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
@@ -98,6 +102,7 @@ class StreamWorker:
         self._batch_records = batch_records
         self._announce = announce
         self._keys_of_site = keys_of_site
+        self._money_of = money_of
         self._clock = clock
         self._profiles = profiles or NoProfiles()
         self._restore = ProfileRestore(self._profiles)
@@ -207,6 +212,7 @@ class StreamWorker:
                         lateness_ms=self._lateness_ms,
                         may_have_past=self._profiles.may_know,
                         keys_of_site=self._keys_of_site,
+                        money_of=self._money_of,
                     )
                 except Fenced as error:
                     self._is_fenced(batch, error)

@@ -21,6 +21,8 @@ from django.db import close_old_connections
 from features.archive.writer import ArchiveFolder, ArchiveWorker
 from features.catalogue.known import keys_of_site
 from features.exceptions import PartitionsDiffer
+from features.exchange.site import loaded_money_of
+from features.money import in_euros
 from features.state.counting.unknown import know_everything
 from features.store import connections
 from features.stream.emptied import never_used, was_used
@@ -28,6 +30,7 @@ from features.stream.loop import StreamWorker
 from features.stream.notify import announce_changed
 from features.stream.topic import check_topic
 from tracking.log import LogUnavailable
+from tracking.snapshots.snapshot import start_snapshots
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
         profiles=ProfileArchive() if with_profiles else None,
         was_used=was_used if with_profiles else never_used,
         keys_of_site=keys_of_site if with_profiles else know_everything,
+        money_of=loaded_money_of if with_profiles else in_euros,
     )
 
 
@@ -115,6 +119,7 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
 
     def _run_stream(self) -> None:
         check_topic()
+        start_snapshots()  # what the sites know, and their currencies and rates
         stream = make_stream_worker()
         _running.append(stream)
         try:

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import redis
 
+from features.money import to_major, written
 from features.store.placement_stats import PlacementStats, read_placement_stats
 
 
 @dataclass(slots=True, kw_only=True)
 class Performance:
-    """Figures of one group, or of one day; ``revenue_minor`` in minor units (1/100), as events are added up."""
+    """Figures of one group, or of one day.
+
+    Attributes
+    ----------
+    name : str
+    currency : str
+        The site's.
+    revenue_minor : int
+        In minor units of it.
+    apart : dict
+        Revenue that no exchange rate converts, in minor units by currency; not in ``revenue_minor``.
+    """
 
     name: str
+    currency: str = ""
     lists: int = 0
     impressions: int = 0
     clicks: int = 0
     carts: int = 0
     orders: int = 0
     revenue_minor: int = 0
+    apart: dict[str, int] = field(default_factory=dict)
 
     def add(self, row: PlacementStats) -> None:
         """Add the figures of one placement, variant, version and set of rules on one day."""
@@ -31,6 +45,8 @@ class Performance:
         self.carts += row.carts
         self.orders += row.orders
         self.revenue_minor += row.revenue
+        for currency, amount in row.apart.items():
+            self.apart[currency] = self.apart.get(currency, 0) + amount
 
     @property
     def click_rate(self) -> float | None:
@@ -40,7 +56,17 @@ class Performance:
     @property
     def revenue(self) -> float:
         """Revenue in whole units of the site's currency."""
-        return self.revenue_minor / 100
+        return to_major(self.revenue_minor, self.currency)
+
+    @property
+    def revenue_text(self) -> str:
+        """The revenue with the decimals of its currency, such as ``1,234.50``."""
+        return written(self.revenue_minor, self.currency)
+
+    @property
+    def apart_texts(self) -> list[str]:
+        """What stands apart, such as ``JPY 6,000``, by currency."""
+        return [f"{currency} {written(amount, currency)}" for currency, amount in sorted(self.apart.items()) if amount]
 
     @property
     def revenue_per_thousand(self) -> float | None:
@@ -65,30 +91,32 @@ def read_days(client: redis.Redis, site: str, *, first: int, last: int, partitio
     ]
 
 
-def grouped(rows: Iterable[PlacementStats], by: str, *, names: Iterable[str] = ()) -> list[Performance]:
+def grouped(
+    rows: Iterable[PlacementStats], by: str, *, names: Iterable[str] = (), currency: str = ""
+) -> list[Performance]:
     """Return the performance of each group, the best first; ``names`` are listed even without figures.
 
     A list that several rules touched counts for each of them, so the groups of ``rule`` may exceed the total.
     """
     keys_of = _KEYS[by]
-    found = {name: Performance(name=name) for name in names}
+    found = {name: Performance(name=name, currency=currency) for name in names}
     for row in rows:
         for name in keys_of(row):
-            found.setdefault(name, Performance(name=name)).add(row)
+            found.setdefault(name, Performance(name=name, currency=currency)).add(row)
     return sorted(found.values(), key=lambda one: (-one.revenue_minor, -one.clicks, -one.impressions, one.name))
 
 
-def total(rows: Iterable[PlacementStats]) -> Performance:
+def total(rows: Iterable[PlacementStats], *, currency: str = "") -> Performance:
     """Return everything added up."""
-    whole = Performance(name="")
+    whole = Performance(name="", currency=currency)
     for row in rows:
         whole.add(row)
     return whole
 
 
-def daily(rows: Iterable[PlacementStats], *, first: int, last: int) -> dict[int, Performance]:
+def daily(rows: Iterable[PlacementStats], *, first: int, last: int, currency: str = "") -> dict[int, Performance]:
     """Return the performance of each day of the span, oldest first, days without figures among them."""
-    days = {day: Performance(name=str(day)) for day in range(first, last + 1)}
+    days = {day: Performance(name=str(day), currency=currency) for day in range(first, last + 1)}
     for row in rows:
         days[row.day].add(row)
     return days

@@ -68,7 +68,7 @@ class UserOrders:
             Seconds since the newest order; read where ``orders`` is above 0.
         orders : int64, shape (n,)
         monetary : int64, shape (n,)
-            In minor units (1/100) of the site's currency.
+            In minor units of the site's currency.
         scores : int8, shape (n, 3)
             Fifths as in ``features.segments.rfm``, 1 to 5; 0 where none was computed.
         """

@@ -14,6 +14,7 @@ from django.utils.timesince import timesince
 
 from features.exceptions import StoreUnavailable
 from features.models import Item
+from features.money import to_major
 from features.store import connections
 from features.store.item_stats import ItemStats, load_item_stats
 from features.stream.lag import read_lag
@@ -71,7 +72,7 @@ def interactions(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
     ):
         sums = {window: int(stats.of(metric, window).sum()) for window in ("1h", "24h", "7d")}
         if metric == "revenue":
-            values = {window: f"{amount / 100:,.0f}" for window, amount in sums.items()}
+            values = {window: f"{to_major(amount, site.currency):,.0f}" for window, amount in sums.items()}
             title = f"{title}, {site.currency}"
         else:
             values = {window: f"{amount:,}" for window, amount in sums.items()}
@@ -85,7 +86,7 @@ def placement_performance(site: Site) -> list[Performance]:
     today = int(time.time()) // DAY_S
     rows = read_days(client, site.slug, first=today - 6, last=today, partitions=connections.partitions())
     names = Placement.objects.filter(site=site, is_active=True).values_list("name", flat=True)
-    return grouped(rows, "placement", names=names)
+    return grouped(rows, "placement", names=names, currency=site.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

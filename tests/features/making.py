@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from features.exceptions import OrdersNeeded
+from features.money import MoneyOfSite, in_euros
 from features.state.apply import Arrival, Conditions, apply_events
 from features.state.handlers import Effects
 from features.state.states import ProfileState, SessionState, decode_profile, decode_session
@@ -67,10 +68,11 @@ class States:
         self.profile_blob: bytes | None = None
         self.orders: dict[int, bytes | None] = {}
         self.effects = Effects()
+        self.money_of: MoneyOfSite = in_euros
 
     def apply(self, *records: EventRecord, oldest_ms: int = 0) -> States:
         """Apply records as one batch."""
-        conditions = Conditions(lateness_ms=LATENESS_MS, orders=self.orders)
+        conditions = Conditions(lateness_ms=LATENESS_MS, orders=self.orders, money_of=self.money_of)
         arrivals = [Arrival(one, oldest_ms) for one in records]
         while True:
             try:

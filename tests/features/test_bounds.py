@@ -49,7 +49,7 @@ def test_a_bounded_amount_is_itself_or_the_bound(minor: int) -> None:
 def test_a_profile_of_many_largest_orders_is_stored_and_read() -> None:
     profile = ProfileState()
     for number in range(200):
-        revenue = purchases.value_of((LARGEST,) * MAX_ITEMS, None)
+        revenue = purchases.value_of((LARGEST,) * MAX_ITEMS, None, "EUR")
         counted = Standing(at_ms=NOW_MS, orders=1, units=10**8, value=revenue, refunded=revenue)
         move_profile(profile, number, NOTHING, counted)
 

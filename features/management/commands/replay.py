@@ -11,6 +11,7 @@ from features.archive.replay import Replayer, check_empty, empty_states
 from features.archive.writer import ArchiveFolder
 from features.catalogue.known import loaded_keys_of_site
 from features.exceptions import FeatureError
+from features.exchange.site import loaded_money_of
 from features.privacy import erasure
 from features.privacy.restored import restore_erased
 from features.store import connections
@@ -55,6 +56,7 @@ class Command(BaseCommand):
                 lateness_ms=settings.LATENESS_MS,
                 is_erased=erasure.erased_check(),
                 keys_of_site=loaded_keys_of_site,
+                money_of=loaded_money_of,
             )
             if options["source"] == "log":
                 replayer.from_log(connections.event_log(), report=self._report)

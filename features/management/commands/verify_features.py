@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from features.archive.replay import Replayer, check_empty, differences
 from features.archive.writer import ArchiveFolder
 from features.exceptions import FeatureError
+from features.exchange.site import loaded_money_of
 from features.privacy import erasure
 from features.state import progress
 from features.store import connections, orders, scan
@@ -47,7 +48,11 @@ class Command(BaseCommand):
             check_empty(client, partitions=partitions)
             orders.copy_owners(connections.client(), client)
             replayer = Replayer(
-                store, partitions=partitions, lateness_ms=settings.LATENESS_MS, is_erased=erasure.erased_check()
+                store,
+                partitions=partitions,
+                lateness_ms=settings.LATENESS_MS,
+                is_erased=erasure.erased_check(),
+                money_of=loaded_money_of,
             )
             if options["source"] == "log":
                 replayer.from_log(connections.event_log())

@@ -19,6 +19,7 @@ from msgspec import Struct, field
 from features.definitions import ORDER_TTL_S, SHORTEST_ORDER_TTL_S
 from features.exceptions import UnknownState
 from tracking.contract.events import MAX_ITEMS
+from tracking.contract.mending.currencies import CURRENCIES, UNKNOWN
 
 VERSION: Final = 1
 KEEP_LINES: Final = 2 * MAX_ITEMS
@@ -109,6 +110,9 @@ class Order(Struct, array_like=True, kw_only=True):
         Item id → time and label of the placement that the purchase itself names.
     counted_before : list of int
         ``[time, value]`` of an order that version 0.1 counted without knowing its lines.
+    factor : float
+        By which its amounts were converted when it was last counted, so that exactly that can be taken back; 0 where
+        there was no rate and it counted apart. Not joined: it is nothing that a report says.
     """
 
     purchased_ms: int = 0
@@ -118,6 +122,7 @@ class Order(Struct, array_like=True, kw_only=True):
     clicks: list[Click] = field(default_factory=list)
     named: dict[str, tuple[int, str]] = field(default_factory=dict)
     counted_before: list[int] = field(default_factory=list)
+    factor: float = 1.0
 
     @property
     def is_placed(self) -> bool:
@@ -186,9 +191,12 @@ def refund_identity(refund: Refund, refund_id: str | None) -> int:
 
 
 def currency_code(currency: str | None) -> int:
-    """Return a currency as a small number that sorts and packs well; 0 where none is named."""
+    """Return a currency as a small number that sorts and packs well; 0 where none is named.
+
+    Codes that ISO 4217 gives no minor unit are ``UNKNOWN``: they are never converted, and are to be few.
+    """
     code = 0
-    for letter in currency or "":
+    for letter in (currency if currency in CURRENCIES else UNKNOWN) if currency else "":
         code = code * 27 + ord(letter) - 64
     return code
 

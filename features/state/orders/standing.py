@@ -1,20 +1,28 @@
 """Pure: what an order counts for, now that this is known of it; and what changes when more is known.
 
 Counts move by the difference between two standings, so that nothing counts twice and everything can be taken back.
+
+An order knows its amounts in its own currency. What it counts for is in the site's, by the factor of the day on which
+it was placed, which it remembers (``settle``). Without a rate it stands *apart*: its amounts are summed under its
+currency, and are in no sum of the site.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+
+import msgspec
 
 from features.definitions import ATTRIBUTION_WINDOW_MS, DAY_MS
-from features.money import bounded, saturated
+from features.money import SiteMoney, bounded, exponent_of, saturated, times
 from features.state import attribution, purchases, windows
 from features.state.attribution import PlacementEffect
 from features.state.orders.order import NO_AMOUNT, Order, Refund, currency_of, short_hash
 from features.state.states import ProfileState
 from features.state.windows import ItemEffect
+from tracking.contract.mending.currencies import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +34,11 @@ class Standing:
     at_ms : int
         When it was placed, by its earliest report.
     orders, units, value : int
-        1 once the purchase is known; its pieces; its value in minor units of ``currency``. Before refunds.
+        1 once the purchase is known; its pieces; its value before refunds, in minor units of the site's currency.
     refunds, refunded : int
         How many, and how much was given back: never more than ``value``.
+    apart : str
+        The currency that all amounts are in where no rate says what they are worth; else empty.
     lines : dict
         Item id → pieces and worth that are left after refunds.
     labels : dict
@@ -41,7 +51,7 @@ class Standing:
     value: int = 0
     refunds: int = 0
     refunded: int = 0
-    currency: str | None = None
+    apart: str = ""
     lines: dict[str, tuple[int, int]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
 
@@ -49,11 +59,18 @@ class Standing:
 NOTHING = Standing()
 
 
-def standing(order: Order) -> Standing:
-    """Return what the order counts for."""
+def settle(order: Order, money: SiteMoney) -> None:
+    """Let an order remember by what its amounts are converted now that this is known of it."""
+    if order.is_placed and not order.counted_before:
+        order.factor = money.factor(currency_of(_currency(order)), order.purchased_ms) or 0.0
+
+
+def standing(order: Order, *, site_currency: str) -> Standing:
+    """Return what the order counts for, by the factor that it remembers."""
     if not order.is_placed and not order.refunds:
         return NOTHING
     currency = _currency(order)
+    order = _in_one_unit(order, currency, site_currency)
     worth = {item_id: line.worth if _is_usable(line.currency, currency) else 0 for item_id, line in order.lines.items()}
     refunds = _distinct(list(order.refunds.values()), order, worth)
     if not order.is_placed:
@@ -64,15 +81,17 @@ def standing(order: Order) -> Standing:
         return Standing(at_ms=at_ms, orders=1, value=value, refunds=len(refunds), refunded=refunded)
     value = _value(order, worth, currency)
     refunded = _refunded_money(refunds, order, worth, value=value, currency=currency)
+    lines = _lines_left(order, worth, refunds, value=value, refunded=refunded, currency=currency)
+    factor = order.factor
     return Standing(
         at_ms=order.purchased_ms,
         orders=1,
         units=sum(line.quantity for line in order.lines.values()),
-        value=value,
+        value=times(value, factor or 1.0),
         refunds=len(refunds),
-        refunded=refunded,
-        currency=currency_of(currency),
-        lines=_lines_left(order, worth, refunds, value=value, refunded=refunded, currency=currency),
+        refunded=times(refunded, factor or 1.0),
+        apart="" if factor else currency_of(currency) or UNKNOWN,
+        lines={item_id: (pieces, times(left, factor or 1.0)) for item_id, (pieces, left) in lines.items()},
         labels=_labels(order),
     )
 
@@ -81,9 +100,15 @@ def move_profile(profile: ProfileState, order: int, before: Standing, after: Sta
     """Let the profile of an order's owner count what it counts for now in place of what it did before."""
     profile.orders += after.orders - before.orders
     profile.units = saturated(profile.units + after.units - before.units)
-    profile.revenue = saturated(profile.revenue + after.value - before.value)
     profile.refunds += after.refunds - before.refunds
-    profile.refunded = saturated(profile.refunded + after.refunded - before.refunded)
+    for sign, one in ((-1, before), (1, after)):
+        if one.apart:
+            purchases.add_apart(
+                profile, one.apart, orders=sign * one.orders, value=sign * one.value, refunded=sign * one.refunded
+            )
+    counted_before, counted = _counted(before), _counted(after)
+    profile.revenue = saturated(profile.revenue + counted[0] - counted_before[0])
+    profile.refunded = saturated(profile.refunded + counted[1] - counted_before[1])
     if after.orders:
         purchases.note_newest(profile, order, at_ms=after.at_ms)
     days: dict[int, list[int]] = {}
@@ -91,7 +116,8 @@ def move_profile(profile: ProfileState, order: int, before: Standing, after: Sta
         if one.orders:
             sums = days.setdefault(one.at_ms, [0, 0])
             sums[0] += sign * one.orders
-            sums[1] += sign * (one.value - one.refunded)
+            value, refunded = _counted(one)
+            sums[1] += sign * (value - refunded)
     for at_ms, (orders, revenue) in days.items():
         if orders or revenue:
             purchases.add_to_day(profile, at_ms=at_ms, orders=orders, revenue=revenue)
@@ -101,8 +127,7 @@ def item_effects(before: Standing, after: Standing) -> list[ItemEffect]:
     """Return what changes in the demand of the order's items."""
     effects: list[ItemEffect] = []
     for item_id in {**before.lines, **after.lines}:
-        old = before.lines.get(item_id, (0, 0))
-        new = after.lines.get(item_id, (0, 0))
+        old, new = _counted_line(before, item_id), _counted_line(after, item_id)
         if before.at_ms == after.at_ms or old == (0, 0):
             moves: Iterable[tuple[int, int, int]] = ((after.at_ms, new[0] - old[0], new[1] - old[1]),)
         else:
@@ -126,10 +151,48 @@ def placement_effects(before: Standing, after: Standing) -> list[PlacementEffect
         for item_id, (units, revenue) in one.lines.items():
             label_of_item = one.labels.get(item_id)
             if label_of_item is not None:
-                for metric, amount in ((attribution.UNITS, units), (attribution.REVENUE, revenue)):
-                    key = (label_of_item, day, metric)
+                of_money = attribution.apart_label(label_of_item, one.apart) if one.apart else label_of_item
+                for label, metric, amount in (
+                    (label_of_item, attribution.UNITS, units), (of_money, attribution.REVENUE, revenue)
+                ):  # fmt: skip
+                    key = (label, day, metric)
                     credit[key] = credit.get(key, 0) + sign * amount
     return [PlacementEffect(*key, amount) for key, amount in credit.items() if amount]
+
+
+def _counted(one: Standing) -> tuple[int, int]:
+    """Return the value and what was given back of it, as far as they are in the site's currency."""
+    return (0, 0) if one.apart else (one.value, one.refunded)
+
+
+def _counted_line(one: Standing, item_id: str) -> tuple[int, int]:
+    pieces, worth = one.lines.get(item_id, (0, 0))
+    return pieces, 0 if one.apart else worth
+
+
+def _in_one_unit(order: Order, currency: int, site_currency: str) -> Order:
+    """Return the order with amounts that name no currency in minor units of its own, not of the site's."""
+    shift = exponent_of(currency_of(currency) or site_currency) - exponent_of(site_currency)
+    if not shift:
+        return order
+
+    def moved(amount: int, code: int) -> int:
+        return amount if code or amount == NO_AMOUNT else bounded(round(amount * Fraction(10) ** shift))
+
+    lines = {
+        item_id: msgspec.structs.replace(line, revenue=moved(line.revenue, line.currency))
+        for item_id, line in order.lines.items()
+    }
+    values = [msgspec.structs.replace(value, amount=moved(value.amount, value.currency)) for value in order.values]
+    refunds = {
+        identity: msgspec.structs.replace(
+            refund,
+            amount=moved(refund.amount, refund.currency),
+            lines=tuple((name, pieces, moved(worth, refund.currency)) for name, pieces, worth in refund.lines),
+        )
+        for identity, refund in order.refunds.items()
+    }
+    return msgspec.structs.replace(order, lines=lines, values=values, refunds=refunds)
 
 
 def _currency(order: Order) -> int:

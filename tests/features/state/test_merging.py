@@ -88,6 +88,7 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
     "votes": votes.join,
     "attributes": attributes.join,
     "days": added,
+    "apart": added,
     "counts": lambda one, other: {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}},
     "cart": last_written,
     "sessions": lambda one, other: merging.joined_sessions([*one, *other]),

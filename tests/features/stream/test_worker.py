@@ -58,6 +58,8 @@ def test_celery_runs_shows_and_drains_the_worker(worlds: Worlds, tmp_path: Path)
         "RECSITE_DATA_DIR": str(tmp_path),
         "RECSITE_ARCHIVE_URL": str(tmp_path / "archive"),
     }
+    # Orders are counted in the currency of their site, which stands in the database.
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
     celery = [sys.executable, "-m", "celery", "-A", "recsite"]
     out = (tmp_path / "worker.out").open("wb")
     worker = subprocess.Popen(

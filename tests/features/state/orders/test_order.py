@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.exceptions import UnknownState
+from features.money import SiteMoney
 from features.state.orders import order as orders
 from features.state.orders.order import KEEP_LINES, KEEP_REFUNDS, Order, currency_code, currency_of, join
-from features.state.orders.standing import standing
+from features.state.orders.standing import settle, standing
 from tests.features.making import MINUTE_MS, NOW_MS
 from tests.features.state.orders.test_standing import line, said
 
@@ -66,13 +67,15 @@ def test_reports_join_in_any_order_any_groups_and_however_often(several: list[Or
 @given(st.lists(reports(), min_size=1, max_size=8))
 def test_refunds_never_exceed_the_order_and_a_whole_one_leaves_nothing(several: list[Order]) -> None:
     order = orders.decode(known(*several))
-    before = standing(order)
+    settle(order, SiteMoney("EUR"))
+    before = standing(order, site_currency="EUR")
     assert 0 <= before.refunded <= before.value
     assert all(pieces >= 0 and worth >= 0 for pieces, worth in before.lines.values())
 
     join(order, said("refund"))
 
-    after = standing(order)
+    settle(order, SiteMoney("EUR"))
+    after = standing(order, site_currency="EUR")
     assert after.refunded == after.value == before.value
     assert set(after.lines.values()) <= {(0, 0)}
 
@@ -94,11 +97,16 @@ def test_a_usual_order_is_small() -> None:
     assert len(known(usual)) < 150
 
 
-@pytest.mark.parametrize("currency", [None, "EUR", "JPY", "ZZZ", "AAA"])
+@pytest.mark.parametrize("currency", [None, "EUR", "JPY", "ZMW", "AED", "XXX"])
 def test_a_currency_packs_into_a_number_and_back(currency: str | None) -> None:
     code = currency_code(currency)
     assert currency_of(code) == currency
     assert len(msgspec.msgpack.encode(code)) <= 3
+
+
+@pytest.mark.parametrize("currency", ["ZZZ", "BTC", "XAU", "XTS"])
+def test_what_has_no_minor_unit_is_one_currency(currency: str) -> None:
+    assert currency_of(currency_code(currency)) == "XXX"
 
 
 def test_an_order_of_a_newer_program_is_left_alone() -> None:

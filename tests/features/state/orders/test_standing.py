@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from features.money import SiteMoney
 from features.state.orders.order import Order, join
 from features.state.orders.reports import purchase_report, refund_report
-from features.state.orders.standing import Standing, standing
+from features.state.orders.standing import Standing, settle, standing
 from tests.features.making import NOW_MS, event, record
 from tracking.contract.events import Purchase, Refund
 
@@ -18,15 +19,16 @@ def heard(*reports: dict[str, Any]) -> Standing:
     order = Order()
     for one in reports:
         join(order, said(**one))
-    return standing(order)
+    settle(order, SiteMoney("EUR"))
+    return standing(order, site_currency="EUR")
 
 
 def said(kind: str = "purchase", source: str = "browser", at_ms: int = NOW_MS, **params: Any) -> Order:
     (sent,) = record(event(kind, at_ms=at_ms, transaction_id="T", **params)).events
     if isinstance(sent, Refund):
-        return refund_report(sent, source=source)
+        return refund_report(sent, source=source, site_currency="EUR")
     assert isinstance(sent, Purchase)
-    return purchase_report(sent, source=source, label_of=lambda rec_id: rec_id)
+    return purchase_report(sent, source=source, label_of=lambda rec_id: rec_id, site_currency="EUR")
 
 
 def line(item_id: str, price: float | None = None, quantity: int = 1) -> dict[str, Any]:
@@ -113,11 +115,11 @@ def test_an_amount_of_another_currency_is_none() -> None:
     page = {"items": [A, B], "currency": "EUR"}
     server = {"items": [line("a", 66.0), line("b", 22.0, 2)], "value": 110.0, "currency": "USD", "source": "server"}
     order = heard(page, server, {"kind": "refund", "value": 10.0, "currency": "EUR"})
-    assert (order.currency, order.value, order.lines) == ("USD", 11_000, {"a": (1, 6_600), "b": (2, 4_400)})
+    assert (order.apart, order.value, order.lines) == ("USD", 11_000, {"a": (1, 6_600), "b": (2, 4_400)})
 
 
 def test_what_the_purchase_names_has_the_credit_else_the_last_click() -> None:
     order = said(items=[{**A, "rec_id": "home"}, B])
     join(order, Order(clicks=[(NOW_MS - 5, "a", "cart"), (NOW_MS - 9, "b", "cart"), (NOW_MS - 7, "b", "list")]))
     join(order, Order(clicks=[(NOW_MS + 1, "b", "after")]))
-    assert standing(order).labels == {"a": "home", "b": "list"}
+    assert standing(order, site_currency="EUR").labels == {"a": "home", "b": "list"}
