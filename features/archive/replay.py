@@ -91,7 +91,7 @@ class Replayer:
         """Apply everything that the log still holds, and leave the positions where it ends."""
         for partition in range(self._partitions):
             for record in events.read_all(partition):
-                if not _is_forwarded(record):  # who an order stands with is found anew
+                if not _is_forwarded(record):  # who an order stands with is found again
                     self._add(record, report)
             self._flush(partition, report)
         self._flush_all(report)

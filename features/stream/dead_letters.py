@@ -17,7 +17,7 @@ import msgspec
 
 from features import metrics
 from features.state.batch import POISON, Refused
-from features.stream.appending import Appender
+from features.stream.outgoing.appending import Appender
 from tracking.log import EventLog
 from tracking.metrics import DEAD_LETTERS
 

@@ -22,7 +22,7 @@ from features.store.counts import CountCache
 from features.store.online import Batch, Changes, OnlineStore
 from features.store.orders import apply_with_orders
 from features.stream.dead_letters import DeadLetterSink
-from features.stream.forwarding import ForwardSink
+from features.stream.outgoing.forwarding import ForwardSink
 from tracking.log import Position, Record
 
 logger = logging.getLogger(__name__)

@@ -30,9 +30,9 @@ from features.store.memory import watch_memory
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
 from features.stream.emptied import EmptiedPartitions, WasUsed, never_used
-from features.stream.forwarding import ForwardSink
 from features.stream.halts import Halts
 from features.stream.in_flight import InFlightBatch
+from features.stream.outgoing.forwarding import ForwardSink
 from features.stream.restore import NoProfiles, ProfileRestore, ProfileSource
 from features.stream.status import Status
 from tracking.log import EventLog, LogUnavailable, Position

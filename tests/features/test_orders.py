@@ -1,4 +1,4 @@
-"""Orders of a site, whoever reports them: the same money, pieces, demand and credit, whatever happens on the way."""
+"""Orders of a site, whoever reports them: the same money, pieces and credit, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -196,8 +196,8 @@ def test_a_refund_finds_its_order_whoever_reports_it(refunding: int, comes_first
 
     assert (money["orders"], money["revenue"], money["refunds"], money["refunded"]) == (1, 6_000, 1, 4_000)
     assert money["rfm"].monetary_30d == 2_000
-    demand = {(name, metric): n for (key, name, metric), n in money["counts"].items() if ":items:3600:" in key}
-    assert demand == {("a", windows.PURCHASES): 1, ("a", windows.REVENUE): 2_000}
+    pieces = {(name, metric): n for (key, name, metric), n in money["counts"].items() if ":items:3600:" in key}
+    assert pieces == {("a", windows.PURCHASES): 1, ("a", windows.REVENUE): 2_000}
     credit = {metric: n for (key, name, metric), n in money["counts"].items() if name == "home|||"}
     assert credit == {2: 1, 4: 1, 5: 1, 6: 2_000}
 

@@ -2,7 +2,7 @@
 
 An order is kept with one user key of its site, the first that reported it: its *owner*, whose profile counts it. What
 another key reports of it goes to the owner as a report of its own (``Forwarding``), by way of the log. So a browser and
-the shop's server speak of one order, though their events come to different workers.
+the shop's server report one order, though their events come to different workers.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 An order is reported by the page, by the page again when it is reloaded, by the shop's server, by an import, by whoever
 sends twice; its refunds come from anywhere, before it or after. Joining two orders is commutative, associative and
 idempotent: in whatever order reports come, in whatever groups and however often, the same is known in the end. Of two
-that contradict each other, the shop's server is believed before an import, and an import before a page; then the
-greater counts.
+that contradict each other, the shop's server counts before an import, and an import before a page; then the
+greater.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ KEEP_CLICKS: Final = 16
 NO_AMOUNT: Final = -1
 
 RANKS: Final = {"browser": 0, "import": 1, "server": 2}
-"""Whom to believe, by the source of a record."""
+"""Which report counts, by the source of its record: the greatest."""
 
 Click = tuple[int, str, str]
 """Time, item id, label of the placement."""
 
 
 class Line(Struct, array_like=True, frozen=True):
-    """An item of an order: how many pieces, and what some pieces of it were worth, each from whom is believed most."""
+    """An item of an order: how many pieces, and what some pieces of it were worth, each by the report that counts."""
 
     rank: int
     quantity: int

@@ -124,7 +124,7 @@ def move_profile(profile: ProfileState, order: int, before: Standing, after: Sta
 
 
 def item_effects(before: Standing, after: Standing) -> list[ItemEffect]:
-    """Return what changes in the demand of the order's items."""
+    """Return what changes in the popularity of the order's items."""
     effects: list[ItemEffect] = []
     for item_id in {**before.lines, **after.lines}:
         old, new = _counted_line(before, item_id), _counted_line(after, item_id)

@@ -82,7 +82,7 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(("recents", "bought", "aliases"), newest),
     **dict.fromkeys(("seen", "seen_import"), lambda one, other: {**one, **other}),
     "transactions": lambda one, other: {
-        key: min(place[key] for place in (one, other) if key in place) for key in {**one, **other}
+        key: min(known[key] for known in (one, other) if key in known) for key in {**one, **other}
     },
     **dict.fromkeys(("seen_orders", "seen_orders_import"), seen.join),
     "votes": votes.join,

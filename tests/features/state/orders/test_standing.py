@@ -53,8 +53,8 @@ def test_a_report_again_counts_once() -> None:
         ({"items": [A], "value": 60.0}, BOTH, 9_500),  # the whole order completes a part
         ({"items": [line("a"), line("b", None, 2)]}, BOTH, 9_500),  # amounts that were missing
         ({"items": [A, B]}, {"items": [line("a"), line("b", None, 2)], "value": 95.0}, 9_500),
-        (BOTH, {**BOTH, "value": 99.0}, 9_900),  # as much to be believed: the greater
-        ({**BOTH, "value": 99.0}, {**BOTH, "source": "server"}, 9_500),  # the shop's server is believed
+        (BOTH, {**BOTH, "value": 99.0}, 9_900),  # of the same source: the greater
+        ({**BOTH, "value": 99.0}, {**BOTH, "source": "server"}, 9_500),  # the shop's server counts first
         ({**BOTH, "source": "import"}, {**BOTH, "value": 99.0}, 9_500),
         ({"items": [A], "source": "server", "value": 1.0}, BOTH, 9_500),  # of a part, it does not say what all is worth
     ],

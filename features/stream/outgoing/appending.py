@@ -22,7 +22,7 @@ class Appender:
     ----------
     log : EventLog
     sibling : str, optional
-        Name of the log beside ``log`` that is meant.
+        Name of the log beside ``log`` to append to.
     """
 
     def __init__(self, log: EventLog, *, sibling: str | None = None) -> None:

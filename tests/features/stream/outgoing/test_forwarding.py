@@ -63,33 +63,33 @@ def orders(count: int = ORDERS, *, seed: int = 3) -> list[tuple[bytes, bytes]]:
 
 
 def money(world: World) -> dict[str, Any]:
-    """Return what all users have bought and given back, and the demand of the items."""
+    """Return what all users have bought and given back, and what was bought of the items."""
     profiles = [
         decode_profile(stored.blob)
         for stored in scan_states(world.client, partitions=world.log.partitions, view=keys.PROFILE)
     ]
-    demand: Counter[str] = Counter()
+    pieces: Counter[str] = Counter()
     at_ms = START_MS + ORDERS
     for (width_s, _, item_id), counts in _item_counts(world.client, "shop", at_ms, partitions=4).items():
         if width_s == 21_600:
-            demand[item_id] += counts[windows.PURCHASES]
-            demand["all"] += counts[windows.REVENUE]
+            pieces[item_id] += counts[windows.PURCHASES]
+            pieces["all"] += counts[windows.REVENUE]
     names = ("orders", "units", "revenue", "refunds", "refunded")
-    return {**{name: sum(getattr(one, name) for one in profiles) for name in names}, "demand": demand}
+    return {**{name: sum(getattr(one, name) for one in profiles) for name in names}, "pieces": pieces}
 
 
 def expected(count: int = ORDERS) -> dict[str, Any]:
     refunds = -(-count // 3)
-    demand = Counter({"item9": count - refunds, "all": 3_000 * count - 500 * refunds})
+    pieces = Counter({"item9": count - refunds, "all": 3_000 * count - 500 * refunds})
     for number in range(count):
-        demand[f"item{number % 7}"] += 2
+        pieces[f"item{number % 7}"] += 2
     return {
         "orders": count,
         "units": 3 * count,
         "revenue": 3_000 * count,
         "refunds": refunds,
         "refunded": 500 * refunds,
-        "demand": demand,
+        "pieces": pieces,
     }
 
 
@@ -123,7 +123,7 @@ def test_a_worker_killed_while_it_forwards_doubles_nothing(worlds: Worlds, backe
     assert money(world) == expected()
 
 
-def test_the_archive_holds_reports_once_and_a_replay_finds_the_owners_anew(worlds: Worlds, tmp_path: Path) -> None:
+def test_the_archive_holds_reports_once_and_a_replay_finds_the_owners(worlds: Worlds, tmp_path: Path) -> None:
     world = worlds("memory")
     sent = orders()
     world.fill(sent)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from features.state.orders.book import Forwarding
 from features.state.orders.forwarded import as_record
-from features.stream.appending import Appender
+from features.stream.outgoing.appending import Appender
 from tracking.log import EventLog
 
 
