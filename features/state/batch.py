@@ -33,6 +33,7 @@ from features.state.progress import Progress
 from features.state.purchases import hash64
 from tracking.contract.events import EventRecord
 from tracking.contract.parsing import parse_record
+from tracking.contract.user_key import ANONYMOUS_PREFIX
 from tracking.exceptions import FutureSchema, InvalidEvent
 from tracking.log.base import Record
 
@@ -235,12 +236,15 @@ def apply_batch(
     may_have_past: Callable[[str], bool] = lambda site: False,
     keys_of_site: KeysOfSite = know_everything,
     money_of: MoneyOfSite = in_euros,
+    begins_anonymous: bool = True,
 ) -> Applied:
     """Return what the batch does to the states it was read with.
 
     ``may_have_past`` says of a site whether the database may know a user that Redis does not, and ``keys_of_site``
     which items and placements the site has: of others, a bounded number is told apart. ``money_of`` returns the
     currency and the exchange rates of a site; it is called where orders are counted, and what it raises ends the batch.
+    Without ``begins_anonymous``, pages bring no anonymous users that Redis does not know: their events are archived,
+    and count as ``crowded``.
 
     Raises
     ------
@@ -260,6 +264,10 @@ def apply_batch(
     placements: dict[str, list[attribution.PlacementEffect]] = {}
     outcomes = applied.outcomes
     for user, indices in batch.by_user.items():
+        if not begins_anonymous and _is_new_anonymous(batch, stored, user, indices):
+            records = [batch.in_order[index][1] for index in indices]
+            outcomes[progress.CROWDED] += sum(len(record.events) + len(record.custom) for record in records)
+            continue
         conditions = Conditions(
             lateness_ms=lateness_ms,
             erased_until_ms=erased_until_ms(stored, user) if stored.erased else 0,
@@ -295,6 +303,20 @@ def apply_batch(
     for outcome, amount in outcomes.items():
         state.count(outcome, amount)
     return applied
+
+
+def _is_new_anonymous(batch: ParsedBatch, stored: StoredBatch, user: User, indices: list[int]) -> bool:
+    """Return whether only pages speak of an anonymous user whom nobody knows."""
+    return (
+        user[1].startswith(ANONYMOUS_PREFIX)
+        and stored.profiles[user] is None
+        and stored.sessions[user] is None
+        and user not in batch.past
+        and all(
+            record.source == "browser" and record.forwarded is None
+            for record in (batch.in_order[index][1] for index in indices)
+        )
+    )
 
 
 def _count_items(

@@ -13,7 +13,8 @@ LATE: Final = "late"
 BOT: Final = "bot"
 DEAD_LETTERED: Final = "dead_lettered"
 PARKED: Final = "parked"
-OUTCOMES: Final = (APPLIED, DUPLICATE, LATE, BOT, DEAD_LETTERED, PARKED)
+CROWDED: Final = "crowded"
+OUTCOMES: Final = (APPLIED, DUPLICATE, LATE, BOT, CROWDED, DEAD_LETTERED, PARKED)
 """Events by outcome; the last two count records, whose events nobody could read."""
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import redis
 
@@ -12,6 +11,9 @@ from features import metrics
 from features.exceptions import StoreUnavailable
 
 logger = logging.getLogger(__name__)
+
+HIGH: Final = 0.9
+LOW: Final = 0.85
 
 
 class NodeMemory(NamedTuple):
@@ -38,23 +40,35 @@ def read_memory(client: redis.Redis) -> NodeMemory:
         found: Any = client.info("memory")
     except redis.RedisError as error:  # also where Redis does not allow us to look
         raise StoreUnavailable(f"the memory of Redis cannot be read: {error}") from error
-    return max(_nodes(found), key=lambda node: (node.share, node.used))
+    # Of a cluster, INFO answers by node.
+    nodes = [_node(info) for info in ([found] if "used_memory" in found else found.values())]
+    return max(nodes, key=lambda node: (node.share, node.used))
 
 
-def watch_memory(client: redis.Redis) -> None:
-    """Show the memory as a metric; where it cannot be read, the metric stays what it was."""
-    try:
-        node = read_memory(client)
-    except StoreUnavailable as error:
-        logger.debug("memory.unreadable error=%s", error)
-        return
-    metrics.REDIS_MEMORY_BYTES.set(node.used)
-    metrics.REDIS_MEMORY_LIMIT_BYTES.set(node.limit)
+class MemoryWatermark:
+    """Says when Redis is so full that what is new and anonymous must wait, before everybody has to.
+
+    ``is_above`` becomes true at ``HIGH`` of the memory, and false again below ``LOW``.
+    """
+
+    def __init__(self) -> None:
+        self.is_above = False
+
+    def look(self, client: redis.Redis) -> None:
+        """Read the memory, and show it as a metric; where it cannot be read, everything stays what it was."""
+        try:
+            node = read_memory(client)
+        except StoreUnavailable as error:
+            logger.debug("memory.unreadable error=%s", error)
+            return
+        metrics.REDIS_MEMORY_BYTES.set(node.used)
+        metrics.REDIS_MEMORY_LIMIT_BYTES.set(node.limit)
+        was_above, self.is_above = self.is_above, node.share >= (LOW if self.is_above else HIGH)
+        if self.is_above != was_above:
+            logger.warning("memory.%s share=%.2f", "crowded" if self.is_above else "roomy", node.share)
 
 
-def _nodes(found: Mapping[str, Any]) -> Iterator[NodeMemory]:
-    """Yield what each node says: of a cluster, INFO answers by node."""
-    for info in [found] if "used_memory" in found else list(found.values()):
-        yield NodeMemory(
-            int(info["used_memory"]), int(info.get("maxmemory") or 0) or int(info.get("total_system_memory") or 0)
-        )
+def _node(info: Any) -> NodeMemory:
+    """Return what a node's INFO says."""
+    limit = int(info.get("maxmemory") or 0) or int(info.get("total_system_memory") or 0)
+    return NodeMemory(int(info["used_memory"]), limit)

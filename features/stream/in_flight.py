@@ -87,6 +87,7 @@ class InFlightBatch:
         may_have_past: Callable[[str], bool],
         keys_of_site: KeysOfSite = know_everything,
         money_of: MoneyOfSite = in_euros,
+        begins_anonymous: bool = True,
     ) -> None:
         """Apply the batch to what was read, and send what it changes.
 
@@ -114,6 +115,7 @@ class InFlightBatch:
                     may_have_past=may_have_past,
                     keys_of_site=keys_of_site,
                     money_of=money_of,
+                    begins_anonymous=begins_anonymous,
                 ),
                 stored=stored,
                 batch=self._batch,

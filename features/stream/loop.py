@@ -26,7 +26,7 @@ from features.money import MoneyOfSite, in_euros
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.foreign_positions import ForeignPositions, adopt
-from features.store.memory import watch_memory
+from features.store.memory import MemoryWatermark
 from features.store.online import OnlineStore
 from features.stream.dead_letters import DeadLetterSink
 from features.stream.emptied import EmptiedPartitions, WasUsed, never_used
@@ -109,6 +109,7 @@ class StreamWorker:
         self._dead_letters = DeadLetterSink(events)
         self._forwards = ForwardSink(events)
         self._halts = Halts()
+        self._watermark = MemoryWatermark()
         self._emptied = EmptiedPartitions(store, was_used)
         self._foreign = ForeignPositions(store, group=GROUP, name_key=keys.position)
         self._caches: dict[int, CountCache] = {}
@@ -213,6 +214,7 @@ class StreamWorker:
                         may_have_past=self._profiles.may_know,
                         keys_of_site=self._keys_of_site,
                         money_of=self._money_of,
+                        begins_anonymous=not self._watermark.is_above,
                     )
                 except Fenced as error:
                     self._is_fenced(batch, error)
@@ -400,7 +402,7 @@ class StreamWorker:
             self._commit()
         if now >= self._next_memory_at:
             self._next_memory_at = now + MEMORY_EVERY_S
-            watch_memory(self._store.client)
+            self._watermark.look(self._store.client)
         if now >= self._next_lag_at:
             self._next_lag_at = now + LAG_EVERY_S
             self.status.lag_records = self._reader.lag()

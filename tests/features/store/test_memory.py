@@ -9,7 +9,7 @@ import redis
 from prometheus_client import REGISTRY
 
 from features.exceptions import StoreUnavailable
-from features.store.memory import NodeMemory, read_memory, watch_memory
+from features.store.memory import HIGH, LOW, MemoryWatermark, NodeMemory, read_memory
 from tests.services.redis_server import RedisServer
 from tracking.redis_client import connect
 
@@ -33,7 +33,7 @@ def test_the_limit_is_that_of_redis_and_the_share_grows_with_what_is_in_it() -> 
         before = read_memory(client)
         client.set("large", b"x" * 16 * 2**20)
         after = read_memory(client)
-        watch_memory(client)
+        MemoryWatermark().look(client)
 
     assert without_limit.limit > 64 * 2**20  # of the machine
     assert before.limit == after.limit == 64 * 2**20
@@ -57,4 +57,15 @@ def test_an_unavailable_redis_is_said() -> None:
     with client:
         with pytest.raises(StoreUnavailable, match="memory"):
             read_memory(client)
-        watch_memory(client)  # a worker goes on
+        MemoryWatermark().look(client)  # a worker goes on
+
+
+def test_the_watermark_has_a_high_and_a_low_side() -> None:
+    watermark = MemoryWatermark()
+    seen = []
+    for used in (LOW, HIGH - 0.01, HIGH, LOW + 0.01, LOW - 0.01, HIGH - 0.01):
+        node: Any = Cluster(a={"used_memory": round(used * 1_000), "maxmemory": 1_000})
+        watermark.look(node)
+        seen.append(watermark.is_above)
+
+    assert seen == [False, False, True, True, False, False]
