@@ -210,14 +210,14 @@ def _made_up_ids(*, n_requests: int) -> dict[str, float]:
 
 
 def _votes(*, n_users: int) -> dict[str, float]:
-    """Let attackers with a hundredth of the traffic push the least popular items, each in a way of its own.
+    """Let attackers with one per cent of the traffic push the least popular items, each in a way of its own.
 
     The figure is that of attackers who are as many users as their share of the traffic. One who takes a new name for
     each event is more than that, to everything that looks at names alone; the table and a figure of its own show it.
     """
     rows, moved_by = [], {}
     n_events = int(n_users * VIEWS_A_USER * (1 + CART_SHARE + BUY_SHARE) * TRAFFIC_SHARE)
-    attackers = {"one anonymous id": 1, "a hundredth of all users": n_users // 100, _NEW_NAMES: n_events}
+    attackers = {"one anonymous id": 1, "one per cent of all users": n_users // 100, _NEW_NAMES: n_events}
     for words, n_names in attackers.items():
         rng = random.Random(13)
         with shop("votes") as made:

@@ -306,7 +306,7 @@ def apply_batch(
 
 
 def _is_new_anonymous(batch: ParsedBatch, stored: StoredBatch, user: User, indices: list[int]) -> bool:
-    """Return whether only pages speak of an anonymous user whom nobody knows."""
+    """Return whether an anonymous user comes from pages alone and is known to nobody."""
     return (
         user[1].startswith(ANONYMOUS_PREFIX)
         and stored.profiles[user] is None

@@ -65,7 +65,7 @@ class MemoryWatermark:
         metrics.REDIS_MEMORY_LIMIT_BYTES.set(node.limit)
         was_above, self.is_above = self.is_above, node.share >= (LOW if self.is_above else HIGH)
         if self.is_above != was_above:
-            logger.warning("memory.%s share=%.2f", "crowded" if self.is_above else "roomy", node.share)
+            logger.warning("memory.watermark is_above=%s share=%.2f", self.is_above, node.share)
 
 
 def _node(info: Any) -> NodeMemory:

@@ -35,7 +35,7 @@ _CLASSES: Final[dict[str, BotClass]] = {
 }
 _RANKS: Final[dict[str, int]] = {kind: rank for rank, kind in enumerate(dict.fromkeys([*_CLASSES.values(), "crawler"]))}
 
-#: Programs that name themselves and stand in no list; agents that drive a browser for a shopper among them.
+#: Programs that name themselves and stand in no list; agents that drive a browser for somebody among them.
 _OWN: Final[tuple[tuple[re.Pattern[str], BotClass], ...]] = (
     (
         re.compile(
