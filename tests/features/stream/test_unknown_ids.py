@@ -7,14 +7,20 @@ import time
 from collections.abc import Callable
 
 import pytest
+from django.test import override_settings
 
 from features import keys
+from features.catalogue.known import loaded_keys_of_site
+from features.feeds import upsert_items
 from features.state import windows
 from features.state.counting.unknown import MIN_UNKNOWN_ITEMS, UNKNOWN_LISTS, SiteKeys
 from features.store.item_stats import ItemStatsMerger, load_item_stats
 from features.store.placement_stats import OTHER_LISTS, read_placement_stats
+from features.stream.worker import make_stream_worker
 from tests.features.conftest import PARTITIONS, World
 from tests.features.making import LATENESS_MS, SITE, event, record, wire
+from tracking.models import Site
+from tracking.snapshots import by_site
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 Worlds = Callable[..., World]
@@ -125,3 +131,22 @@ def test_lists_that_are_no_placements_are_bounded_and_summed_up(worlds: Worlds) 
     assert sum(lists.values()) == len(names)
     assert UNKNOWN_LISTS < len(lists) <= PARTITIONS * UNKNOWN_LISTS + 2
     assert lists[OTHER_LISTS] >= len(names) - 1 - PARTITIONS * UNKNOWN_LISTS
+
+
+@pytest.mark.django_db
+def test_the_worker_of_an_installation_knows_the_catalogue(worlds: Worlds) -> None:
+    world = worlds("memory")
+    upsert_items(Site.objects.create(slug=SITE, name="Shop"), [{"item_id": "mug", "title": "Mug"}])
+    loaded_keys_of_site(SITE)
+    world.fill([wire(record(event("view_item", at_ms=NOW_MS, items=["mug", "made-up"])))])
+    with override_settings(EVENT_LOG_URL=world.log_url, REDIS_URL=world.redis_url):
+        worker = make_stream_worker()
+        world.drain(worker)
+        worker.close()
+    by_site.close_all()
+
+    found: dict[str, set[bytes]] = {name: set() for name in ("items", "unknown-items")}
+    for name, ids in found.items():
+        for key in world.client.scan_iter(f"rs:*:{SITE}:{name}:*"):
+            ids.update(world.client.hkeys(key))
+    assert found == {"items": {b"mug"}, "unknown-items": {b"made-up"}}
