@@ -98,6 +98,8 @@ class SharedConnection:
         connection = self._connection
         if connection is None or connection.transport is None:
             connection = await self._connected()
+        if connection.transport is None:  # it was lost in the moment between connecting and this turn of the loop
+            raise StoreUnavailable("the connection to Redis was lost")
         if len(connection.waiting) >= MAX_WAITING:
             raise StoreUnavailable(f"{MAX_WAITING} answers of Redis are waited for already")
         (future,) = connection.send(command)
@@ -144,6 +146,8 @@ class SharedConnection:
                     _Connection, parts.hostname or "127.0.0.1", parts.port or 6379, ssl=context
                 )
                 database = parts.path.removeprefix("/")
+            if connection.transport is None:
+                raise StoreUnavailable("the connection to Redis was lost as soon as it was made")
             greetings: list[tuple[Any, ...]] = []
             if parts.password:
                 user = (unquote(parts.username),) if parts.username else ()

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from features.catalogue.items import ItemCard
 from recommendations.admin.gate import Verdict, judge_rule, try_rule
 from recommendations.admin.wording import rule_words
+from recommendations.core.actions import PinOrder, RuleAction
 from recommendations.exceptions import InvalidQuery
 from recommendations.models import Rule
 from recommendations.pipeline.rules.base import RuleSpec, compile_rule
@@ -95,8 +96,9 @@ def check_rule(site: Site, spec: RuleSpec, *, is_thorough: bool = False) -> Rule
     compiled = compile_rule(spec)
     targeted = item_index.mask(compiled.key, compiled.target)
     shown = targeted & item_index.catalogue.is_recommendable
-    by_popularity = item_index.popular[shown[item_index.popular]][:MAX_SHOWN].tolist()
-    rows = item_index.rows(spec.items).tolist() if spec.items else by_popularity
+    order = spec.pin_order if spec.action == RuleAction.PIN else PinOrder.POPULAR
+    best = item_index.rows(spec.items) if spec.items else item_index.best_within(compiled.key, targeted, order=order)
+    rows = best.tolist()
     cards = [card for row in rows[:MAX_SHOWN] if (card := item_index.catalogue.cards[row]) is not None]
     return RuleCheck(
         sentence=rule_words(spec, site.zone),

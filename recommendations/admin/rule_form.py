@@ -26,7 +26,8 @@ from tracking.models import Site
 PUBLISH: Final = "recommendations_rule_save_and_publish"
 """The name of the button, as unfold makes it of the action."""
 
-_OF_PIN: Final = (
+_OF_PIN_ALONE: Final = ("pin_count", "pin_order")
+_TARGETS: Final = (
     "categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition",
 )  # fmt: skip
 
@@ -92,9 +93,9 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
     class Meta:
         model = Rule
         fields = (
-            "site", "name", "action", "strength", "position", "priority", "items", "categories", "brands", "tags",
-            "price_from", "price_to", "stock_from", "stock_to", "condition", "placements", "shoppers", "segments",
-            "context_condition", "starts_at", "ends_at",
+            "site", "name", "action", "strength", "position", "pin_count", "pin_order", "priority", "items",
+            "categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition",
+            "placements", "shoppers", "segments", "context_condition", "starts_at", "ends_at",
         )  # fmt: skip
         labels = {
             "condition": "And by a condition",
@@ -104,6 +105,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
             "name": "What it is for, such as “Winter sale: boots first”. Only staff see it.",
             "strength": "2 counts an item's score twice (move up) or half (move down); 1 changes nothing.",
             "position": "Rank of the first item, 1 is the top of the list; further items follow it.",
+            "pin_count": "For a pin by category, brand, tag, price or condition: so many items.",
+            "pin_order": "Which of those that match come first; new ones take over by themselves.",
             "priority": "0 is usual. Where two rules want the same rank, the higher number wins.",
             "price_from": "In the shop's currency, such as 20. Empty: no limit.",
             "price_to": "Such as 49.90.",
@@ -124,6 +127,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         shown = Placement.objects.filter(site=self.instance.site) if self.instance.pk else Placement.objects.all()
         self.fields["placements"].queryset = shown.order_by("site", "name")  # type: ignore[attr-defined]
         known = list(dict.fromkeys([*known_segments(), *(self.instance.segments or [])]))
+        for name in _OF_PIN_ALONE:  # other actions do not show them
+            self.fields[name].required = False
         self.notes: list[str] = []
         self.initial["opened_revision"] = self.instance.revision
         self._show_zone(sites)
@@ -200,6 +205,14 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         """Return tags, each once."""
         return understood("tags", self.cleaned_data["tags"], self.site)
 
+    def clean_pin_count(self) -> int:
+        """Return how many items a pin takes; the usual number where that is not asked."""
+        return self.cleaned_data["pin_count"] or Rule().pin_count
+
+    def clean_pin_order(self) -> str:
+        """Return which items a pin takes first; the usual order where that is not asked."""
+        return self.cleaned_data["pin_order"] or Rule().pin_order
+
     def clean_starts_at(self) -> dt.datetime | None:
         """Return the moment at which the rule begins; of two that clocks show alike the first."""
         return self._moment("starts_at", is_last=False)
@@ -244,11 +257,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         for placement in cleaned.get("placements") or ():
             if site is not None and placement.site_id != site.pk:
                 self.add_error("placements", f"{placement.name} belongs to {placement.site}; choose those of {site}.")
-        if cleaned.get("action") == RuleAction.PIN:
-            for name in _OF_PIN:
+        if cleaned.get("action") == RuleAction.PIN and cleaned.get("items"):
+            for name in _TARGETS:
                 if cleaned.get(name) not in (None, "", []):
                     self.add_error(
-                        name, "A pin takes items alone. Empty this field, or choose “Move up”, which takes it."
+                        name,
+                        "A pin takes items, or what they have in common, not both. Empty this, or the items.",
                     )
         low, high = cleaned.get("stock_from"), cleaned.get("stock_to")
         if low is not None and high is not None and low > high:

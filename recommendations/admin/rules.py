@@ -51,11 +51,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     )
     conditional_fields = {
         "strength": "action == 'boost' || action == 'bury'",
-        "position": "action == 'pin'",
-        **dict.fromkeys(
-            ("categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition"),
-            "action != 'pin'",
-        ),
+        **dict.fromkeys(("position", "pin_count", "pin_order"), "action == 'pin'"),
     }
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
@@ -64,7 +60,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         return [
             *known,
             (None, {"fields": ("site", "name")}),
-            ("What to do", {"fields": ("action", "strength", "position", "priority")}),
+            ("What to do", {"fields": ("action", "strength", "position", ("pin_count", "pin_order"), "priority")}),
             (
                 "With which items",
                 {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from recommendations.core.actions import RuleAction
+from recommendations.core.actions import PinOrder, RuleAction
 from recommendations.core.local_times import written
 from recommendations.pipeline.eligibility import Filtered
 from recommendations.pipeline.explanation import RuleEffect
@@ -20,11 +20,12 @@ MAX_NAMED: Final = 3
 UTC: Final = ZoneInfo("UTC")
 
 FIELD_LABELS: Final[Mapping[str, str]] = {
-    "name": "Name", "action": "Action", "strength": "Strength", "position": "Position", "priority": "Priority",
-    "items": "Items", "categories": "Categories", "brands": "Brands", "tags": "Tags", "price_from": "Price from",
-    "price_to": "Price to", "stock_from": "Stock from", "stock_to": "Stock to", "condition": "Condition",
-    "placements": "Placements", "context_condition": "Only on pages of", "shoppers": "Shoppers",
-    "segments": "Segments", "starts_at_ms": "From", "ends_at_ms": "Until",
+    "name": "Name", "action": "Action", "strength": "Strength", "position": "Position", "pin_count": "How many",
+    "pin_order": "Which first", "priority": "Priority", "items": "Items", "categories": "Categories",
+    "brands": "Brands", "tags": "Tags", "price_from": "Price from", "price_to": "Price to",
+    "stock_from": "Stock from", "stock_to": "Stock to", "condition": "Condition", "placements": "Placements",
+    "context_condition": "Only on pages of", "shoppers": "Shoppers", "segments": "Segments",
+    "starts_at_ms": "From", "ends_at_ms": "Until",
 }  # fmt: skip
 """Every field of ``RuleSpec`` but its id; a test holds the two to each other."""
 
@@ -47,7 +48,7 @@ def effect_words(effect: RuleEffect) -> str:
 def rule_words(spec: RuleSpec, zone: ZoneInfo = UTC) -> str:
     """Return a rule as one sentence, with times as clocks of the zone show them."""
     action = ACTIONS[spec.action]
-    sentence = f"{action.verb} {_targets(spec)}{action.sentence_end(spec)}"
+    sentence = f"{action.sentence_begin(spec)} {_targets(spec)}{action.sentence_end(spec)}"
     if spec.placements:
         sentence += f"; in {_some(spec.placements)}"
     if spec.shoppers != "all":
@@ -81,8 +82,8 @@ def differences(old: RuleSpec, new: RuleSpec, zone: ZoneInfo = UTC) -> list[Chan
 def _value_words(name: str, value: Any, zone: ZoneInfo) -> str:
     if value is None or value in ("", ()):
         return ""
-    if name == "action":
-        return RuleAction(value).label
+    if name in ("action", "pin_order"):
+        return (RuleAction if name == "action" else PinOrder)(value).label
     if name in ("starts_at_ms", "ends_at_ms"):
         return written(dt.datetime.fromtimestamp(value / 1000, dt.UTC), zone)
     if isinstance(value, tuple):

@@ -13,3 +13,12 @@ class RuleAction(Worded):
     BURY = "bury", "Move down"
     EXCLUDE = "exclude", "Never show"
     INCLUDE_ONLY = "include_only", "Show nothing else"
+
+
+class PinOrder(Worded):
+    """Which of the matching items a pin by condition takes first; the words are those of its form and its sentence."""
+
+    NEWEST = "newest", "newest"
+    POPULAR = "popular", "most popular"
+    CHEAPEST = "cheapest", "cheapest"
+    DEAREST = "dearest", "most expensive"

@@ -43,6 +43,9 @@ MAX_REQUEST_MASKS_BYTES: Final = 8 * 1024 * 1024
 MAX_ORDER: Final = 2_000
 """How far lists without a user go; what is less popular than that is found by other sources."""
 
+MAX_BEST: Final = 200
+"""How far a pin by condition looks for items that a list may show."""
+
 LOOKED_AT_FOR_NEW: Final = 500
 """How many of the newest items stand ready by category."""
 
@@ -119,6 +122,7 @@ class ItemIndex:
         self._request_lock = threading.Lock()
         self._cards: dict[int, bytes] = {}
         self._popular_in: dict[str, RowArray] = {}
+        self._best_in: dict[tuple[str, str], RowArray] = {}
         self._trending: dict[Window, tuple[RowArray, FloatArray]] = {}
         recommendable = np.flatnonzero(catalogue.is_recommendable).astype(np.int32)
         newest_first = recommendable[np.argsort(-catalogue.first_seen_ms[recommendable], kind="stable")]
@@ -209,6 +213,27 @@ class ItemIndex:
             self._popular_in[key] = known
         return known
 
+    def best_within(self, key: str, mask: Mask, *, order: str) -> RowArray:
+        """Return the first recommendable rows of a mask in an order of ``PinOrder``, one of each product.
+
+        At most ``MAX_BEST``; cached under the mask's key, where there is one. Items without a price come last.
+        """
+        known = self._best_in.get((key, order))
+        if known is not None:
+            return known
+        rows = self._by_popularity[mask[self._by_popularity]]
+        if order == "newest":
+            rows = rows[np.argsort(-self.catalogue.first_seen_ms[rows], kind="stable")]
+        elif order in ("cheapest", "dearest"):
+            price = self.catalogue.price[rows]
+            rows = rows[np.argsort(price if order == "cheapest" else -price, kind="stable")]  # NaN is sorted last
+        found = self.one_of_each(rows)[:MAX_BEST]
+        if key:
+            if len(self._best_in) > 512:
+                self._best_in.clear()
+            self._best_in[key, order] = found
+        return found
+
     def _rows_named(self, item_id: str) -> int | RowArray | None:
         """Return the row of an item; of the id of a group, which may be that of its parent, too, all its variants."""
         product = self.catalogue.product_of_group(item_id)
@@ -291,6 +316,9 @@ class ItemIndex:
         self.make_columns(list(other._columns))
         for key, condition in list(other._conditions.items()):
             self.mask(key, condition)
+        for key, order in list(other._best_in):
+            if key in self._masks:
+                self.best_within(key, self._masks[key], order=order)
 
     def warm(self) -> None:
         """Make what the first list would else wait for."""

@@ -14,7 +14,8 @@ from recommendations.core.types import Mask, RowArray
 from recommendations.filters.language import names_of
 from recommendations.items.index import ItemIndex
 from recommendations.pipeline.query import PlacementSpec
-from recommendations.pipeline.rules.base import CompiledRule, RuleSpec
+from recommendations.pipeline.rules.base import ActiveRule, CompiledRule, RuleSpec
+from recommendations.pipeline.rules.pin import candidates_of
 from recommendations.pipeline.rules.registry import ACTIONS
 
 VOLATILE: Final = frozenset({"stock", "availability", "in_stock", "on_sale", "age_days"})
@@ -63,7 +64,10 @@ class PreparedRule:
     @cached_property
     def pinned_rows(self) -> RowArray:
         """The items of a pin in the order of their ranks; those that cannot be shown are skipped, as in a list."""
-        rows = self.item_index.rows(self.spec.items)
+        active = ActiveRule(spec=self.spec, mask=self.targeted, key=self.compiled.key)
+        rows = candidates_of(active, self.item_index)
+        if not self.spec.items:
+            return rows[: self.spec.pin_count]
         return rows[self.item_index.catalogue.is_recommendable[rows]] if len(rows) else rows
 
     @cached_property

@@ -123,7 +123,11 @@ def _duplicates(first: PreparedRule, second: PreparedRule) -> Iterator[Finding]:
         return
     if not np.array_equal(first.targeted, second.targeted):
         return
-    if first.is_pin and (first.spec.position, first.spec.items) != (second.spec.position, second.spec.items):
+    if first.is_pin and (
+        first.spec.position != second.spec.position
+        or first.spec.items != second.spec.items
+        or first.pinned_rows.tolist() != second.pinned_rows.tolist()
+    ):
         return
     counted = first.factor * second.factor
     why = "Both target the same items in the same lists" + (

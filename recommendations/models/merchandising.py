@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
-from recommendations.core.actions import RuleAction
+from recommendations.core.actions import PinOrder, RuleAction
 from recommendations.core.strategies import BOUGHT_DAYS, STRATEGIES, strategy_choices
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
@@ -170,6 +170,19 @@ class Rule(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(100)],
         help_text="For pin: rank of the first item; further ones follow it.",
     )
+    pin_count = models.PositiveSmallIntegerField(
+        "how many",
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text="For a pin of what matches: so many items.",
+    )
+    pin_order = models.CharField(
+        "which first",
+        max_length=16,
+        choices=PinOrder.choices(),
+        default=PinOrder.NEWEST.value,
+        help_text="For a pin of what matches: which of them come first.",
+    )
     items = _words("Ids of items.")
     categories = _words("Categories, by name or by path such as Women > Shoes.")
     brands = _words("Brands.")
@@ -221,8 +234,8 @@ class Rule(models.Model):
             )
         if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
             raise ValidationError({"ends_at": "Is not after the start; choose a later time, or leave it empty."})
-        if self.action == RuleAction.PIN and not self.items:
-            raise ValidationError({"items": "Name the items to pin."})
+        if self.action == RuleAction.PIN and not self.has_target:
+            raise ValidationError({"items": "Name the items to pin, or below what they have in common, such as a tag."})
         if self.action in (RuleAction.EXCLUDE, RuleAction.INCLUDE_ONLY) and not self.has_target:
             raise ValidationError(
                 "Name the targets, by item id, category, brand, tag, price, stock or condition: "

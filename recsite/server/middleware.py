@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import urlencode
 
+from recsite.server.metrics import metrics_view
 from tracking.http.current import CURRENT, request_id
 from tracking.http.request import request_of
 
@@ -19,9 +20,20 @@ from tracking.http.request import request_of
 ONE_LANGUAGE = ("/r/", "/v1/", "/o/", "/metrics", "/static/")
 
 
+METRICS_PATH: Final = "/metrics"
+
+
 def client_address(request: HttpRequest) -> str:
     """Return the client's address as the outermost proxy that we trust saw it; for django-axes."""
     return request_of(request).address
+
+
+class MetricsByAddress(MiddlewareMixin):
+    """Answer Prometheus before anybody looks at the ``Host``: it asks each process by its address."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer ``/metrics``; who may read it is decided by token or address, never by the name that was asked."""
+        return metrics_view(request) if request.path_info == METRICS_PATH else None
 
 
 class RequestId(MiddlewareMixin):

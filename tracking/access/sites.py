@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
 from django.conf import settings
@@ -39,6 +39,7 @@ CLOCK_SKEW_S: Final = 2.0
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KEY_LENGTH: Final = 24  # 142 bits
 _MAX_VALUE_LENGTH: Final = 128
+_listeners: Final[list[Callable[[frozenset[str]], None]]] = []
 
 KeyKind = Literal["pk", "sk"]
 
@@ -150,6 +151,8 @@ def _load_keys_and_drop() -> Keys:
     asked_at = time.monotonic()
     loaded = load_keys()
     by_site.drop_all_but(loaded.existing, made_before=asked_at)
+    for listener in _listeners:
+        listener(frozenset(loaded.by_slug))
     return loaded
 
 
@@ -259,6 +262,15 @@ def find_certificate(fingerprint: str) -> KeyInfo | None:
     """
     key = keys.current().certificates.get(fingerprint)
     return None if key is None or (key.expires_at is not None and key.expires_at <= time.time()) else key
+
+
+def before_sites_are_known(listener: Callable[[frozenset[str]], None]) -> None:
+    """Call ``listener`` with the active sites at each load of the keys, before the keys of new sites open anything.
+
+    It runs in the thread that loads keys, so that it must be short.
+    """
+    if listener not in _listeners:
+        _listeners.append(listener)
 
 
 def all_sites() -> Iterable[SiteInfo]:

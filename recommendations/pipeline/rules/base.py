@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from recommendations.core.actions import RuleAction
+from recommendations.core.actions import PinOrder, RuleAction
 from recommendations.core.types import Mask, RequestUser
 from recommendations.filters import language
 from recommendations.filters.language import AllOf, AnyOf, Comparison, Condition
@@ -23,6 +23,8 @@ class RuleSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     action: RuleAction
     strength: float = 2.0
     position: int = 1
+    pin_count: int = 3
+    pin_order: PinOrder = PinOrder.NEWEST
     items: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
@@ -61,10 +63,11 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveRule:
-    """A rule that applies to this list, with the rows that it targets."""
+    """A rule that applies to this list, with the rows that it targets; ``key`` is that of its ``CompiledRule``."""
 
     spec: RuleSpec
     mask: Mask
+    key: str = ""
 
 
 def compile_rule(spec: RuleSpec) -> CompiledRule:
@@ -141,6 +144,10 @@ class Action:
         """Return what scores of targeted rows are multiplied by; None for actions that leave scores alone."""
         return None
 
+    def sentence_begin(self, spec: RuleSpec) -> str:
+        """Return what stands before the targets in the sentence about a rule."""
+        return self.verb
+
     def sentence_end(self, spec: RuleSpec) -> str:
         """Return what follows the targets in the sentence about a rule, such as ", 2 times"."""
         return ""
@@ -175,5 +182,5 @@ def active_rules(
             page_row is None or not item_index.mask(f"context:{rule.spec.context_condition}", rule.context)[page_row]
         ):
             continue
-        active.append(ActiveRule(spec=rule.spec, mask=item_index.mask(rule.key, rule.target)))
+        active.append(ActiveRule(spec=rule.spec, mask=item_index.mask(rule.key, rule.target), key=rule.key))
     return active

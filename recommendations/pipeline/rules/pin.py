@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from recommendations.core.actions import RuleAction
+from recommendations.core.actions import PinOrder, RuleAction
 from recommendations.core.types import RowArray
 from recommendations.items.index import ItemIndex
 from recommendations.pipeline.rules.base import Action, ActiveRule, Pin, RuleSpec
@@ -14,19 +14,37 @@ MAX_PINNED: Final = 20
 
 
 class PinItems(Action):
-    """The first item takes the rule's position, further ones follow it."""
+    """The first item takes the rule's position, further ones follow it.
+
+    Items are pinned in the order in which they are named. Without any, it is those that match: so many, in an order.
+    """
 
     name = RuleAction.PIN
     verb = "Pins"
     is_pin = True
 
+    def sentence_begin(self, spec: RuleSpec) -> str:
+        """Return how many of what matches are pinned, such as "Pins the newest 3 of"."""
+        if spec.items:
+            return self.verb
+        count = f" {spec.pin_count}" if spec.pin_count > 1 else ""
+        return f"{self.verb} the {PinOrder(spec.pin_order).label}{count} of"
+
     def sentence_end(self, spec: RuleSpec) -> str:
         """Return the rank, from 1."""
-        return f" from rank {spec.position} on" if len(spec.items) > 1 else f" to rank {spec.position}"
+        n_pinned = len(spec.items) or spec.pin_count
+        return f" from rank {spec.position} on" if n_pinned > 1 else f" to rank {spec.position}"
 
     def effect_words(self, *, factor: float | None, position: int | None) -> str:
         """Return the rank, from 1."""
         return f"pinned to rank {position}" if position is not None else "pinned"
+
+
+def candidates_of(rule: ActiveRule, item_index: ItemIndex) -> RowArray:
+    """Return the rows that a pin may take, first those that it wants most: of a condition a few hundred at most."""
+    if rule.spec.items:
+        return item_index.rows(rule.spec.items)
+    return item_index.best_within(rule.key, rule.mask, order=rule.spec.pin_order)
 
 
 def pins_of(
@@ -48,7 +66,8 @@ def pins_of(
     pins: list[Pin] = []
     for rule in pinning:
         position = rule.spec.position - 1
-        for row in may_show(item_index.rows(rule.spec.items)).tolist()[:MAX_PINNED]:
+        most = MAX_PINNED if rule.spec.items else rule.spec.pin_count
+        for row in may_show(candidates_of(rule, item_index)).tolist()[:most]:
             if row in pinned:
                 continue
             while position in taken:

@@ -36,7 +36,7 @@ def test_a_rule_that_cannot_mean_anything_is_refused(shop: Shop, admin: Client, 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"action": "pin", "brands": "Loam"}, "A pin takes items alone. Empty this field"),
+        ({"action": "pin", "brands": "Loam"}, "A pin takes items, or what they have in common, not both. Empty"),
         ({"stock_from": "9", "stock_to": "5"}, "Is less than the stock from 9"),
         ({"segments": ["nobody"]}, "nobody is not one of the available choices"),
     ],
@@ -146,3 +146,17 @@ def test_of_several_sites_times_are_those_of_the_chosen_one(berlin: Shop, admin:
 
     assert "From (time zone of the site)" in page
     assert f"{Rule.objects.get().starts_at:%H:%M}" == "09:00"
+
+
+def test_a_pin_of_what_matches_is_made_and_said_in_words(shop: Shop, admin: Client) -> None:
+    form = rule_form(shop, action="pin", items="", tags="new", pin_count=2, pin_order="cheapest")
+
+    said = admin.post(reverse("admin:recommendations_rule_check"), form).content.decode()
+    admin.post(reverse("admin:recommendations_rule_add"), form)
+    admin.post(
+        reverse("admin:recommendations_rule_add"), rule_form(shop, name="Usual", action="pin", items="", tags="x")
+    )
+
+    assert "Pins the cheapest 2 of tag new from rank 1 on." in said
+    pins = {rule.name: (rule.pin_count, rule.pin_order) for rule in Rule.objects.all()}
+    assert pins == {"No hats": (2, "cheapest"), "Usual": (3, "newest")}

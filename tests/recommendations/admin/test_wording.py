@@ -16,7 +16,7 @@ from recommendations.admin.wording import (
     source_words,
     state_words,
 )
-from recommendations.core.actions import RuleAction
+from recommendations.core.actions import PinOrder, RuleAction
 from recommendations.pipeline.eligibility import Filtered
 from recommendations.pipeline.explanation import RuleEffect
 from recommendations.pipeline.rules.base import RuleSpec
@@ -34,6 +34,11 @@ def rule(action: str = "boost", **values: Any) -> RuleSpec:
         (rule(strength=3.0), "Moves up every item, 3 times."),
         (rule("pin", items=("a",), position=2), "Pins item a to rank 2."),
         (rule("pin", items=tuple("abcde")), "Pins item a, b, c and 2 more from rank 1 on."),
+        (rule("pin", tags=("new",), position=1), "Pins the newest 3 of tag new from rank 1 on."),
+        (
+            rule("pin", brands=("Loam",), price_to=20.0, pin_count=1, pin_order=PinOrder.CHEAPEST, position=2),
+            "Pins the cheapest of brand Loam with price up to 20 to rank 2.",
+        ),
         (rule("include_only", brands=("Loam",), tags=("sale",)), "Shows nothing but brand Loam or tag sale."),
         (
             rule("include_only", categories=("Shoes",), price_from=5.0, price_to=49.9, stock_from=3, condition="x > 1"),

@@ -137,3 +137,16 @@ def test_availability_is_understood_however_its_words_are_put_together(written: 
 
     assert index.mask(written, language.parse(f'availability = "{written}"')).tolist() == [True, False, False]
     assert index.mask(f"not {written}", language.parse(f'availability != "{written}"')).tolist() == [False, True, True]
+
+
+def test_what_comes_first_within_a_mask_is_ready_for_the_next_item_index() -> None:
+    items = [{"tags": ["new"], "price_minor": price} for price in (300, 100, 200)]
+    old, new = item_index(*items), item_index(*items, {"tags": ["new"], "price_minor": 50})
+    condition = language.parse('tags has "new"')
+    old.best_within("k", old.mask("k", condition), order="cheapest")
+
+    new.warm_from(old)
+
+    assert new._best_in["k", "cheapest"].tolist() == [3, 1, 2, 0]
+    assert old.best_within("", old.mask("k", condition), order="dearest").tolist() == [0, 2, 1]
+    assert list(old._best_in) == [("k", "cheapest")]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from recommendations.core.actions import RuleAction
+import numpy as np
+import pytest
+
+from recommendations.core.actions import PinOrder, RuleAction
 from recommendations.core.types import RowArray
-from recommendations.pipeline.rules.base import ActiveRule, Pin, RuleSpec
+from recommendations.filters import language
+from recommendations.pipeline.query import PlacementSpec
+from recommendations.pipeline.rules.base import ActiveRule, Pin, RuleSpec, compile_rule
 from recommendations.pipeline.rules.pin import pins_of, with_pins
-from tests.recommendations.worlds import item_index
+from tests.recommendations.worlds import item_index, served
 
 SHOP = item_index(n=10)
 ITSELF = SHOP.products.of_row
@@ -63,3 +68,51 @@ def test_another_variant_of_what_is_pinned_makes_room_for_it() -> None:
     product_of = np.array([0, 1, 1, 3, 1], np.int32)
 
     assert with_pins([2, 0, 3], [Pin(row=4, position=1, rule_id=1)], product_of=product_of, size=8) == [0, 4, 3]
+
+
+MIXED = item_index(
+    {"tags": ["new"], "price_minor": 900}, {"tags": ["new"], "price_minor": 100}, {},
+    {"tags": ["new"], "price_minor": None},
+    {"tags": ["new"], "price_minor": 500, "group_id": "tee"}, {"tags": ["new"], "price_minor": 400, "group_id": "tee"},
+    {"tags": ["new"], "stock": 0}, {},
+)  # fmt: skip
+"""Items from the newest to the oldest, which is the order of their popularity, too."""
+
+
+def pinned_by(order: str, count: int = 3, **placement: Any) -> list[str]:
+    spec = RuleSpec(
+        rule_id=1,
+        name="pin",
+        action=RuleAction.PIN,
+        tags=("new",),
+        pin_order=PinOrder(order),
+        pin_count=count,
+        position=2,
+    )
+    rules = (compile_rule(spec),)
+    home = PlacementSpec(name="home", strategy="new", rules=rules, **placement)
+    listed = served(MIXED, home, limit=6)
+    return [MIXED.item_id(row) for row in listed.rows][1 : 1 + count]
+
+
+@pytest.mark.parametrize(
+    ("order", "items"),
+    [
+        ("newest", ["sku0", "sku1", "sku3"]),
+        ("popular", ["sku0", "sku1", "sku3"]),
+        ("cheapest", ["sku1", "sku5", "sku0"]),  # one of the two tees
+        ("dearest", ["sku0", "sku4", "sku1"]),
+    ],
+)
+def test_a_pin_of_what_matches_takes_the_first_in_its_order_that_can_be_shown(order: str, items: list[str]) -> None:
+    assert pinned_by(order) == items
+
+
+def test_a_pin_of_what_matches_goes_on_to_the_next_where_one_may_not_be_shown() -> None:
+    condition = language.parse('not item_id = "sku1"')
+
+    assert pinned_by("newest", condition=condition, filter='not item_id = "sku1"') == ["sku0", "sku3", "sku4"]
+
+
+def test_items_without_a_price_come_last_in_orders_of_price() -> None:
+    assert [pinned_by(order, 4)[-1] for order in ("cheapest", "dearest")] == ["sku3", "sku3"]
