@@ -32,6 +32,7 @@ COLLECT_AFTER: Final = (20_000, 20, 100)
 NEW_SITE_S: Final = 3.0
 """How long the keys of a new site wait for what it is served from; less than a revoked key may take to be refused."""
 
+wait = time.sleep
 _been_ready: Final = threading.Event()
 _started: Final = threading.Event()
 
@@ -83,7 +84,7 @@ def _load_new(sites: frozenset[str]) -> None:
         return
     give_up_at = time.monotonic() + NEW_SITE_S
     while not all(snapshot.is_loaded for snapshot in snapshots) and time.monotonic() < give_up_at:
-        time.sleep(0.01)
+        wait(0.01)
 
 
 def _load_all() -> None:

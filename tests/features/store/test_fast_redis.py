@@ -107,3 +107,23 @@ async def test_a_redis_that_stays_away_is_soon_not_waited_for(
     await reader.close()
 
     assert max(took_s[3:]) < TIMEOUT_S, "three failures in a row, and nobody waits any more"
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_connection_that_is_lost_between_connecting_and_sending_is_unavailable(redis_url: str, loop: str) -> None:
+    """Many readers wait for one connection; whoever comes first drops it, and none of the others breaks."""
+
+    async def read() -> list[Any]:
+        connection = SharedConnection(redis_url, timeout_s=1.0)
+
+        async def one(number: int) -> Any:
+            if number == 0:
+                await connection._connected()
+                connection.reset()
+            return await connection.execute("PING")
+
+        return await asyncio.gather(*(one(number) for number in range(50)), return_exceptions=True)
+
+    answers = run(loop, read())
+    assert all(answer == b"PONG" or isinstance(answer, StoreUnavailable) for answer in answers), answers
+    assert any(isinstance(answer, StoreUnavailable) for answer in answers), "nothing was lost: the test shows nothing"

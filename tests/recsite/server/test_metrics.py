@@ -1,5 +1,5 @@
 import pytest
-from django.test import RequestFactory, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from recsite.server.metrics import may_read, metrics_view
 from tracking import metrics as tracking_metrics
@@ -28,3 +28,12 @@ def test_answer_is_prometheus_text(rf: RequestFactory) -> None:
     response = metrics_view(rf.get("/metrics"))
     assert response.status_code == 200
     assert b"# HELP recsite_spooled_records_total" in response.content
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "web-1:8000", "[::1]:8000", "evil.example", "not a host"])
+@override_settings(METRICS_TOKEN="right", ALLOWED_HOSTS=["shop.example"])
+def test_prometheus_asks_a_process_by_any_name(client: Client, host: str) -> None:
+    answer = client.get("/metrics", HTTP_HOST=host, HTTP_AUTHORIZATION="Bearer right")
+    assert answer.status_code == 200
+    assert client.get("/metrics", HTTP_HOST=host).status_code == 403
+    assert client.get("/admin/login/", HTTP_HOST=host).status_code == 400
