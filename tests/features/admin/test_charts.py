@@ -32,7 +32,11 @@ def test_the_fullest_field_is_darkest_and_an_empty_one_has_no_colour() -> None:
     cells = [[[0, 0] for _ in range(5)] for _ in range(5)]
     cells[4][4], cells[0][0] = [80, 5_000], [20, 1_000]
     snapshot = RfmSnapshot(
-        site=Site(currency="EUR"), made_at=NOW, users=100, cells=cells, bounds={"last_purchase_ms": days_ago(4, 3, 2, 1), "orders": [1, 1, 1, 2]}
+        site=Site(currency="EUR"),
+        made_at=NOW,
+        users=100,
+        cells=cells,
+        bounds={"last_purchase_ms": days_ago(4, 3, 2, 1), "orders": [1, 1, 1, 2]},
     )
     segments = {(r, f, m): "some" for r in range(1, 6) for f in range(1, 6) for m in range(1, 6)}
 
