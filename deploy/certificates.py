@@ -25,11 +25,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 SERVICES: Final = ("redis", "kafka")
 LASTS_DAYS: Final = 730
 RENEWED_DAYS: Final = 90
-"""What has less than this left is made anew at the next start."""
+"""What has less than this left is renewed at the next start."""
 
 
 class RefusedDomain(Exception):
-    """No browser would believe a certificate that this host signs for itself."""
+    """No browser accepts a certificate that this host signs for itself."""
 
 
 def is_loopback(domain: str) -> bool:
@@ -77,7 +77,7 @@ def make_web(folder: Path, domain: str, *, is_replaced_by_acme: bool = False) ->
         return False
     if not is_loopback(domain) and not is_replaced_by_acme:
         raise RefusedDomain(
-            f"RECSITE_DOMAIN={domain!r} needs a certificate that browsers believe: set RECSITE_TLS to a folder with "
+            f"RECSITE_DOMAIN={domain!r} needs a certificate that browsers accept: set RECSITE_TLS to a folder with "
             "server.crt and server.key, or COMPOSE_PROFILES=acme and RECSITE_ACME_EMAIL; localhost gets one for trials"
         )
     key = ec.generate_private_key(ec.SECP256R1())

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Write requirements.lock anew from requirements.txt: every package, with the hashes of its files, for every system and
+# Compile requirements.lock from requirements.txt: every package, with the hashes of its files, for every system and
 # every Python that we support. Needs uv (pip install uv) and an index. The image installs this file and nothing else.
 set -eu
 cd "$(dirname "$0")/.."
