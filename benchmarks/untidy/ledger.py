@@ -17,6 +17,10 @@ from benchmarks.untidy.traffic import ITEMS, PEOPLE, Request, Truth, anonymous_i
 from tests.tracking.web_process import ROOT, Web
 
 APPLIED_WITHIN_S: Final = 300.0
+HEADERS: Final = {
+    "Content-Type": "application/json",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",  # programs count as bots
+}
 SECRET_KEY: Final = """
 from tracking.access.sites import create_key
 from tracking.models import Site
@@ -41,6 +45,8 @@ def balance(folder: Path, *, redis_url: str, log_url: str, n_events: int) -> Bal
     """Send, apply and compare; ``folder`` and the Redis are this ledger's own."""
     web = Web(folder, redis_url=redis_url, log_url=log_url, BROWSER_EVENTS_PER_MINUTE="0").prepare()
     secret = web.manage("shell", "-v0", "-c", SECRET_KEY).partition("key=")[2].split()[0]
+    (folder / "items.jsonl").write_text("".join(f'{{"id": "item{n}", "title": "Item {n}"}}\n' for n in range(ITEMS)))
+    web.manage("import_items", str(folder / "items.jsonl"), "--site", "default")
     requests, truth = traffic(n_events, now_ms=int(time.time() * 1_000))
     web.start()
     worker = subprocess.Popen(
@@ -65,7 +71,7 @@ def balance(folder: Path, *, redis_url: str, log_url: str, n_events: int) -> Bal
 def _send(connection: HTTPConnection, key: str, request: Request) -> int:
     """Send one request; return how many of its events were refused."""
     body = json.dumps({"key": key, **request.body})
-    connection.request("POST", "/v1/events", body=body.encode(), headers={"Content-Type": "application/json"})
+    connection.request("POST", "/v1/events", body=body.encode(), headers=HEADERS)
     answer = connection.getresponse()
     said = json.load(answer)
     if answer.status != 202 and "rejected" not in said:  # where none is good, the answer is 400
@@ -131,7 +137,7 @@ def _compare(truth: Truth, in_log: set[str], redis_url: str, log_url: str, *, re
         client, partitions=log.ensure_topic(), log_name=connections.name_of(log), lateness_ms=86_400_000
     )
     merger.merge()
-    stats = load_item_stats(client, "shop")
+    stats = load_item_stats(client, "default")
     client.close()
     return Balance(
         events=len(truth.event_ids),
