@@ -229,7 +229,7 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             placements.publish(rule, author=request.user.get_username())
             self.log_change(request, rule, "Published.")
             messages.success(request, f"“{rule}” is published; every process serves it within two seconds.")
-            if form.check is not None and form.check.difference is not None:
+            if form.check is not None and form.check.difference is not None and form.check.difference.n_lists:
                 messages.info(request, form.check.difference.sentence)
             for finding in form.check.verdict.remarks if form.check is not None else ():
                 messages.warning(request, finding.sentence)
