@@ -6,7 +6,7 @@ import type { EventParams as Contract } from './events.js';
 
 export type Consent = 'granted' | 'pending' | 'denied';
 
-/** What the SDK puts right before it sends: ids that are numbers, amounts that are text. */
+/** What is put right on the way: ids that are numbers by the SDK, amounts that are text by the server, which says so. */
 type Loose<T> = T extends readonly (infer One)[]
   ? Loose<One>[]
   : T extends object
