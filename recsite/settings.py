@@ -31,6 +31,7 @@ DATA_DIR = Path(env.string("RECSITE_DATA_DIR", str(BASE_DIR / "var"), each=valid
 # `manage.py up` writes here what it chose (secret key, address of its Redis), so that commands in another
 # terminal find the same installation. The environment wins over the file.
 env = Env({**read_env_file(DATA_DIR / "local.env"), **os.environ})
+env.names.add("RECSITE_DATA_DIR")
 
 # --- Django -----------------------------------------------------------------------------------------------
 DEBUG = env.boolean("RECSITE_DEBUG", False)

@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, 
 
 from features.feed_files.readers import FORMATS
 from features.feeds.columns import CHOICES, WANTED
+from features.feeds.public_address import NotFetched, checked_address
 from features.feeds.runs import NotWaiting, approve, load_address, load_file, options_of, separator_of
 from features.feeds.writer import LoadOptions
 from features.models import Feed, FeedRun, feed_format_choices
@@ -133,6 +134,20 @@ class ColumnsForm(forms.Form):
         return {name: "" if field == _UNUSED else field for name, field in chosen.items() if field}
 
 
+class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A feed, whose address is looked at when it is written and not first when it is fetched."""
+
+    def clean_url(self) -> str:
+        """Refuse an address that would never be fetched."""
+        url: str = self.cleaned_data["url"]
+        if url:
+            try:
+                checked_address(url)
+            except NotFetched as error:
+                raise forms.ValidationError(f"{error}.") from error
+        return url
+
+
 @admin.register(Feed)
 class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Addresses that are fetched again and again."""
@@ -142,6 +157,7 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         "Add the address of the shop's product feed, and it is fetched again and again; or upload a file once with the "
         "button above.",
     )
+    form = FeedForm
     list_display = ("name", "site", "shows_host", "every_minutes", "shows_last_run", "due_at", "is_active")
     list_filter = ("site", "is_active")
     list_select_related = ("site",)
@@ -206,11 +222,13 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     @action(description="Fetch now", url_path="fetch-now", icon="download")
     def fetch_now(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Fetch the address and show what became of it."""
+        """Ask, and with the answer, a POST, fetch the address and show what became of it."""
         feed: Feed = get_or_404(self, request, object_id, change=True)
         if not feed.url:
             self.message_user(request, f"{feed.name} has no address; upload its file.", messages.WARNING)
             return HttpResponseRedirect(reverse("admin:features_feed_file") + f"?feed={feed.pk}")
+        if request.method != "POST":  # a link, a picture or a page that looks ahead must not fetch anything
+            return screen(self, request, "admin/features/fetch.html", title=f"Fetch {feed.name}", feed=feed)
         run = load_address(feed)
         return HttpResponseRedirect(reverse("admin:features_feedrun_change", args=[run.pk]))
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import http.client
-import ipaddress
 import socket
 import ssl
 import time
 from collections.abc import Callable
 from typing import BinaryIO, Final
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from features.feeds.public_address import NotFetched, check_port, is_public, web_address
 
 CONNECT_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 30.0
@@ -45,14 +46,15 @@ def download(
     """
     deadline = clock() + TOTAL_TIMEOUT_S
     for _ in range(MAX_REDIRECTS + 1):
+        if clock() > deadline:
+            raise DownloadFailed(f"{urlsplit(url).hostname} did not answer within {TOTAL_TIMEOUT_S:.0f} s")
         parts = _checked(url)
         connection = _connection(parts)
         try:
             connection.request("GET", _path(parts), headers=_headers(parts))
             response = connection.getresponse()
             if response.status in _REDIRECTS:
-                location = response.headers.get("Location", "")
-                url = urljoin(url, location)
+                url = _next_address(parts, response.headers.get("Location", ""))
                 continue
             if response.status != 200:
                 raise DownloadFailed(
@@ -66,23 +68,11 @@ def download(
     raise DownloadFailed(f"{urlsplit(url).hostname} redirects more than {MAX_REDIRECTS} times; give the last address")
 
 
-def is_public(address: str) -> bool:
-    """Return whether an IP address may be connected to: not private, loopback, link-local or reserved."""
-    parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return parsed.is_global and not parsed.is_multicast
-
-
 def _checked(url: str) -> SplitResult:
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise DownloadFailed(f"{url!r} is not a web address: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise DownloadFailed(f"{url!r} is not a web address; start it with https://")
-    return parts
+        return web_address(url)
+    except NotFetched as error:
+        raise DownloadFailed(str(error)) from error
 
 
 def _resolve(host: str, port: int) -> str:
@@ -102,6 +92,10 @@ def _connection(parts: SplitResult) -> http.client.HTTPConnection:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     address = _resolve(host, port)
+    try:
+        check_port(parts)
+    except NotFetched as error:
+        raise DownloadFailed(str(error)) from error
     if parts.scheme == "https":
         return _PinnedHttps(host, port, address)
     return _PinnedHttp(host, port, address)
@@ -137,6 +131,14 @@ class _PinnedHttps(http.client.HTTPSConnection):
             raise
 
 
+def _next_address(parts: SplitResult, location: str) -> str:
+    """Return where a redirect leads; never from https to plain http, where others read what a password is for."""
+    url = urljoin(parts.geturl(), location)
+    if parts.scheme == "https" and urlsplit(url).scheme == "http":
+        raise DownloadFailed(f"{parts.hostname} redirects from https to http; give the last address")
+    return url
+
+
 def _path(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
@@ -158,11 +160,13 @@ def _copy(
     clock: Callable[[], float],
 ) -> int:
     size = 0
-    while chunk := response.read(_CHUNK):
+    while chunk := response.read1(_CHUNK):  # what there is: a sender that drips must not outlast the deadline
         size += len(chunk)
         if size > max_bytes:
             raise DownloadFailed(f"the feed is larger than {max_bytes:,} bytes; split it, or pack it with gzip")
         if clock() > deadline:
             raise DownloadFailed(f"the feed did not arrive within {TOTAL_TIMEOUT_S:.0f} s")
         target.write(chunk)
+    if response.length:
+        raise DownloadFailed(f"the feed ended {response.length:,} bytes before its end; fetch it again")
     return size

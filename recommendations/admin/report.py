@@ -23,6 +23,7 @@ from recommendations.models import Placement
 from recommendations.monitoring.performance import Performance, daily, grouped, read_days, total
 from recommendations.state.rule_versions import names_of_rules
 from tracking.admin.screens import screen, site_choice
+from tracking.admin.spreadsheets import spreadsheet_text
 from tracking.models import Site
 from tracking.redis_client import connect
 
@@ -217,10 +218,8 @@ def _csv(site: Site, chosen: dict[str, Any], by: str, rows: list[Performance]) -
         *(f"apart_{currency}" for currency in apart),
     ])  # fmt: skip
     for row in rows:
-        # A leading sign or = would be a formula to a spreadsheet.
-        name = f"'{row.name}" if row.name[:1] in "=+-@" else row.name
         writer.writerow([
-            name, row.lists, row.impressions, row.clicks, row.carts, row.orders,
+            spreadsheet_text(row.name), row.lists, row.impressions, row.clicks, row.carts, row.orders,
             written(row.revenue_minor, site.currency, grouped=False),
             *(written(row.apart.get(currency, 0), currency, grouped=False) for currency in apart),
         ])  # fmt: skip

@@ -153,6 +153,7 @@ def test_a_name_that_nothing_reads_is_told_with_the_nearest(tmp_path: Path) -> N
     assert "Did you mean RECSITE_SESSION_TTL_S?" in said
     assert "Did you mean EVENT_LOG_TIMEOUT_MS?" in said
     assert "RECSITE_DOMAIN" not in said
+    assert said.count("is not a setting") == 2
 
 
 def test_a_missing_data_folder_is_named_with_the_remedy(tmp_path: Path) -> None:

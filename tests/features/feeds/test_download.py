@@ -57,3 +57,34 @@ def test_size_redirects_and_errors_have_limits(feed_server: str, loopback_counts
         download(f"{feed_server}/to//to//to//to//to//to//to//feed.jsonl".replace("//to", "/to", 1), io.BytesIO())
     with pytest.raises(DownloadFailed, match="404"):
         download(f"{feed_server}/nothing", io.BytesIO())
+
+
+def test_the_address_that_was_looked_at_is_connected_to_whatever_the_name_means_next(
+    feed_server: str, loopback_counts_as_public: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is rebound between the look and the connection (DNS rebinding)."""
+    port = int(feed_server.rpartition(":")[2])
+    meanings = ["127.0.0.1", "10.0.0.5", "10.0.0.5"]
+    real = socket.getaddrinfo
+
+    def rebound(host: str, *args: object, **kwargs: object) -> object:
+        return real(meanings.pop(0) if host == "feed.example" else host, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    target = io.BytesIO()
+    assert download(f"http://feed.example:{port}/feed.jsonl", target) == len(target.getvalue()) > 0
+    assert meanings == ["10.0.0.5", "10.0.0.5"]
+
+
+@pytest.mark.parametrize(
+    "to", ["http://127.1:6379/", "ftp://feed.example/x", "http://[::ffff:10.0.0.1]/", "http://0x0a000001/"]
+)
+def test_every_hop_is_looked_at(feed_server: str, loopback_counts_as_public: None, to: str) -> None:
+    with pytest.raises(DownloadFailed, match=r"port|web address|private address"):
+        download(f"{feed_server}/to/{to}", io.BytesIO())
+
+
+def test_what_drips_ends_at_the_deadline(feed_server: str, loopback_counts_as_public: None) -> None:
+    times = iter([0.0, 1.0, 5_000.0])
+    with pytest.raises(DownloadFailed, match="did not arrive within"):
+        download(f"{feed_server}/feed.jsonl", io.BytesIO(), clock=lambda: next(times, 5_000.0))
