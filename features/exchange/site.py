@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Final
 
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from django.db.models import Count, Max
 
 from features.exceptions import MoneyUnavailable
@@ -86,7 +86,7 @@ def loaded_money_of(site: str) -> SiteMoney:
         return watched.current()
     try:
         return watched.ensure_loaded()
-    except DatabaseError as error:
+    except Exception as error:  # whatever the load raises, the order that needs it is not to blame
         raise MoneyUnavailable(f"currency and rates of {site!r} cannot be loaded: {error}") from error
     finally:
         close_old_connections()

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import partial
 
 import pytest
+from django.db import InterfaceError, OperationalError
 
+from features.exceptions import MoneyUnavailable
 from features.exchange import table
 from features.exchange.reading import BadTable
-from features.exchange.site import MoneyLoader
+from features.exchange.site import MoneyLoader, loaded_money_of
 from features.exchange.table import WrittenRates, delete_rates, quotes_of, rates_of, write_quotes
 from features.models import ExchangeRate
 from features.money import Quote, SiteMoney
+from features.state.batch import StoredBatch, apply_batch, parse_batch, without_failing
+from features.state.purchases import hash64
+from tests.features.making import event, record, wire
+from tracking.log import Record
 from tracking.models import Site
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +91,22 @@ def test_what_is_in_memory_follows_rates_and_currency(site: Site) -> None:
 
 def test_a_site_that_is_gone_has_no_currency() -> None:
     assert MoneyLoader("gone").load().currency == ""
+
+
+@pytest.mark.parametrize("error", [OperationalError("down"), InterfaceError("closed"), RuntimeError("mistake")])
+def test_an_order_is_not_to_blame_for_money_that_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(self: MoneyLoader) -> SiteMoney:
+        raise error
+
+    monkeypatch.setattr(MoneyLoader, "load", fails)
+    bought = event("purchase", transaction_id="t1", value=5.0, items=["a"])
+    parsed = parse_batch(0, [Record(0, "1", *wire(record(bought, site="unloaded")), 0)])
+    (user,) = parsed.by_user
+    stored = StoredBatch(
+        progress=None, sessions={user: None}, profiles={user: None}, erased={}, orders={user: {hash64("t1"): None}}
+    )
+    apply = partial(apply_batch, stored=stored, lateness_ms=1, money_of=loaded_money_of)
+    with pytest.raises(MoneyUnavailable, match="'unloaded' cannot be loaded"):
+        without_failing(parsed, apply)  # which else puts aside what fails
