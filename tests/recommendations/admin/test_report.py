@@ -94,6 +94,24 @@ def test_the_report_as_a_file_holds_no_formula(counted: Shop, admin_client: Clie
     assert "'=Campaign,2,40,4,2,1,123.45" in answer.content.decode()
 
 
+def test_what_no_rate_converts_is_shown_apart_and_added_to_nothing(counted: Shop, admin_client: Client) -> None:
+    apart = msgspec.msgpack.encode([0, 0, 0, 0, 0, 0, 6_000])
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.hset(keys.placement_day(0, counted.site.slug, TODAY), "home_new|canary|v2||JPY", apart)
+    client.close()
+
+    answer = open_report(counted, admin_client)
+    (row,) = [one for one in answer.context["rows"] if one.name == "home_new"]
+    page = " ".join(answer.content.decode().split())
+    lines = open_report(counted, admin_client, format="csv").content.decode().splitlines()
+
+    assert (row.revenue, row.apart, row.orders) == (246.90, {"JPY": 6_000}, 2)
+    assert "JPY 6,000 apart" in page
+    assert reverse("admin:features_exchangerate_changelist") in page
+    assert lines[0].endswith(f"revenue_{counted.site.currency},apart_JPY")
+    assert next(line for line in lines if line.startswith("home_new,")).endswith(",246.90,6000")
+
+
 def test_a_span_that_ends_before_it_begins_names_the_field(counted: Shop, admin_client: Client) -> None:
     page = open_report(counted, admin_client, first="2026-05-02", last="2026-05-01").content.decode()
 

@@ -37,3 +37,12 @@ def test_days_without_figures_stand_in_the_span() -> None:
 
     assert [one.lists for one in daily(rows, first=99, last=102).values()] == [0, 1, 0, 2]
     assert total(rows).revenue_minor == 7_650
+
+
+def test_revenue_has_the_decimals_of_its_currency_and_other_currencies_stand_apart() -> None:
+    rows = [row(revenue=6_000, apart={"USD": 1_250}), row(revenue=500, apart={"USD": 50, "KWD": 1_250})]
+
+    whole = total(rows, currency="JPY")
+
+    assert (whole.revenue, whole.revenue_text) == (6_500.0, "6,500")
+    assert whole.apart_texts == ["KWD 1.250", "USD 13.00"]
