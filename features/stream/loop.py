@@ -81,7 +81,7 @@ class StreamWorker:
         Epoch milliseconds now; for freshness only, never for what is counted.
     """
 
-    def __init__(
+    def __init__(  # the parts of one worker, each of which tests replace on its own
         self,
         events: EventLog,
         store: OnlineStore,
