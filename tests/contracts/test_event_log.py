@@ -429,8 +429,8 @@ async def test_a_topic_that_was_made_again_is_refused_and_nothing_of_it_is_skipp
 @pytest.mark.expects_errors(r"log\.position_foreign")
 async def test_a_log_that_ends_before_the_position_is_refused_and_the_others_go_on(event_log, start_worker):
     await append_all(event_log, numbered(40))
-    place, _, identity = event_log.end_positions()[2].partition("@")
-    number, dash, rest = place.partition("-")
+    offset, _, identity = event_log.end_positions()[2].partition("@")
+    number, dash, rest = offset.partition("-")
     beyond = f"{int(number) + 5}{dash}{rest}@{identity}"
     others = sum(len(event_log.read_range(partition)) for partition in (0, 1, 3))
     worker = start_worker(event_log, "group", {2: beyond})

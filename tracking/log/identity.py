@@ -1,9 +1,9 @@
-"""Which log a position was taken in: ``<place>@<identity>``.
+"""Which log a position was taken in: ``<offset>@<identity>``.
 
-A topic that is deleted and made again is another log under the same name. Its places begin anew, so that an old one
-may point into the middle of what nobody has read. Kafka gives each topic an id; for Redis Streams the writer that
-makes a stream draws one. Positions of version 0.1 and those of brokers before 2.8 name no log; they count in whichever
-is there.
+A topic that is deleted and made again is another log under the same name. Its offsets begin at zero again, so that an
+old one may point into the middle of what nobody has read. Kafka gives each topic an id; for Redis Streams the writer
+that makes a stream draws one. Positions of version 0.1 and those of brokers before 2.8 name no log; they count in
+whichever is there.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from tracking.exceptions import ForeignPosition
 SEPARATOR: Final = "@"
 
 
-def position_in(place: str, identity: str) -> str:
-    """Return the position of a place in a log; ``identity`` is empty where the log has none."""
-    return f"{place}{SEPARATOR}{identity}" if place and identity else place
+def position_in(offset: str, identity: str) -> str:
+    """Return the position of a offset in a log; ``identity`` is empty where the log has none."""
+    return f"{offset}{SEPARATOR}{identity}" if offset and identity else offset
 
 
-def place_of(position: str) -> str:
-    """Return the place, as the backend spells it."""
+def offset_of(position: str) -> str:
+    """Return the offset, as the backend spells it."""
     return position.partition(SEPARATOR)[0]
 
 

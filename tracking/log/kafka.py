@@ -23,15 +23,15 @@ from tracking.log.base import (
     Position,
     Record,
 )
-from tracking.log.identity import check_end, check_identity, identity_of, place_of, position_in
+from tracking.log.identity import check_end, check_identity, identity_of, offset_of, position_in
 from tracking.log.kafka_client import (
     KafkaAddress,
     common_options,
+    known_identity,
     read_kafka_url,
     to_record,
     unavailable,
 )
-from tracking.log.kafka_identity import known_identity
 from tracking.log.kafka_reader import KafkaReader
 from tracking.log.kafka_writer import KafkaWriter
 
@@ -191,4 +191,4 @@ class KafkaLog(EventLog):
 
 
 def _offset(position: Position) -> int:
-    return int(place_of(position) or "0")
+    return int(offset_of(position) or "0")

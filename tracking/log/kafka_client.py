@@ -1,4 +1,4 @@
-"""Where Kafka is, and what every client of it shares: the address, its options, records and errors.
+"""Where Kafka is, and what every client of it shares: the address, its options, topic ids, records and errors.
 
 Only the ``kafka*.py`` modules here touch kafka-python. Its constructors block until a broker answers, its clients must
 not cross a fork, and a commit during a re-balance raises; each is dealt with where it happens.
@@ -6,7 +6,11 @@ not cross a fork, and a commit during a re-balance raises; each is dealt with wh
 
 from __future__ import annotations
 
+import base64
+import math
 import ssl
+import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote
 
+import kafka
 from kafka.errors import KafkaError
+from kafka.protocol.metadata import MetadataRequest
 
 from tracking.log.base import InvalidLogUrl, LogUnavailable, Record
 from tracking.log.identity import position_in
@@ -22,6 +28,9 @@ from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options, check_t
 
 DEFAULT_PORT: Final = 9092
 BOOTSTRAP_TIMEOUT_MS: Final = 500
+IDENTITY_TIMEOUT_MS: Final = 2_000
+FRESH_S: Final = 0.25
+"""How long an answer counts. No topic is deleted, made again and filled beyond a stored position in so short a time."""
 SASL_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -108,7 +117,7 @@ def common_options(address: KafkaAddress) -> dict[str, Any]:
 
 
 def to_record(message: Any, identity: str) -> Record:
-    """Return kafka-python's message as a record of the topic of this identity; its place is the next offset."""
+    """Return kafka-python's message as a record of the topic of this identity; its position is the next offset."""
     position = position_in(str(message.offset + 1), identity)
     return Record(message.partition, position, message.key or b"", message.value or b"", message.timestamp)
 
@@ -120,3 +129,67 @@ def unavailable(doing: str) -> Iterator[None]:
         yield
     except (KafkaError, OSError) as error:
         raise LogUnavailable(f"Kafka: could not {doing}: {error or type(error).__name__}") from error
+
+
+class TopicIdentity:
+    """Asks the brokers for the id of one topic; used from one thread. An answer takes about two milliseconds.
+
+    It has a connection of its own: a reader's waits for records most of the time, and what is asked over it waits, too.
+    """
+
+    def __init__(self, address: KafkaAddress) -> None:
+        self._address = address
+        self._consumer: Any = None
+        self._answer = ""
+        self._asked_at = -math.inf
+
+    def recent(self, within_s: float = FRESH_S) -> str:
+        """Return the id as of at most ``within_s`` seconds ago; raises ``LogUnavailable``."""
+        return self._answer if time.monotonic() < self._asked_at + within_s else self.current()
+
+    def current(self) -> str:
+        """Return the id as it is now; empty when the topic is not there, or its brokers (before 2.8) give it none.
+
+        Raises
+        ------
+        LogUnavailable
+            No broker answers in time.
+        """
+        with unavailable("read the topic's id"):
+            if self._consumer is None:
+                self._consumer = kafka.KafkaConsumer(
+                    **common_options(self._address), group_id=None, bootstrap_timeout_ms=IDENTITY_TIMEOUT_MS
+                )
+            asked_at = time.monotonic()
+            response = self._consumer._net.run(self._ask)
+        self._answer = next((spelled(one.topic_id) for one in response.topics if not one.error_code), "")
+        self._asked_at = asked_at
+        return self._answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._consumer is not None:
+            self._consumer.close(autocommit=False, timeout_ms=IDENTITY_TIMEOUT_MS)
+            self._consumer = None
+
+    async def _ask(self) -> Any:
+        manager = self._consumer._manager
+        request = MetadataRequest(
+            topics=[MetadataRequest.MetadataRequestTopic(name=self._address.topic)],
+            allow_auto_topic_creation=False,
+            include_cluster_authorized_operations=False,
+            include_topic_authorized_operations=False,
+        )
+        return await manager.wait_for(manager.send(request), IDENTITY_TIMEOUT_MS)
+
+
+def spelled(topic_id: uuid.UUID | None) -> str:
+    """Return a topic's id as Kafka's own tools print it; empty where there is none."""
+    if topic_id is None or not topic_id.int:
+        return ""
+    return base64.urlsafe_b64encode(topic_id.bytes).decode().rstrip("=")
+
+
+def known_identity(consumer: Any, topic: str) -> str:
+    """Return the topic's id as of the last metadata of a consumer; empty as in ``TopicIdentity.current``."""
+    return spelled(consumer._cluster.topic_id(topic))

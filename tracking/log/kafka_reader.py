@@ -26,14 +26,15 @@ from kafka.errors import IllegalStateError, KafkaError
 
 from tracking.exceptions import ForeignPosition
 from tracking.log.base import BEGINNING, LogReader, LogUnavailable, OnAssigned, OnRevoked, Position, Record, only_known
-from tracking.log.identity import check_end, check_identity, place_of, position_in
+from tracking.log.identity import check_end, check_identity, offset_of, position_in
 from tracking.log.kafka_client import (
+    FRESH_S,
     KafkaAddress,
+    TopicIdentity,
     common_options,
     to_record,
     unavailable,
 )
-from tracking.log.kafka_identity import FRESH_S, TopicIdentity
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class KafkaReader(LogReader):
     def commit(self, positions: Mapping[int, Position]) -> None:
         """Commit group offsets in the background; a re-balance that refuses them is no harm."""
         offsets = {
-            self._slot(partition): kafka.OffsetAndMetadata(int(place_of(position)), "", -1)
+            self._slot(partition): kafka.OffsetAndMetadata(int(offset_of(position)), "", -1)
             for partition, position in positions.items()
             if position and partition in self._next
         }
@@ -280,7 +281,7 @@ class KafkaReader(LogReader):
         """Return the offset of a position; raises ``ForeignPosition`` when it is not of the topic."""
         topic = self._address.topic
         check_identity(position, identity, topic=topic, partition=partition)
-        offset = int(place_of(position) or first)
+        offset = int(offset_of(position) or first)
         check_end(position, is_beyond=offset > end, end=str(end), topic=topic, partition=partition)
         return offset
 

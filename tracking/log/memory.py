@@ -31,7 +31,7 @@ from tracking.log.base import (
     oversize,
     partition_for,
 )
-from tracking.log.identity import check_end, check_identity, identity_of, place_of, position_in
+from tracking.log.identity import check_end, check_identity, identity_of, offset_of, position_in
 from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options
 
 logger = logging.getLogger(__name__)
@@ -53,12 +53,12 @@ class _Topic:
     def index_of(self, topic: str, partition: int, position: Position) -> int:
         """Return where a position points in the list of a partition; raises ``ForeignPosition``."""
         check_identity(position, self.identity, topic=topic, partition=partition)
-        index, end = int(place_of(position) or "0"), len(self.partitions[partition])
+        index, end = int(offset_of(position) or "0"), len(self.partitions[partition])
         check_end(position, is_beyond=index > end, end=str(end), topic=topic, partition=partition)
         return index
 
     def position(self, index: int) -> Position:
-        """Return the position of a place in a list."""
+        """Return the position of an index of a list."""
         return position_in(str(index), self.identity)
 
 

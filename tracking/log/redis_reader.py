@@ -13,7 +13,7 @@ import redis
 from tracking import redis_client
 from tracking.exceptions import ForeignPosition
 from tracking.log.base import LogReader, OnAssigned, OnRevoked, Position, Record, only_known
-from tracking.log.identity import check_identity, identity_of, place_of, position_in
+from tracking.log.identity import check_identity, identity_of, offset_of, position_in
 from tracking.log.redis_leases import Leases
 from tracking.log.redis_topic import (
     RedisAddress,
@@ -199,7 +199,7 @@ class RedisStreamsReader(LogReader):
             time.sleep(min(block_s, CLUSTER_STEP_S))
             return {}
         names = {self._address.stream(index): index for index in self._last_read}
-        streams: dict[Any, Any] = {name: place_of(self._last_read[index]) or "0" for name, index in names.items()}
+        streams: dict[Any, Any] = {name: offset_of(self._last_read[index]) or "0" for name, index in names.items()}
         most = min(max_records, int(MAX_POLL_BYTES / self._record_bytes))
         count = max(1, -(-most // len(streams)))
         if self._address.is_cluster:
@@ -232,7 +232,7 @@ class RedisStreamsReader(LogReader):
         """
         identity = read_identity(client, self._address, partition)
         if known := self._identities[partition]:
-            last_read = position_in(place_of(self._last_read[partition]) or "0-0", known)
+            last_read = position_in(offset_of(self._last_read[partition]) or "0-0", known)
             check_identity(last_read, identity, topic=self._address.topic, partition=partition)
         self._identities[partition] = identity
         return identity

@@ -21,7 +21,7 @@ from tracking.log.base import (
     Position,
     Record,
 )
-from tracking.log.identity import check_identity, place_of
+from tracking.log.identity import check_identity, offset_of
 from tracking.log.redis_reader import RedisStreamsReader
 from tracking.log.redis_topic import (
     RedisAddress,
@@ -76,7 +76,7 @@ class RedisStreamsLog(EventLog):
         """Return up to ``limit`` records after ``start``."""
         with self._client(timeout_s) as client:
             check_position(client, self.address, partition, start)
-            after = f"({place_of(start)}" if start else "-"
+            after = f"({offset_of(start)}" if start else "-"
             entries: Any = client.xrange(self.address.stream(partition), min=after, count=limit)
             identity = read_identity(client, self.address, partition)
             check_identity(start, identity, topic=self.topic, partition=partition)  # it may be made again meanwhile

@@ -173,11 +173,11 @@ def unread(client: redis.Redis, address: RedisAddress, partition: int, position:
 
 
 def to_record(partition: int, entry: tuple[bytes, Mapping[bytes, bytes]], identity: str) -> Record:
-    """Return an entry of a stream of this identity as a record; its place is its own id."""
-    place = entry[0].decode()
+    """Return an entry of a stream of this identity as a record; its offset is its own id."""
+    offset = entry[0].decode()
     fields = entry[1]
-    milliseconds = int(place.partition("-")[2])
-    return Record(partition, position_in(place, identity), fields[b"k"], fields[b"v"], milliseconds)
+    milliseconds = int(offset.partition("-")[2])
+    return Record(partition, position_in(offset, identity), fields[b"k"], fields[b"v"], milliseconds)
 
 
 def sequence(position: Position) -> int:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tracking.log.base import BEGINNING, ForeignPosition
-from tracking.log.identity import check_end, check_identity, identity_of, place_of, position_in
+from tracking.log.identity import check_end, check_identity, identity_of, offset_of, position_in
 
 
-@pytest.mark.parametrize("place", ["0", "9170", "1732000000000000-1732000000000"])
+@pytest.mark.parametrize("offset", ["0", "9170", "1732000000000000-1732000000000"])
 @pytest.mark.parametrize("identity", ["", "16lVaxKLTOyzx5CQ6KM9hw", "-_-_"])
-def test_place_and_identity_come_back(place: str, identity: str) -> None:
-    position = position_in(place, identity)
-    assert (place_of(position), identity_of(position)) == (place, identity)
+def test_place_and_identity_come_back(offset: str, identity: str) -> None:
+    position = position_in(offset, identity)
+    assert (offset_of(position), identity_of(position)) == (offset, identity)
     assert len(position) <= 64, "dead letters keep it in a column of 64 characters"
 
 

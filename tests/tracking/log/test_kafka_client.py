@@ -9,7 +9,7 @@ import pytest
 from tests.services.remade_topics import make_again
 from tracking.log import LogUnavailable, open_log
 from tracking.log.kafka import KafkaLog
-from tracking.log.kafka_identity import TopicIdentity, spelled
+from tracking.log.kafka_client import TopicIdentity, spelled
 
 
 def kafka_log(bootstrap: str) -> KafkaLog:
