@@ -37,7 +37,7 @@ class ErrorCode(StrEnum):
     # A field of a request.
     INVALID_REQUEST = "invalid_request", 400, "a field of the request is wrong; `field` is its path"
     FILTER_TOO_EXPENSIVE = "filter_too_expensive", 400, "the filters of a request cost too much; simplify them"
-    LIST_TOO_EXPENSIVE = "list_too_expensive", 400, "in place of a list: those before it cost all that a request may"
+    LIST_TOO_EXPENSIVE = "list_too_expensive", 400, "instead of a list: those before it cost all that a request may"
     INVALID_GZIP = "invalid_gzip", 400, "the body is not gzip, or cut short"
 
     # An event.

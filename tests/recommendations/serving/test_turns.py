@@ -39,7 +39,7 @@ async def test_a_turn_goes_to_the_next_sender_and_not_to_the_next_request() -> N
 
     assert Counter(order) == {"shop:many": 20, "shop:few": 2}
     assert order.index("shop:few") <= 2
-    assert [place for place, name in enumerate(order) if name == "shop:few"][1] <= 4
+    assert [turn for turn, name in enumerate(order) if name == "shop:few"][1] <= 4
 
 
 async def test_who_used_up_the_allowance_is_told_when_there_is_more_and_others_pass() -> None:
