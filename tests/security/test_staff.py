@@ -141,7 +141,8 @@ def test_what_staff_change_is_written_down_and_nobody_rewrites_it(anna: Any) -> 
     client.force_login(anna)
     site = Site.objects.create(slug="shop", name="Shop")
     data = {
-        "name": "Renamed", "currency": "EUR", "locale": "en", "is_active": "on", "url": "", "origins": "",
+        "name": "Renamed", "currency": "EUR", "locale": "en", "time_zone": "UTC", "is_active": "on",
+        "url": "", "origins": "",
         "events_per_minute": 1, "requests_per_minute": 1, "address_requests_per_minute": 1,
     }  # fmt: skip
     assert client.post(reverse("admin:tracking_site_change", args=[site.pk]), data).status_code == 302

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def test_origins_are_edited_one_a_line(staff: Client, site: Site) -> None:
     address = reverse("admin:tracking_site_change", args=[site.pk])
     data = {
-        "name": "Shop", "currency": "EUR", "locale": "en", "is_active": "on", "url": "",
+        "name": "Shop", "currency": "EUR", "locale": "en", "time_zone": "UTC", "is_active": "on", "url": "",
         "events_per_minute": 1, "requests_per_minute": 1, "address_requests_per_minute": 1,
         "origins": "https://www.Shop.example/\n\n  https://*.shop.example \n",
     }  # fmt: skip
