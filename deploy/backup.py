@@ -85,7 +85,7 @@ def restore(file: Path, *, replace: bool = False, say: Callable[[str], object] =
     Raises
     ------
     BackupFailed
-        The file is not whole or of another installation, or there is something already and ``replace`` is not set.
+        The file is cut short or of another installation, or there is something already and ``replace`` is not set.
     """
     from django.conf import settings
 

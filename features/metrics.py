@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 STREAM_EVENTS = Counter(
     "recsite_stream_events_total",
-    "Events taken from the log by outcome: applied, duplicate, late, bot, crowded; dead_lettered and parked count records.",
+    "Events taken from the log by outcome: applied, duplicate, late, bot, crowded; dead_lettered, parked are records.",
     ["outcome"],
 )
 STREAM_RECORDS = Counter("recsite_stream_records_total", "Records taken from the log.")

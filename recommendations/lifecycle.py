@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db import connection
 
 from recommendations.live.hub import close_hub
+from recommendations.serving.admission.quotas import quotas
 from recommendations.serving.explanation_log import keeper as explanations
-from recommendations.serving.quotas import quotas
 from recommendations.serving.service import stop_workers
 from recommendations.serving.shadow import runner as shadow
 from recommendations.serving.user import close_reader

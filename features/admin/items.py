@@ -150,8 +150,8 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         currency = cleaned.get("currency") or (site.currency if site else "")
         for name in _PRICES:
             if cleaned.get(name) is not None and has_excess_decimals(cleaned[name], currency):
-                places = exponent_of(currency)
-                self.add_error(name, f"{cleaned[name]:f} has more decimals than {currency}, which has {places}.")
+                exponent = exponent_of(currency)
+                self.add_error(name, f"{cleaned[name]:f} has more decimals than {currency}, which has {exponent}.")
         starts, ends = cleaned.get("sale_starts_at"), cleaned.get("sale_ends_at")
         if starts is not None and ends is not None and ends <= starts:
             self.add_error("sale_ends_at", "Is not after the beginning; a sale ends after it began.")

@@ -54,7 +54,7 @@ class RatesForm(forms.Form):
 
 @admin.register(ExchangeRate)
 class ExchangeRateAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
-    """One page in place of a list: nobody looks at rates one by one."""
+    """One page, not a list: nobody looks at rates one by one."""
 
     def get_urls(self) -> list[URLPattern]:
         """Replace the list, and leave out the forms of single rates."""

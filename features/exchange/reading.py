@@ -129,14 +129,18 @@ def read_csv(text: str, *, site_currency: str, today: dt.date) -> RateTable:
     if long is not None:  # a decimal comma would be taken for the next cell, and 0,86 for nothing
         reason = f"has more cells than the header names, {len(header)}; write decimals after a point, as 0.9214"
         raise _only(long[0], "row", separator.join(long[1])[:60], reason)
-    places = {_NAMES[key]: place for place, name in reversed([*enumerate(header)]) if (key := _plain(name)) in _NAMES}
+    columns = {
+        _NAMES[key]: column for column, name in reversed([*enumerate(header)]) if (key := _plain(name)) in _NAMES
+    }
     decimals = _Decimals(is_comma_apart=separator != ",")
-    if {"day", "currency", "rate"} <= places.keys():
-        return _gathered(_long(numbered, places, site_currency, decimals), today=today)
-    codes = {place: name.upper() for place, name in enumerate(header) if name.upper() in CURRENCIES}
-    if "day" in places and codes:
-        ignored = [name for place, name in enumerate(header) if name and place not in codes and place != places["day"]]
-        table = _gathered(_wide(numbered, places["day"], codes, decimals), today=today)
+    if {"day", "currency", "rate"} <= columns.keys():
+        return _gathered(_long(numbered, columns, site_currency, decimals), today=today)
+    codes = {column: name.upper() for column, name in enumerate(header) if name.upper() in CURRENCIES}
+    if "day" in columns and codes:
+        ignored = [
+            name for column, name in enumerate(header) if name and column not in codes and column != columns["day"]
+        ]
+        table = _gathered(_wide(numbered, columns["day"], codes, decimals), today=today)
         table.ignored = ignored
         return table
     raise _only(
@@ -166,11 +170,11 @@ _Cells = tuple[int, object, object, object, object]  # line, day, currency, wort
 
 
 def _long(
-    rows: Iterable[tuple[int, list[str]]], places: Mapping[str, int], site_currency: str, decimals: _Decimals
+    rows: Iterable[tuple[int, list[str]]], columns: Mapping[str, int], site_currency: str, decimals: _Decimals
 ) -> Iterator[_Cells]:
     def cell(row: list[str], name: str) -> str:
-        place = places.get(name)
-        return row[place] if place is not None and place < len(row) else ""
+        column = columns.get(name)
+        return row[column] if column is not None and column < len(row) else ""
 
     for line, row in rows:
         rate = decimals.with_point(cell(row, "rate"))
@@ -178,13 +182,13 @@ def _long(
 
 
 def _wide(
-    rows: Iterable[tuple[int, list[str]]], day_place: int, codes: Mapping[int, str], decimals: _Decimals
+    rows: Iterable[tuple[int, list[str]]], day_column: int, codes: Mapping[int, str], decimals: _Decimals
 ) -> Iterator[_Cells]:
     for line, row in rows:
-        for place, code in codes.items():
-            written = row[place] if place < len(row) else ""
+        for column, code in codes.items():
+            written = row[column] if column < len(row) else ""
             if written.lower() not in _NOTHING and code != WIDE_BASE:
-                yield line, row[day_place], WIDE_BASE, code, decimals.with_point(written)
+                yield line, row[day_column], WIDE_BASE, code, decimals.with_point(written)
 
 
 class _Decimals:
@@ -213,9 +217,9 @@ def _gathered(rows: Iterable[_Cells], *, today: dt.date) -> RateTable:
     for line, *cells in rows:
         try:
             quote = _quote(*cells, today=today)
-            place = (quote.day, quote.currency, quote.worth_in)
-            if known.setdefault(place, quote.rate) != quote.rate:
-                raise _Bad("rate", cells[3], f"differs from {known[place]} for the same day and pair; keep one of them")
+            pair = (quote.day, quote.currency, quote.worth_in)
+            if known.setdefault(pair, quote.rate) != quote.rate:
+                raise _Bad("rate", cells[3], f"differs from {known[pair]} for the same day and pair; keep one of them")
         except _Bad as error:
             n_faults += 1
             if len(faults) < MAX_FAULTS:
@@ -227,7 +231,7 @@ def _gathered(rows: Iterable[_Cells], *, today: dt.date) -> RateTable:
         raise BadTable(faults, n_faults)
     if not known:
         raise _only(1, "rates", "", "are missing; send at least one")
-    table.quotes = [Quote(*place, rate) for place, rate in sorted(known.items())]
+    table.quotes = [Quote(*pair, rate) for pair, rate in sorted(known.items())]
     return table
 
 
@@ -279,7 +283,7 @@ def _date(text: str) -> dt.date | None:
         (r"(\d{1,2})\.(\d{1,2})\.(\d{4})", (2, 1, 0)),
     ):
         if match := re.fullmatch(pattern, text):
-            return _as_date(*(int(match.groups()[place]) for place in order))
+            return _as_date(*(int(match.groups()[index]) for index in order))
     if (match := re.fullmatch(r"(\d{1,2}) ([A-Za-z]{3,9})\.? (\d{4})", text)) and match[2][:3].lower() in _MONTHS:
         return _as_date(int(match[3]), _MONTHS.index(match[2][:3].lower()) + 1, int(match[1]))
     return None

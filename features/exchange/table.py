@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,8 +50,8 @@ def write_quotes(site: Site, quotes: Sequence[Quote]) -> WrittenRates:
                 "day", "currency", "worth_in", "rate"
             )
         }
-        fresh = [quote for quote in quotes if known.get(_place(quote)) != quote.rate]
-        created = sum(_place(quote) not in known for quote in fresh)
+        fresh = [quote for quote in quotes if known.get(_key_of(quote)) != quote.rate]
+        created = sum(_key_of(quote) not in known for quote in fresh)
         if rates_of(site).count() + created > MAX_ROWS:
             reason = f"would be more than {MAX_ROWS:,}; delete the years before your first event, then send it again"
             raise BadTable([Fault(line=0, field="rates", value=f"{created:,} new", reason=reason)], 1)
@@ -100,15 +100,10 @@ def rates_of(
     return rows.order_by("day", "currency", "worth_in")
 
 
-def quotes_of(rows: Iterable[tuple[dt.date, str, str, object]]) -> list[Quote]:
-    """Return rows of day, currency, worth_in and rate as quotes."""
-    return [Quote((day - EPOCH).days, currency, worth_in, rate) for day, currency, worth_in, rate in rows]  # type: ignore[arg-type]
-
-
 def day_of(day: int) -> dt.date:
     """Return a UTC day since 1970 as a date."""
     return EPOCH + dt.timedelta(days=day)
 
 
-def _place(quote: Quote) -> tuple[dt.date, str, str]:
+def _key_of(quote: Quote) -> tuple[dt.date, str, str]:
     return day_of(quote.day), quote.currency, quote.worth_in

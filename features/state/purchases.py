@@ -60,8 +60,8 @@ def add_apart(profile: ProfileState, currency: str, *, orders: int, value: int, 
     apart = profile.apart
     name = currency if currency in apart or len(apart) < KEEP_APART else UNKNOWN
     sums = apart.setdefault(name, [0, 0, 0])
-    for place, amount in enumerate((orders, value, refunded)):
-        sums[place] = saturated(sums[place] + amount)
+    for index, amount in enumerate((orders, value, refunded)):
+        sums[index] = saturated(sums[index] + amount)
     if not any(sums):
         del apart[name]
 

@@ -23,7 +23,7 @@ MAX_PAGE: Final = 1_000
 router: Final = Router()
 
 Code = Annotated[str, StringConstraints(pattern=r"^([A-Z]{3})?$")]
-_PLACE: Final = r"^(\d{4}-\d{2}-\d{2}/[A-Z]{3}/[A-Z]{3})?$"
+_CURSOR: Final = r"^(\d{4}-\d{2}-\d{2}/[A-Z]{3}/[A-Z]{3})?$"
 
 
 class RateOut(Schema):
@@ -53,7 +53,7 @@ class SpanQuery(Schema):
 class RatesQuery(SpanQuery):
     """Which rates, where the page begins, and how long it is."""
 
-    after: Annotated[str, StringConstraints(pattern=_PLACE)] = Field("", description="`next` of the page before.")
+    after: Annotated[str, StringConstraints(pattern=_CURSOR)] = Field("", description="`next` of the page before.")
     limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
 
 
@@ -104,7 +104,7 @@ def list_exchange_rates(request: HttpRequest, page: Query[RatesQuery]) -> dict[s
         rows = rows.filter(_after(page.after))
     found = list(rows[: page.limit + 1])
     shown = found[: page.limit]
-    return {"rates": shown, "next": _place(shown[-1]) if len(found) > page.limit else None}
+    return {"rates": shown, "next": _cursor(shown[-1]) if len(found) > page.limit else None}
 
 
 @router.put(
@@ -142,17 +142,20 @@ def delete_exchange_rates(request: HttpRequest, span: Query[SpanQuery]) -> dict[
     return {"deleted": delete_rates(site, currency=span.currency, first=span.first, last=span.last)}
 
 
-def _place(row: ExchangeRate) -> str:
+def _cursor(row: ExchangeRate) -> str:
     return f"{row.day}/{row.currency}/{row.worth_in}"
 
 
-def _after(place: str) -> Q:
-    written, currency, worth_in = place.split("/")
+def _after(cursor: str) -> Q:
+    written, currency, worth_in = cursor.split("/")
     try:
         day = dt.date.fromisoformat(written)
     except ValueError as error:
         raise Refusal(
-            400, ErrorCode.INVALID_REQUEST, f"after={place!r} is no page; send `next` of the page before", field="after"
+            400,
+            ErrorCode.INVALID_REQUEST,
+            f"after={cursor!r} is no page; send `next` of the page before",
+            field="after",
         ) from error
     same_day = Q(day=day) & (Q(currency__gt=currency) | Q(currency=currency, worth_in__gt=worth_in))
     return Q(day__gt=day) | same_day

@@ -16,8 +16,9 @@ from recommendations.core.types import NOBODY, RequestUser
 from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.state import ListResult
-from recommendations.serving.prices import price_request
-from recommendations.serving.quotas import take_price, take_quota, turn_of
+from recommendations.serving.admission.prices import price_request
+from recommendations.serving.admission.quotas import take_price, take_quota, turn_of
+from recommendations.serving.admission.turns import TooBusy
 from recommendations.serving.requests import (
     UnknownPlacement,
     check_any_known,
@@ -45,7 +46,6 @@ from recommendations.serving.schemas import (
 )
 from recommendations.serving.service import RANK_PLACEMENT, make_lists
 from recommendations.serving.shadow import runner as shadow
-from recommendations.serving.turns import TooBusy
 from recommendations.serving.user import read_user
 from recommendations.state.site import SiteState, state_of
 from tracking.access.certificates import CERTIFICATE_HEADER

@@ -24,7 +24,7 @@ from ninja.security.base import AuthBase
 from features.exceptions import StoreUnavailable
 from recommendations.http import exchange_rates, explanations, health, items, openapi, users
 from recommendations.http.common import Problem
-from recommendations.serving.quotas import quotas
+from recommendations.serving.admission.quotas import quotas
 from tracking.access.certificates import CERTIFICATE_HEADER, PROXY_SECRET_HEADER
 from tracking.access.sites import KeyInfo
 from tracking.error_codes import ErrorCode

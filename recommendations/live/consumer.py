@@ -25,10 +25,10 @@ from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.live.hub import LiveHub, hub
 from recommendations.live.page import ShownLists
 from recommendations.metrics import LIVE_CLOSED, LIVE_UPDATES
-from recommendations.serving.quotas import take_price, take_quota, turn_of
+from recommendations.serving.admission.quotas import take_price, take_quota, turn_of
+from recommendations.serving.admission.turns import TooBusy
 from recommendations.serving.requests import UnknownPlacement
 from recommendations.serving.schemas import Hello, Ping, Subscribe, encode, parse_live
-from recommendations.serving.turns import TooBusy
 from recommendations.state.site import SiteServing
 from tracking.access.identity import ANONYMOUS_COOKIE, CLOCK_LEEWAY_S, Identity, resolve
 from tracking.access.sites import KeyInfo

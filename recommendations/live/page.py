@@ -9,13 +9,13 @@ from django.conf import settings
 
 from recommendations.core.deadline import Deadline
 from recommendations.exceptions import InvalidQuery
-from recommendations.serving.prices import RequestPrice, price_request
+from recommendations.serving.admission.prices import RequestPrice, price_request
+from recommendations.serving.admission.turns import Sender
 from recommendations.serving.rec_ids import InvalidRecId, digest_of, signer
 from recommendations.serving.requests import check_any_known, check_length, problem_of, queries_of
 from recommendations.serving.response import item_ids_of, reply_of
 from recommendations.serving.schemas import ListProblem, LiveUpdate, Subscribe
 from recommendations.serving.service import make_lists
-from recommendations.serving.turns import Sender
 from recommendations.serving.user import read_user
 from recommendations.state.site import SiteServing, state_of
 from tracking.access.identity import Identity

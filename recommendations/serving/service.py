@@ -22,11 +22,11 @@ from recommendations.pipeline.state import ListResult, PipelineError
 from recommendations.retrieval.base import ServingContext
 from recommendations.retrieval.once_a_page import OnceAPage
 from recommendations.serving import rescue
+from recommendations.serving.admission.turns import Sender, TooBusy, turns
 from recommendations.serving.faults import Part, note_failure
 from recommendations.serving.filters import make_masks
 from recommendations.serving.list_cache import ListCache
 from recommendations.serving.response import encode_items
-from recommendations.serving.turns import Sender, TooBusy, turns
 from recommendations.serving.workers import workers
 from recommendations.state.site import SiteState
 

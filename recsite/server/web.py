@@ -12,7 +12,7 @@ from typing import Final
 from recsite.server import stop_signals
 
 DISTRUST: Final = "--no-proxy-headers"
-"""uvicorn believes ``X-Forwarded-For`` of whoever connects from this machine; what we believe the settings say."""
+"""uvicorn takes ``X-Forwarded-For`` from whoever connects from this machine; the settings say whom we take it from."""
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ def test_what_was_saved_and_lost_is_there_again(place: Place, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("damage", ["cut", "other key", "other engine", "no backup"])
-def test_what_is_not_ours_or_not_whole_changes_nothing(tmp_path: Path, damage: str) -> None:
+def test_what_is_not_ours_or_cut_short_changes_nothing(tmp_path: Path, damage: str) -> None:
     data = tmp_path / "data"
     data.mkdir()
     environment = {

@@ -151,7 +151,10 @@ def run_through(records: list[Any], *, batches: list[int], deaths: list[bool]) -
 @given(data=st.data())
 def test_order_duplicates_and_crashes_change_nothing(data: st.DataObject) -> None:
     made = data.draw(st.lists(st.tuples(events(), st.sampled_from(USERS)), min_size=1, max_size=24))
-    for one, user in made:  # an order that several users report stands with one of them: see test_orders.py
+    for (
+        one,
+        user,
+    ) in made:  # an order that several users report stands with one of them: see state.orders.test_many_reporters
         if "transaction_id" in one["params"]:
             one["params"]["transaction_id"] += "".join(user.values())
     records = [record(one, received_at_ms=NOW_MS + 2 * LATENESS_MS, **user) for one, user in made]

@@ -1,8 +1,8 @@
 """Attributes of a user: what ``identify`` said of it, kept in its state.
 
 Of two words on one attribute a server's (secret key, or an import) counts before a page's, whenever either was said: a
-page may add what no server has said, and overwrites nothing that one did say. Among equals the newest counts, and of the
-same time the greater one. So the order in which events arrive does not matter, and a replay tells the same.
+page may add what no server has said, and overwrites nothing that one did say. Among equals the newest counts, and of
+the same time the greater one. So the order in which events arrive does not matter, and a replay tells the same.
 """
 
 from __future__ import annotations

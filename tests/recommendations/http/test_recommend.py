@@ -14,9 +14,10 @@ import pytest
 from recommendations.core.types import FallbackReason
 from recommendations.http import recommend
 from recommendations.http.recommend import public_application, rank_application, recommend_application
-from recommendations.serving import filters, quotas, service, turns
+from recommendations.serving import filters, service
+from recommendations.serving.admission import quotas, turns
+from recommendations.serving.admission.turns import Sender
 from recommendations.serving.rec_ids import signer
-from recommendations.serving.turns import Sender
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.services.waiting import wait_until_async
 from tests.tracking.asgi_client import Answered, call

@@ -19,7 +19,7 @@ from recommendations.http.recommend import recommend_application
 from recommendations.live import consumer
 from recommendations.live.consumer import MAX_MESSAGE_BYTES, LiveConsumer
 from recommendations.live.hub import MAX_REFRESHES, SOCKETS_PER_ADDRESS, LiveHub, close_hub, hub
-from recommendations.serving import quotas
+from recommendations.serving.admission import quotas
 from recommendations.serving.user import close_reader
 from recommendations.state.placements import watch_placements
 from recommendations.state.site import watch_site

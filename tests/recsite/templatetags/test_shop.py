@@ -11,7 +11,13 @@ from recsite.templatetags import shop
 
 @pytest.mark.parametrize(
     ("minor", "currency", "shown"),
-    [(119_000, "EUR", "€1,190.00"), (500, "USD", "$5.00"), (500, "CHF", "5.00 CHF"), (6_000, "JPY", "6,000 JPY"), (None, "EUR", "")],
+    [
+        (119_000, "EUR", "€1,190.00"),
+        (500, "USD", "$5.00"),
+        (500, "CHF", "5.00 CHF"),
+        (6_000, "JPY", "6,000 JPY"),
+        (None, "EUR", ""),
+    ],
 )
 def test_amounts(minor: int | None, currency: str, shown: str) -> None:
     assert shop.money(minor, currency) == shown

@@ -164,8 +164,8 @@ def test_money_is_conserved_by_currency(
             given_back += times(refunds, factors[order])
         else:
             sums = apart.setdefault("XXX" if currency == "BTC" else currency, [0, 0, 0])
-            for place, number in enumerate((1, value, refunds)):
-                sums[place] += number
+            for index, number in enumerate((1, value, refunds)):
+                sums[index] += number
     assert (profile.orders, profile.revenue, profile.refunded) == (len(placed), revenue, given_back)
     assert profile.apart == apart
     for currency in accepted:

@@ -89,7 +89,11 @@ def test_the_pieces_of_one_report_are_worth_what_another_says() -> None:
         ([{"value": 5_000.0}], 9_500, {"a": (1, 0), "b": (2, 0)}),  # never more than the order
         ([{"items": [line("b")], "refund_id": n} for n in ("R1", "R2")], 4_000, {"a": (1, 6_000), "b": (0, 0)}),
         ([{"items": [line("b")], "refund_id": n} for n in ("R1", "R1")], 2_000, {"a": (1, 6_000), "b": (1, 2_000)}),
-        ([{"items": [line("b")], "refund_id": "R1"}, {"items": [line("b")]}], 2_000, {"a": (1, 6_000), "b": (1, 2_000)}),
+        (
+            [{"items": [line("b")], "refund_id": "R1"}, {"items": [line("b")]}],
+            2_000,
+            {"a": (1, 6_000), "b": (1, 2_000)},
+        ),
         ([{"value": 10.0, "refund_id": n} for n in ("R1", "R2")], 2_000, {"a": (1, 4_800), "b": (2, 3_200)}),
         ([{"value": 10.0, "refund_id": "R1"}, {"value": 10.0}], 1_000, {"a": (1, 5_400), "b": (2, 3_600)}),
         ([{"items": [line("other", 7.0)]}], 700, {"a": (1, 5_580), "b": (2, 3_720)}),

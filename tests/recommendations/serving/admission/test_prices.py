@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recommendations.core.strategies import STRATEGIES
 from recommendations.pipeline.query import ListQuery, PlacementSpec
-from recommendations.serving.prices import MAX_REQUEST_PRICE, prices_of, within_price
+from recommendations.serving.admission.prices import MAX_REQUEST_PRICE, prices_of, within_price
 from recommendations.state.placements import DEFAULT_PLACEMENTS
 
 

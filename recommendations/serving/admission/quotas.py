@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from recommendations.serving.prices import RequestPrice
-from recommendations.serving.turns import Sender
+from recommendations.serving.admission.prices import RequestPrice
+from recommendations.serving.admission.turns import Sender
 from tracking.access.sites import KeyInfo
 from tracking.http.edge import Request
 from tracking.http.quotas import Quotas, sender_of

@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from recommendations.serving import turns
-from recommendations.serving.turns import BURST_S, MAX_WAITING, WORK_S_A_REQUEST, Sender, TooBusy, Turns
+from recommendations.serving.admission import turns
+from recommendations.serving.admission.turns import BURST_S, MAX_WAITING, WORK_S_A_REQUEST, Sender, TooBusy, Turns
 
 QUICK = Sender("shop:quick", 60_000)
 
