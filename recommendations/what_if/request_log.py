@@ -19,6 +19,7 @@ from features.exceptions import StoreUnavailable
 from recommendations import keys
 from recommendations.core.types import RequestUser
 from tracking.background_flusher import BackgroundFlusher
+from tracking.contract.user_key import key_of_anonymous
 from tracking.redis_client import UNAVAILABLE, connect
 from tracking.token_bucket import TokenBucket
 
@@ -59,7 +60,7 @@ class KeptRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     def user(self) -> RequestUser:
         """Somebody of whom the same is known, and nothing else."""
         return RequestUser(
-            key="a:replay",
+            key=key_of_anonymous("replay"),
             recents=self.recents,
             session=self.session,
             purchases=self.purchases,
