@@ -9,11 +9,12 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
-from benchmarks.untidy.traffic import ITEMS, PEOPLE, Request, Truth, anonymous_id, traffic, user_id
+from benchmarks.untidy.traffic import ITEMS, PEOPLE, RATE, Request, Truth, anonymous_id, traffic, user_id
 from tests.tracking.web_process import ROOT, Web
 
 APPLIED_WITHIN_S: Final = 300.0
@@ -47,10 +48,14 @@ def balance(folder: Path, *, redis_url: str, log_url: str, n_events: int) -> Bal
     secret = web.manage("shell", "-v0", "-c", SECRET_KEY).partition("key=")[2].split()[0]
     (folder / "items.jsonl").write_text("".join(f'{{"id": "item{n}", "title": "Item {n}"}}\n' for n in range(ITEMS)))
     web.manage("import_items", str(folder / "items.jsonl"), "--site", "default")
+    (folder / "rates.csv").write_text(f"day,currency,rate\n{datetime.now(UTC):%Y-%m-%d},USD,{float(RATE)}\n")
+    web.manage("import_rates", str(folder / "rates.csv"))
     requests, truth = traffic(n_events, now_ms=int(time.time() * 1_000))
     web.start()
     worker = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.stream_worker"], cwd=ROOT,
+        [sys.executable, "-m", "celery", "-A", "recsite", "worker", "-Q", "stream", "-P", "threads", "-c", "1",
+         "-l", "ERROR", "--without-gossip", "--without-mingle"],
+        cwd=ROOT, stdout=subprocess.DEVNULL,
         env={**os.environ, "RECSITE_SECRET_KEY": "x" * 50, "RECSITE_DATA_DIR": str(folder), "REDIS_URL": redis_url,
              "EVENT_LOG_URL": log_url, "DJANGO_SETTINGS_MODULE": "recsite.settings", "RECSITE_LOG_LEVEL": "ERROR"},
     )  # fmt: skip
@@ -128,11 +133,14 @@ def _compare(truth: Truth, in_log: set[str], redis_url: str, log_url: str, *, re
     people |= {f"u:{user_id(person)}": person for person in range(PEOPLE)}
     orders: Counter[int] = Counter()
     minor: Counter[int] = Counter()
+    apart: Counter[tuple[int, str]] = Counter()
     for stored in scan_states(client, partitions=log.ensure_topic(), view="profile"):
         profile = decode_profile(stored.blob)
         person = people[stored.user_key]
-        orders[person] += profile.orders
         minor[person] += profile.revenue - profile.refunded
+        orders[person] += profile.orders
+        for currency, (_, value, refunded) in profile.apart.items():
+            apart[person, currency] += value - refunded
     merger = ItemStatsMerger(
         client, partitions=log.ensure_topic(), log_name=connections.name_of(log), lateness_ms=86_400_000
     )
@@ -144,7 +152,8 @@ def _compare(truth: Truth, in_log: set[str], redis_url: str, log_url: str, *, re
         events_lost=len(truth.event_ids ^ in_log),
         orders=sum(map(len, truth.orders.values())),
         orders_off=sum(abs(orders[person] - len(truth.orders[person])) for person in range(PEOPLE)),
-        money_off_minor=sum(abs(minor[person] - truth.minor[person]) for person in range(PEOPLE)),
+        money_off_minor=sum(abs(minor[person] - truth.minor[person]) for person in range(PEOPLE))
+        + sum(abs(apart[each] - truth.apart[each]) for each in apart.keys() | truth.apart.keys()),
         pieces_off=sum(
             abs(stats.count(item, "purchases", "7d") - truth.pieces[item])
             for item in (f"item{number}" for number in range(ITEMS))

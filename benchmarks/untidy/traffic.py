@@ -7,11 +7,16 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 PEOPLE: Final = 2_000
 ITEMS: Final = 500
 BATCH: Final = 20
+RATE: Final = Fraction("0.9137")
+"""What a US dollar is worth in euros, the shop's currency; of yen nobody says it."""
+CURRENCIES: Final = {"EUR": (2, ["EUR", "eur", "€", None]), "USD": (2, ["USD", "usd"]), "JPY": (0, ["JPY", "jpy"])}
+"""Decimals, and how the currency is written; an amount without one is in the shop's."""
 SERVER_SHARE: Final = 0.3
 """Of the orders: told by the shop's server as well, under the shopper's user id."""
 RELOAD_SHARE: Final = 0.3
@@ -25,9 +30,10 @@ class Truth:
     """What happened, counted without anything of Recsite's."""
 
     event_ids: set[str] = field(default_factory=set)
-    refused: int = 0
+    refused: int = 0  # with those of requests that are sent again
     orders: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
-    minor: Counter[int] = field(default_factory=Counter)
+    minor: Counter[int] = field(default_factory=Counter)  # of the site's currency, amounts with a rate among them
+    apart: Counter[tuple[int, str]] = field(default_factory=Counter)  # by person and currency, where there is no rate
     pieces: Counter[str] = field(default_factory=Counter)
 
 
@@ -65,6 +71,7 @@ def traffic(n_events: int, *, now_ms: int, seed: int = 11) -> tuple[list[Request
     ]
     requests += [one for one in requests if rnd.random() < RESENT_SHARE]
     rnd.shuffle(requests)
+    truth.refused = sum(event["event_id"] not in truth.event_ids for one in requests for event in one.body["events"])
     return requests, truth
 
 
@@ -78,7 +85,6 @@ def _happening(rnd: random.Random, truth: Truth, person: int, now_ms: int) -> It
     at_ms = now_ms - rnd.randrange(60_000)
     kind = rnd.choices(["view_item", "add_to_cart", "purchase", "page_view", "useless"], [70, 12, 4, 12, 2])[0]
     if kind == "useless":
-        truth.refused += 1
         yield _event(rnd, rnd.choice(_useless(rnd)), at_ms), False
         return
     if kind == "page_view":
@@ -96,15 +102,20 @@ def _happening(rnd: random.Random, truth: Truth, person: int, now_ms: int) -> It
     order = f"order-{uuid.UUID(int=rnd.getrandbits(128))}"
     total = sum(price * quantity for _, price, quantity in lines)
     truth.orders[person].add(order)
-    truth.minor[person] += total
+    currency = rnd.choices(list(CURRENCIES), [80, 10, 10])[0]
+    decimals, spellings = CURRENCIES[currency]
+    if currency == "JPY":
+        truth.apart[person, currency] += total
+    else:
+        truth.minor[person] += round(total * RATE) if currency == "USD" else total
     for item, _, quantity in lines:
         truth.pieces[item] += quantity
     tellers = [False] + [False] * (rnd.random() < RELOAD_SHARE) + [True] * (rnd.random() < SERVER_SHARE)
     for is_server in tellers:
         params = {
-            "transaction_id": rnd.choice([order, f" {order} "]), "currency": rnd.choice(["EUR", "eur", "€"]),
-            "value": _amount(rnd, total), "coupon": rnd.choice([2026, None, "x" * 900]), "tax": "1,90",
-            **_untidy_items(rnd, lines),
+            "transaction_id": rnd.choice([order, f" {order} "]), "currency": rnd.choice(spellings),
+            "value": _amount(rnd, total, decimals), "coupon": rnd.choice([2026, None, "x" * 900]), "tax": "1,90",
+            **_untidy_items(rnd, lines, decimals),
         }  # fmt: skip
         yield _kept(truth, _event(rnd, {"event": "purchase", "params": params}, at_ms)), is_server
 
@@ -131,13 +142,15 @@ def _useless(rnd: random.Random) -> list[dict[str, Any]]:
     ]
 
 
-def _amount(rnd: random.Random, minor: int) -> object:
+def _amount(rnd: random.Random, minor: int, decimals: int = 2) -> object:
     """Return an amount as shops write it; every form has one reading."""
+    if decimals == 0:
+        return rnd.choice([minor, str(minor), float(minor), f"{minor}.00"])
     major, cents = divmod(minor, 100)
     plain = f"{major}.{cents:02d}"
     return rnd.choice(
-        [minor / 100, plain, f"{major},{cents:02d}", f"€{plain}", f"{major:,}.{cents:02d}", f"{plain} EUR",
-         f"{major:,}".replace(",", ".") + f",{cents:02d} €"]
+        [minor / 100, plain, f"{major},{cents:02d}", f" {plain} ", f"{major:,}.{cents:02d}",
+         f"{major:,}".replace(",", ".") + f",{cents:02d}"]
     )  # fmt: skip
 
 
@@ -145,11 +158,11 @@ def _text(rnd: random.Random, text: str) -> object:
     return rnd.choice([text, 1984, [text, "more"], None, text * 200, {"a": text}, False])
 
 
-def _untidy_items(rnd: random.Random, lines: list[tuple[str, int, int]]) -> dict[str, Any]:
+def _untidy_items(rnd: random.Random, lines: list[tuple[str, int, int]], decimals: int = 2) -> dict[str, Any]:
     items: list[Any] = [
         {
             rnd.choice(["item_id", "id", "sku", "product_id"]): rnd.choice([item, f" {item}"]),
-            "price": _amount(rnd, price),
+            "price": _amount(rnd, price, decimals),
             "quantity": rnd.choice([quantity, str(quantity), f"{quantity}.0", float(quantity)]),
             rnd.choice(["item_name", "item_brand", "item_category", "item_variant"]): _text(rnd, "Mug"),
         }

@@ -199,8 +199,8 @@ def _read_event(raw: msgspec.Raw, mends: list[Mend], *, prefix: str, is_strict: 
         if error.code is ErrorCode.UNKNOWN_EVENT or not useless.field:
             raise error from None
         raise InvalidEvent(f"{prefix}.{useless.field}", useless.reason, code=ErrorCode.INVALID_EVENT) from None
-    if error is not None and error.code is ErrorCode.UNKNOWN_EVENT and isinstance(mended.event, CustomEvent):
-        raise error
+    if isinstance(mended.event, CustomEvent):
+        _check_custom(mended.event, prefix)
     _refuse_placeholder(mended.event, prefix)
     mends.extend(mended.mends)
     return mended.event
@@ -257,6 +257,12 @@ def _parse_custom(data: bytes, *, prefix: str) -> CustomEvent:
             _EVENTS.decode(data)
         except UNREADABLE as error:
             raise _invalid(error, prefix=prefix) from error
+    _check_custom(event, prefix)
+    return event
+
+
+def _check_custom(event: CustomEvent, prefix: str) -> None:
+    """Raise for an event of the shop's own that is more likely a mistyped one of ours, or nested too deep."""
     near = difflib.get_close_matches(event.event, KNOWN_EVENTS, n=1, cutoff=0.88)
     if near:
         raise InvalidEvent(
@@ -266,7 +272,6 @@ def _parse_custom(data: bytes, *, prefix: str) -> CustomEvent:
         )
     if _depth(event.params) > MAX_DEPTH:
         raise InvalidEvent(f"{prefix}.params", f"is nested more than {MAX_DEPTH} deep; flatten it")
-    return event
 
 
 def parse_record(value: bytes) -> EventRecord:

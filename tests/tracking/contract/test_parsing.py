@@ -209,3 +209,15 @@ async def test_ten_thousand_mangled_bodies_do_no_harm(endpoint, caplog) -> None:
     assert statuses[400] > 3_000, statuses
     assert "Traceback" not in caplog.text
     assert grown[1] - grown[0] < 3_000_000 + 600 * statuses[202], grown  # what the log in memory keeps is its own
+
+
+@pytest.mark.parametrize("untidy", [{}, {"ts": 1_795_000_000_000.0}, {"event_id": "x"}, {"params": None}, {"url": 7}])
+@pytest.mark.parametrize("name", ["view_itm", "add_to_crt", "purchse", "view_items"])
+def test_a_mistyped_name_is_refused_however_untidy_the_event_is_otherwise(name: str, untidy: dict[str, Any]) -> None:
+    """Else it would pass for an event of the shop's own, and move nothing without a word."""
+    event = {"event": name, "event_id": "event-0001", "ts": 1_795_000_000_000, "params": {}, **untidy}
+    body = json.dumps({"anonymous_id": "a" * 32, "events": [event]}).encode()
+
+    found = parse_envelope(body, max_events=1, is_strict=False)
+
+    assert [(one.error, "did you mean" in one.message) for one in found.rejected] == [("unknown_event", True)]
