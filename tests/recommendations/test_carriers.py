@@ -3,7 +3,8 @@
 A *carrier* is an object of ours that one function hands to a function of another module, as an argument or a result,
 while the request is served, and that was made for this request. Not counted: the structs of ``serving.schemas``,
 which are the request and the reply themselves; what ``tracking`` and ``features`` make (the HTTP request, the
-identity, the features that were read); and two plain values, ``Ranked`` (two arrays) and ``Deadline`` (a moment).
+identity, the features that were read); and four plain values: ``Ranked`` (two arrays), ``Deadline`` (a moment),
+``RequestPrice`` (three numbers) and ``Turn`` (a lock that is given back).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CARRIERS = {"RequestUser", "SiteState", "ListQuery", "ServingContext", "Pipeline
 MAX_MODULES = 25
 """That a carrier passes through; what only computes with numbers, texts or arrays is not counted."""
 
-VALUES = {"Ranked", "Deadline"}
+VALUES = {"Ranked", "Deadline", "RequestPrice", "Turn"}
 
 
 @dataclasses.dataclass
