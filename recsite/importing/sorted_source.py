@@ -18,7 +18,6 @@ from recsite.importing.reading.rows import Header, Row, read_rows
 from recsite.importing.reading.sorting import Entry, SortedEntries
 from recsite.importing.reading.times import UnreadableTime, read_time
 from tracking.contract.events import (
-    MAX_ITEMS,
     SCHEMA_VERSION,
     CustomEvent,
     Event,
@@ -30,6 +29,7 @@ from tracking.contract.events import (
 from tracking.contract.mending.event import Mend, Useless, mend_event
 from tracking.contract.mending.values import Done
 from tracking.contract.parsing import encode_record, parse_record
+from tracking.contract.parts import parts_of
 
 _RAW: Final = 500
 _LEVELS: Final = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
@@ -184,14 +184,14 @@ class SortedSource(ABC):
     def _purchases(self, head: EventRecord, params: PurchaseParams, items: list[EventItem]) -> tuple[Event, ...]:
         at_ms = head.events[0].occurred_at_ms
         events = []
-        for part, start in enumerate(range(0, len(items), MAX_ITEMS)):
-            some = tuple(items[start : start + MAX_ITEMS])
+        value = value_of(tuple(items))  # of the whole order, in each of its parts
+        for part, some in enumerate(parts_of(items)):
             identity = (self.name, at_ms, head.user_key, "order", params.transaction_id, *([part] if part else []))
             events.append(
                 Purchase(
                     event_id=stable_event_id(*identity, at_ms=at_ms),
                     occurred_at_ms=at_ms,
-                    params=msgspec.structs.replace(params, items=some, value=value_of(some)),
+                    params=msgspec.structs.replace(params, items=some, value=value),
                 )
             )
         return tuple(events)

@@ -10,6 +10,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -255,6 +256,21 @@ def write_items(owner: Tenant, intruder: Tenant) -> None:
     assert intruder.api("delete", "/items/shared").status_code == 204
     assert list(Item.objects.filter(site=owner.shop.site).order_by("pk").values()) == before
     assert Item.objects.get(site=intruder.shop.site, item_id=owner.own_item).title == "Taken"
+
+
+@fences("GET /v1/exchange-rates", "PUT /v1/exchange-rates", "DELETE /v1/exchange-rates")
+def exchange_rates(owner: Tenant, intruder: Tenant) -> None:
+    day = str(datetime.now(UTC).date())
+    for tenant, rate in ((owner, 0.91), (intruder, 0.92)):
+        rows = [{"day": day, "currency": "USD", "worth_in": "CHF", "rate": rate}]
+        assert tenant.api("put", "/exchange-rates", {"rates": rows}).status_code == 200
+    assert [row["rate"] for row in intruder.api("get", "/exchange-rates").json()["rates"]] == [0.92]
+    rows = [{"day": day, "currency": "USD", "rate": 0.5, "site": owner.slug}]
+    assert intruder.api("put", "/exchange-rates", {"rates": rows}).json()["field"] == "rates[0].site"
+    assert intruder.api("delete", f"/exchange-rates?site={owner.slug}").json()["field"] == "site"
+    assert intruder.api("delete", "/exchange-rates").json() == {"deleted": 1}
+    assert [row["rate"] for row in owner.api("get", "/exchange-rates").json()["rates"]] == [0.91]
+    assert owner.api("delete", "/exchange-rates").json() == {"deleted": 1}
 
 
 @fences("GET /v1/placements")

@@ -70,11 +70,11 @@ def standing(order: Order, *, site_currency: str) -> Standing:
     if not order.is_placed and not order.refunds:
         return NOTHING
     currency = _currency(order)
+    if not order.is_placed:
+        return _of_refunds_alone(order, site_currency)
     order = _in_one_unit(order, currency, site_currency)
     worth = {item_id: line.worth if _is_usable(line.currency, currency) else 0 for item_id, line in order.lines.items()}
     refunds = _distinct(list(order.refunds.values()), order, worth)
-    if not order.is_placed:
-        return Standing(refunds=len(refunds))
     if order.counted_before:
         at_ms, value = order.counted_before
         refunded = _refunded_money(refunds, order, worth, value=value, currency=currency)
@@ -94,6 +94,19 @@ def standing(order: Order, *, site_currency: str) -> Standing:
         lines={item_id: (pieces, times(left, factor or 1.0)) for item_id, (pieces, left) in lines.items()},
         labels=_labels(order),
     )
+
+
+def _of_refunds_alone(order: Order, site_currency: str) -> Standing:
+    """Return what was given back of an order that nobody has reported: it may be older than everything that we know.
+
+    It is what the refunds say, as long as nothing is known that it could exceed; of pieces without a price, and of a
+    whole order, nobody knows the worth.
+    """
+    currency = max((refund.currency for refund in order.refunds.values()), default=0)
+    refunds = _distinct(list(order.refunds.values()), order, {})
+    refunded = bounded(sum(_usable_money(refund, order, {}, currency) for refund in refunds if not refund.is_whole))
+    name = currency_of(currency)
+    return Standing(refunds=len(refunds), refunded=refunded, apart="" if name in (None, site_currency) else name or "")
 
 
 def move_profile(profile: ProfileState, order: int, before: Standing, after: Standing) -> None:

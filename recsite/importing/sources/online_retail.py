@@ -31,7 +31,6 @@ import polars as pl
 from recsite.importing.base import InvalidSource, RefusedRow, SourceFormat, Unit, stable_event_id
 from recsite.importing.reading.rows import columns_of
 from tracking.contract.events import (
-    MAX_ITEMS,
     SCHEMA_VERSION,
     Event,
     EventItem,
@@ -41,6 +40,7 @@ from tracking.contract.events import (
     Refund,
     RefundParams,
 )  # fmt: skip
+from tracking.contract.parts import parts_of
 
 FILE_NAME: Final = "online_retail.parquet"
 COLUMNS: Final = (
@@ -199,13 +199,15 @@ def _events(lines: list[_Line], *, at_ms: int, is_refund: bool) -> tuple[Event, 
     quantities: dict[tuple[str, float], int] = defaultdict(int)
     for line in goods or lines:  # an order has at least one item, so services alone stand for items
         quantities[line.code, line.price] += abs(line.quantity)
-    pairs = list(quantities.items())
+    parts = parts_of(
+        EventItem(item_id=code, price=price, quantity=quantity) for (code, price), quantity in quantities.items()
+    )
+    worth = [sum((item.price or 0.0) * item.quantity for item in part) for part in parts]
     events: list[Event] = []
-    for part, start in enumerate(range(0, len(pairs), MAX_ITEMS)):
-        chunk = pairs[start : start + MAX_ITEMS]
-        items = tuple(EventItem(item_id=code, price=price, quantity=quantity) for (code, price), quantity in chunk)
-        extra = for_services if part == 0 else 0.0
-        value = round(extra + sum(price * quantity for (_, price), quantity in chunk), 2)
+    for part, items in enumerate(parts):
+        # Each part of an order carries the value of all of it; what was given back is the sum of its parts.
+        extra = for_services if part == 0 or not is_refund else 0.0
+        value = round(extra + (worth[part] if is_refund else sum(worth)), 2)
         event_id = stable_event_id("online_retail", invoice, part, at_ms=at_ms)
         if is_refund:
             back = RefundParams(transaction_id=invoice, items=items, currency=CURRENCY, value=value)

@@ -20,7 +20,7 @@ def test_two_hashes_at_a_time_and_none_is_lost_by_an_error(monkeypatch: pytest.M
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.01)
+        time.sleep(0.01)  # sleep: a hash, which takes its time
         with lock:
             running -= 1
         if password == "broken":

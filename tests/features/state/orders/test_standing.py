@@ -111,8 +111,11 @@ def test_refunds_lower_what_is_left(
     assert (after.value, after.units, after.refunded, after.lines) == (9_500, 3, refunded, lines)
 
 
-def test_a_refund_alone_waits_for_its_order() -> None:
-    assert heard({"kind": "refund", "value": 10.0}) == Standing(refunds=1)
+def test_a_refund_of_an_order_that_nobody_reported_counts_as_it_says_until_somebody_does() -> None:
+    assert heard({"kind": "refund", "value": 10.0}) == Standing(refunds=1, refunded=1_000)
+    assert heard({"kind": "refund", "value": 10.0, "currency": "JPY"}) == Standing(refunds=1, refunded=10, apart="JPY")
+    assert heard({"kind": "refund", "items": [A]}, {"kind": "refund"}).refunds == 2
+    assert heard({"kind": "refund", "value": 999.0}, BOTH).refunded == 9_500
 
 
 def test_an_amount_of_another_currency_is_none() -> None:
