@@ -41,12 +41,13 @@ class RequestId(MiddlewareMixin):
 
     def process_request(self, request: HttpRequest) -> None:
         """Note the request as the one that is being answered."""
-        CURRENT.set(request_of(request))
+        CURRENT.set(request_of(request).id)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Name the id."""
+        """Name the id, and forget the request: the thread serves others."""
         if (found := request_id()) is not None:
             response["X-Request-Id"] = found
+        CURRENT.set(None)
         return response
 
 

@@ -26,6 +26,7 @@ from tests.services.redis_server import RedisServer
 from tests.services.waiting import wait_until
 from tests.tracking.asgi_client import call
 from tracking.access.identity import sign_token
+from tracking.http.current import request_id
 from tracking.http.edge import HotPath
 from tracking.http.request import Reply
 
@@ -205,6 +206,7 @@ async def test_a_line_names_the_request_that_it_is_about(caplog: pytest.LogCaptu
 def test_pages_of_django_name_their_request_too(client: Any, db: None) -> None:
     assert client.get("/admin/login/", headers={"X-Request-Id": "abcdef123456"})["X-Request-Id"] == "abcdef123456"
     assert len(client.get("/admin/login/")["X-Request-Id"]) == 16
+    assert request_id() is None
 
 
 @pytest.mark.parametrize(("level", "line_format", "named"), [("LOUD", "text", "LEVEL"), ("INFO", "xml", "FORMAT")])

@@ -1,23 +1,14 @@
-"""The request that this task or thread answers, for its log lines; empty outside of requests."""
+"""The id of the request that this task or thread answers, for its log lines; empty outside of requests."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Final, Protocol
+from typing import Final
 
-
-class Identified(Protocol):
-    """What has an id by which its lines are found."""
-
-    @property
-    def id(self) -> str:
-        """The caller's ``X-Request-Id``, or our own."""
-
-
-CURRENT: Final[ContextVar[Identified | None]] = ContextVar("recsite_request", default=None)
+CURRENT: Final[ContextVar[str | None]] = ContextVar("recsite_request", default=None)
+"""The id alone: timers keep the context in which they were set, and would keep a request with its body."""
 
 
 def request_id() -> str | None:
     """Return the id of the request that is being answered; None outside of requests."""
-    request = CURRENT.get()
-    return None if request is None else request.id
+    return CURRENT.get()

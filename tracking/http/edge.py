@@ -115,7 +115,7 @@ class HotPath:
         """Answer one request."""
         started = time.perf_counter()
         request = Request(scope, b"", received_at=time.time())
-        CURRENT.set(request)
+        CURRENT.set(request.id)
         try:
             reply = await self._answer(request, receive)
         except Disconnected:
