@@ -79,6 +79,7 @@ def test_strings_and_templates_count_as_uses() -> None:
     assert "csrf_token" in named or "csp_nonce" in named  # by a template
 
 
+@pytest.mark.slow
 def test_the_checker_reads_every_module() -> None:
     for name in shape.python_files("features"):
         ast.parse((ROOT / name).read_text())

@@ -147,6 +147,7 @@ def manage(*arguments: str, data: Path, **environment: str) -> subprocess.Comple
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_name_that_nothing_reads_is_told_with_the_nearest(tmp_path: Path) -> None:
     said = manage("check", data=tmp_path, RECSITE_SESION_TTL_S="60", EVENT_LOG_TIMEOUT="5", RECSITE_DOMAIN="x").stderr
     assert "RECSITE_SESION_TTL_S is not a setting" in said
@@ -156,6 +157,7 @@ def test_a_name_that_nothing_reads_is_told_with_the_nearest(tmp_path: Path) -> N
     assert said.count("is not a setting") == 2
 
 
+@pytest.mark.slow
 def test_a_missing_data_folder_is_named_with_the_remedy(tmp_path: Path) -> None:
     data = tmp_path / "not" / "there"
     done = manage("migrate", data=data)
@@ -165,6 +167,7 @@ def test_a_missing_data_folder_is_named_with_the_remedy(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_signatures_of_a_former_secret_are_valid_while_it_is_named(tmp_path: Path) -> None:
     former = {"RECSITE_SECRET_KEY": "f" * 60}
     script = "from django.core.signing import Signer; "
@@ -175,6 +178,7 @@ def test_signatures_of_a_former_secret_are_valid_while_it_is_named(tmp_path: Pat
     assert again.stdout.strip() == "x", again.stderr
 
 
+@pytest.mark.slow
 def test_a_web_process_is_refused_what_the_checks_refuse(tmp_path: Path) -> None:
     environment = {**os.environ, "RECSITE_DATA_DIR": str(tmp_path), "RECSITE_SECRET_KEY": "k" * 60}
     environment["EVENT_LOG_URL"] = "kafka://127.0.0.1:9092/topic?partitionz=4"

@@ -41,6 +41,7 @@ def test_what_is_untidy_is_mended_or_left_out_and_counted(said: dict[str, object
     assert found.n_mended == 1
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(max_size=60), VALUES, max_size=60))
 def test_whatever_is_said_what_is_kept_is_bounded_and_stays_so(said: dict[str, object]) -> None:
     kept = read_traits(said).traits
