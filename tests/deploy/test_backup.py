@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import ROOT
+from tests.services.fixtures import leave_out
+from tests.services.process import Missing
 from tests.services.waiting import COMMAND_S
 
 pytestmark = pytest.mark.slow
@@ -71,7 +73,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     url = f"sqlite:///{data}/recsite.sqlite3"
     if request.param == "postgresql":
         if shutil.which("pg_dump") is None:
-            pytest.skip("pg_dump is missing")
+            leave_out(request.config, Missing("pg_dump", "apt install postgresql-client"))
         url = request.getfixturevalue("postgres_server").new_database()
     environment = {
         **os.environ, "RECSITE_DATA_DIR": str(data), "RECSITE_SECRET_KEY": "only-for-tests-" + "b" * 50,

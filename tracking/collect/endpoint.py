@@ -180,7 +180,7 @@ class Collector:
     def _take_events(self, request: Request, key: KeyInfo, amount: int, *, anonymous_id: str | None) -> None:
         """Count events against the quota of their key, which pages share fairly; raises the 429."""
         sender = None
-        if not key.is_secret:
+        if key.site.events_per_minute and not key.is_secret:
             named = anonymous_id or request.cookie(ANONYMOUS_COOKIE)
             sender = sender_of(request, site=key.site.slug, anonymous_id=named)
         self._quotas.take(

@@ -21,7 +21,7 @@ from tracking.contract.events import (
     RawGroup,
 )
 from tracking.contract.mending.envelope import mend_envelope, read_json
-from tracking.contract.mending.event import Mend, Useless
+from tracking.contract.mending.event import REQUIRED, Mend, Useless
 from tracking.contract.mending.raw import is_foreign, mend_raw
 from tracking.contract.placeholders import untidy_id
 from tracking.error_codes import ErrorCode
@@ -196,7 +196,8 @@ def _read_event(raw: msgspec.Raw, mends: list[Mend], *, prefix: str, is_strict: 
     except Useless as useless:
         if error is None:
             return event
-        if error.code is ErrorCode.UNKNOWN_EVENT or not useless.field:
+        stands_for_nothing = useless.reason == REQUIRED and error.field == f"{prefix}.{useless.field}"
+        if error.code is ErrorCode.UNKNOWN_EVENT or not useless.field or stands_for_nothing:
             raise error from None
         raise InvalidEvent(f"{prefix}.{useless.field}", useless.reason, code=ErrorCode.INVALID_EVENT) from None
     if isinstance(mended.event, CustomEvent):
@@ -323,7 +324,7 @@ def _invalid(error: Exception, *, prefix: str) -> InvalidEvent:
     missing = re.search(r"missing required field `(\w+)`", reason)
     if missing:
         path = f"{path}.{missing[1]}".lstrip(".")
-        reason = "is required"
+        reason = REQUIRED
     is_json = isinstance(error, msgspec.ValidationError)
     field = ".".join(part for part in (prefix, path) if part) or "body"
     code = ErrorCode.INVALID_EVENT if is_json else ErrorCode.INVALID_JSON

@@ -48,6 +48,7 @@ def test_an_order_without_an_id_of_its_own_is_refused(order: str, name: str, is_
     found = parsed(name, {"transaction_id": order, "items": [{"item_id": "A"}]}, is_strict=is_strict)
 
     assert [one.field for one in found.rejected] == ["events[0].params.transaction_id"]
+    assert "stands for no id" in found.rejected[0].message or not order.strip()
 
 
 @given(item_id=spelled(PLACEHOLDER_IDS))

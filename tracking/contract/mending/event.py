@@ -97,6 +97,10 @@ FIELDS: Final = frozenset(
 """Every name that a mend may be counted under."""
 
 
+REQUIRED: Final = "is required"
+"""The reason of a field that is not there, or of which nothing could be kept."""
+
+
 class Useless(ValueError):
     """Nothing can be kept of this event; names the field and the reason."""
 
@@ -577,7 +581,7 @@ def _converted(event: dict[str, Any], kind: Any, notes: Notes) -> Mended:
             path, reason = found["path"] if found else "", str(error).partition(" - at")[0]
             missing = re.search(r"missing required field `(\w+)`", reason)
             if missing:
-                raise Useless(".".join(part for part in (path, missing[1]) if part), "is required") from error
+                raise Useless(".".join(part for part in (path, missing[1]) if part), REQUIRED) from error
             if not path or not _drop(event, path, notes):
                 raise Useless(path or "event", reason) from error
     raise Useless("params", "holds too many values that the contract does not take")
