@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from tracking.exceptions import TrackingError
 from tracking.metrics import BACKGROUND_DROPPED
-from tracking.redis_client import UNAVAILABLE, connect
+from tracking.redis_client import UNAVAILABLE, connect, remedy_of_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ Reason = Literal["full", "unavailable", "failed", "shutdown"]
 RETRY_S: Final = 1.0
 """Pause after a failure, unless ``every_s`` is longer."""
 _UNAVAILABLE: Final = (*UNAVAILABLE, TrackingError)
-"""What says that a server is unavailable; any other error is a mistake of the program."""
+"""What says that a server is unavailable, besides a Redis that takes no writes; all else is our mistake."""
 
 _flushers: Final[WeakSet[BackgroundFlusher[Any]]] = WeakSet()
 
@@ -108,11 +108,15 @@ class BackgroundFlusher(Generic[T]):
     def put(self, item: T) -> bool:
         """Let ``item`` wait for the next write; return False when it, or an older one, had to be given up for it."""
         with self._lock:
-            waiting = self._waiting.setdefault(self._group(item), deque())
+            group = None if self._per is None else self._per(item)
+            waiting = self._waiting.get(group)
+            if waiting is None:
+                waiting = self._waiting[group] = deque()
             waiting.append(item)
-            surplus = self._trim(waiting)
-            self._n_surplus += surplus
-        return not surplus
+            if len(waiting) <= self._capacity:
+                return True
+            self._n_surplus += self._trim(waiting)
+        return False
 
     def flush(self) -> int:
         """Write what waits in this thread, after the batch that is being written; return how much it was.
@@ -170,19 +174,24 @@ class BackgroundFlusher(Generic[T]):
     def _flush_quietly(self) -> None:
         try:
             count = self.flush()
-        except _UNAVAILABLE as error:
+        except Exception as error:  # the edge of the thread: the next batch may be better
+            if not _is_unavailable(error):
+                logger.exception("background.failed owner=%s", self._owner)
+                return
             if not self._is_failing:  # once, and not every second of an outage
-                logger.warning("background.unavailable owner=%s waiting=%s error=%r", self._owner, len(self), error)
+                remedy = remedy_of_refusal(error) or "it is tried again until the server answers"
+                logger.warning(
+                    "background.unavailable owner=%s waiting=%s error=%r remedy=%s",
+                    *(self._owner, len(self), error, remedy),
+                )
             self._is_failing = True
-        except Exception:  # the edge of the thread: the next batch may be better
-            logger.exception("background.failed owner=%s", self._owner)
         else:
             if count and self._is_failing:
                 logger.info("background.recovered owner=%s", self._owner)
                 self._is_failing = False
 
     def _not_written(self, batch: deque[T], error: Exception) -> None:
-        is_unavailable = isinstance(error, _UNAVAILABLE)
+        is_unavailable = _is_unavailable(error)
         if not (self._retries and is_unavailable):
             self._dropped(len(batch), "unavailable" if is_unavailable else "failed")
             return
@@ -249,6 +258,11 @@ class RedisFlusher(BackgroundFlusher[T]):
         if self._client is None:
             self._client = connect(self._url, timeout_s=self._timeout_s, max_connections=2)
         self._write_to(self._client, batch)
+
+
+def _is_unavailable(error: Exception) -> bool:
+    """Return whether a server is down, or up and full: no mistake of the program."""
+    return isinstance(error, _UNAVAILABLE) or remedy_of_refusal(error) is not None
 
 
 def _after_fork() -> None:

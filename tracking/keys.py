@@ -96,11 +96,12 @@ QUALITY_ORDERS: Final = RedisKey(
     pattern="rs:<site>:quality_orders:<day>",
     ttl=2 * 86_400,
 )
+CLOCKS: Final = RedisKey(name="processes whose clock was off", pattern="rs:{clocks}", ttl=86_400)
 QUOTA: Final = RedisKey(name="requests of an API key or an address in this minute", pattern="rs:quota:<rest>", ttl=120)
 
 TABLE: Final = (
     LOG_RECORDS, LOG_IDENTITY, LEASE, LOG_MEMBERS, LOG_PARTITIONS, DEAD_LETTERS_READ, IDEMPOTENCY, LIVE_EVENTS,
-    QUALITY_HOUR, QUALITY_DAY, QUALITY_SAMPLES, QUALITY_ORDERS, QUOTA,
+    QUALITY_HOUR, QUALITY_DAY, QUALITY_SAMPLES, QUALITY_ORDERS, CLOCKS, QUOTA,
 )  # fmt: skip
 
 ANNOUNCE_CHANNEL: Final = "rs:announce"

@@ -10,6 +10,9 @@ BOT_EVENTS = Counter(
     "Events of programs that named themselves, by kind: search, agent, monitoring, script, crawler, declared.",
     ["site", "kind"],
 )
+EVENTS_QUARANTINED = Counter(
+    "recsite_events_quarantined_total", "Events dropped by collect because staff quarantined their source.", ["site"]
+)
 EVENTS_REJECTED = Counter("recsite_events_rejected_total", "Events refused by collect.", ["site", "reason"])
 EVENTS_MENDED = Counter(
     "recsite_events_mended_total", "Values of events that collect mended or dropped.", ["site", "field", "done"]

@@ -6,7 +6,7 @@ only how long before its sending an event happened.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import force_setattr, replace
@@ -38,7 +38,31 @@ OLDEST_IMPORT_MS: Final = 4_102_444_800  # what the year 2100 is in seconds: bel
 FUTURE_TOLERANCE_MS: Final = 5 * 60_000
 _MAX_VALUE_BYTES: Final = MAX_RECORD_BYTES - 10_000  # the rest is for the key and the log's own framing
 
+_SPECIAL: Final = frozenset({CustomEvent, Identify})
+"""Events that do not just go into the record of their sender."""
+
 Source = Literal["browser", "server", "import"]
+
+
+class Sender(NamedTuple):
+    """What is known of who sent a request, besides what its body says.
+
+    Attributes
+    ----------
+    bot_class : BotClass or None
+        The kind of program; None for a browser or a shop's server.
+    signals_gpc : bool
+        Whether the browser sends Global Privacy Control.
+    network : int or None
+        Tag of the page's network on the day of the request; None where it tells nobody apart.
+    """
+
+    bot_class: BotClass | None = None
+    signals_gpc: bool = False
+    network: int | None = None
+
+
+NOBODY: Final = Sender()
 
 
 class Clock(Struct, frozen=True, kw_only=True):
@@ -53,6 +77,10 @@ class Clock(Struct, frozen=True, kw_only=True):
         """Return the clock of a request; without ``sent_at``, and for imports, times are taken as they are."""
         ahead_ms = 0 if sent_at_ms is None or source == "import" else received_at_ms - sent_at_ms
         return cls(received_at_ms=received_at_ms, ahead_ms=ahead_ms, source=source)
+
+    def untouched(self) -> tuple[int, int]:
+        """Return the first and the last of the sender's times that need nothing but ``ahead_ms`` added to them."""
+        return self.received_at_ms - self.ahead_ms - MAX_BROWSER_AGE_MS, self.received_at_ms - self.ahead_ms
 
     def occurred_at_ms(self, ts: int) -> int:
         """Return when it happened: never in the future, and from browsers at most seven days ago.
@@ -102,15 +130,13 @@ def build_records(
     key: KeyInfo,
     received_at_ms: int,
     cookie_anonymous_id: str | None = None,
-    bot_class: BotClass | None = None,
-    signals_gpc: bool = False,
+    sender: Sender = NOBODY,
     vouched: Identity | None = None,
 ) -> Built:
     """Return one record a user, in the order of the request; adds to ``parsed.rejected`` what has no user or no time.
 
     Consent ``denied``, and Global Privacy Control where the site honours it, leave nothing of a user. An ``identify``
     that proves its user by a token of its own gets a record of its own, under the user's key, that names both ids.
-    ``bot_class`` is the kind of program that sent the request, None for a browser or a shop's server.
     ``vouched`` is whom the sender was found to be when the request came, where that is some time ago.
     """
     envelope = parsed.envelope
@@ -124,7 +150,7 @@ def build_records(
         if group.envelope.consent == "denied":
             built.warnings.append("consent_denied")
             continue
-        if signals_gpc and not key.is_secret and key.site.honours_gpc:
+        if sender.signals_gpc and not key.is_secret and key.site.honours_gpc:
             built.warnings.append("global_privacy_control")
             continue
         if vouched is not None and is_own:
@@ -157,7 +183,8 @@ def build_records(
             user_id=identity.user_id,
             consent=group.envelope.consent,
             source=source,
-            ctx=_context(group.envelope.ctx, bot_class=bot_class),
+            ctx=_context(group.envelope.ctx, bot_class=sender.bot_class),
+            network=None if key.is_secret else sender.network,
         )
         indexes = range(group.first_index, group.first_index + len(group.envelope.events))
         built.heads.append((indexes, head))
@@ -168,7 +195,12 @@ def build_records(
 def _set_times(parsed: ParsedEnvelope, group: ParsedGroup, clock: Clock) -> None:
     """Put the events of a group on the server's clock; drop and name those that are too old."""
     too_old: set[int] = set()
+    oldest, newest = clock.untouched()
     for index, event in group.good:
+        if oldest <= event.occurred_at_ms <= newest:
+            if clock.ahead_ms:
+                force_setattr(event, "occurred_at_ms", event.occurred_at_ms + clock.ahead_ms)
+            continue
         try:
             # Decoded a moment ago and nobody else's yet, so setting a field of a frozen struct is safe; 20 x faster.
             force_setattr(event, "occurred_at_ms", clock.occurred_at_ms(event.occurred_at_ms))
@@ -181,6 +213,10 @@ def _set_times(parsed: ParsedEnvelope, group: ParsedGroup, clock: Clock) -> None
 
 
 def _add_records(built: Built, head: EventRecord, group: ParsedGroup, identity: Identity, *, key: KeyInfo) -> None:
+    if group.good and {type(event) for _, event in group.good}.isdisjoint(_SPECIAL):
+        built.records.append(replace(head, events=tuple([event for _, event in group.good])))
+        built.accepted += len(group.good)
+        return
     events: list[Event] = []
     custom: list[CustomEvent] = []
     proven: list[EventRecord] = []

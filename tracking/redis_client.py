@@ -28,6 +28,24 @@ CLUSTER_RETRIES: Final = 1
 UNAVAILABLE: Final = (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError, OSError)
 """What redis-py raises when a server is unavailable, frozen or still loading."""
 
+_REFUSED_BY: Final = {
+    "OOM": "Redis is full; give it more memory (maxmemory), or see docs/redis.md for what fills it",
+    "MISCONF": "Redis cannot write to its disk; make room there, its log says why",
+    "READONLY": "this Redis is a replica; name its primary in REDIS_URL",
+}
+
+
+def remedy_of_refusal(error: BaseException) -> str | None:
+    """Return what to do about a Redis that answers, and takes no writes; None where the error is another."""
+    if not isinstance(error, redis.ResponseError):
+        return None
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return _REFUSED_BY["OOM"]
+    if isinstance(error, redis.exceptions.ReadOnlyError):
+        return _REFUSED_BY["READONLY"]
+    said = str(error)
+    return next((remedy for word, remedy in _REFUSED_BY.items() if f"{word} " in said), None)
+
 
 class InvalidRedisUrl(TrackingError, ValueError):
     """The URL of a Redis server cannot be used; the message names the remedy."""

@@ -7,6 +7,7 @@ refresh. While the database is unavailable, the last copy goes on serving.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import secrets
 import time
@@ -15,6 +16,7 @@ from typing import Any, Final, Literal
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
@@ -24,13 +26,15 @@ from oauth2_provider.models import get_access_token_model
 
 from tracking.access.tokens import TOKEN_PREFIX, read_token
 from tracking.exceptions import TrackingError
-from tracking.models import ApiKey, ClientCertificate, OAuthClient, Site
+from tracking.models import ApiKey, ClientCertificate, OAuthClient, QuarantinedSource, Site
 from tracking.snapshots import by_site
 from tracking.snapshots.snapshot import Snapshot, announce
 
 KEYS_TOPIC: Final = "keys"
 REFRESH_S: Final = 4.0
 MAX_LIVE_SECRET_KEYS: Final = 2
+QUARANTINE_OF_TAGS: Final = dt.timedelta(days=2)
+"""The tag of a network is of one UTC day; what waits in a page or a queue comes within the next."""
 ROTATION_GRACE: Final = dt.timedelta(hours=24)
 DEFAULT_SITE: Final = "default"
 CLOCK_SKEW_S: Final = 2.0
@@ -63,6 +67,7 @@ class SiteInfo(Struct, frozen=True, kw_only=True):
     address_requests_per_minute: int
     honours_gpc: bool
     token_secret: str
+    quarantined: frozenset[int | str] = frozenset()  # tags of networks and user keys whose events are dropped
 
     def __repr__(self) -> str:
         return f"SiteInfo(slug={self.slug!r})"
@@ -118,10 +123,15 @@ class Keys(Struct, frozen=True):
 
 
 def load_keys() -> Keys:
-    """Return the active sites, their unrevoked keys, clients and certificates, and the live tokens; five queries."""
+    """Return the active sites, their unrevoked keys, clients and certificates, and the live tokens; six queries."""
     as_of = time.time()
     sites = list(Site.objects.all())
-    by_id = {site.pk: site_info(site) for site in sites if site.is_active}
+    dropped = _load_quarantined()
+    by_id = {
+        site.pk: replace(site_info(site), quarantined=dropped.get(site.pk, frozenset()))
+        for site in sites
+        if site.is_active
+    }
     rows = ApiKey.objects.filter(revoked_at=None, site_id__in=by_id).only(
         "digest", "kind", "prefix", "site_id", "expires_at"
     )
@@ -154,6 +164,16 @@ def _load_keys_and_drop() -> Keys:
     for listener in _listeners:
         listener(frozenset(loaded.by_slug))
     return loaded
+
+
+def _load_quarantined() -> dict[int, frozenset[int | str]]:
+    """Return by site whose events are dropped; tags of networks as long as requests may still carry them."""
+    since = timezone.now() - QUARANTINE_OF_TAGS
+    rows = QuarantinedSource.objects.filter(Q(network=None) | Q(made_at__gt=since))
+    found: dict[int, set[int | str]] = {}
+    for site_id, network, user_key in rows.values_list("site_id", "network", "user_key"):
+        found.setdefault(site_id, set()).add(user_key if network is None else network)
+    return {site_id: frozenset(names) for site_id, names in found.items()}
 
 
 def _load_clients(by_id: dict[int, SiteInfo]) -> dict[int, KeyInfo]:
@@ -229,7 +249,8 @@ def find_key(value: str) -> KeyInfo | None:
         return None
     if value.startswith(TOKEN_PREFIX):
         return _find_token(value)
-    key = keys.current().by_digest.get(digest_of(value))
+    digest = _digest_of_public(value) if value.startswith("pk_") else digest_of(value)
+    key = keys.current().by_digest.get(digest)
     if key is None or (key.expires_at is not None and key.expires_at <= time.time()):
         return None
     return key
@@ -281,6 +302,10 @@ def all_sites() -> Iterable[SiteInfo]:
 def digest_of(value: str) -> str:
     """Return the SHA-256 of a key's value, in hex."""
     return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+
+
+_digest_of_public: Final = functools.lru_cache(maxsize=1024)(digest_of)
+"""The same, remembered: of publishable keys alone, which stand in every page, so that no secret stays in memory."""
 
 
 def create_key(
@@ -353,6 +378,7 @@ def ensure_default_site() -> tuple[Site, str]:
 @receiver([post_save, post_delete], sender=ApiKey)
 @receiver([post_save, post_delete], sender=OAuthClient)
 @receiver([post_save, post_delete], sender=ClientCertificate)
+@receiver([post_save, post_delete], sender=QuarantinedSource)
 @receiver([post_save, post_delete], sender=settings.OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL)
 def _announce_keys(sender: type[Any], **kwargs: Any) -> None:
     announce(KEYS_TOPIC)

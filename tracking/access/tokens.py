@@ -16,8 +16,8 @@ from typing import Any, Final
 from django.conf import settings
 from msgspec import Struct
 
-TOKEN_PREFIX: Final = "ot_"
-LETTERS: Final = {"events": "e", "recommendations": "r", "catalogue": "c", "users": "u"}
+TOKEN_PREFIX: Final = "ot_"  # noqa: S105  (what a token begins with)
+LETTERS: Final = {"events": "e", "recommendations": "r", "catalogue": "c", "users": "u", "reports": "p"}
 _SCOPES: Final = {letter: scope for scope, letter in LETTERS.items()}
 _SIGNATURE_BYTES: Final = 24
 

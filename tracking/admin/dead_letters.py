@@ -13,6 +13,8 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -22,6 +24,7 @@ from tracking.dead_letters.letter import MAX_RAW_BYTES
 from tracking.dead_letters.rows import discard, resend
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter
+from tracking.staff.sites import seen
 
 MAX_AT_ONCE: Final = 1_000
 
@@ -30,7 +33,7 @@ class RawForm(forms.Form):
     """The bytes as text, to be corrected."""
 
     raw = forms.CharField(
-        label="Record",
+        label=gettext_lazy("Record"),
         max_length=MAX_RAW_BYTES,
         strip=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 24, "spellcheck": "false", "style": "font-family:monospace"}),
@@ -42,7 +45,7 @@ class RawForm(forms.Form):
         try:
             json.loads(raw)
         except (ValueError, RecursionError) as error:
-            raise ValidationError(f"is not JSON: {error}") from error
+            raise ValidationError(_("is not JSON: %(error)s") % {"error": error}) from error
         return raw
 
 
@@ -62,7 +65,7 @@ class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfol
     fieldsets = (
         (None, {"fields": ("reason", "field", "detail", "status", "as_text")}),
         (
-            "Where it came from",
+            gettext_lazy("Where it came from"),
             {"fields": ("site", "key", "origin", "partition", "position", "occurred_at", "resolved_at")},
         ),
     )
@@ -79,7 +82,7 @@ class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfol
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list below the counts of what is new, by reason."""
         rows = (
-            DeadLetter.objects.filter(status=DeadLetter.Status.NEW)
+            seen(DeadLetter.objects.filter(status=DeadLetter.Status.NEW))
             .values("reason")
             .annotate(count=Count("pk"))
             .order_by("-count")[:12]
@@ -87,13 +90,13 @@ class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfol
         response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "counts": list(rows)})
         return response
 
-    @display(description="detail")
+    @display(description=gettext_lazy("detail"))
     def short_detail(self, letter: DeadLetter) -> str:
         """Return what is wrong, cut."""
         return letter.detail if len(letter.detail) <= 90 else letter.detail[:89] + "…"
 
     @display(
-        description="status",
+        description=gettext_lazy("status"),
         ordering="status",
         label={"new": "warning", "sent again": "success", "discarded": "info"},
     )
@@ -101,20 +104,20 @@ class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfol
         """Return what became of it."""
         return str(letter.get_status_display())
 
-    @display(description="record")
+    @display(description=gettext_lazy("record"))
     def as_text(self, letter: DeadLetter) -> str:
         """Return the bytes as text; what is not UTF-8 is shown escaped."""
         return render_to_string("admin/tracking/parts/record.html", {"text": readable(letter)})
 
-    @admin.action(description="Send again", permissions=["change"])
+    @admin.action(description=gettext_lazy("Send again"), permissions=["change"])
     def resend_selected(self, request: HttpRequest, queryset: Any) -> None:
         """Send letters again as they are; their events keep their ids, so that nothing counts twice."""
         self.send(request, queryset.select_related("site").defer(None)[:MAX_AT_ONCE])
 
-    @admin.action(description="Discard", permissions=["change"])
+    @admin.action(description=gettext_lazy("Discard"), permissions=["change"])
     def discard_selected(self, request: HttpRequest, queryset: Any) -> None:
         """Mark letters as of no use."""
-        messages.success(request, f"{discard(queryset)} letters were discarded.")
+        messages.success(request, _("%(discard)s letters were discarded.") % {"discard": discard(queryset)})
 
     def send(self, request: HttpRequest, letters: Iterable[DeadLetter]) -> bool:
         """Send letters again, tell how it went, and return whether all went."""
@@ -122,15 +125,15 @@ class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfol
         try:
             failures = resend(tried)
         except LogUnavailable as error:
-            messages.error(request, f"Nothing was sent: {error}")
+            messages.error(request, _("Nothing was sent: %(error)s") % {"error": error})
             return False
         for letter in tried:
             if letter.pk not in failures:
-                self.log_change(request, letter, "Sent again.")
+                self.log_change(request, letter, _("Sent again."))
         if len(tried) > len(failures):
-            messages.success(request, f"{len(tried) - len(failures)} letters were sent again.")
+            messages.success(request, _("%(tried)s letters were sent again.") % {"tried": len(tried) - len(failures)})
         for reason in list(dict.fromkeys(failures.values()))[:5]:
-            messages.error(request, f"Not sent: {reason}")
+            messages.error(request, _("Not sent: %(reason)s") % {"reason": reason})
         return not failures
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
@@ -157,6 +160,6 @@ def edit(request: HttpRequest, model_admin: DeadLetterAdmin, letter_id: int) -> 
             letter.save(update_fields=["raw"])
             return HttpResponseRedirect(reverse("admin:tracking_deadletter_changelist"))
     return screen(
-        model_admin, request, "admin/tracking/dead_letter_edit.html", title="Correct and send again",
+        model_admin, request, "admin/tracking/dead_letter_edit.html", title=_("Correct and send again"),
         letter=letter, form=form,
     )  # fmt: skip

@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
@@ -32,7 +34,11 @@ class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type
         if site is not None and values.get("kind") == ApiKey.Kind.SECRET:
             n_live = sites.live_keys(site, "sk").count()
             if n_live >= sites.MAX_LIVE_SECRET_KEYS:
-                self.add_error("kind", f"{site} has {n_live} live secret keys already; revoke one first")
+                self.add_error(
+                    "kind",
+                    _("%(site)s has %(n_live)s live secret keys already; revoke one first")
+                    % {"site": site, "n_live": n_live},
+                )
         return values
 
 
@@ -86,31 +92,39 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
 
     def _show_once(self, request: HttpRequest, key: ApiKey, value: str, replaces: ApiKey | None = None) -> HttpResponse:
         response = screen(
-            self, request, "admin/tracking/new_key.html", title="Your new key", key=key, value=value, replaces=replaces
+            self,
+            request,
+            "admin/tracking/new_key.html",
+            title=_("Your new key"),
+            key=key,
+            value=value,
+            replaces=replaces,
         )
         response["Cache-Control"] = "no-store"
         return response
 
-    @display(description="label", ordering="label")
+    @display(description=gettext_lazy("label"), ordering="label")
     def label_or_prefix(self, key: ApiKey) -> str:
         """Return what the key is called."""
         return str(key.label or key)
 
-    @display(description="state", label={"live": "success", "expired": "warning", "revoked": "danger"})
+    @display(description=gettext_lazy("state"), label={"live": "success", "expired": "warning", "revoked": "danger"})
     def state(self, key: ApiKey) -> str:
         """Return whether the key can be used."""
         if key.revoked_at:
-            return "revoked"
-        return "expired" if key.expires_at and key.expires_at <= timezone.now() else "live"
+            return _("revoked")
+        return _("expired") if key.expires_at and key.expires_at <= timezone.now() else _("live")
 
-    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    @admin.action(description=gettext_lazy("Revoke the selected keys"), permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: Any) -> None:
         """Revoke keys: refused everywhere within five seconds."""
         live = [key for key in queryset if key.revoked_at is None]
         for key in live:
             sites.revoke(key)
-            self.log_change(request, key, "Revoked.")
-        messages.success(request, f"{len(live)} keys were revoked and are refused within five seconds.")
+            self.log_change(request, key, _("Revoked."))
+        messages.success(
+            request, _("%(live)s keys were revoked and are refused within five seconds.") % {"live": len(live)}
+        )
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
         """Return the addresses of what can be done with a key."""
@@ -129,7 +143,7 @@ def rotate(request: HttpRequest, model_admin: ApiKeyAdmin, key_id: int) -> HttpR
     except sites.TooManyKeys as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(reverse("admin:tracking_apikey_change", args=[key_id]))
-    model_admin.log_change(request, key, f"Rotated; {successor.prefix}… follows.")
+    model_admin.log_change(request, key, _("Rotated; %(prefix)s… follows.") % {"prefix": successor.prefix})
     return model_admin._show_once(request, successor, value, replaces=key)
 
 
@@ -138,6 +152,6 @@ def revoke(request: HttpRequest, model_admin: ApiKeyAdmin, key_id: int) -> HttpR
     """Refuse the key from now on."""
     key = get_or_404(model_admin, request, key_id, change=True)
     sites.revoke(key)
-    model_admin.log_change(request, key, "Revoked.")
-    messages.success(request, f"{key} is refused everywhere within five seconds.")
+    model_admin.log_change(request, key, _("Revoked."))
+    messages.success(request, _("%(key)s is refused everywhere within five seconds.") % {"key": key})
     return HttpResponseRedirect(reverse("admin:tracking_apikey_changelist"))

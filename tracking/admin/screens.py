@@ -9,8 +9,9 @@ from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
-from tracking.models import Site
+from tracking.staff.sites import active_sites
 
 
 def screen(
@@ -34,17 +35,20 @@ def get_or_404(model_admin: ModelAdmin[Any], request: HttpRequest, object_id: in
 
 
 def site_choice(request: HttpRequest) -> dict[str, Any]:
-    """Return the active sites as ``sites``, and as ``site`` the one that ``?site=<slug>`` names, else the first.
+    """Return the active sites that the staff member sees, and as ``site`` the one of ``?site=<slug>``, else the first.
 
     A name that is none of them is said on the page with the names there are. What a template shows of the choice is
     ``admin/tracking/parts/site_choice.html``.
     """
-    sites = list(Site.objects.filter(is_active=True))
+    sites = active_sites(request)
     wanted = request.GET.get("site")
     site = next((one for one in sites if one.slug == wanted), None)
     if wanted and site is None:
         known = ", ".join(one.slug for one in sites) or "none"
-        messages.warning(request, f"There is no active site {wanted!r}; there are: {known}.")
+        messages.warning(
+            request,
+            _("There is no active site %(wanted)s; there are: %(known)s.") % {"wanted": f"{wanted!r}", "known": known},
+        )
     return {"sites": sites, "site": site or (sites[0] if sites else None)}
 
 

@@ -9,6 +9,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from oauth2_provider.models import (
     get_access_token_model,
     get_application_model,
@@ -52,22 +54,22 @@ class _Credential(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Refuse: what is revoked stays in sight."""
         return False
 
-    @display(description="state", label={"live": "success", "expired": "warning", "revoked": "danger"})
+    @display(description=gettext_lazy("state"), label={"live": "success", "expired": "warning", "revoked": "danger"})
     def state(self, row: Any) -> str:
         """Return whether it can be used."""
         if row.revoked_at:
-            return "revoked"
+            return _("revoked")
         expires_at = getattr(row, "expires_at", None)
-        return "expired" if expires_at and expires_at <= timezone.now() else "live"
+        return _("expired") if expires_at and expires_at <= timezone.now() else _("live")
 
-    @admin.action(description="Revoke the selected ones", permissions=["change"])
+    @admin.action(description=gettext_lazy("Revoke the selected ones"), permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: Any) -> None:
         """Refuse them everywhere within five seconds."""
         live = [row for row in queryset if row.revoked_at is None]
         for row in live:
             self.revoke(row)
-            self.log_change(request, row, "Revoked.")
-        messages.success(request, f"{len(live)} were revoked and are refused within five seconds.")
+            self.log_change(request, row, _("Revoked."))
+        messages.success(request, _("%(live)s were revoked and are refused within five seconds.") % {"live": len(live)})
 
     def revoke(self, row: Any) -> None:
         """Refuse one."""
@@ -79,9 +81,10 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type
     """The form for a new client."""
 
     scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("Scopes"),
         choices=lambda: list(oauth.SiteScopes().get_all_scopes().items()),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="What its tokens may do at most.",
+        help_text=gettext_lazy("What its tokens may do at most."),
     )
 
     class Meta:
@@ -108,12 +111,12 @@ class OAuthClientAdmin(_Credential):
             return ("site", "label", "scopes")
         return ("label", "site", "client_id", "shows_scopes", "created_at", "revoked_at")
 
-    @display(description="client id")
+    @display(description=gettext_lazy("client id"))
     def client_id(self, client: OAuthClient) -> str:
         """Return the public half of its credentials."""
         return str(client.application.client_id)
 
-    @display(description="scopes")
+    @display(description=gettext_lazy("scopes"))
     def shows_scopes(self, client: OAuthClient) -> str:
         """Return what its tokens may do."""
         return ", ".join(client.scopes)
@@ -134,7 +137,7 @@ class OAuthClientAdmin(_Credential):
         """Show the secret, this once: it goes into no message, cookie or log."""
         client_id, secret = obj.new_credentials  # type: ignore[attr-defined]
         response = screen(
-            self, request, "admin/tracking/new_client.html", title="Your new OAuth client", client=obj,
+            self, request, "admin/tracking/new_client.html", title=_("Your new OAuth client"), client=obj,
             client_id=client_id, secret=secret, token_url=request.build_absolute_uri("/o/token/"),
         )  # fmt: skip
         response["Cache-Control"] = "no-store"
@@ -149,11 +152,11 @@ class CertificateForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for
     """The form for a new certificate."""
 
     pem = forms.CharField(
-        label="Certificate",
+        label=gettext_lazy("Certificate"),
         strip=True,
         max_length=16_384,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 12, "spellcheck": "false"}),
-        help_text="In PEM form, without its private key. nginx must trust the authority that signed it.",
+        help_text=gettext_lazy("In PEM form, without its private key. nginx must trust the authority that signed it."),
     )
 
     class Meta:
@@ -164,13 +167,15 @@ class CertificateForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for
         """Return what stands in it; refuse a private key, what cannot be read, and what is registered already."""
         pem = str(self.cleaned_data["pem"])
         if "PRIVATE KEY" in pem:
-            raise ValidationError("holds a private key: leave it on the shop's server, and paste the certificate only")
+            raise ValidationError(
+                _("holds a private key: leave it on the shop's server, and paste the certificate only")
+            )
         try:
             found = read_certificate(pem)
         except InvalidCertificate as error:
             raise ValidationError(str(error)) from error
         if ClientCertificate.objects.filter(fingerprint=found.fingerprint).exists():
-            raise ValidationError("is registered already; one certificate stands for one site")
+            raise ValidationError(_("is registered already; one certificate stands for one site"))
         return found
 
 

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 from msgspec import to_builtins
 from unfold.admin import ModelAdmin
@@ -23,7 +25,7 @@ from tracking.collect import live_events
 from tracking.error_codes import ErrorCode
 from tracking.models import Site, new_token_secret
 from tracking.redis_client import UNAVAILABLE
-from tracking.sdk.embedding import NothingToEmbed, publishable_key, script_tag
+from tracking.sdk.embedding import STUB, NothingToEmbed, publishable_key, script_tag
 
 SNIPPETS: Final = ("track", "widget", "token")
 """Texts to copy, in ``templates/admin/tracking/snippets/``."""
@@ -48,23 +50,28 @@ class SiteForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type c
     """A site as merchandisers edit it."""
 
     origins = LinesField(
+        label=gettext_lazy("Origins"),
         required=False,
-        help_text="Pages that may use the publishable keys, one a line, such as https://www.shop.example or "
-        "https://*.shop.example. Empty: every page, for trying out only.",
+        help_text=gettext_lazy(
+            "Pages that may use the publishable keys, one a line, such as https://www.shop.example or "
+            "https://*.shop.example. Empty: every page, for trying out only."
+        ),
     )
 
     url = forms.URLField(
+        label=gettext_lazy("Url"),
         required=False,
         assume_scheme="https",
         widget=UnfoldAdminURLInputWidget,
-        help_text="Address of the shop's home page.",
+        help_text=gettext_lazy("Address of the shop's home page."),
     )
 
     time_zone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"),
         choices=[(name, name.replace("_", " ")) for name in sorted(available_timezones())],
         widget=UnfoldAdminSelectWidget,
         initial="UTC",
-        help_text="In which the schedules of rules are shown and entered.",
+        help_text=gettext_lazy("In which the schedules of rules are shown and entered."),
     )
 
     class Meta:
@@ -86,8 +93,11 @@ class SiteAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     actions_detail = ("open_embed", "open_live")
     fieldsets = (
         (None, {"fields": ("name", "slug", "url", "is_active", "currency", "locale", "time_zone")}),
-        ("Who may send", {"fields": ("origins", "honours_gpc")}),
-        ("Quotas", {"fields": ("events_per_minute", "requests_per_minute", "address_requests_per_minute")}),
+        (gettext_lazy("Who may send"), {"fields": ("origins", "honours_gpc")}),
+        (
+            gettext_lazy("Quotas"),
+            {"fields": ("events_per_minute", "requests_per_minute", "address_requests_per_minute")},
+        ),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Site | None = None) -> tuple[str, ...]:
@@ -98,17 +108,17 @@ class SiteAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Refuse: events, models and files carry the site; make it inactive instead."""
         return False
 
-    @display(description="events", label={"arriving": "success", "none yet": "warning"})
+    @display(description=gettext_lazy("events"), label={"arriving": "success", "none yet": "warning"})
     def shows_events(self, site: Site) -> str:
         """Return whether a first event was ever seen."""
-        return "arriving" if site.first_event_at else "none yet"
+        return _("arriving") if site.first_event_at else _("none yet")
 
-    @action(description="Embed", icon="code", url_path="open-embed")
+    @action(description=gettext_lazy("Embed"), icon="code", url_path="open-embed")
     def open_embed(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Go to the page with the snippets."""
         return HttpResponseRedirect(reverse("admin:tracking_site_embed", args=[object_id]))
 
-    @action(description="Live events", icon="bolt", url_path="open-live")
+    @action(description=gettext_lazy("Live events"), icon="bolt", url_path="open-live")
     def open_live(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Go to the debugger."""
         return HttpResponseRedirect(reverse("admin:tracking_site_live", args=[object_id]))
@@ -135,12 +145,14 @@ def embed(request: HttpRequest, model_admin: SiteAdmin, site_id: int) -> HttpRes
         context[f"{name}_snippet"] = str(text).strip()
     try:
         context["key"] = publishable_key(site)
-        context["tag"] = str(script_tag(site, host=host))
-        context["pinned_tag"] = str(script_tag(site, host=host, is_pinned=True))
+        context["tag"] = f"{STUB}\n{script_tag(site, host=host)}"
+        context["pinned_tag"] = f"{STUB}\n{script_tag(site, host=host, is_pinned=True)}"
     except NothingToEmbed as error:
         context["missing"] = str(error)
     context["shows_secret"] = model_admin.has_change_permission(request, site)
-    return screen(model_admin, request, "admin/tracking/embed.html", title=f"Embed {site.name}", **context)
+    return screen(
+        model_admin, request, "admin/tracking/embed.html", title=_("Embed %(site)s") % {"site": site.name}, **context
+    )
 
 
 @require_safe
@@ -170,8 +182,8 @@ def new_secret(request: HttpRequest, model_admin: SiteAdmin, site_id: int) -> Ht
     site = get_or_404(model_admin, request, site_id, change=True)
     site.token_secret = new_token_secret()
     site.save(update_fields=["token_secret"])
-    model_admin.log_change(request, site, "Made a new token secret.")
-    messages.success(request, "The new secret signs tokens from now on; put it on the shop's server.")
+    model_admin.log_change(request, site, _("Made a new token secret."))
+    messages.success(request, _("The new secret signs tokens from now on; put it on the shop's server."))
     return HttpResponseRedirect(reverse("admin:tracking_site_embed", args=[site_id]))
 
 
@@ -179,7 +191,13 @@ def new_secret(request: HttpRequest, model_admin: SiteAdmin, site_id: int) -> Ht
 def live(request: HttpRequest, model_admin: SiteAdmin, site_id: int) -> HttpResponse:
     """Show the last events as they arrive."""
     site = get_or_404(model_admin, request, site_id)
-    return screen(model_admin, request, "admin/tracking/live.html", title=f"Live events of {site.name}", site=site)
+    return screen(
+        model_admin,
+        request,
+        "admin/tracking/live.html",
+        title=_("Live events of %(site)s") % {"site": site.name},
+        site=site,
+    )
 
 
 @require_safe
@@ -192,7 +210,7 @@ def newest_events(request: HttpRequest, model_admin: SiteAdmin, site_id: int) ->
         return JsonResponse(
             {
                 "error": ErrorCode.UNAVAILABLE,
-                "message": "Redis does not answer; events are still collected",
+                "message": _("Redis does not answer; events are still collected"),
                 "field": "",
             },
             status=503,

@@ -7,7 +7,6 @@ to the log: one record a user. What the log does not acknowledge in time goes to
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
@@ -26,6 +25,7 @@ from tracking.contract.events import (
     MAX_EVENTS_BROWSER,
     MAX_EVENTS_SERVER,
     CustomEvent,
+    EventRecord,
     RawEnvelope,
     log_key,
 )
@@ -38,9 +38,9 @@ from tracking.exceptions import FutureSchema, LogUnavailable, SpoolFull
 from tracking.http.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cookie
 from tracking.http.quotas import Quotas, sender_of
 from tracking.log import RecordTooLarge
-from tracking.metrics import BOT_EVENTS, EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_REJECTED
+from tracking.metrics import BOT_EVENTS, EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_QUARANTINED, EVENTS_REJECTED
 from tracking.quality.counts import DECLARED_BOT, QualityCounts
-from tracking.records import Built, build_records, encode_records
+from tracking.records import Built, Sender, build_records, encode_records
 
 logger = logging.getLogger(__name__)
 
@@ -164,9 +164,14 @@ class Collector:
             key=key,
             received_at_ms=request.received_at_ms,
             cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
-            bot_class=None if key.is_secret else bot_class_of(request.user_agent),
-            signals_gpc=request.signals_gpc,
+            sender=Sender(
+                bot_class=None if key.is_secret else bot_class_of(request.user_agent),
+                signals_gpc=request.signals_gpc,
+                network=None if key.is_secret else request.network_tag(site.slug),
+            ),
         )
+        if site.quarantined:
+            _drop_quarantined(built, key)
         if built.records:
             await self._append(built)
         self._count(key, built, parsed, received_at_ms=request.received_at_ms)
@@ -285,10 +290,11 @@ class Collector:
         return reply
 
     def _count(self, key: KeyInfo, built: Built, parsed: ParsedEnvelope, *, received_at_ms: int) -> None:
-        kinds: Counter[type] = Counter()
+        kinds: dict[type, int] = {}
         for record in built.records:
-            kinds.update(map(type, record.events))
-            kinds.update(map(type, record.custom))
+            for event in (*record.events, *record.custom) if record.custom else record.events:
+                kind = type(event)
+                kinds[kind] = kinds.get(kind, 0) + 1
             if record.ctx.bot:
                 n_events = len(record.events) + len(record.custom)
                 BOT_EVENTS.labels(key.site.slug, record.ctx.bot_class or DECLARED_BOT).inc(n_events)
@@ -301,6 +307,23 @@ class Collector:
         if counter is None:
             counter = self._counters[site, name] = EVENTS_COLLECTED.labels(site, name)
         return counter
+
+
+def _drop_quarantined(built: Built, key: KeyInfo) -> None:
+    """Leave out what comes from a source that staff quarantined; the answer stays as it is, and tells it nothing."""
+    names = key.site.quarantined
+    kept = [record for record in built.records if not _is_quarantined(record, names)]
+    dropped = sum(len(record.events) + len(record.custom) for record in built.records)
+    dropped -= sum(len(record.events) + len(record.custom) for record in kept)
+    if dropped:
+        EVENTS_QUARANTINED.labels(key.site.slug).inc(dropped)
+        built.records[:] = kept
+
+
+def _is_quarantined(record: EventRecord, names: frozenset[int | str]) -> bool:
+    if record.user_key in names:
+        return True
+    return record.user_id is None and record.source == "browser" and record.network in names
 
 
 def _named(event: Rejected) -> RejectedEvent:

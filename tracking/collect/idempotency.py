@@ -19,7 +19,7 @@ from tracking import keys
 from tracking.access.sites import KeyInfo
 from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal, Reply
-from tracking.redis_client import UNAVAILABLE, connect_async
+from tracking.redis_client import UNAVAILABLE, connect_async, remedy_of_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +66,8 @@ class Idempotency:
             pipe.set(name, claim, nx=True, ex=CLAIM_S)
             pipe.get(name)
             is_ours, kept = await pipe.execute()
-        except UNAVAILABLE as error:
-            logger.warning("idempotency.unavailable error=%r", error)
+        except (*UNAVAILABLE, redis.ResponseError) as error:
+            _warn("claim", error)
             return None
         if is_ours or kept is None:
             return None
@@ -88,15 +88,15 @@ class Idempotency:
         kept = msgspec.msgpack.encode(Kept(hashlib.sha256(body).hexdigest(), reply.status, reply.body))
         try:
             await self._redis().set(_name(key, value), kept, ex=KEEP_S)
-        except UNAVAILABLE as error:
-            logger.warning("idempotency.not_kept error=%r", error)
+        except (*UNAVAILABLE, redis.ResponseError) as error:
+            _warn("keep", error)
 
     async def release(self, key: KeyInfo, value: str) -> None:
         """Forget the claim of a request that failed, so that it can be sent again at once."""
         try:
             await self._redis().delete(_name(key, value))
-        except UNAVAILABLE as error:
-            logger.warning("idempotency.not_released error=%r", error)
+        except (*UNAVAILABLE, redis.ResponseError) as error:
+            _warn("release", error)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -112,3 +112,12 @@ class Idempotency:
 
 def _name(key: KeyInfo, value: str) -> str:
     return keys.idempotency(key.site.slug, key.id, hashlib.sha256(value.encode()).hexdigest()[:32])
+
+
+def _warn(step: str, error: Exception) -> None:
+    """Say in one line that Redis is down or takes no writes; raise what is neither."""
+    remedy = remedy_of_refusal(error)
+    if remedy is None and isinstance(error, redis.ResponseError):
+        raise error
+    remedy = remedy or "the request is answered as without key"
+    logger.warning("idempotency.unavailable step=%s error=%r remedy=%s", step, error, remedy)

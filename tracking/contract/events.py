@@ -21,7 +21,7 @@ from msgspec import Meta, Struct, field
 
 from tracking.contract.user_key import UserKey, user_key_of
 
-SCHEMA_VERSION: Final = "1.2"
+SCHEMA_VERSION: Final = "1.3"
 SCHEMA_MAJOR: Final = 1
 
 MAX_EVENTS_BROWSER: Final = 100
@@ -48,6 +48,7 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
 Money = Annotated[float, Meta(ge=0, le=1e12)]
 Consent = Literal["granted", "pending", "denied"]
 Source = Literal["browser", "server", "import"]
+NetworkTag = Annotated[int, Meta(ge=1, le=4_294_967_295)]
 BotClass = Literal["search", "agent", "monitoring", "script", "crawler"]
 
 
@@ -384,6 +385,8 @@ class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     """One validated envelope, as it stands in the log: the events of one request and one user.
 
     Every time in it is on the server's clock. ``user_id`` is present only when the shop's server vouched for it.
+    ``network`` is a keyed hash of the page's network (IPv4 /24, IPv6 /64), of one site and one UTC day: equal for two
+    visitors of one network that day, and of no use to find the network. None from servers, imports and older versions.
     """
 
     v: str
@@ -396,6 +399,7 @@ class EventRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     ctx: Context = Context()
     events: tuple[Event, ...] = ()
     custom: tuple[CustomEvent, ...] = ()
+    network: NetworkTag | None = None
 
     @property
     def user_key(self) -> UserKey:

@@ -21,9 +21,10 @@ from tracking.contract.events import (
     RawGroup,
 )
 from tracking.contract.mending.envelope import mend_envelope, read_json
-from tracking.contract.mending.event import REQUIRED, Mend, Useless
+from tracking.contract.mending.event import Mend, Useless
 from tracking.contract.mending.raw import is_foreign, mend_raw
-from tracking.contract.placeholders import untidy_id
+from tracking.contract.placeholders import are_ids_tidy, untidy_id
+from tracking.contract.refusals import explained
 from tracking.error_codes import ErrorCode
 from tracking.exceptions import FutureSchema, InvalidEvent
 
@@ -38,7 +39,7 @@ _RECORD: Final = msgspec.json.Decoder(EventRecord)
 _FORWARDED: Final = msgspec.json.Decoder(ForwardedRecord)
 FORWARDED_MARK: Final = b'"forwarded":'
 _ENCODER: Final = msgspec.json.Encoder()
-_PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at `\$?\.?(?P<path>.*)`)?$", re.DOTALL)
+_PATH: Final = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 
 
 class Rejected(Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ def read_envelope(body: bytes) -> RawEnvelope:
         version = _version_of(body)
         if version is not None:
             check_version(version)
-        raise _invalid(error, prefix="") from error
+        raise _invalid(error, RawEnvelope, body, prefix="") from error
     check_version(envelope.v)
     if b"\\u0000" in body:
         _refuse_nul(_without_events(envelope), "")
@@ -182,7 +183,7 @@ def parse_events(envelope: RawEnvelope, *, max_events: int, is_strict: bool = Tr
 def _read_event(raw: msgspec.Raw, mends: list[Mend], *, prefix: str, is_strict: bool) -> Event | CustomEvent:
     """Return the event, mended where it must and may be; notes what was done in ``mends``."""
     try:
-        event = parse_event(raw, prefix=prefix)
+        event = parse_event(raw, prefix=prefix, explains=is_strict)
         is_readable_otherwise = isinstance(event, CustomEvent) and is_foreign(event)
         if is_strict or not (is_readable_otherwise or untidy_id(event)):
             return event
@@ -196,8 +197,9 @@ def _read_event(raw: msgspec.Raw, mends: list[Mend], *, prefix: str, is_strict: 
     except Useless as useless:
         if error is None:
             return event
-        stands_for_nothing = useless.reason == REQUIRED and error.field == f"{prefix}.{useless.field}"
+        stands_for_nothing = useless.is_missing and error.field == f"{prefix}.{useless.field}"
         if error.code is ErrorCode.UNKNOWN_EVENT or not useless.field or stands_for_nothing:
+            parse_event(raw, prefix=prefix)
             raise error from None
         raise InvalidEvent(f"{prefix}.{useless.field}", useless.reason, code=ErrorCode.INVALID_EVENT) from None
     if isinstance(mended.event, CustomEvent):
@@ -216,11 +218,17 @@ def _parse_at_once(raws: list[msgspec.Raw]) -> list[Event] | None:
         events = _EVENT_LIST.decode(data)
     except UNREADABLE:
         return None
-    return None if any(map(untidy_id, events)) else events
+    return events if are_ids_tidy(events) else None
 
 
-def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | CustomEvent:
-    """Return one event of the contract; unknown names in GA4's form become custom events."""
+def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event", explains: bool = True) -> Event | CustomEvent:
+    """Return one event of the contract; unknown names in GA4's form become custom events.
+
+    Raises
+    ------
+    InvalidEvent
+        Its reason names value and remedy; without ``explains``, in a fraction of the time, only what was expected.
+    """
     data = bytes(raw)
     if len(data) > MAX_EVENT_BYTES:
         raise InvalidEvent(
@@ -230,8 +238,8 @@ def parse_event(raw: bytes | msgspec.Raw, *, prefix: str = "event") -> Event | C
         event: Event | CustomEvent = _EVENTS.decode(data)
     except UNREADABLE as error:
         if not isinstance(error, msgspec.ValidationError) or "Invalid value" not in str(error):
-            raise _invalid(error, prefix=prefix) from error
-        event = _parse_custom(data, prefix=prefix)
+            raise _invalid(error, Event, data if explains else None, prefix=prefix) from error
+        event = _parse_custom(data, prefix=prefix, explains=explains)
     if b"\\u0000" in data:
         _refuse_nul(msgspec.json.decode(data), prefix)
     _refuse_placeholder(event, prefix)
@@ -248,16 +256,17 @@ def _refuse_placeholder(event: Event | CustomEvent, prefix: str) -> None:
         )
 
 
-def _parse_custom(data: bytes, *, prefix: str) -> CustomEvent:
+def _parse_custom(data: bytes, *, prefix: str, explains: bool) -> CustomEvent:
+    sent = data if explains else None
     try:
         event = _CUSTOM.decode(data)
     except UNREADABLE as error:
-        raise _invalid(error, prefix=prefix) from error
+        raise _invalid(error, CustomEvent, sent, prefix=prefix) from error
     if event.event in KNOWN_EVENTS:  # a known event whose params hold an invalid value
         try:
             _EVENTS.decode(data)
         except UNREADABLE as error:
-            raise _invalid(error, prefix=prefix) from error
+            raise _invalid(error, Event, sent, prefix=prefix) from error
     _check_custom(event, prefix)
     return event
 
@@ -291,7 +300,7 @@ def parse_record(value: bytes) -> EventRecord:
         version = _version_of(value)
         if version is not None:
             check_version(version)
-        raise _invalid(error, prefix="record") from error
+        raise _invalid(error, EventRecord, value, prefix="record") from error
     check_version(record.v)
     if record.user_id is None and record.anonymous_id is None:
         raise InvalidEvent("record.anonymous_id", "neither anonymous_id nor user_id is present; a record needs one")
@@ -314,23 +323,22 @@ def check_version(version: str) -> None:
         )
 
 
-def _invalid(error: Exception, *, prefix: str) -> InvalidEvent:
-    """Return what msgspec says, as a field path and a reason; of the request itself where there is no ``prefix``."""
+def _invalid(error: Exception, kind: Any, sent: bytes | None, *, prefix: str) -> InvalidEvent:
+    """Return what msgspec says, as a field path and a reason; of the request itself where there is no ``prefix``.
+
+    ``sent`` was read as ``kind``; without it, the reason names neither value nor remedy.
+    """
     if isinstance(error, RecursionError):
         code = ErrorCode.TOO_DEEP if prefix else ErrorCode.INVALID_REQUEST
         return InvalidEvent(prefix or "body", "is nested too deep; flatten it", code=code)
-    match = _PATH.match(str(error))
-    reason, path = (match["reason"], match["path"] or "") if match else (str(error), "")
-    missing = re.search(r"missing required field `(\w+)`", reason)
-    if missing:
-        path = f"{path}.{missing[1]}".lstrip(".")
-        reason = REQUIRED
     is_json = isinstance(error, msgspec.ValidationError)
-    field = ".".join(part for part in (prefix, path) if part) or "body"
     code = ErrorCode.INVALID_EVENT if is_json else ErrorCode.INVALID_JSON
     if not prefix:
         code = ErrorCode.INVALID_REQUEST
-    return InvalidEvent(field, reason if is_json else f"is not valid JSON: {reason}", code=code)
+    if not is_json:
+        return InvalidEvent(prefix or "body", f"is not valid JSON: {_PATH.sub('', str(error))}", code=code)
+    path, reason = explained(error, kind, sent if sent is not None else b"")
+    return InvalidEvent(".".join(part for part in (prefix, path) if part) or "body", reason, code=code)
 
 
 def _event_id_of(raw: bytes | msgspec.Raw) -> str | None:

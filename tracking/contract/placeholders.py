@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable
 from typing import Any, Final
 
 PLACEHOLDER_USER_IDS: Final = frozenset(
@@ -36,6 +40,19 @@ PLACEHOLDER_ORDERS: Final = PLACEHOLDER_IDS | {"0", "-1", "0.0", "id", "order_id
 """The same of orders: all orders with one of them would be one order, and the money of all but one would be lost."""
 
 
+_UNSEEN: Final = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]+"
+_EDGES: Final = re.compile(rf"\A{_UNSEEN}|{_UNSEEN}\Z")
+
+
+def plain_id(text: str) -> str:
+    """Return an id without the space and the unseen characters around it, in Unicode's composed form (NFC).
+
+    Who copies an id from a page brings such characters along, and systems write ``é`` as one character or as two:
+    a person sees one id.
+    """
+    return text.strip() if text.isascii() else unicodedata.normalize("NFC", _EDGES.sub("", text))
+
+
 def untidy_id(event: Any) -> tuple[str, str, bool] | None:
     """Return the first id of an event's order or items that cannot be taken as it stands; None where all can.
 
@@ -47,16 +64,51 @@ def untidy_id(event: Any) -> tuple[str, str, bool] | None:
         Inside the event, such as ``params.items[3].item_id``.
     value : str
     is_placeholder : bool
-        It stands for nothing; else it only has space around it.
+        It stands for nothing; else it has space around it, or is not in the form of ``plain_id``.
     """
-    params = getattr(event, "params", None)
-    if isinstance(params, dict):
-        return None
-    order = getattr(params, "transaction_id", None)
-    if order is not None and ((bare := order.strip()) != order or bare.lower() in PLACEHOLDER_ORDERS):
-        return "params.transaction_id", order, bare.lower() in PLACEHOLDER_ORDERS
-    for index, item in enumerate(getattr(params, "items", ())):
-        item_id = item.item_id
-        if (bare := item_id.strip()) != item_id or bare.lower() in PLACEHOLDER_IDS:
-            return f"params.items[{index}].item_id", item_id, bare.lower() in PLACEHOLDER_IDS
+    params: Any = getattr(event, "params", None)
+    has_order, has_items = _ids_of(type(params))
+    if has_order and (order := params.transaction_id) is not None and not _is_tidy_order(order):
+        return "params.transaction_id", order, plain_id(order).lower() in PLACEHOLDER_ORDERS
+    if has_items:
+        for index, item in enumerate(params.items):
+            if not _is_tidy_item(item.item_id):
+                nothing = plain_id(item.item_id).lower() in PLACEHOLDER_IDS
+                return f"params.items[{index}].item_id", item.item_id, nothing
     return None
+
+
+def are_ids_tidy(events: Iterable[Any]) -> bool:
+    """Return whether ``untidy_id`` is None for each of the events, in two thirds of its time."""
+    for event in events:
+        params: Any = getattr(event, "params", None)
+        has_order, has_items = _ids_of(type(params))
+        if has_order and params.transaction_id is not None and not _is_tidy_order(params.transaction_id):
+            return False
+        if has_items:
+            for item in params.items:
+                if not _is_tidy_item(item.item_id):
+                    return False
+    return True
+
+
+_ids: dict[type, tuple[bool, bool]] = {}
+
+
+def _ids_of(kind: type) -> tuple[bool, bool]:
+    """Return whether params of a type name an order, and items; remembered, since it is asked of each event."""
+    known = _ids.get(kind)
+    if known is None:
+        fields = getattr(kind, "__struct_fields__", ())
+        known = _ids[kind] = "transaction_id" in fields, "items" in fields
+    return known
+
+
+@functools.lru_cache(maxsize=65_536)
+def _is_tidy_item(item_id: str) -> bool:
+    """Return whether an item's id can be taken as it stands; remembered, since most items come again soon."""
+    return plain_id(item_id) == item_id and item_id.lower() not in PLACEHOLDER_IDS
+
+
+def _is_tidy_order(order: str) -> bool:
+    return plain_id(order) == order and order.lower() not in PLACEHOLDER_ORDERS

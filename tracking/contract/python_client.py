@@ -25,6 +25,11 @@ _HEADER: Final = '''"""The event contract of the server, as far as a client need
 Generated from tracking/contract/events.py by `python manage.py schema`; do not edit.
 """
 '''
+_REFUSALS_HEADER: Final = '''"""Why a value breaks the contract, in words: where it is, what it is and what to send.
+
+Generated from tracking/contract/refusals.py by `python manage.py schema`; do not edit.
+"""
+'''
 
 
 def client_contract(source: str) -> str:
@@ -48,6 +53,12 @@ def client_contract(source: str) -> str:
             parts.append("\n" if before is None else "\n\n")
         parts.append("\n".join(lines[node.lineno - 1 : node.end_lineno]) + "\n")
     return "".join(parts)
+
+
+def client_refusals(source: str) -> str:
+    """Return the client's module that words refusals: ``source`` (``refusals.py``) but for its first lines."""
+    _, _, code = source.partition('\n"""\n')
+    return f"{_REFUSALS_HEADER}{code}"
 
 
 def _without_class_variables(source: str) -> str:

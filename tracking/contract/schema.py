@@ -123,12 +123,12 @@ def typescript(schema: JsonSchema) -> str:
         if "properties" in definition:
             required = set(definition.get("required", ()))
             lines = [
-                f"  {field}{'' if field in required else '?'}: {_type(kind)};\n"
+                f"  {field}{'' if field in required else '?'}: {typescript_type(kind)};\n"
                 for field, kind in definition["properties"].items()
             ]
             parts.append(f"export interface {name} {{\n{''.join(lines)}}}\n")
         else:
-            parts.append(f"export type {name} = {_type(definition)};\n")
+            parts.append(f"export type {name} = {typescript_type(definition)};\n")
     known = "".join(f"  {tag}: {kind.__name__}['params'];\n" for tag, kind in sorted(KNOWN_EVENTS.items()))
     parts.append("/** What `rec('track', name, params)` takes, by name. */\n")
     parts.append(f"export interface EventParams {{\n{known}}}\n")
@@ -152,21 +152,27 @@ def with_kinds(page: str) -> str:
     return page[:start] + kinds_table() + page[end:]
 
 
-def _type(kind: JsonSchema) -> str:
+def typescript_type(kind: JsonSchema) -> str:
+    """Return the TypeScript type of a JSON schema; a reference becomes the name of what it refers to."""
     if "$ref" in kind:
         return str(kind["$ref"]).rpartition("/")[2]
+    if "allOf" in kind:
+        return " & ".join(typescript_type(one) for one in kind["allOf"])
     if "anyOf" in kind:
-        return " | ".join(_type(one) for one in kind["anyOf"])
+        return " | ".join(typescript_type(one) for one in kind["anyOf"])
     if "enum" in kind:
         return " | ".join(json.dumps(value) for value in kind["enum"])
     if "const" in kind:
         return json.dumps(kind["const"])
     match kind.get("type"):
+        case list() as several:
+            return " | ".join(typescript_type({**kind, "type": one}) for one in several)
         case "array":
-            item = _type(kind.get("items", {}))
+            item = typescript_type(kind.get("items", {}))
             return f"({item})[]" if "|" in item else f"{item}[]"
         case "object":
-            return f"Record<string, {_type(kind.get('additionalProperties', {}))}>"
+            more = kind.get("additionalProperties")
+            return f"Record<string, {typescript_type(more) if isinstance(more, dict) else 'unknown'}>"
         case "integer" | "number":
             return "number"
         case "string":

@@ -32,6 +32,7 @@ from tracking.contract.events import (
     EventRecord,
     Identifier,
     Milliseconds,
+    NetworkTag,
 )
 from tracking.contract.parsing import Rejected, check_version, encode_record, parse_event, parse_record
 from tracking.exceptions import InvalidEvent
@@ -79,6 +80,7 @@ class RawRecord(Struct, kw_only=True, omit_defaults=True):
     ctx: Context = Context()
     events: list[msgspec.Raw] = []
     custom: list[msgspec.Raw] = []
+    network: NetworkTag | None = None
 
 
 _LETTERS: Final = msgspec.json.Decoder(DeadLetterRecord)
@@ -100,6 +102,7 @@ def from_rejected(rejected: Rejected, *, head: EventRecord, key: bytes, sent_at:
             source=head.source,
             ctx=head.ctx,
             events=[msgspec.Raw(rejected.raw or b"null")],
+            network=head.network,
         )
     )
     return DeadLetterRecord(
@@ -165,6 +168,7 @@ def revive(raw: bytes) -> EventRecord:
         ctx=head.ctx,
         events=tuple(events),
         custom=tuple(custom),
+        network=head.network,
     )
     return parse_record(encode_record(record))  # what the stream worker will say of it
 

@@ -162,7 +162,7 @@ class Quotas:
     def _write(self, batch: deque[tuple[str, str]]) -> None:
         """Add what is new to the shared counters and go by their totals."""
         if self._storage is None:
-            self._storage = _connect(self._url)
+            self._storage = connect_counters(self._url)
         window = int(time.time() // WINDOW_S)
         while batch:
             name = batch[0]
@@ -195,13 +195,14 @@ class Quotas:
             del self._counts[name]
 
 
-def _connect(url: str) -> Any:
+def connect_counters(url: str, *, prefix: str = QUOTA_PREFIX) -> Any:
+    """Return the storage of ``limits`` on the Redis at ``url``; raises ``ConnectionError`` where a Cluster is asked."""
     options: dict[str, Any] = {
         "socket_timeout": REDIS_TIMEOUT_S,
         "socket_connect_timeout": REDIS_TIMEOUT_S,
         "retry": redis.retry.Retry(NoBackoff(), 0),
         "wrap_exceptions": True,
-        "key_prefix": QUOTA_PREFIX,
+        "key_prefix": prefix,
     }
     try:
         return storage_from_string(_limits_url(url), **options)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import hmac
 import ipaddress
+import random
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
@@ -28,7 +28,15 @@ Header: TypeAlias = tuple[bytes, bytes]
 COOKIE_AGE_S: Final = 365 * 86_400
 MAX_QUERY_FIELDS: Final = 50
 LOOPBACK: Final = "127.0.0.1"
-_SECRET_PREFIXES: Final = (b"sk_", TOKEN_PREFIX.encode())
+_NEAR: Final = (
+    *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+    *("::1/128", "fc00::/7", "fe80::/10"),
+)
+DAY_MS: Final = 86_400_000
+SECRET_FIELDS: Final = frozenset({"user_token", "access_token", "client_secret"})
+"""Fields that are secret whatever stands in them."""
+_SECRET_TEXTS: Final = ("sk_", TOKEN_PREFIX)
+_SECRET_PREFIXES: Final = tuple(text.encode() for text in _SECRET_TEXTS)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -97,11 +105,8 @@ class Request:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.received_at_ms = int(received_at * 1000)
         self.key: KeyInfo | None = None
-
-    @functools.cached_property
-    def id(self) -> str:
-        """The caller's ``X-Request-Id`` when it is well-formed, else a new one."""
-        return _request_id(self.headers.get(b"x-request-id"))
+        #: The caller's ``X-Request-Id`` when it is well-formed, else a new one.
+        self.id: str = _request_id(self.headers.get(b"x-request-id"))
 
     @functools.cached_property
     def query(self) -> dict[str, str]:
@@ -137,9 +142,9 @@ class Request:
     @property
     def is_https(self) -> bool:
         """Whether the user's browser speaks https, with a trusted proxy's word for it."""
-        if self._comes_from_proxy and (proto := self.headers.get(b"x-forwarded-proto")):
+        if (proto := self.headers.get(b"x-forwarded-proto")) and self._comes_from_proxy:
             return proto.split(b",")[-1].strip() == b"https"
-        return bool(self.scope.get("scheme") == "https" or settings.HTTPS)
+        return self.scope.get("scheme") == "https" or bool(settings.HTTPS)
 
     @property
     def address(self) -> str:
@@ -174,8 +179,10 @@ class Request:
 
     @property
     def _comes_from_proxy(self) -> bool:
+        if not settings.TRUSTED_PROXIES:
+            return False
         networks = tuple(settings.TRUSTED_PROXY_NETWORKS)
-        return bool(settings.TRUSTED_PROXIES) and (not networks or _is_in(self._peer, networks))
+        return not networks or _is_in(self._peer, networks)
 
     def network_digest(self) -> str:
         """Return a keyed hash of the client's network (IPv4 /24, IPv6 /64), for quotas that senders share."""
@@ -184,6 +191,22 @@ class Request:
     def address_digest(self) -> str:
         """Return a keyed hash of the client's network (IPv4 address, IPv6 /64), for quotas."""
         return _address_digest(self.address, settings.SECRET_KEY, 32)
+
+    def network_tag(self, site: str) -> int | None:
+        """Return what stands for the client's network (IPv4 /24, IPv6 /64) in records of a site, today (UTC).
+
+        None for an address of this machine or of a private network, which is that of a proxy that is not trusted, of a
+        test, of a demo: nothing is known of visitors' networks then.
+
+        Returns
+        -------
+        int
+            Of 32 bits, never 0: a keyed hash, another one for each site and day, so that days cannot be joined.
+        """
+        address = self.address
+        if _is_near(address):
+            return None
+        return _network_tag(address, settings.SECRET_KEY, f"{site}:{self.received_at_ms // DAY_MS}")
 
     def cookie(self, name: str) -> str | None:
         """Return a cookie's value."""
@@ -201,8 +224,11 @@ class Request:
 
         Looked for in ``Authorization: Bearer``, ``X-Api-Key``, the body and the query, in this order; a client
         certificate that our nginx verified stands in for a missing one. Raises ``Refusal``: 401 for a missing,
-        unknown, expired or revoked key, 403 for one in the wrong place or without the scope.
+        unknown, expired or revoked key, 403 for one in the wrong place or without the scope, 400 for a secret in the
+        address.
         """
+        if asked := self.scope.get("query_string", b""):
+            _refuse_secrets_in(asked)
         value = self._key_in_headers() or key_in_body or self.query.get("key")
         key = credential(value, self.headers)
         origin = self.origin
@@ -312,19 +338,34 @@ def websocket_origin_is_allowed(scope: Scope, site: SiteInfo) -> bool:
     return True
 
 
+def _refuse_secrets_in(query: bytes) -> None:
+    """Refuse what proxies, histories and logs would keep: a secret key or a token in the address."""
+    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="replace"):
+        if name in SECRET_FIELDS or value.startswith(_SECRET_TEXTS):
+            raise Refusal(
+                400,
+                ErrorCode.INVALID_REQUEST,
+                f"{name[:100]!r} in the address is a secret, and proxies and logs keep addresses; revoke it, and send "
+                "keys as 'Authorization: Bearer', user tokens in the body",
+                field=name[:100],
+            )
+
+
 def _presents_secret_key(headers: dict[bytes, bytes], query: bytes) -> bool:
     bearer = headers.get(b"authorization", b"")
     return (
         bearer[7:].lstrip().startswith(_SECRET_PREFIXES)
         or headers.get(b"x-api-key", b"").startswith(_SECRET_PREFIXES)
-        or b"key=sk_" in query
+        or b"key=sk_" in query  # its body is read before it is refused
         or vouched_fingerprint(headers) is not None
     )
 
 
 def _request_id(value: bytes | None) -> str:
-    text = value.decode("latin-1") if value is not None else ""
-    return text if _REQUEST_ID.fullmatch(text) else secrets.token_hex(8)
+    """Return the id that finds a request in the logs; it is no secret, so a cheap random number does."""
+    if value is not None and _REQUEST_ID.fullmatch(text := value.decode("latin-1")):
+        return text
+    return f"{random.getrandbits(64):016x}"
 
 
 @functools.lru_cache(maxsize=8192)
@@ -332,13 +373,8 @@ def _is_in(address: str, networks: tuple[str, ...]) -> bool:
     """Return whether an address is in one of the networks; who comes over a Unix socket, without address, is near."""
     if not address:
         return True
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    return any(parsed in ipaddress.ip_network(network) for network in networks)
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in ipaddress.ip_network(network) for network in networks)
 
 
 def _host_of(hop: str) -> str:
@@ -350,13 +386,36 @@ def _host_of(hop: str) -> str:
 
 @functools.lru_cache(maxsize=8192)
 def _address_digest(address: str, secret: str, ipv4_bits: int) -> str:
+    network = network_of(address, ipv4_bits)
+    return hmac.digest(secret.encode(), network.encode(), "sha256")[:12].hex()
+
+
+@functools.lru_cache(maxsize=8192)
+def _network_tag(address: str, secret: str, about: str) -> int:
+    said = f"network:{about}:{network_of(address)}"
+    return int.from_bytes(hmac.digest(secret.encode(), said.encode(), "sha256")[:4], "big") or 1
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_near(address: str) -> bool:
+    """Return whether an address is of this machine or of a private network; also what is no address at all."""
+    return _parsed(address) is None or _is_in(address, _NEAR)
+
+
+def network_of(address: str, ipv4_bits: int = 24) -> str:
+    """Return the network of an address (IPv4 /24, IPv6 /64), or what is no address as it is."""
+    parsed = _parsed(address)
+    if parsed is None:
+        return address  # a Unix socket or a proxy's nonsense: still one caller
+    bits = 64 if parsed.version == 6 else ipv4_bits
+    return str(ipaddress.ip_network((parsed, bits), strict=False))
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        network = address  # a Unix socket or a proxy's nonsense: still one caller
-    else:
-        if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-            parsed = parsed.ipv4_mapped
-        bits = 64 if parsed.version == 6 else ipv4_bits
-        network = str(ipaddress.ip_network((parsed, bits), strict=False))
-    return hmac.digest(secret.encode(), network.encode(), "sha256")[:12].hex()
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return parsed.ipv4_mapped
+    return parsed

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import SplitResult
 
+from tracking.contract.stamp import NO_STAMP, Stamp
 from tracking.exceptions import ForeignPosition, LogUnavailable, TrackingError
 
 __all__ = [
@@ -62,7 +63,8 @@ class Record(NamedTuple):
     """One record as it was read.
 
     ``position`` is what to store once the record is applied: a reader that starts there meets the next record
-    first. ``timestamp_ms`` is when the record was appended (epoch milliseconds).
+    first. ``timestamp_ms`` is when the record was appended (epoch milliseconds), by the log's clock; ``stamp`` says who
+    appended it, and what time it was for them.
     """
 
     partition: int
@@ -70,6 +72,7 @@ class Record(NamedTuple):
     key: bytes
     value: bytes
     timestamp_ms: int
+    stamp: Stamp = NO_STAMP
 
 
 class LogWriter(ABC):

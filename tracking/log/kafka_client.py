@@ -22,6 +22,7 @@ import kafka
 from kafka.errors import KafkaError
 from kafka.protocol.metadata import MetadataRequest
 
+from tracking.contract.stamp import FIELD, read_stamp
 from tracking.log.base import InvalidLogUrl, LogUnavailable, Record
 from tracking.log.identity import position_in
 from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options, check_topic
@@ -119,7 +120,8 @@ def common_options(address: KafkaAddress) -> dict[str, Any]:
 def to_record(message: Any, identity: str) -> Record:
     """Return kafka-python's message as a record of the topic of this identity; its position is the next offset."""
     position = position_in(str(message.offset + 1), identity)
-    return Record(message.partition, position, message.key or b"", message.value or b"", message.timestamp)
+    stamp = read_stamp(next((value for name, value in message.headers if name == FIELD), None))
+    return Record(message.partition, position, message.key or b"", message.value or b"", message.timestamp, stamp)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any, Final
 import kafka
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from tracking.contract.stamp import FIELD, make_stamp
 from tracking.log.base import MAX_RECORD_BYTES, LogUnavailable, RecordTooLarge, partition_for
 from tracking.log.handover import HandoverWriter, Pending
 from tracking.log.kafka_client import BOOTSTRAP_TIMEOUT_MS, KafkaAddress, common_options, unavailable
@@ -77,11 +78,14 @@ class KafkaWriter(HandoverWriter):
         if self._sent and now - self._sent[0][0] > SILENCE_S:
             raise LogUnavailable(f"the producer has been silent for {SILENCE_S:g} s")
         producer, topic, partitions = self._producer, self._address.topic, self._partitions
+        headers = [(FIELD, make_stamp())]
         for pending in records:
             key = pending.key
             self._sent.append((now, pending))
             try:
-                sent = producer.send(topic, pending.value, key, partition=partition_for(key, partitions))
+                sent = producer.send(
+                    topic, pending.value, key, headers=headers, partition=partition_for(key, partitions)
+                )
             except KafkaError as error:
                 self._on_failure(pending, error)
                 continue

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import SplitResult
 
+from tracking.contract.stamp import make_stamp, read_stamp
 from tracking.exceptions import ForeignPosition
 from tracking.log.base import (
     BEGINNING,
@@ -196,7 +197,8 @@ class MemoryWriter(LogWriter):
         with self._state.lock:
             records = self._state.partitions[partition]
             position = self._state.position(len(records) + 1)
-            records.append(Record(partition, position, key, value, time.time_ns() // 1_000_000))
+            now_ms, stamp = time.time_ns() // 1_000_000, read_stamp(make_stamp())
+            records.append(Record(partition, position, key, value, now_ms, stamp))
         return None
 
     async def flush(self, *, timeout_s: float) -> bool:

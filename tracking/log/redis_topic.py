@@ -24,12 +24,14 @@ from urllib.parse import SplitResult, urlencode
 import redis
 
 from tracking import keys, redis_client
+from tracking.contract.stamp import FIELD, read_stamp
 from tracking.log.base import BEGINNING, InvalidLogUrl, LogUnavailable, Position, Record
 from tracking.log.identity import check_end, check_identity, identity_of, position_in
 from tracking.log.options import DEFAULT_TOPIC, MAX_PARTITIONS, Options
 
 logger = logging.getLogger(__name__)
 
+_STAMP: Final = FIELD.encode()
 PASSED_ON: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "db")
 
 
@@ -177,7 +179,8 @@ def to_record(partition: int, entry: tuple[bytes, Mapping[bytes, bytes]], identi
     offset = entry[0].decode()
     fields = entry[1]
     milliseconds = int(offset.partition("-")[2])
-    return Record(partition, position_in(offset, identity), fields[b"k"], fields[b"v"], milliseconds)
+    stamp = read_stamp(fields.get(_STAMP))
+    return Record(partition, position_in(offset, identity), fields[b"k"], fields[b"v"], milliseconds, stamp)
 
 
 def sequence(position: Position) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import redis
 
 from tracking import redis_client
+from tracking.contract.stamp import make_stamp
 from tracking.log.base import LogUnavailable, partition_for
 from tracking.log.handover import HandoverWriter, Pending
 from tracking.log.redis_topic import RedisAddress, agree_on_partitions, new_identity, unavailable
@@ -15,10 +16,10 @@ from tracking.log.redis_topic import RedisAddress, agree_on_partitions, new_iden
 TIMEOUT_S: Final = 1.0
 """A Redis that answers later is treated as unavailable; a caller has spooled its record long before."""
 
-# KEYS: stream, its identity. ARGV: cap, "refuse" or "trim", an identity in case the stream is new, then key and value
-# of each record.
+# KEYS: stream, its identity. ARGV: cap, "refuse" or "trim", an identity in case the stream is new, the sender's stamp,
+# then key and value of each record.
 APPEND: Final = """
-local count = (#ARGV - 3) / 2
+local count = (#ARGV - 4) / 2
 local cap = tonumber(ARGV[1])
 local length = redis.call('XLEN', KEYS[1])
 if ARGV[2] == 'refuse' and length + count > cap then
@@ -41,7 +42,7 @@ end
 for i = 1, count do
   number = number + 1
   redis.call('XADD', KEYS[1], string.format('%.0f', number) .. '-' .. millis,
-             'k', ARGV[2 + 2 * i], 'v', ARGV[3 + 2 * i])
+             'k', ARGV[3 + 2 * i], 'v', ARGV[4 + 2 * i], 'c', ARGV[4])
 end
 if length + count > cap then redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', cap) end
 return count
@@ -92,7 +93,7 @@ class RedisStreamsWriter(HandoverWriter):
     def _arguments(self, partition: int, sent: list[Pending]) -> list[Any]:
         address = self._address
         arguments: list[Any] = [address.stream(partition), address.identity(partition)]
-        arguments += (address.max_records, address.when_full, new_identity())
+        arguments += (address.max_records, address.when_full, new_identity(), make_stamp())
         for pending in sent:
             arguments += (pending.key, pending.value)
         return arguments

@@ -32,6 +32,7 @@ from tracking.contract.mending.currencies import CURRENCIES, has_excess_decimals
 from tracking.contract.mending.event import Mend
 from tracking.contract.mending.values import Done
 from tracking.contract.parsing import ParsedEnvelope, Rejected
+from tracking.error_codes import ErrorCode
 from tracking.records import Built
 
 FLUSH_S: Final = 5.0
@@ -146,7 +147,7 @@ class QualityCounts:
                 counts[name] += 1
                 waiting.samples[hour // HOURS_A_DAY, name] = _mended(mend, received_at_ms)
             for bad in parsed.rejected:
-                name = (REFUSED, self._bounded(site, REFUSED, hour, plain_path(bad.field)), str(bad.error))
+                name = (REFUSED, self._bounded(site, REFUSED, hour, _refused_as(bad)), str(bad.error))
                 counts[name] += 1
                 waiting.samples[hour // HOURS_A_DAY, name] = _refused(bad, received_at_ms)
 
@@ -297,6 +298,12 @@ def plain_path(field: str) -> str:
         if parts and parts[0] == "events[]":
             parts = parts[1:]
     return ".".join(parts) or "event"
+
+
+def _refused_as(bad: Rejected) -> str:
+    """Return what a refusal is counted under: where it is, and of an unknown event its name, too."""
+    written = bad.message.partition(" is not ")[0]
+    return f"{plain_path(bad.field)} {written}" if bad.error is ErrorCode.UNKNOWN_EVENT else plain_path(bad.field)
 
 
 def clock_step(sent_at_ms: int | None, received_at_ms: int) -> str:

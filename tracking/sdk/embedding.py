@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from tracking.access.sites import live_keys
 from tracking.models import Site
 from tracking.sdk.files import current_file
+
+STUB: Final = mark_safe("<script>window.rec=window.rec||function(){(rec.q=rec.q||[]).push(arguments)}</script>")
+"""Keeps calls that come before the script is there; it runs them in order."""
 
 
 class NothingToEmbed(LookupError):

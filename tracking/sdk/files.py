@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "static" / "recsite"
-FILES: Final = ("rec.js", "tracker.js", "widget.js", "datalayer.js")
+FILES: Final = (
+    "rec.js", "tracker.js", "widget.js", "datalayer.js", "debug.js", "list.js", "lists.js", "live.js", "markup.js",
+    "stub.js", "token.js",
+)  # fmt: skip
 MAJOR: Final = "v1"
 _VERSION: Final = re.compile(rb"/\*! rec\.js (\d+\.\d+\.\d+) ")
 

@@ -10,7 +10,10 @@ ISO 4217, "Codes for the representation of currencies" (codes and exponents).
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import isfinite
@@ -21,6 +24,14 @@ from tracking.contract.mending.currencies import CURRENCIES, SYMBOLS
 Separator = Literal[".", ","]
 
 MAX_TEXT: Final = 60
+_MAX_MARKUP: Final = 500
+_TAG: Final = re.compile(r"<[^<>]{0,200}>")
+_TAX_NOTE: Final = re.compile(
+    r"[\s,;(]*\b(?:(?:incl|inkl|excl|exkl|zzgl|inc|ex|plus)\b\.?[\w\s%.,]*?(?:vat|tax|gst|mwst|ust|btw|moms|iva|tva|dph)\b\.?"
+    r"|ttc|h\.?t\.?va)\s*\)?\s*$",
+    re.IGNORECASE,
+)
+_SEPARATORS: Final = str.maketrans({"\u066b": ".", "\u066c": ",", "\uff0e": ".", "\uff0c": ",", "\uff0d": "-"})
 _SPACES: Final = re.compile(r"[\s\u00a0\u202f\u2009_]+")
 _SHAPE: Final = re.compile(
     r"(?P<before>[^\d.,'\u2019+\-\u2212()]*)(?P<number>[\d.,'\u2019+\-\u2212()eE \u00a0\u202f\u2009]*)(?P<after>.*)"
@@ -59,7 +70,8 @@ def read_amount(written: object, *, decimal: Separator | None = None, currency: 
     Parameters
     ----------
     written : object
-        A number, or a text such as ``"1.299,00 EUR"``, ``"$19.99"`` or ``"CHF 1'299.-"``.
+        A number; a text such as ``"1.299,00 EUR"``, ``"$19.99"``, ``"CHF 1'299.-"`` or ``"&euro;9.50 incl. VAT"``, in
+        the digits of any script; an object of amount and currency.
     decimal : "." or ",", optional
         The separator that the source uses before decimals, for texts with two readings.
     currency : str, optional
@@ -72,13 +84,15 @@ def read_amount(written: object, *, decimal: Separator | None = None, currency: 
     """
     if written is None or (isinstance(written, float) and written != written):
         return None
+    if isinstance(written, Mapping):
+        return _of_object(written, decimal=decimal, currency=currency)
     if isinstance(written, bool) or not isinstance(written, int | float | Decimal | str):
         raise UnreadableAmount(f"{_short(written)} is not an amount; write it as 12.99")
     if not isinstance(written, str):
         if isinstance(written, float) and not isfinite(written):
             raise UnreadableAmount(f"{written} is not a finite amount; write it as 12.99")
         return Amount(value=Decimal(str(written)))
-    text = written.strip()
+    text = _plain(written)
     if not text or text.lower() in NOTHING:
         return None
     if text.lower() in FREE:
@@ -90,6 +104,32 @@ def read_amount(written: object, *, decimal: Separator | None = None, currency: 
     return _from_text(text, decimal=decimal, currency=currency)
 
 
+def _of_object(written: Mapping[str, object], *, decimal: Separator | None, currency: str | None) -> Amount | None:
+    """Return the amount of an object such as ``{"amount": "9.50", "currencyCode": "EUR"}``."""
+    names = [name for name in ("amount", "value", "price") if isinstance(written.get(name), str | int | float)]
+    if not names:
+        raise UnreadableAmount(f"{_short(dict(written))} is not an amount; write it as 12.99")
+    said = next((written[name] for name in ("currency", "currencyCode", "currency_code") if name in written), None)
+    own = read_currency(said, expected=currency)
+    amount = read_amount(written[names[0]], decimal=decimal, currency=own or currency)
+    if amount is None:
+        return None
+    if own is not None and amount.currency not in (None, own):
+        raise UnreadableAmount(f"{_short(dict(written))} names two currencies; write it as 12.99 EUR")
+    return Amount(value=amount.value, currency=own or amount.currency, is_plain=False)
+
+
+def _plain(written: str) -> str:
+    """Return a text without markup, references and notes on tax, its digits those of ASCII."""
+    text = written.strip()
+    if len(text) <= _MAX_MARKUP and ("<" in text or "&" in text):
+        text = _TAG.sub("", html.unescape(text)).strip()
+    if not text.isascii():
+        digits = (str(unicodedata.decimal(character, character)) for character in text.translate(_SEPARATORS))
+        text = "".join(digits)
+    return text if text[-1:].isdigit() or len(text) > 2 * MAX_TEXT else _TAX_NOTE.sub("", text)
+
+
 def _from_text(text: str, *, decimal: Separator | None, currency: str | None) -> Amount:
     match = _SHAPE.fullmatch(text)
     if match is None or not any(character.isdigit() for character in match["number"]):
@@ -98,8 +138,8 @@ def _from_text(text: str, *, decimal: Separator | None, currency: str | None) ->
     if number[-1:] in ("e", "E") and after:  # "19.99 EUR": the letter belongs to the code
         number, after = number[:-1], number[-1] + after
     before = match["before"]
-    if before.rstrip().lower().endswith("rs") and number.startswith("."):
-        number = number[1:]  # "Rs. 499"
+    if before[-1:].isalpha() and number.startswith(".") and before.strip().upper() not in CURRENCIES:
+        number = number[1:]  # the full stop belongs to the word: "Rs. 499", "Fr. 12.50"
     after = after.lstrip("-\u2013\u2014")
     found = _currency_of(before, after, expected=currency, text=text)
     number = _SPACES.sub(" ", number).strip().replace("\u2212", "-").replace("\u2019", "'")

@@ -12,7 +12,7 @@ import msgspec
 
 from tracking.contract.events import Context, RawEnvelope, RawGroup
 from tracking.contract.mending.event import Mend, Notes, mend_struct
-from tracking.contract.mending.values import Done, as_id, as_milliseconds
+from tracking.contract.mending.values import Done, as_id, as_milliseconds, without_halves
 
 _CONSENT: Final[Mapping[object, str]] = {True: "granted", False: "denied"}
 _ANONYMOUS: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -20,6 +20,8 @@ _ANONYMOUS: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 def read_json(body: bytes) -> Any:
     """Return the JSON of ``body``; ``NaN`` and infinities, which some encoders write, are null.
+
+    Halves of characters, which a browser writes for a text that was cut inside an emoji, are left out.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def read_json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return json.loads(body, parse_constant=lambda _name: None)
+        return without_halves(json.loads(body, parse_constant=lambda _name: None))
 
 
 def mend_envelope(head: Mapping[str, Any]) -> tuple[RawEnvelope, tuple[Mend, ...]]:
@@ -90,6 +92,8 @@ def _mend_head(plain: dict[str, Any], path: str, notes: Notes) -> None:
         if written is None:
             continue
         kept, done = as_id(written, longest=2000)
+        if name == "user_id" and kept is not None and isinstance(written, str) and 0 < len(written) <= 128:
+            kept, done = written, None  # as in a request that is tidy, or one user would be two
         if kept is not None and not (_ANONYMOUS.fullmatch(kept) if name == "anonymous_id" else len(kept) <= 128):
             kept, done = "m-" + hashlib.blake2b(kept.encode(), digest_size=16).hexdigest(), Done.COMPUTED
         if kept is None:

@@ -29,12 +29,20 @@ from tracking.contract.mending.names import (
     PARAMS_FIELDS,
     UNIVERSAL_ACTIONS,
     event_name,
+    own_name,
     squash,
 )
 from tracking.contract.mending.values import Done, as_id, as_integer, as_milliseconds, as_number, as_text, shown
+from tracking.contract.refusals import explained
 
 MAX_LOOSE_ITEMS: Final = 5_000  # entries that are looked at before a list is cut
 _MAX_PRUNED: Final = 20
+_HEAD: Final = frozenset({"event", "name", "event_id", "ts", "session_id", "session_number", "page_view_id", "url"})
+_WRAPPERS: Final = ("eventModel", "eventData", "data", "detail", "payload", "attributes")
+_PIECES: Final = re.compile(
+    r"(?:[x\u00d7]\s*)?(?P<number>\d{1,9}(?:[.,]\d{1,6})?)\s*(?:[x\u00d7]|pcs?|pieces?|units?|ea|st(?:k|ck|\u00fcck)?|szt|ks|uds?)?\.?",
+    re.IGNORECASE,
+)
 _PATH: Final = re.compile(r" - at `\$?\.?(?P<path>[^`]*)`$")
 _MONEY_KINDS: Final = frozenset(
     {"purchase", "refund", "add_to_cart", "remove_from_cart", "view_cart", "begin_checkout"}
@@ -59,7 +67,7 @@ class Mend(Struct, frozen=True, kw_only=True, omit_defaults=True):
     path : str
         Where, as in ``events[1].params.items[0].price``.
     field : str
-        The contract's name of the field, or ``other``: one of few, since it labels a metric.
+        The contract's name of the field, or of the one that it stands in; one of few, since it labels a metric.
     value : str
         What was sent, at most 80 characters.
     done : str
@@ -97,17 +105,17 @@ FIELDS: Final = frozenset(
 """Every name that a mend may be counted under."""
 
 
-REQUIRED: Final = "is required"
-"""The reason of a field that is not there, or of which nothing could be kept."""
-
-
 class Useless(ValueError):
-    """Nothing can be kept of this event; names the field and the reason."""
+    """Nothing can be kept of this event; names the field and the reason.
 
-    def __init__(self, field: str, reason: str) -> None:
+    ``is_missing`` says that the field is not there, or that nothing of it could be kept.
+    """
+
+    def __init__(self, field: str, reason: str, *, is_missing: bool = False) -> None:
         super().__init__(f"{field} {reason}")
         self.field = field
         self.reason = reason
+        self.is_missing = is_missing
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,11 +129,12 @@ class Notes:
 
     def note(self, path: str, value: object, done: Done, became: object = None, *, remedy: str | None = None) -> None:
         """Note one thing that was done, at ``path`` inside the event."""
-        last = became if done is Done.RENAMED else re.sub(r"\[\d+\]$", "", path.rpartition(".")[2])
+        last = became if done is Done.RENAMED and path != "event" else re.sub(r"\[\d+\]$", "", path.rpartition(".")[2])
+        within = next((part for part in reversed(path.split(".")) if part in FIELDS), "other")
         self.mends.append(
             Mend(
                 path=f"{self.prefix}.{path}" if self.prefix else path,
-                field=last if last in FIELDS else "other",
+                field=last if last in FIELDS else within,
                 value=shown(value),
                 done=str(done),
                 became=None if became is None else shown(became),
@@ -175,7 +184,11 @@ def _name_and_params(raw: Mapping[str, Any], notes: Notes) -> tuple[str, dict[st
     written = raw.get("event", raw.get("name"))
     if not isinstance(written, str) or not written.strip():
         raise Useless("event", "is missing; name the event, as in view_item")
-    params = raw.get("params", raw.get("properties", raw.get("ecommerce", {})))
+    params = raw.get("params", raw.get("properties", raw.get("ecommerce")))
+    if params is None:  # the fields stand beside the event, as a data layer has them
+        params = {name: value for name, value in raw.items() if name not in (*_HEAD, "params")}
+        if params:
+            notes.note("params", None, Done.RESHAPED, remedy='send the fields of the event in {"params": {…}}')
     if isinstance(params, str):
         with contextlib.suppress(msgspec.DecodeError, UnicodeEncodeError):
             inside = msgspec.json.decode(params.encode())
@@ -194,6 +207,8 @@ def _name_and_params(raw: Mapping[str, Any], notes: Notes) -> tuple[str, dict[st
     if isinstance(inner, Mapping):
         plain = {**plain, **inner}
         notes.note("params.ecommerce", "{…}", Done.RESHAPED, remedy="send its fields as the parameters themselves")
+    if name is not None or event_name(written) is not None:
+        plain = _unwrapped(plain, notes)
     for action, meaning in UNIVERSAL_ACTIONS.items():
         part = plain.get(action)
         if (isinstance(part, Mapping) and ("products" in part or "actionField" in part)) or (
@@ -206,10 +221,20 @@ def _name_and_params(raw: Mapping[str, Any], notes: Notes) -> tuple[str, dict[st
         notes.note(f"params.{written}", "{…}", Done.RESHAPED, remedy="send its fields as the parameters themselves")
         plain = {**plain, **nested}
     if name is None:
-        name = event_name(written) or written
+        name = event_name(written) or own_name(written) or written
         if name != written:
             notes.note("event", written, Done.RENAMED, name)
     return name, plain
+
+
+def _unwrapped(params: dict[str, Any], notes: Notes) -> dict[str, Any]:
+    """Return parameters that stand one level deeper, as in ``{"data": {"items": […]}}``, as the parameters."""
+    for name in _WRAPPERS:
+        inner = params.get(name)
+        if isinstance(inner, Mapping):
+            notes.note(f"params.{name}", "{…}", Done.RESHAPED, remedy="send its fields as the parameters themselves")
+            params = {**inner, **{each: value for each, value in params.items() if each != name}}
+    return params
 
 
 def _universal(params: Mapping[str, Any], part: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
@@ -217,6 +242,8 @@ def _universal(params: Mapping[str, Any], part: Mapping[str, Any] | list[Any]) -
     if isinstance(part, list):
         return {"items": part, **{key: params[key] for key in ("currencyCode", "currency") if key in params}}
     fields = part.get("actionField")
+    if isinstance(fields, list) and len(fields) == 1:
+        fields = fields[0]
     own = dict(fields) if isinstance(fields, Mapping) else {}
     if "id" in own:
         own["transaction_id"] = own.pop("id")
@@ -274,6 +301,10 @@ def _params(name: str, params: Mapping[str, Any], kind: type[Struct], notes: Not
     mended: dict[str, Any] = {}
     if "currency" in known:
         notes.currency = _currency(told, params, mended, notes)
+    for each in ("item_list_id", "item_list_name"):
+        if each in known and each not in told and (said := _of_all_items(params, each)) is not None:
+            told[each] = said
+            notes.note(f"params.{each}", None, Done.COMPUTED, said, remedy=f"send the event's {each}")
     for each, annotation in known.items():
         if each in ("items", "currency") or told.get(each) is None:
             continue
@@ -282,11 +313,48 @@ def _params(name: str, params: Mapping[str, Any], kind: type[Struct], notes: Not
         items, total, has_lost = _items(name, told["items"], notes)
         mended["items"] = items
         if not items and _shape(known["items"])[1].min_length:
-            raise Useless("params.items", "holds no item that has an id; send items with item_id")
+            raise Useless("params.items", _no_item(notes))
         if has_lost and "value" in known and "value" not in mended and name in _MONEY_KINDS and total >= 0:
             mended["value"] = float(total)
             notes.note("params.value", None, Done.COMPUTED, float(total), remedy="send the order's value")
+    if notes.currency is not None and "currency" in known and mended.get("currency", UNKNOWN) == UNKNOWN:
+        mended["currency"] = notes.currency
+        notes.note("params.currency", None, Done.COMPUTED, notes.currency, remedy="send the event's currency")
+    if name == "refund" and not mended.get("items") and "value" not in mended:
+        _check_whole(told)
     return mended
+
+
+def _check_whole(told: Mapping[str, Any]) -> None:
+    """Raise for a refund of a part, of which nothing can be read: without items and value it would be of everything."""
+    for each in ("items", "value"):
+        written = told.get(each)
+        says_nothing = written in (None, "", [], {}) or (
+            isinstance(written, str) and written.strip().lower() in ("", *NOTHING)
+        )
+        if not says_nothing and written == written:
+            raise Useless(
+                f"params.{each}",
+                f"{shown(written)} gives back nothing that can be read; send items with item_id and quantity, or the "
+                "value that is given back, or neither of them for the whole order",
+            )
+
+
+def _no_item(notes: Notes) -> str:
+    """Return why a list of items has none that counts."""
+    lines = [mend.path.rpartition(".")[2] for mend in notes.mends if mend.became is None and "items[" in mend.path]
+    if "item_id" not in lines and {"quantity", "price"} & set(lines):
+        return "holds no line of a piece or more without a negative price; send what is given back as a refund"
+    return "holds no item that has an id; send items with item_id"
+
+
+def _of_all_items(params: Mapping[str, Any], name: str) -> str | None:
+    """Return what every item says of itself, where all say the same: GA4 lets items carry what is the event's."""
+    items = params.get("items")
+    entries = [item for item in items[:MAX_LOOSE_ITEMS] if isinstance(item, Mapping)] if isinstance(items, list) else []
+    first = entries[0].get(name) if entries else None
+    is_said = isinstance(first, str) and first.strip() and all(item.get(name) == first for item in entries)
+    return first if is_said else None
 
 
 def _named(
@@ -306,15 +374,14 @@ def _named(
 
 
 def _currency(told: Mapping[str, Any], params: Mapping[str, Any], mended: dict[str, Any], notes: Notes) -> str | None:
-    written = told.get("currency")
+    sent = written = told.get("currency")
+    if isinstance(written, list | tuple) and len(written) == 1:
+        written = written[0]
+    if isinstance(written, Mapping):
+        written = next((written[name] for name in ("code", "currencyCode", "id") if written.get(name)), written)
     if written is None:
-        # GA4 lets an item carry it; it counts where all items agree.
-        items = params.get("items")
-        said = (
-            {item.get("currency") for item in items if isinstance(item, Mapping)} if isinstance(items, list) else set()
-        )
-        only = said.pop() if len(said) == 1 else None
-        if isinstance(only, str) and (code := read_currency(only)) is not None:
+        only = _of_all_items(params, "currency")
+        if only is not None and (code := read_currency(only)) is not None:
             mended["currency"] = code
             notes.note("params.currency", None, Done.COMPUTED, code, remedy="send the event's currency")
             return code
@@ -326,7 +393,7 @@ def _currency(told: Mapping[str, Any], params: Mapping[str, Any], mended: dict[s
         remedy = "send a code of ISO 4217, such as EUR; until then its amounts are shown apart"
         notes.note("params.currency", written, Done.REREAD, UNKNOWN, remedy=remedy)
         return None
-    _keep(mended, "currency", code, written, None if code == written else Done.REREAD, notes, path="params.currency")
+    _keep(mended, "currency", code, sent, None if code == sent else Done.REREAD, notes, path="params.currency")
     return code
 
 
@@ -346,7 +413,9 @@ def _items(name: str, written: object, notes: Notes) -> tuple[list[dict[str, Any
     total, has_lost = Decimal(0), False
     for index, entry in enumerate(entries):
         path = f"params.items[{index}]"
-        if not isinstance(entry, Mapping):
+        if isinstance(entry, Mapping):
+            entry = _outer(entry)
+        else:
             item_id = as_id(entry)[0] if isinstance(entry, str | int | float) else None
             if item_id is None:
                 notes.note(path, entry, Done.DROPPED, remedy='send objects, as in {"item_id": "SKU1"}')
@@ -379,16 +448,32 @@ def _entries(written: object, notes: Notes) -> list[Any]:
         values = list(written.values())
         is_table = bool(values) and all(isinstance(value, Mapping) or value is None for value in values)
         notes.note("params.items", "{…}", Done.RESHAPED, remedy="send a list of items")
-        return [value for value in values if value is not None] if is_table else [written]
+        if not is_table:
+            return [written]
+        if all(str(name).isdecimal() and int(str(name)[:9]) < MAX_LOOSE_ITEMS for name in written):
+            return [value for value in values if value is not None]
+        return [_keyed(name, value) for name, value in written.items() if value is not None]
     if isinstance(written, list | tuple):
         entries = [entry for entry in written if entry is not None]
         if len(entries) < len(written):
             notes.note("params.items", f"{len(written) - len(entries)} holes", Done.DROPPED)
-        if len(entries) == 1 and isinstance(entries[0], list):
+        if any(isinstance(entry, list) for entry in entries):
             notes.note("params.items", "[[…]]", Done.RESHAPED, remedy="send a list of items")
-            entries = entries[0]
+            flat = (inner for entry in entries for inner in (entry if isinstance(entry, list) else (entry,)))
+            entries = [entry for entry in flat if entry is not None]
         return entries[:MAX_LOOSE_ITEMS]
     return [written]
+
+
+def _keyed(name: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an item of an object that has one under each id: ``{"SKU1": {"price": 5}}``."""
+    return entry if _named(entry, {"item_id": str}, ITEM_FIELDS, "", None) else {"item_id": name, **entry}
+
+
+def _outer(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a line whose item stands one level deeper, as in ``{"product": {"id": "A"}, "quantity": 2}``, as one."""
+    inner = next((entry[name] for name in ("item", "product", "variant") if isinstance(entry.get(name), Mapping)), None)
+    return entry if inner is None or "item_id" in entry or "id" in entry else {**inner, **entry}
 
 
 _ITEM_TYPES: Final[dict[str, Any]] = {
@@ -411,6 +496,9 @@ def _item(
             _mend_field(item, name, told[name], annotation, f"{path}.{name}", notes)
     price = _money(told.get("price"), f"{path}.price", notes)
     quantity, line_quantity = _quantity(told.get("quantity"), f"{path}.quantity", notes, may_flip=may_flip)
+    if may_flip and price is not None and price < 0:
+        notes.note(f"{path}.price", told.get("price"), Done.REREAD, float(-price), remedy="send an amount above 0")
+        price = -price
     money = (price or Decimal(0)) * line_quantity
     if item_id is None:
         notes.note(
@@ -446,6 +534,8 @@ def _quantity(written: object, path: str, notes: Notes, *, may_flip: bool) -> tu
     if written is None:
         return None, Decimal(1)
     number = as_number(written)
+    if number is None and isinstance(written, str) and (match := _PIECES.fullmatch(written.strip()[:60])):
+        number = as_number(match["number"])
     if number is None:
         notes.note(path, written, Done.DROPPED, remedy="send whole pieces")
         return None, Decimal(1)
@@ -480,7 +570,8 @@ def _spread_category(told: dict[str, Any], path: str, notes: Notes) -> None:
 
 def _money(written: object, path: str, notes: Notes) -> Decimal | None:
     try:
-        amount = read_amount(written, decimal=notes.decimal, currency=notes.currency)
+        only = written[0] if isinstance(written, list) and len(written) == 1 else written
+        amount = read_amount(only, decimal=notes.decimal, currency=notes.currency)
     except UnreadableAmount as error:
         notes.note(path, written, Done.DROPPED, remedy=str(error))
         return None
@@ -489,7 +580,12 @@ def _money(written: object, path: str, notes: Notes) -> Decimal | None:
     if amount.value.adjusted() > 15:
         notes.note(path, written, Done.DROPPED, remedy="send an amount below a million million")
         return None
-    if isinstance(written, str):
+    if amount.currency is not None and amount.currency != notes.currency:
+        if notes.currency is not None:
+            notes.note(path, written, Done.DROPPED, remedy=f"send amounts in {notes.currency}, the event's currency")
+            return None
+        notes.currency = amount.currency
+    if not isinstance(written, int | float):
         notes.note(path, written, Done.REREAD, float(amount.value), remedy="send a number")
     return amount.value
 
@@ -578,12 +674,10 @@ def _converted(event: dict[str, Any], kind: Any, notes: Notes) -> Mended:
             return Mended(event=msgspec.convert(event, kind), mends=tuple(notes.mends))
         except msgspec.ValidationError as error:
             found = _PATH.search(str(error))
-            path, reason = found["path"] if found else "", str(error).partition(" - at")[0]
-            missing = re.search(r"missing required field `(\w+)`", reason)
-            if missing:
-                raise Useless(".".join(part for part in (path, missing[1]) if part), REQUIRED) from error
-            if not path or not _drop(event, path, notes):
-                raise Useless(path or "event", reason) from error
+            path, is_missing = found["path"] if found else "", "missing required field" in str(error)
+            if is_missing or not path or not _drop(event, path, notes):
+                refusal = explained(error, kind, event)
+                raise Useless(refusal.path or "event", refusal.reason, is_missing=is_missing) from error
     raise Useless("params", "holds too many values that the contract does not take")
 
 

@@ -6,7 +6,8 @@ one. The name of the contract itself always wins over an alias that stands besid
 References
 ----------
 Google Analytics 4, "Measure ecommerce" (items need ``item_id`` or ``item_name``); Universal Analytics, "Enhanced
-Ecommerce" (actions, ``actionField``, ``products``).
+Ecommerce" (actions, ``actionField``, ``products``); Meta Pixel and TikTok Pixel, "Standard events"; Segment, "Spec: V2
+Ecommerce Events".
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
+from unicodedata import normalize
 
 from tracking.contract.events import KNOWN_EVENTS
 
@@ -28,6 +30,21 @@ KNOWN_BY_SQUASHED: Final[Mapping[str, str]] = {squash(name): name for name in KN
 SYNONYMS: Final[Mapping[str, str]] = {"view_search_results": "search"}
 """GA4's own events that mean one of ours."""
 
+FOREIGN_EVENTS: Final[Mapping[str, str]] = {
+    "viewcontent": "view_item", "completepayment": "purchase", "placeanorder": "purchase",
+    "initiatecheckout": "begin_checkout", "productviewed": "view_item", "productclicked": "select_item",
+    "productlistviewed": "view_item_list", "productadded": "add_to_cart", "productremoved": "remove_from_cart",
+    "cartviewed": "view_cart", "checkoutstarted": "begin_checkout", "ordercompleted": "purchase",
+    "orderrefunded": "refund", "productaddedtowishlist": "add_to_wishlist", "productssearched": "search",
+    "pageviewed": "page_view",
+}  # fmt: skip
+"""Events of Meta's and TikTok's pixels and of Segment's e-commerce specification, squashed. In the form that the
+contract has for events of the shop's own, as ``view_content``, they are the shop's own."""
+
+_OWN: Final = re.compile(r"[a-z][a-z0-9_]*")
+_NAME: Final = re.compile(r"[\w .:/-]{1,100}")
+_LONGEST: Final = 40
+
 UNIVERSAL_ACTIONS: Final[Mapping[str, str]] = {
     "purchase": "purchase", "refund": "refund", "detail": "view_item", "add": "add_to_cart",
     "remove": "remove_from_cart", "checkout": "begin_checkout", "click": "select_item", "impressions": "view_item_list",
@@ -39,14 +56,21 @@ ITEM_FIELDS: Final[Mapping[str, str]] = {
     "productsku": "item_id", "name": "item_name", "title": "item_name", "productname": "item_name",
     "brand": "item_brand", "manufacturer": "item_brand", "category": "item_category", "itemcategory1": "item_category",
     "productcategory": "item_category", "variant": "item_variant", "position": "index", "listposition": "index",
-    "qty": "quantity", "unitprice": "price", "itemprice": "price",
+    "qty": "quantity", "productquantity": "quantity", "itemquantity": "quantity", "unitprice": "price",
+    "itemprice": "price", "productprice": "price", "articlenumber": "item_id", "productnumber": "item_id",
 }  # fmt: skip
 """Of a field of an item. Earlier entries win where several stand for one field."""
 
 PARAMS_FIELDS: Final[Mapping[str, str]] = {
     "orderid": "transaction_id", "ordernumber": "transaction_id", "revenue": "value", "total": "value",
-    "currencycode": "currency", "products": "items", "contents": "items", "product": "items", "item": "items",
-    "searchquery": "search_term", "query": "search_term", "term": "search_term", "keyword": "search_term",
+    "transactiontotal": "value", "ordertotal": "value", "ordervalue": "value", "grandtotal": "value",
+    "purchaserevenue": "value", "transactiontax": "tax", "transactionshipping": "shipping",
+    "currencycode": "currency", "ordercurrency": "currency", "transactioncurrency": "currency",
+    "products": "items", "contents": "items", "lineitems": "items", "orderitems": "items", "cartitems": "items",
+    "transactionproducts": "items", "product": "items", "item": "items", "contentids": "items", "itemids": "items",
+    "productids": "items", "couponcode": "coupon", "promocode": "coupon", "vouchercode": "coupon",
+    "searchquery": "search_term", "searchstring": "search_term", "searchkeyword": "search_term", "query": "search_term",
+    "term": "search_term", "keyword": "search_term", "q": "search_term",
     "listid": "item_list_id", "listname": "item_list_name", "list": "item_list_name", "uid": "user_id",
 }  # fmt: skip
 """Of a field of an event's parameters."""
@@ -64,4 +88,15 @@ def event_name(written: str) -> str | None:
         found = KNOWN_BY_SQUASHED.get(squashed.removeprefix(prefix))
         if found is not None:
             return found
-    return None
+    return None if _OWN.fullmatch(written) else FOREIGN_EVENTS.get(squashed)
+
+
+def own_name(written: str) -> str:
+    """Return the name of an event of the shop's own in the contract's form: ``Wheel Spun`` is ``wheel_spun``.
+
+    Empty where nothing of it is left, as of a name in another script, and of what is no name but a sentence.
+    """
+    if not _NAME.fullmatch(written):
+        return ""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"[\u0300-\u036f]", "", normalize("NFKD", written)))
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:_LONGEST].lstrip("_0123456789").rstrip("_")

@@ -5,19 +5,25 @@ Each function returns the value and the name of what it did to it (one of ``Done
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from tracking.contract.placeholders import PLACEHOLDER_IDS
+from tracking.contract.placeholders import PLACEHOLDER_IDS, plain_id
 
 MAX_JOINED: Final = 20  # entries of a list that become one text
 
 _LONGEST: Final[int] = 10**18
 _ENDLESS: Final[int] = 10**38
+_GROUPED: Final = re.compile(r"[1-9]\d{0,2}(?:([,.' \u00a0\u202f])(?!000)\d{3}){1,4}", re.ASCII)
+_OF_JAVASCRIPT: Final = re.compile(r"\w{3} (\w{3}) (\d{2}) (\d{4} \d{2}:\d{2}:\d{2}) GMT([+-]\d{4})(?: \(.*\))?")
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -67,12 +73,13 @@ def as_id(value: object, *, longest: int = 128) -> tuple[str | None, Done | None
     """Return an id; None for what identifies nothing: true, NaN, ``undefined``, an object, a text that is too long.
 
     A spreadsheet writes 39910 as ``39910.0``; such a *number* is the id without its decimals. A text is taken as it
-    stands but for the space around it: ``0071`` is not 71. An id is never cut: two of them could become one.
+    stands but for ``plain_id``: ``0071`` is not 71. An id is never cut: two of them could become one. Of an object,
+    its ``id`` counts.
     """
     if isinstance(value, bool) or value is None:
         return None, Done.DROPPED
     if isinstance(value, str):
-        text = _CONTROL.sub("", value).strip()
+        text = plain_id(_CONTROL.sub("", value))
         if text.lower() in PLACEHOLDER_IDS or len(text) > longest:
             return None, Done.DROPPED
         return text, None if text == value else Done.REREAD
@@ -83,11 +90,19 @@ def as_id(value: object, *, longest: int = 128) -> tuple[str | None, Done | None
         return digits, Done.REREAD
     if isinstance(value, list | tuple) and len(value) == 1:
         return as_id(value[0], longest=longest)[0], Done.RESHAPED
+    if isinstance(value, Mapping) and isinstance(value.get("id"), str | int | float):
+        return as_id(value["id"], longest=longest)[0], Done.RESHAPED
     return None, Done.DROPPED
 
 
 def as_integer(value: object) -> tuple[int | None, Done | None]:
-    """Return a whole number; fractions are cut off, and what is no number is None."""
+    """Return a whole number; fractions are cut off, and what is no number is None.
+
+    Digits in groups, as in ``1,234``, are a number of thousands: nothing is counted in thousandths.
+    """
+    if isinstance(value, str) and _GROUPED.fullmatch(value.strip()):
+        value = re.sub(r"\D", "", value)
+        return int(value), Done.REREAD
     number = as_number(value)
     if number is None:
         return None, Done.DROPPED if value is not None else None
@@ -121,14 +136,24 @@ def as_milliseconds(value: object) -> tuple[int | None, Done | None]:
     A unit is never guessed from a number's size: seconds stay a mistake, which the caller names.
     """
     if isinstance(value, str) and not value.strip().lstrip("-").replace(".", "", 1).isdigit():
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None, Done.DROPPED
-        if moment.tzinfo is None:
+        moment = _moment(value.strip())
+        if moment is None or moment.tzinfo is None:
             return None, Done.DROPPED
         return round(moment.timestamp() * 1000), Done.REREAD
     return as_integer(value)
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a time as ISO 8601 or as JavaScript's ``toUTCString`` and ``toString`` write it."""
+    for read in (datetime.fromisoformat, _parsed_mail_date):
+        with contextlib.suppress(ValueError, OverflowError):
+            return read(text)
+    return None
+
+
+def _parsed_mail_date(text: str) -> datetime:
+    written = _OF_JAVASCRIPT.fullmatch(text)
+    return parsedate_to_datetime(f"{written[2]} {written[1]} {written[3]} {written[4]}" if written else text)
 
 
 def shown(value: Any) -> str:
@@ -151,10 +176,19 @@ def _digits(value: float | Decimal) -> str | None:
 
 def without_control(value: Any) -> Any:
     """Return a JSON value without control characters and halves of characters, in names and texts alike."""
+    return _without(_CONTROL, value)
+
+
+def without_halves(value: Any) -> Any:
+    """Return a JSON value without halves of characters, which UTF-8 has no bytes for; in names and texts alike."""
+    return _without(_HALF, value)
+
+
+def _without(pattern: re.Pattern[str], value: Any) -> Any:
     if isinstance(value, str):
-        return _CONTROL.sub("", value)
+        return pattern.sub("", value)
     if isinstance(value, dict):
-        return {_CONTROL.sub("", name): without_control(inner) for name, inner in value.items()}
+        return {pattern.sub("", name): _without(pattern, inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [without_control(inner) for inner in value]
+        return [_without(pattern, inner) for inner in value]
     return value

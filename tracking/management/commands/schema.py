@@ -9,12 +9,13 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tracking.contract import events
+from tracking.contract import events, refusals
 from tracking.contract.events import SCHEMA_MAJOR
-from tracking.contract.python_client import client_contract
+from tracking.contract.python_client import client_contract, client_refusals
 from tracking.contract.schema import as_text, complaint, json_schema, typescript, with_kinds
 
 CLIENT_CONTRACT: Final = "clients/python/src/recsite_client/contract.py"
+CLIENT_REFUSALS: Final = "clients/python/src/recsite_client/refusals.py"
 
 
 class Command(BaseCommand):
@@ -32,6 +33,7 @@ class Command(BaseCommand):
             schema_file: as_text(schema),
             root / "sdk" / "events.d.ts": typescript(schema),
             root / CLIENT_CONTRACT: client_contract(Path(events.__file__).read_text("utf-8")),
+            root / CLIENT_REFUSALS: client_refusals(Path(refusals.__file__).read_text("utf-8")),
         }
         page = root / "docs" / "events.md"
         if page.exists():

@@ -5,12 +5,12 @@ document.addEventListener('click', async (event) => {
   const source = document.getElementById(button.dataset.copy);
   try {
     await navigator.clipboard.writeText(source.textContent);
-    button.textContent = 'Copied';
+    button.textContent = gettext('Copied');
   } catch {
     getSelection().selectAllChildren(source); // without https there is no clipboard: select it for Ctrl-C
-    button.textContent = 'Selected';
+    button.textContent = gettext('Selected');
   }
-  setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+  setTimeout(() => { button.textContent = gettext('Copy'); }, 1500);
 });
 document.addEventListener('submit', (event) => {
   const question = event.target.dataset.confirm;

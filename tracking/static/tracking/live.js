@@ -33,12 +33,13 @@ const line = (event) => {
   let body = event.detail || '';
   try { body = JSON.stringify(JSON.parse(body), null, 2); } catch { /* cut, or not JSON: shown as it came */ }
   if (event.mends.length) {
-    const word = event.mends.length === 1 ? '1 value mended' : `${event.mends.length} values mended`;
+    const word = interpolate(ngettext('%(n)s value mended', '%(n)s values mended', event.mends.length), { n: event.mends.length }, true);
     summary.append(element('span', word, 'px-2 rounded-default font-medium bg-orange-100 text-orange-700 dark:bg-orange-500/20 dark:text-orange-400'));
     const mends = element('ul', '', 'mt-2 text-sm', 'list-style:disc;padding-left:1.25rem');
     for (const mend of event.mends) {
-      const became = mend.became === undefined || mend.became === null ? 'dropped' : `taken as ${mend.became}`;
-      mends.append(element('li', `${mend.path}: ${mend.value} was ${became} (${mend.done}); ${mend.remedy}`, '', 'overflow-wrap:anywhere'));
+      const isDropped = mend.became === undefined || mend.became === null;
+      const was = isDropped ? gettext('%(path)s: %(value)s was dropped (%(done)s); %(remedy)s') : gettext('%(path)s: %(value)s was taken as %(became)s (%(done)s); %(remedy)s');
+      mends.append(element('li', interpolate(was, mend, true), '', 'overflow-wrap:anywhere'));
     }
     details.append(mends);
   }
@@ -53,9 +54,9 @@ const render = () => {
   const visible = events.filter((event) => (!onlyRejected.checked || event.error) && (!onlyMended.checked || event.mends.length)
     && (!wanted || [event.user_key, event.name, event.error, event.field, event.event_id].join(' ').toLowerCase().includes(wanted)));
   const print = JSON.stringify(visible);
-  state.textContent = isPaused ? 'Paused' : `${visible.length} of ${events.length} events`;
+  state.textContent = isPaused ? gettext('Paused') : interpolate(gettext('%(shown)s of %(all)s events'), { shown: visible.length, all: events.length }, true);
   empty.hidden = visible.length > 0;
-  empty.textContent = events.length ? 'No event matches the filter.' : 'No event in the past hour. Open a page of the shop that has the snippet.';
+  empty.textContent = events.length ? gettext('No event matches the filter.') : gettext('No event in the past hour. Open a page of the shop that has the snippet.');
   if (print === shown) return;
   shown = print;
   const open = new Set([...list.querySelectorAll('details[open]')].map((one) => one.dataset.id));
@@ -75,7 +76,7 @@ const look = async () => {
         state.textContent = body.message;
       }
     } catch {
-      state.textContent = 'The server does not answer; trying again.';
+      state.textContent = gettext('The server does not answer; trying again.');
     }
   }
   setTimeout(look, 1000);
@@ -86,7 +87,7 @@ onlyMended.addEventListener('change', render);
 pause.addEventListener('click', () => {
   isPaused = !isPaused;
   pause.setAttribute('aria-pressed', String(isPaused));
-  pause.textContent = isPaused ? 'Go on' : 'Pause';
+  pause.textContent = isPaused ? gettext('Go on') : gettext('Pause');
   render();
 });
 look();

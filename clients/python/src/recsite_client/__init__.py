@@ -6,6 +6,7 @@ items, users. Both need msgspec alone.
 
 from recsite_client.api import Recsite
 from recsite_client.api_types import PlacementRequest
+from recsite_client.cookies import anonymous_id
 from recsite_client.exceptions import ApiError, InvalidEvent, NoAnswer, QueueFull, RecsiteError
 from recsite_client.sender import RejectedEvent
 from recsite_client.tracker import Tracker
@@ -20,4 +21,5 @@ __all__ = [
     "RecsiteError",
     "RejectedEvent",
     "Tracker",
+    "anonymous_id",
 ]

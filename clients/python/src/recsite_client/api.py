@@ -21,6 +21,7 @@ from recsite_client.api_types import (
     RatesDeleted,
     RatesWritten,
     Recommendations,
+    Report,
     UserExport,
     WrittenItems,
 )
@@ -69,12 +70,19 @@ class Recsite:
         explain: bool | None = None,
         url: str | None = None,
         lang: str | None = None,
+        device: str | None = None,
+        locale: str | None = None,
+        country: str | None = None,
+        campaign: str | None = None,
+        query: str | None = None,
+        page: str | None = None,
     ) -> Recommendations:
         """Return the lists of a page: of ``placements``, or of one ``placement``."""
         body = _given(
             placements=placements, placement=placement, limit=limit, context_items=context_items, filter=filter,
             exclude=exclude, user_id=user_id, anonymous_id=anonymous_id, user_token=user_token, cart=cart,
             fields=fields, budget_ms=budget_ms, explain=explain, url=url, lang=lang,
+            device=device, locale=locale, country=country, campaign=campaign, query=query, page=page,
         )  # fmt: skip
         return self._call("recommend", Recommendations, body=body)
 
@@ -110,12 +118,20 @@ class Recsite:
         budget_ms: int | None = None,
         explain: bool | None = None,
         lang: str | None = None,
+        url: str | None = None,
+        device: str | None = None,
+        locale: str | None = None,
+        country: str | None = None,
+        campaign: str | None = None,
+        query: str | None = None,
+        page: str | None = None,
     ) -> Recommendations:
         """Return these items in this user's order."""
         body = _given(
             items=items, placement=placement, limit=limit, context_items=context_items, filter=filter, user_id=user_id,
             anonymous_id=anonymous_id, user_token=user_token, fields=fields, budget_ms=budget_ms, explain=explain,
-            lang=lang,
+            lang=lang, url=url, device=device, locale=locale, country=country, campaign=campaign, query=query,
+            page=page,
         )  # fmt: skip
         return self._call("rank", Recommendations, body=body)
 
@@ -174,6 +190,19 @@ class Recsite:
         """Delete the rates of a currency and a span of days; without either, all of the site's."""
         query = _given(currency=currency, first=first, last=last)
         return self._call("deleteExchangeRates", RatesDeleted, query=query)
+
+    def read_report(
+        self,
+        *,
+        first: str | None = None,
+        last: str | None = None,
+        by: str | None = None,
+        attribution: str | None = None,
+        placement: str | None = None,
+    ) -> Report:
+        """Return what lists brought in some days (as ``2026-11-28``), by one grain and one attribution."""
+        query = _given(first=first, last=last, by=by, attribution=attribution, placement=placement)
+        return self._call("readReport", Report, query=query)
 
     def export_user(self, user_id: str, *, anonymous_id: Sequence[str] = ()) -> UserExport:
         """Return everything that is kept of a user."""

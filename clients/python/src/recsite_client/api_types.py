@@ -37,7 +37,7 @@ class RecommendedItem(Struct, frozen=True, kw_only=True):
 
 
 class RecommendedList(Struct, frozen=True, kw_only=True):
-    """One list, or, where ``error`` is set, what stands in the place of one that the site does not have."""
+    """One list, or, where ``error`` is set, what stands in the place of one that cannot be made."""
 
     placement: str
     items: tuple[RecommendedItem, ...]
@@ -49,8 +49,10 @@ class RecommendedList(Struct, frozen=True, kw_only=True):
     variant: str = ""
     feature_age_ms: int | None = None
     explanation: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
     error: str | None = None
     message: str | None = None
+    field: str | None = None
 
 
 class Recommendations(Struct, frozen=True, kw_only=True):
@@ -152,6 +154,33 @@ class RatesWritten(Struct, frozen=True, kw_only=True):
     unchanged: int
 
 
+class ReportRow(Struct, frozen=True, kw_only=True):
+    """What lists brought, of one day, hour, placement or item; revenue in whole units of the report's currency."""
+
+    key: str
+    lists: int
+    impressions: int
+    clicks: int
+    add_to_carts: float
+    orders: float
+    units: float
+    revenue: float
+    revenue_apart: dict[str, float]
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """A report: days of the site's time zone, its grain and its attribution, and its rows."""
+
+    first: str
+    last: str
+    time_zone: str
+    currency: str
+    by: str
+    attribution: str
+    made_at: str | None
+    rows: list[ReportRow]
+
+
 class RatesDeleted(Struct, frozen=True, kw_only=True):
     """How many exchange rates are gone."""
 
@@ -209,6 +238,8 @@ ANSWERS: Final[dict[str, type[Struct]]] = {
     "RatePage": RatePage,
     "RatesWritten": RatesWritten,
     "RatesDeleted": RatesDeleted,
+    "ReportRow": ReportRow,
+    "Report": Report,
     "UserExport": UserExport,
     "HistoryPage": HistoryPage,
     "ErasureReceipt": ErasureReceipt,
@@ -229,6 +260,7 @@ OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     "listExchangeRates": ("list_exchange_rates", "GET", "/v1/exchange-rates"),
     "writeExchangeRates": ("write_exchange_rates", "PUT", "/v1/exchange-rates"),
     "deleteExchangeRates": ("delete_exchange_rates", "DELETE", "/v1/exchange-rates"),
+    "readReport": ("read_report", "GET", "/v1/reports"),
     "exportUser": ("export_user", "GET", "/v1/users/{user_id}"),
     "readFeatures": ("read_features", "GET", "/v1/users/{user_id}/features"),
     "readHistory": ("read_history", "GET", "/v1/users/{user_id}/history"),

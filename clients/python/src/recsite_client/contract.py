@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
-SCHEMA_VERSION: Final = "1.2"
+SCHEMA_VERSION: Final = "1.3"
 MAX_EVENTS_SERVER: Final = 1000
 MAX_ITEMS: Final = 200
 MAX_EVENT_BYTES: Final = 32 * 1024

@@ -7,18 +7,17 @@ parser, valid and invalid events alike.
 from __future__ import annotations
 
 import difflib
-import re
 from typing import Any, Final
 
 import msgspec
 
 from recsite_client.contract import KNOWN_EVENTS, MAX_EVENT_BYTES, CustomEvent, Event
 from recsite_client.exceptions import InvalidEvent
+from recsite_client.refusals import explained
 
 MAX_DEPTH: Final = 32
 _EVENT: Final = msgspec.json.Decoder(Event)
 _CUSTOM: Final = msgspec.json.Decoder(CustomEvent)
-_PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at `\$?\.?(?P<path>.*)`)?$", re.DOTALL)
 
 
 def check_event(event: bytes) -> None:
@@ -38,17 +37,19 @@ def _check(event: bytes) -> None:
         _EVENT.decode(event)
     except msgspec.ValidationError as error:
         if "Invalid value" not in str(error):
-            raise _invalid(error) from error
+            raise _invalid(error, Event, event) from error
         _check_custom(event)
 
 
 def _check_custom(event: bytes) -> None:
+    kind: Any = CustomEvent
     try:
         custom = _CUSTOM.decode(event)
         if custom.event in KNOWN_EVENTS:  # a known event whose params hold an invalid value
+            kind = Event
             _EVENT.decode(event)
     except msgspec.ValidationError as error:
-        raise _invalid(error) from error
+        raise _invalid(error, kind, event) from error
     near = difflib.get_close_matches(custom.event, KNOWN_EVENTS, n=1, cutoff=0.88)
     if near:
         reason = f"{custom.event!r} is not a known event; did you mean {near[0]!r}?"
@@ -57,13 +58,9 @@ def _check_custom(event: bytes) -> None:
         raise InvalidEvent("event.params", f"is nested more than {MAX_DEPTH} deep; flatten it")
 
 
-def _invalid(error: msgspec.ValidationError) -> InvalidEvent:
+def _invalid(error: msgspec.ValidationError, kind: Any, event: bytes) -> InvalidEvent:
     """Return what msgspec says, as a field path and a reason."""
-    match = _PATH.match(str(error))
-    reason, path = (match["reason"], match["path"] or "") if match else (str(error), "")
-    if missing := re.search(r"missing required field `(\w+)`", reason):
-        path = f"{path}.{missing[1]}".lstrip(".")
-        reason = "is required"
+    path, reason = explained(error, kind, event)
     return InvalidEvent(".".join(part for part in ("event", path) if part), reason)
 
 
