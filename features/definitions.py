@@ -196,6 +196,10 @@ PROFILE: Final = FeatureView(
             "apart", "map<string, (orders, revenue, refunded)>", "minor units of each", "{}",
             "Orders in currencies that no rate converts, by currency; their money is in no other field.",
         ),
+        _f(
+            "exposures", "map<string, (arm, time, figures)>", "epoch ms", "{}",
+            "Arms of experiments that the user saw, and what it did since.", "16 experiments, 90 days",
+        ),
         _read("recency_s", "float64", "s", "none", "Time since the last purchase.", "lifetime"),
         _read("frequency_30d", "int64", "transactions", "0", "Purchases.", "30 days"),
         _read("frequency_90d", "int64", "transactions", "0", "Purchases.", "90 days"),
@@ -222,6 +226,7 @@ ITEM: Final = FeatureView(
         _f("viewers", "int64", "users, once a UTC day", "0", "Users who looked at it.", "5 min, 1 h, 24 h, 7 d"),
         _f("carters", "int64", "users, once a UTC day", "0", "Who put it into a cart.", "5 min, 1 h, 24 h, 7 d"),
         _f("buyers", "int64", "users, once a UTC day", "0", "Who bought it.", "5 min, 1 h, 24 h, 7 d"),
+        _f("regulars", "int64", "users, once a UTC day", "0", "Viewers known for a day.", "5 min, 1 h, 24 h, 7 d"),
         _read("conversion", "float32", "buyers by viewers", "0", "Smoothed by the site's mean.", "24 h, 7 d"),
     ),
 )  # fmt: skip

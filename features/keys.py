@@ -74,6 +74,11 @@ UNKNOWN_LISTS: Final = RedisKey(
     pattern="rs:{p<partition>}:<site>:unknown-lists:<day>",
     ttl=PLACEMENT_DAY.ttl,
 )
+ARMS: Final = RedisKey(
+    name="sums of an experiment by arm, over its users",
+    pattern="rs:{p<partition>}:<site>:arms:<experiment>",
+    ttl=200 * 86_400,
+)
 POSITION: Final = RedisKey(
     name="next position to apply",
     pattern="rs:{p<partition>}:position:<log>",
@@ -106,7 +111,7 @@ WRITE_BEHIND: Final = RedisKey(
 
 TABLE: Final = (
     SESSION_STATE, PROFILE_STATE, SEGMENT, ORDER, ORDERS_OF_USER, ORDER_OWNER,
-    ITEM_PANE, UNKNOWN_PANE, PLACEMENT_DAY, UNKNOWN_LISTS, POSITION,
+    ITEM_PANE, UNKNOWN_PANE, PLACEMENT_DAY, UNKNOWN_LISTS, ARMS, POSITION,
     ARCHIVE_POSITION, UNPARKED, PROGRESS, ERASED, ITEM_STATS, WRITE_BEHIND,
 )  # fmt: skip
 
@@ -126,6 +131,11 @@ def partition_of(site: str, user_key: UserKey, partitions: int) -> int:
 def prefix(partition: int) -> str:
     """Return what all keys of a partition begin with."""
     return f"rs:{{p{partition}}}:"
+
+
+def arms(partition: int, site: str, experiment: str) -> str:
+    """Return the key of the hash of an experiment's sums, by arm and step."""
+    return f"rs:{{p{partition}}}:{site}:arms:{experiment}"
 
 
 def session(partition: int, site: str, user_key: str) -> str:
@@ -207,6 +217,24 @@ def placement_day(partition: int, site: str, day: int) -> str:
 def unknown_lists(partition: int, site: str, day: int) -> str:
     """Return the key of the hash that holds the counts of unknown lists of one UTC day (days since 1970)."""
     return f"rs:{{p{partition}}}:{site}:unknown-lists:{day}"
+
+
+def pane_of(item_pane_key: str) -> tuple[int, int]:
+    """Return width in seconds and number of the pane in a key that ``item_pane`` or ``unknown_pane`` spelled."""
+    _, width_s, number = item_pane_key.rsplit(":", 2)
+    return int(width_s), int(number)
+
+
+_UNKNOWN_BESIDE: Final = {"items": "unknown-items", "placements": "unknown-lists"}
+
+
+def unknown_beside(key: str) -> str:
+    """Return the key where a hash's unknown items or lists are counted; that itself where it has none."""
+    for name, unknown in _UNKNOWN_BESIDE.items():
+        if f":{name}:" in key:
+            head, _, tail = key.rpartition(f":{name}:")
+            return f"{head}:{unknown}:{tail}"
+    return key
 
 
 def position(partition: int, log_name: str) -> str:

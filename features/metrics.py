@@ -55,18 +55,26 @@ QUARANTINED_AT = Gauge(
     ["site", "partition", "position"],
     multiprocess_mode="max",
 )
+CLOCK_OFF_AT = Gauge(
+    "recsite_clock_off_timestamp_seconds",
+    "When a record of a process whose clock is off was read last; the first 50 of a process are named.",
+    ["process"],
+    multiprocess_mode="max",
+)
 SITE_FAILURES = Counter(
     "recsite_site_failures_total",
     "Times periodic work failed for one site; that of the others went on.",
     ["task", "site"],
 )
 REDIS_MEMORY_BYTES = Gauge(
-    "recsite_redis_memory_bytes", "Memory that Redis uses; of a cluster, its fullest node.", multiprocess_mode="max"
+    "recsite_redis_memory_bytes",
+    "Memory that Redis uses; of a cluster, its fullest node.",
+    multiprocess_mode="mostrecent",
 )
 REDIS_MEMORY_LIMIT_BYTES = Gauge(
     "recsite_redis_memory_limit_bytes",
     "What it may use: its maxmemory, else what its machine has.",
-    multiprocess_mode="max",
+    multiprocess_mode="mostrecent",
 )
 JOINS_LEFT_OUT = Counter(
     "recsite_joins_left_out_total", "Anonymous ids that were not joined to a user who has too many of that day already."

@@ -7,6 +7,8 @@ from datetime import datetime
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from features.feed_files.readers import FORMATS
 from tracking.models import Site
@@ -18,36 +20,51 @@ class Item(models.Model):
     """Something that can be recommended; a product variant is an item of its own if it has its own id."""
 
     class Availability(models.TextChoices):
-        IN_STOCK = "in_stock", "in stock"
-        OUT_OF_STOCK = "out_of_stock", "out of stock"
-        PREORDER = "preorder", "pre-order"
-        BACKORDER = "backorder", "back-order"
+        IN_STOCK = "in_stock", gettext_lazy("in stock")
+        OUT_OF_STOCK = "out_of_stock", gettext_lazy("out of stock")
+        PREORDER = "preorder", gettext_lazy("pre-order")
+        BACKORDER = "backorder", gettext_lazy("back-order")
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="items")
     item_id = models.CharField(max_length=128)
     title = models.CharField(max_length=500)
-    titles = models.JSONField(default=dict, blank=True, help_text='Titles by locale, such as {"de": "…"}.')
+    titles = models.JSONField(
+        default=dict, blank=True, help_text=gettext_lazy('Titles by locale, such as {"de": "…"}.')
+    )
     description = models.TextField(blank=True)
     brand = models.CharField(max_length=100, blank=True)
     category = models.CharField(
-        max_length=500, blank=True, db_index=True, help_text="Path from general to special, joined by ' > '."
+        max_length=500,
+        blank=True,
+        db_index=True,
+        help_text=gettext_lazy("Path from general to special, joined by ' > '."),
     )
     url = models.CharField(max_length=2000, blank=True)
     image_url = models.CharField(max_length=2000, blank=True)
     price_minor = models.BigIntegerField(
-        null=True, blank=True, help_text="In the currency's smallest unit, such as cents."
+        null=True, blank=True, help_text=gettext_lazy("In the currency's smallest unit, such as cents.")
     )
     sale_price_minor = models.BigIntegerField(null=True, blank=True)
-    sale_starts_at = models.DateTimeField(null=True, blank=True, help_text="Before it the sale price does not count.")
-    sale_ends_at = models.DateTimeField(null=True, blank=True, help_text="From then on it does not count.")
-    cost_minor = models.BigIntegerField(null=True, blank=True, help_text="For margin; never leaves the server.")
+    sale_starts_at = models.DateTimeField(
+        null=True, blank=True, help_text=gettext_lazy("Before it the sale price does not count.")
+    )
+    sale_ends_at = models.DateTimeField(
+        null=True, blank=True, help_text=gettext_lazy("From then on it does not count.")
+    )
+    cost_minor = models.BigIntegerField(
+        null=True, blank=True, help_text=gettext_lazy("For margin; never leaves the server.")
+    )
     currency = models.CharField(max_length=3, blank=True)
     availability = models.CharField(max_length=16, choices=Availability.choices, default=Availability.IN_STOCK)
-    stock = models.IntegerField(null=True, blank=True, help_text="Pieces; empty means not counted.")
-    group_id = models.CharField(max_length=128, blank=True, help_text="Shared by the variants of one product.")
+    stock = models.IntegerField(null=True, blank=True, help_text=gettext_lazy("Pieces; empty means not counted."))
+    group_id = models.CharField(
+        max_length=128, blank=True, help_text=gettext_lazy("Shared by the variants of one product.")
+    )
     tags = models.JSONField(default=list, blank=True)
-    attributes = models.JSONField(default=dict, blank=True, help_text="Other attributes, usable in filters.")
-    is_active = models.BooleanField(default=True, help_text="Inactive items are never recommended.")
+    attributes = models.JSONField(
+        default=dict, blank=True, help_text=gettext_lazy("Other attributes, usable in filters.")
+    )
+    is_active = models.BooleanField(default=True, help_text=gettext_lazy("Inactive items are never recommended."))
     first_seen_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True, db_index=True)
 
@@ -81,14 +98,18 @@ class SegmentThreshold(models.Model):
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="segment_thresholds")
     name = models.CharField(max_length=40)
-    order = models.PositiveSmallIntegerField(default=100, help_text="Lower comes first.")
+    order = models.PositiveSmallIntegerField(default=100, help_text=gettext_lazy("Lower comes first."))
     recency_from = models.PositiveSmallIntegerField(
-        default=1, validators=SCORE, help_text="5 is the most recent fifth."
+        default=1, validators=SCORE, help_text=gettext_lazy("5 is the most recent fifth.")
     )
     recency_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)
-    frequency_from = models.PositiveSmallIntegerField(default=1, validators=SCORE, help_text="5 buys most often.")
+    frequency_from = models.PositiveSmallIntegerField(
+        default=1, validators=SCORE, help_text=gettext_lazy("5 buys most often.")
+    )
     frequency_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)
-    monetary_from = models.PositiveSmallIntegerField(default=1, validators=SCORE, help_text="5 spends most.")
+    monetary_from = models.PositiveSmallIntegerField(
+        default=1, validators=SCORE, help_text=gettext_lazy("5 spends most.")
+    )
     monetary_to = models.PositiveSmallIntegerField(default=5, validators=SCORE)
 
     class Meta:
@@ -101,7 +122,7 @@ class SegmentThreshold(models.Model):
                 & models.Q(frequency_from__lte=models.F("frequency_to"))
                 & models.Q(monetary_from__lte=models.F("monetary_to")),
                 name="segment_bounds_in_order",
-                violation_error_message="Each lower bound must not be above its upper bound.",
+                violation_error_message=gettext_lazy("Each lower bound must not be above its upper bound."),
             ),
         )
 
@@ -118,14 +139,14 @@ class RfmSnapshot(models.Model):
     is_exact = models.BooleanField(default=True)
     seconds = models.FloatField()
     cells = models.JSONField(
-        help_text="[recency 1..5][frequency 1..5] = [users, mean monetary value in minor units (1/100)]"
+        help_text=gettext_lazy("[recency 1..5][frequency 1..5] = [users, mean monetary value in minor units (1/100)]")
     )
-    sizes = models.JSONField(help_text="Users by segment.")
-    bounds = models.JSONField(help_text="The four bounds of each measure.")
+    sizes = models.JSONField(help_text=gettext_lazy("Users by segment."))
+    bounds = models.JSONField(help_text=gettext_lazy("The four bounds of each measure."))
 
     class Meta:
         ordering = ("-made_at",)
-        verbose_name = "RFM run"
+        verbose_name = gettext_lazy("RFM run")
         indexes = (models.Index(fields=["site", "-made_at"], name="rfm_site_made_at"),)
 
     def __str__(self) -> str:
@@ -138,34 +159,36 @@ class StoredProfile(models.Model):
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
     user_key = models.CharField(max_length=200)
     state = models.BinaryField()
-    newest_ms = models.BigIntegerField(help_text="Event time of the newest event in it.")
+    newest_ms = models.BigIntegerField(help_text=gettext_lazy("Event time of the newest event in it."))
     stored_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["site", "user_key"], name="one_profile_per_user_key"),)
 
     def __str__(self) -> str:
-        return f"profile {self.pk}"
+        return _("profile %(pk)s") % {"pk": self.pk}
 
 
 class Erasure(models.Model):
     """A user whose data was erased; only a hash is kept, so that a replay does not bring the data back."""
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
-    user_hash = models.CharField(max_length=64, help_text="Keyed hash of site and user key.")
-    erased_until_ms = models.BigIntegerField(help_text="Events up to this time are gone.")
+    user_hash = models.CharField(max_length=64, help_text=gettext_lazy("Keyed hash of site and user key."))
+    erased_until_ms = models.BigIntegerField(help_text=gettext_lazy("Events up to this time are gone."))
     spans = models.JSONField(
         default=list,
-        help_text="First and last millisecond of each time that is gone; empty means all of it until then.",
+        help_text=gettext_lazy(
+            "First and last millisecond of each time that is gone; empty means all of it until then."
+        ),
     )
-    receipt = models.JSONField(help_text="What was erased from each store.")
+    receipt = models.JSONField(help_text=gettext_lazy("What was erased from each store."))
     made_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["site", "user_hash"], name="one_erasure_per_user"),)
 
     def __str__(self) -> str:
-        return f"erasure {self.pk}"
+        return _("erasure %(pk)s") % {"pk": self.pk}
 
 
 class ExchangeRate(models.Model):
@@ -191,58 +214,71 @@ class ExchangeRate(models.Model):
 
 def feed_format_choices() -> list[tuple[str, str]]:
     """Return the formats that a feed can have, as forms offer them."""
-    return [("", "as it looks"), *((one.name, one.words) for one in FORMATS)]
+    return [("", _("as it looks")), *((one.name, _(one.words)) for one in FORMATS)]
 
 
 class Feed(models.Model):
     """A file of items and how it is read: fetched again and again from its address, or uploaded by hand."""
 
     class Decimal(models.TextChoices):
-        UNKNOWN = "", "only prices with one reading"
-        POINT = ".", "point, as in 1,299.00"
-        COMMA = ",", "comma, as in 1.299,00"
+        UNKNOWN = "", gettext_lazy("only prices with one reading")
+        POINT = ".", gettext_lazy("point, as in 1,299.00")
+        COMMA = ",", gettext_lazy("comma, as in 1.299,00")
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="feeds")
     name = models.CharField(max_length=100)
     url = models.URLField(
         max_length=2000,
         blank=True,
-        help_text="Public address; https://user:password@host/… where the shop asks for a password. "
-        "Empty: files are uploaded by hand and read as this feed says.",
+        help_text=gettext_lazy(
+            "Public address; https://user:password@host/… where the shop asks for a password. Empty: "
+            "files are uploaded by hand and read as this feed says."
+        ),
     )
     file_format = models.CharField(max_length=16, choices=feed_format_choices, blank=True, default="")
     every_minutes = models.PositiveIntegerField(
-        default=60, validators=[MinValueValidator(5), MaxValueValidator(10_080)], help_text="From 5 to 10,080 (a week)."
+        default=60,
+        validators=[MinValueValidator(5), MaxValueValidator(10_080)],
+        help_text=gettext_lazy("From 5 to 10,080 (a week)."),
     )
     is_complete = models.BooleanField(
         default=False,
-        help_text="The feed is the whole catalogue: items that are no longer in it are deactivated.",
+        help_text=gettext_lazy("The feed is the whole catalogue: items that are no longer in it are deactivated."),
     )
     most_deactivated_percent = models.PositiveSmallIntegerField(
         default=10,
         validators=[MaxValueValidator(100)],
-        help_text="Share of the active items, in percent; a whole catalogue that would deactivate more waits for a "
-        "person.",
+        help_text=gettext_lazy(
+            "Share of the active items, in percent; a whole catalogue that would deactivate more waits for a person."
+        ),
     )
     decimal = models.CharField(
-        "decimal separator",
+        gettext_lazy("decimal separator"),
         max_length=1,
         choices=Decimal.choices,
         blank=True,
         default="",
-        help_text="Settles prices that have two readings, such as 1,299.",
+        help_text=gettext_lazy("Settles prices that have two readings, such as 1,299."),
     )
     locale = models.CharField(
         max_length=20,
         blank=True,
-        validators=[RegexValidator(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", "Write a language, as de or fr-CA.")],
-        help_text="Language of a feed of translations, such as de: its titles become translations, all else stays.",
+        validators=[
+            RegexValidator(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", gettext_lazy("Write a language, as de or fr-CA."))
+        ],
+        help_text=gettext_lazy(
+            "Language of a feed of translations, such as de: its titles become translations, all else stays."
+        ),
     )
     mapping = models.JSONField(
-        default=dict, blank=True, help_text="Column to field, an empty field for a column that is not used."
+        default=dict,
+        blank=True,
+        help_text=gettext_lazy("Column to field, an empty field for a column that is not used."),
     )
     is_active = models.BooleanField(default=True)
-    due_at = models.DateTimeField(default=timezone.now, db_index=True, help_text="When it is fetched next.")
+    due_at = models.DateTimeField(
+        default=timezone.now, db_index=True, help_text=gettext_lazy("When it is fetched next.")
+    )
 
     class Meta:
         ordering = ["name"]
@@ -256,26 +292,30 @@ class FeedRun(models.Model):
     """One load of a feed: where it came from, what became of it, and the rows that were refused."""
 
     class Status(models.TextChoices):
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        WAITING = "waiting", "waits for approval"
-        FAILED = "failed", "failed"
+        RUNNING = "running", gettext_lazy("running")
+        DONE = "done", gettext_lazy("done")
+        WAITING = "waiting", gettext_lazy("waits for approval")
+        FAILED = "failed", gettext_lazy("failed")
 
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="feed_runs")
     feed = models.ForeignKey(Feed, on_delete=models.CASCADE, null=True, blank=True, related_name="runs")
-    source = models.CharField(max_length=300, help_text="Name of the file or host of the address.")
+    source = models.CharField(max_length=300, help_text=gettext_lazy("Name of the file or host of the address."))
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.RUNNING)
-    error = models.TextField(blank=True, help_text="Why the rest of the feed could not be read.")
+    error = models.TextField(blank=True, help_text=gettext_lazy("Why the rest of the feed could not be read."))
     created_items = models.PositiveIntegerField(default=0)
     updated_items = models.PositiveIntegerField(default=0)
     unchanged_items = models.PositiveIntegerField(default=0)
     deactivated_items = models.PositiveIntegerField(default=0)
     rejected_rows = models.PositiveIntegerField(default=0)
     report = models.JSONField(
-        default=dict, blank=True, help_text="Refused rows, what was mended, columns, ignored fields and warnings."
+        default=dict,
+        blank=True,
+        help_text=gettext_lazy("Refused rows, what was mended, columns, ignored fields and warnings."),
     )
     missing_ids = models.JSONField(
-        default=list, blank=True, help_text="Items that the feed does not name, while their deactivation waits."
+        default=list,
+        blank=True,
+        help_text=gettext_lazy("Items that the feed does not name, while their deactivation waits."),
     )
     started_at = models.DateTimeField(default=timezone.now, db_index=True)
     finished_at = models.DateTimeField(null=True, blank=True)

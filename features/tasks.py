@@ -26,9 +26,10 @@ from features.segments.scoring import SegmentRun, compute_segments
 from features.store import connections
 from features.store.item_stats import ItemStatsMerger
 from features.stream import profiles
+from features.stream.sources import forgetting
 from tracking.dead_letters import rows as dead_letter_rows
 from tracking.log import ForeignPosition, LogUnavailable
-from tracking.models import Site
+from tracking.models import QuarantinedSource, Site
 from tracking.redis_client import UNAVAILABLE
 from tracking.snapshots.snapshot import announce
 
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 KEEP_EVERY_RUN: Final = timedelta(days=2)
 KEEP_HOURLY: Final = timedelta(days=400)
 COMPACT_AFTER_S: Final = 600.0
+FORGETTING_TRIES: Final = 60
 
 _merger: ItemStatsMerger | None = None
 _merging = threading.Lock()
@@ -218,3 +220,18 @@ def sweep_erased() -> None:
     else:
         if swept.profiles or swept.rows or swept.in_database or swept.beside_archive:
             logger.warning("tasks.erased_again profiles=%s rows=%s", swept.profiles, swept.rows)
+
+
+@shared_task(name="features.forget_source")  # type: ignore[untyped-decorator]  # celery ships no types
+def forget_source(pk: int, tries: int = 0) -> None:
+    """Take back what a quarantined source counted; again every minute for an hour while some of it is under way."""
+    row = QuarantinedSource.objects.select_related("site").filter(pk=pk).first()
+    if row is None:
+        return
+    try:
+        left = forgetting.forget(row).unsettled
+    except (StoreUnavailable, LogUnavailable, ForeignPosition, OSError) as error:
+        logger.warning("tasks.forgetting_delayed source=%s error=%s", pk, error)
+        left = 1
+    if left and tries < FORGETTING_TRIES:
+        forget_source.apply_async((pk, tries + 1), countdown=60, retry=False)

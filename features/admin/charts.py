@@ -1,4 +1,4 @@
-"""The pictures of the RFM screen: the map of recency against frequency, and the segments' sizes over time; pure."""
+"""The pictures of the RFM screen: the map of recency against frequency, and the segments' sizes over time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from features.models import RfmSnapshot
 from features.money import to_major
@@ -116,28 +119,41 @@ def recency_words(bounds_ms: Sequence[int], *, made_at: dt.datetime) -> list[str
     now_ms = made_at.timestamp() * 1000
     # From the longest ago to the newest: each fifth ends where the next begins.
     ages = [_age((now_ms - bound) / 86_400_000) for bound in bounds_ms]
-    between = [f"{newer} to {older} ago" if newer != older else f"{older} ago" for older, newer in pairwise(ages)]
-    return [f"over {ages[0]} ago", *between, f"within {ages[-1]}"]
+    between = [
+        _("%(newer)s to %(older)s ago") % {"newer": newer, "older": older}
+        if newer != older
+        else _("%(older)s ago") % {"older": older}
+        for older, newer in pairwise(ages)
+    ]
+    return [_("over %(ages)s ago") % {"ages": ages[0]}, *between, _("within %(ages)s") % {"ages": ages[-1]}]
 
 
 def order_words(bounds: Sequence[int]) -> list[str]:
     """Return how many orders the buyers of each frequency score, 1 to 5, made."""
     words = [_orders(1, bounds[0])]
     words += [_orders(low + 1, high) for low, high in pairwise(bounds)]
-    return [*words, f"{bounds[-1] + 1} or more orders"]
+    return [*words, _("%(bounds)s or more orders") % {"bounds": bounds[-1] + 1}]
 
 
 def _orders(low: int, high: int) -> str:
     if low > high:
-        return "nobody"
-    return f"{low} order{'' if low == 1 else 's'}" if low == high else f"{low} to {high} orders"
+        return _("nobody")
+    return (
+        ngettext("%(count)s order", "%(count)s orders", low) % {"count": low}
+        if low == high
+        else _("%(low)s to %(high)s orders") % {"low": low, "high": high}
+    )
 
 
 def _age(days: float) -> str:
     if days < 2:
         hours = max(1, round(days * 24))
-        return f"{hours} hour{'' if hours == 1 else 's'}"
-    return f"{days:.0f} days" if days < 90 else f"{days / 30.4:.0f} months"
+        return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours}
+    return (
+        _("%(days)s days") % {"days": f"{days:.0f}"}
+        if days < 90
+        else _("%(days)s months") % {"days": f"{days / 30.4:.0f}"}
+    )
 
 
 def highest(runs: Sequence[tuple[dt.datetime, dict[str, int]]]) -> int:

@@ -7,9 +7,13 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
@@ -23,50 +27,73 @@ from features.models import Feed, FeedRun, feed_format_choices
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
 from tracking.models import Site
+from tracking.staff.sites import may, seen
 
 MAX_UPLOAD_BYTES: Final = 200 << 20
-_LABELS: Final = {"done": "success", "running": "info", "waiting": "warning", "failed": "danger"}
+_LABELS: Final = {"done": "success", "running": "info", "waits for approval": "warning", "failed": "danger"}
 _UNUSED: Final = "-"
 
 
 class UploadForm(forms.Form):
     """A file of items."""
 
-    site = forms.ModelChoiceField(Site.objects.all(), widget=UnfoldAdminSelectWidget, empty_label=None)
+    site = forms.ModelChoiceField(
+        Site.objects.all(), label=gettext_lazy("Site"), widget=UnfoldAdminSelectWidget, empty_label=None
+    )
     file = forms.FileField(
+        label=gettext_lazy("File"),
         widget=UnfoldAdminFileFieldWidget,
-        help_text=f"{', '.join(one.words for one in FORMATS)}, packed or not; at most 200 MB. Exports of Shopify, "
-        "WooCommerce, Magento, Akeneo, Google Merchant and Facebook are understood as they are.",
+        help_text=format_lazy(
+            gettext_lazy(
+                "{formats}, packed or not; at most 200 MB. Exports of Shopify, WooCommerce, Magento, Akeneo, Google "
+                "Merchant and Facebook are understood as they are."
+            ),
+            formats=format_lazy(", ".join("{}" for _one in FORMATS), *(gettext_lazy(one.words) for one in FORMATS)),
+        ),
     )
     feed = forms.ModelChoiceField(
         Feed.objects.all(),
-        label="Read it as this feed",
+        label=gettext_lazy("Read it as this feed"),
         required=False,
-        empty_label="as it looks",
+        empty_label=gettext_lazy("as it looks"),
         widget=UnfoldAdminSelectWidget,
-        help_text="With the columns, the decimal separator and the language that the feed names.",
+        help_text=gettext_lazy("With the columns, the decimal separator and the language that the feed names."),
     )
     file_format = forms.ChoiceField(
-        label="Format", choices=feed_format_choices, required=False, widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Format"), choices=feed_format_choices, required=False, widget=UnfoldAdminSelectWidget
     )
     decimal = forms.ChoiceField(
-        label="Decimal separator", choices=Feed.Decimal.choices, required=False, widget=UnfoldAdminSelectWidget
+        label=gettext_lazy("Decimal separator"),
+        choices=Feed.Decimal.choices,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
     )
     complete = forms.BooleanField(
-        label="This is the whole catalogue",
+        label=gettext_lazy("This is the whole catalogue"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text="Items that are not in the file leave every list until a feed brings them back. Off: a file with "
-        "some of the items.",
+        help_text=gettext_lazy(
+            "Items that are not in the file leave every list until a feed brings them back. Off: a file "
+            "with some of the items."
+        ),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("site", "feed"):
+            field = self.fields[name]
+            field.queryset = seen(field.queryset)  # type: ignore[attr-defined]
 
     def clean_file(self) -> Any:
         """Refuse what is too large."""
         file = self.cleaned_data["file"]
         if file.size > MAX_UPLOAD_BYTES:
             raise forms.ValidationError(
-                f"Has {file.size / 1e6:,.0f} MB; the most is {MAX_UPLOAD_BYTES >> 20} MB. "
-                "Pack it with gzip, or load it with `manage.py import_items`."
+                _(
+                    "Has %(size)s MB; the most is %(MAX_UPLOAD_BYTES)s MB. Pack it with gzip, or load it with "
+                    "`manage.py import_items`."
+                )
+                % {"size": f"{file.size / 1000000.0:,.0f}", "MAX_UPLOAD_BYTES": MAX_UPLOAD_BYTES >> 20}
             )
         return file
 
@@ -75,7 +102,9 @@ class UploadForm(forms.Form):
         cleaned: dict[str, Any] = super().clean() or {}
         feed, site = cleaned.get("feed"), cleaned.get("site")
         if feed is not None and site is not None and feed.site_id != site.pk:
-            self.add_error("feed", f"Belongs to {feed.site}; choose a feed of {site}.")
+            self.add_error(
+                "feed", _("Belongs to %(site)s; choose a feed of %(site2)s.") % {"site": feed.site, "site2": site}
+            )
         return cleaned
 
     def options(self) -> LoadOptions:
@@ -98,10 +127,10 @@ class ColumnsForm(forms.Form):
         self.columns = columns
         for index, column in enumerate(columns):
             automatic = column["field"] if not column["is_chosen"] else ""
-            own = CHOICES.get(automatic) or automatic.replace("attributes.", "attribute ") or "not used"
-            choices = [("", f"as it is: {own}"), *CHOICES.items(), (_UNUSED, "do not use")]
+            own = CHOICES.get(automatic) or automatic.replace("attributes.", "attribute ") or _("not used")
+            choices = [("", _("as it is: %(own)s") % {"own": own}), *CHOICES.items(), (_UNUSED, _("do not use"))]
             if column["is_chosen"]:
-                choices[0] = ("", "as its name says")
+                choices[0] = ("", _("as its name says"))
             chosen = mapping.get(column["name"])
             self.fields[f"column-{index}"] = forms.ChoiceField(
                 label=column["name"],
@@ -124,7 +153,11 @@ class ColumnsForm(forms.Form):
             if field in ("", _UNUSED):
                 continue
             if field in taken:
-                self.add_error(f"column-{index}", f"{CHOICES[field]} is {taken[field]!r} already; choose one of them.")
+                self.add_error(
+                    f"column-{index}",
+                    _("%(CHOICES)s is %(taken)s already; choose one of them.")
+                    % {"CHOICES": CHOICES[field], "taken": f"{taken[field]!r}"},
+                )
             taken.setdefault(field, column["name"])
         return cleaned
 
@@ -153,9 +186,11 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Addresses that are fetched again and again."""
 
     empty_state = (
-        "No feed yet",
-        "Add the address of the shop's product feed, and it is fetched again and again; or upload a file once with the "
-        "button above.",
+        gettext_lazy("No feed yet"),
+        gettext_lazy(
+            "Add the address of the shop's product feed, and it is fetched again and again; or upload a "
+            "file once with the button above."
+        ),
     )
     form = FeedForm
     list_display = ("name", "site", "shows_host", "every_minutes", "shows_last_run", "due_at", "is_active")
@@ -164,8 +199,8 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     search_fields = ("name", "url")
     fieldsets = (
         (None, {"fields": (("site", "name"), "url", "every_minutes", "due_at", "is_active")}),
-        ("How it is read", {"fields": (("file_format", "decimal"), "locale")}),
-        ("The whole catalogue", {"fields": ("is_complete", "most_deactivated_percent")}),
+        (gettext_lazy("How it is read"), {"fields": (("file_format", "decimal"), "locale")}),
+        (gettext_lazy("The whole catalogue"), {"fields": ("is_complete", "most_deactivated_percent")}),
     )
     actions_list = ("upload",)
     actions_detail = ("go_to_columns", "fetch_now")
@@ -179,23 +214,23 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             *super().get_urls(),
         ]
 
-    @display(description="Host")
+    @display(description=gettext_lazy("Host"))
     def shows_host(self, feed: Feed) -> str:
         """Show the address without what may be secret in it."""
-        return feed.url.partition("://")[2].rpartition("@")[2].partition("/")[0] or "uploaded by hand"
+        return feed.url.partition("://")[2].rpartition("@")[2].partition("/")[0] or _("uploaded by hand")
 
-    @display(description="Last run", label=_LABELS)
+    @display(description=gettext_lazy("Last run"), label=_LABELS)
     def shows_last_run(self, feed: Feed) -> str:
         """Show how the newest run ended."""
         run = feed.runs.first()
-        return run.status if run else ""
+        return str(run.get_status_display()) if run else ""
 
-    @action(description="Upload a file", url_path="upload-file", icon="upload")
+    @action(description=gettext_lazy("Upload a file"), url_path="upload-file", icon="upload")
     def upload(self, request: HttpRequest) -> HttpResponse:
         """Go to the upload."""
         return HttpResponseRedirect(reverse("admin:features_feed_file"))
 
-    @action(description="Columns", url_path="go-to-columns", icon="view_column")
+    @action(description=gettext_lazy("Columns"), url_path="go-to-columns", icon="view_column")
     def go_to_columns(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Go to what the columns mean."""
         return HttpResponseRedirect(reverse("admin:features_feed_columns", args=[object_id]))
@@ -210,25 +245,30 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
             kept = {name: field for name, field in feed.mapping.items() if name not in {one["name"] for one in found}}
             feed.mapping = {**kept, **form.mapping()}
             feed.save(update_fields=["mapping"])
-            self.message_user(request, "Saved. The next load of this feed reads its columns so.", messages.SUCCESS)
+            self.message_user(request, _("Saved. The next load of this feed reads its columns so."), messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:features_feed_columns", args=[feed.pk]))
         named = {_field_of(column, feed.mapping) for column in found}
         return screen(
-            self, request, "admin/features/columns.html", title=f"Columns of {feed.name}", form=form,
+            self, request, "admin/features/columns.html", title=_("Columns of %(feed)s") % {"feed": feed.name},
+            form=form,
             feed=feed, run=run,
             missing=[(CHOICES[field], why) for field, why in WANTED.items() if field not in named] if found else [],
             unused=[column["name"] for column in found if not _field_of(column, feed.mapping)],
         )  # fmt: skip
 
-    @action(description="Fetch now", url_path="fetch-now", icon="download")
+    @action(description=gettext_lazy("Fetch now"), url_path="fetch-now", icon="download", permissions=["change"])
     def fetch_now(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Ask, and with the answer, a POST, fetch the address and show what became of it."""
         feed: Feed = get_or_404(self, request, object_id, change=True)
         if not feed.url:
-            self.message_user(request, f"{feed.name} has no address; upload its file.", messages.WARNING)
+            self.message_user(
+                request, _("%(feed)s has no address; upload its file.") % {"feed": feed.name}, messages.WARNING
+            )
             return HttpResponseRedirect(reverse("admin:features_feed_file") + f"?feed={feed.pk}")
         if request.method != "POST":  # a link, a picture or a page that looks ahead must not fetch anything
-            return screen(self, request, "admin/features/fetch.html", title=f"Fetch {feed.name}", feed=feed)
+            return screen(
+                self, request, "admin/features/fetch.html", title=_("Fetch %(feed)s") % {"feed": feed.name}, feed=feed
+            )
         run = load_address(feed)
         return HttpResponseRedirect(reverse("admin:features_feedrun_change", args=[run.pk]))
 
@@ -237,11 +277,13 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         if not self.has_add_permission(request):
             raise PermissionDenied
         asked_for = request.GET.get("feed", "")
-        chosen_feed = Feed.objects.filter(pk=asked_for).first() if asked_for.isdecimal() else None
+        chosen_feed = seen(Feed.objects.all()).filter(pk=asked_for).first() if asked_for.isdecimal() else None
         initial = {"feed": chosen_feed, "site": chosen_feed.site} if chosen_feed else {}
         form = UploadForm(request.POST or None, request.FILES or None, initial=initial)
         if request.method == "POST" and form.is_valid():
             chosen = form.cleaned_data
+            if not may(request.user, "features.add_feed", chosen["site"].pk):
+                raise PermissionDenied
             run, report = load_file(
                 chosen["site"],
                 chosen["file"].file,
@@ -249,11 +291,14 @@ class FeedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
                 options=form.options(),
                 feed=chosen["feed"],
             )
+            self.log_change(
+                request, run, _("Loaded %(source)s: %(summary)s.") % {"source": run.source, "summary": report.summary()}
+            )
             is_clean = not report.rejected and not report.missing_ids
             level = messages.ERROR if run.error else messages.SUCCESS if is_clean else messages.WARNING
             self.message_user(request, f"{run.source}: {report.summary()}.", level)
             return HttpResponseRedirect(reverse("admin:features_feedrun_change", args=[run.pk]))
-        return screen(self, request, "admin/features/upload.html", title="Upload a feed", form=form)
+        return screen(self, request, "admin/features/upload.html", title=_("Upload a feed"), form=form)
 
 
 @admin.register(FeedRun)
@@ -267,8 +312,10 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     list_filter = ("site", "status")
     list_select_related = ("site",)
     empty_state = (
-        "No feed was loaded yet",
-        "Upload a file under Feeds, or add an address there that is fetched on a schedule; each load reports here.",
+        gettext_lazy("No feed was loaded yet"),
+        gettext_lazy(
+            "Upload a file under Feeds, or add an address there that is fetched on a schedule; each load reports here."
+        ),
     )
     readonly_fields = (
         "source", "site", "feed", "status", "started_at", "finished_at", "error", "created_items", "updated_items",
@@ -288,10 +335,14 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     def approve_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Deactivate the items that a whole catalogue did not name, as a person says."""
         run: FeedRun = get_or_404(self, request, object_id)
-        if not request.user.has_perm("features.change_item"):
+        if not may(request.user, "features.change_item", run.site_id):
             raise PermissionDenied
         try:
-            self.message_user(request, f"{approve(run):,} items were deactivated.", messages.SUCCESS)
+            self.message_user(
+                request,
+                _("%(approve)s items were deactivated.") % {"approve": intcomma(approve(run))},
+                messages.SUCCESS,
+            )
         except NotWaiting as error:
             self.message_user(request, str(error), messages.WARNING)
         return HttpResponseRedirect(reverse("admin:features_feedrun_change", args=[run.pk]))
@@ -299,11 +350,11 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     def map_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Go to the columns of the load's feed; an upload without one gets a feed of its own, without an address."""
         run: FeedRun = get_or_404(self, request, object_id)
-        if not request.user.has_perm("features.add_feed"):
+        if not may(request.user, "features.add_feed", run.site_id):
             raise PermissionDenied
         if run.feed is None:
             name = run.source[:100]
-            run.feed, _ = Feed.objects.get_or_create(site=run.site, name=name, defaults={"is_active": False})
+            run.feed, _made = Feed.objects.get_or_create(site=run.site, name=name, defaults={"is_active": False})
             run.save(update_fields=["feed"])
         return HttpResponseRedirect(reverse("admin:features_feed_columns", args=[run.feed.pk]))
 
@@ -323,10 +374,10 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Refuse: a run is what happened."""
         return False
 
-    @display(description="Status", label=_LABELS)
+    @display(description=gettext_lazy("Status"), label=_LABELS)
     def shows_status(self, run: FeedRun) -> str:
         """Show the status with its colour."""
-        return run.status
+        return str(run.get_status_display())
 
 
 def _field_of(column: dict[str, Any], mapping: dict[str, str]) -> str:

@@ -13,10 +13,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeNumericFilter
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
+from features.admin.duplicates import duplicates
 from features.admin.quality import data_quality
 from features.catalogue.site import announce_catalogue
 from features.models import Item
@@ -24,6 +27,8 @@ from features.money import exponent_of, to_minor, written
 from tracking.admin.decorators import action, display
 from tracking.contract.mending.amounts import read_currency
 from tracking.contract.mending.currencies import has_excess_decimals
+from tracking.staff.audit import note_bulk
+from tracking.staff.sites import seen
 
 MAX_CATEGORIES: Final = 200
 _PRICES: Final = {"price": "price_minor", "sale_price": "sale_price_minor", "cost": "cost_minor"}
@@ -44,7 +49,13 @@ class CategoryFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer every level of every path."""
-        paths = Item.objects.exclude(category="").order_by("category").values_list("category", flat=True).distinct()
+        paths = (
+            seen(Item.objects.all())
+            .exclude(category="")
+            .order_by("category")
+            .values_list("category", flat=True)
+            .distinct()
+        )
         offered: dict[str, str] = {}
         for category in paths[: MAX_CATEGORIES * 2]:
             names = category.split(" > ")
@@ -68,7 +79,7 @@ class BrandFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer the brands."""
-        brands = Item.objects.exclude(brand="").order_by("brand").values_list("brand", flat=True).distinct()
+        brands = seen(Item.objects.all()).exclude(brand="").order_by("brand").values_list("brand", flat=True).distinct()
         return [(brand, brand) for brand in brands[:MAX_CATEGORIES]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
@@ -84,7 +95,7 @@ class RecommendableFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer yes and no."""
-        return [("yes", "Yes"), ("no", "No: inactive or sold out")]
+        return [("yes", _("Yes")), ("no", _("No: inactive or sold out"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Item]) -> QuerySet[Item]:
         """Return the items that may, or may not; the same rule as ``Item.is_recommendable``."""
@@ -101,27 +112,31 @@ class RecommendableFilter(admin.SimpleListFilter):
 class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs are generic
     """An item with its prices in the main unit and its tags as words."""
 
-    price = forms.DecimalField(required=False, min_value=0, max_digits=14, widget=UnfoldAdminDecimalFieldWidget)
+    price = forms.DecimalField(
+        label=gettext_lazy("Price"), required=False, min_value=0, max_digits=14, widget=UnfoldAdminDecimalFieldWidget
+    )
     sale_price = forms.DecimalField(
+        label=gettext_lazy("Sale price"),
         required=False,
         min_value=0,
         max_digits=14,
         widget=UnfoldAdminDecimalFieldWidget,
-        help_text="Empty: not on sale.",
+        help_text=gettext_lazy("Empty: not on sale."),
     )
     cost = forms.DecimalField(
+        label=gettext_lazy("Cost"),
         required=False,
         min_value=0,
         max_digits=14,
         widget=UnfoldAdminDecimalFieldWidget,
-        help_text="For margin; never leaves the server.",
+        help_text=gettext_lazy("For margin; never leaves the server."),
     )
     words = forms.CharField(
-        label="Tags",
+        label=gettext_lazy("Tags"),
         required=False,
         max_length=2_000,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Separated by commas.",
+        help_text=gettext_lazy("Separated by commas."),
     )
 
     class Meta:
@@ -145,16 +160,20 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         cleaned: dict[str, Any] = super().clean() or {}
         price, sale = cleaned.get("price"), cleaned.get("sale_price")
         if sale is not None and (price is None or sale > price):
-            self.add_error("sale_price", "Is higher than the price; a sale price must be lower.")
+            self.add_error("sale_price", _("Is higher than the price; a sale price must be lower."))
         site = cleaned.get("site")
         currency = cleaned.get("currency") or (site.currency if site else "")
         for name in _PRICES:
             if cleaned.get(name) is not None and has_excess_decimals(cleaned[name], currency):
                 exponent = exponent_of(currency)
-                self.add_error(name, f"{cleaned[name]:f} has more decimals than {currency}, which has {exponent}.")
+                self.add_error(
+                    name,
+                    _("%(cleaned)s has more decimals than %(currency)s, which has %(exponent)s.")
+                    % {"cleaned": f"{cleaned[name]:f}", "currency": currency, "exponent": exponent},
+                )
         starts, ends = cleaned.get("sale_starts_at"), cleaned.get("sale_ends_at")
         if starts is not None and ends is not None and ends <= starts:
-            self.add_error("sale_ends_at", "Is not after the beginning; a sale ends after it began.")
+            self.add_error("sale_ends_at", _("Is not after the beginning; a sale ends after it began."))
         return cleaned
 
     def clean_currency(self) -> str:
@@ -162,7 +181,10 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         written_code: str = self.cleaned_data["currency"]
         code = read_currency(written_code) if written_code else ""
         if code is None:
-            raise forms.ValidationError(f"{written_code!r} is no currency of ISO 4217; write a code such as EUR.")
+            raise forms.ValidationError(
+                _("%(written_code)s is no currency of ISO 4217; write a code such as EUR.")
+                % {"written_code": f"{written_code!r}"}
+            )
         return code
 
     def save(self, commit: bool = True) -> Any:
@@ -181,10 +203,13 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """The catalogue of all sites."""
 
     form = ItemForm
+    change_form_outer_before_template = "admin/features/recall.html"
     empty_state = (
-        "No items yet",
-        "Load the shop's catalogue with the button above: an export of the shop system or a product feed; or send "
-        "it with PUT /v1/items.",
+        gettext_lazy("No items yet"),
+        gettext_lazy(
+            "Load the shop's catalogue with the button above: an export of the shop system or a product "
+            "feed; or send it with PUT /v1/items."
+        ),
     )
     list_display = ("shows_item", "brand", "category", "shows_price", "shows_state", "stock", "updated_at")
     list_filter = (
@@ -197,7 +222,7 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     )
     list_filter_submit = True
     search_fields = ("item_id", "title", "brand")
-    search_help_text = "Number, title or brand"
+    search_help_text = gettext_lazy("Number, title or brand")
     list_select_related = ("site",)
     list_per_page = 50
     show_full_result_count = False
@@ -208,7 +233,7 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     fieldsets = (
         (None, {"fields": ("shows_picture", "title", ("site", "item_id"), ("brand", "category"), "description")}),
         (
-            "Price and stock",
+            gettext_lazy("Price and stock"),
             {
                 "fields": (
                     ("price", "sale_price"),
@@ -220,78 +245,92 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
                 )
             },
         ),
-        ("On the page", {"fields": ("url", "image_url", "titles")}),
-        ("For rules and filters", {"fields": ("words", "attributes", "group_id", ("first_seen_at", "updated_at"))}),
+        (gettext_lazy("On the page"), {"fields": ("url", "image_url", "titles")}),
+        (
+            gettext_lazy("For rules and filters"),
+            {"fields": ("words", "attributes", "group_id", ("first_seen_at", "updated_at"))},
+        ),
     )
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the data-quality page."""
-        view = self.admin_site.admin_view(lambda request: data_quality(self, request))
-        return [path("data-quality/", view, name="features_item_data_quality"), *super().get_urls()]
+        """Add the pages of data quality and of duplicates."""
+        quality = self.admin_site.admin_view(lambda request: data_quality(self, request))
+        doubled = self.admin_site.admin_view(lambda request: duplicates(self, request))
+        return [
+            path("data-quality/", quality, name="features_item_data_quality"),
+            path("duplicates/", doubled, name="features_item_duplicates"),
+            *super().get_urls(),
+        ]
 
-    @action(description="Load a feed", url_path="load-feed", icon="upload")
+    @action(description=gettext_lazy("Load a feed"), url_path="load-feed", icon="upload")
     def load_feed(self, request: HttpRequest) -> HttpResponse:
         """Go to the upload of feeds."""
         return HttpResponseRedirect(reverse("admin:features_feed_file"))
 
-    @display(description="Item", header=True, ordering="title")
+    @display(description=gettext_lazy("Item"), header=True, ordering="title")
     def shows_item(self, item: Item) -> tuple[str, str, str, dict[str, Any]]:
         """Show the picture beside title and number."""
         picture = {"path": item.image_url, "squared": True, "width": 44, "height": 44} if item.image_url else {}
         return item.title, item.item_id, "", picture
 
-    @display(description="Price", ordering="price_minor")
+    @display(description=gettext_lazy("Price"), ordering="price_minor")
     def shows_price(self, item: Item) -> str | SafeString:
         """Show the price, and the sale price before it while the sale is on."""
         if item.price_minor is None:
-            return "none"
+            return _("none")
         price = f"{written(item.price_minor, item.currency)} {item.currency}"
         paid = item.paid_minor(at=timezone.now())
         if paid is None or paid == item.price_minor:
             return price
         return format_html("<b>{}</b> <s>{}</s>", written(paid, item.currency), price)
 
-    @display(description="State", label=_LABELS)
+    @display(description=gettext_lazy("State"), label=_LABELS)
     def shows_state(self, item: Item) -> str:
         """Show why an item may or may not be recommended."""
         if not item.is_active:
-            return "inactive"
+            return _("inactive")
         if not item.is_recommendable:
-            return "sold out"
+            return _("sold out")
         return str(item.get_availability_display())
 
-    @display(description="Picture")
+    @display(description=gettext_lazy("Picture"))
     def shows_picture(self, item: Item) -> str | SafeString:
         """Show the picture as users see it."""
         if not item.image_url:
-            return "none"
+            return _("none")
         return format_html('<img src="{}" alt="" width="160" height="160" style="border-radius:12px">', item.image_url)
 
-    @action(description="Mark as sold out")
+    @action(description=gettext_lazy("Mark as sold out"))
     def sell_out(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
         """Take items out of every list within two seconds."""
         self._set(request, queryset, availability=Item.Availability.OUT_OF_STOCK)
 
-    @action(description="Mark as in stock")
+    @action(description=gettext_lazy("Mark as in stock"))
     def put_in_stock(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
         """Let items be recommended again; a counted stock of nothing becomes uncounted."""
-        queryset.filter(stock__lte=0).update(stock=None, updated_at=timezone.now())
+        emptied = queryset.filter(stock__lte=0)
+        note_bulk(emptied, {"stock": None})
+        emptied.update(stock=None, updated_at=timezone.now())
         self._set(request, queryset, availability=Item.Availability.IN_STOCK)
 
-    @action(description="Never recommend", attrs={"data-confirm": "Shall the chosen items leave every list?"})
+    @action(
+        description=gettext_lazy("Never recommend"),
+        attrs={"data-confirm": gettext_lazy("Shall the chosen items leave every list?")},
+    )
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
         """Hide items from every list."""
         self._set(request, queryset, is_active=False)
 
-    @action(description="Recommend again")
+    @action(description=gettext_lazy("Recommend again"))
     def activate(self, request: HttpRequest, queryset: QuerySet[Item]) -> None:
         """Let items be listed again."""
         self._set(request, queryset, is_active=True)
 
     def _set(self, request: HttpRequest, queryset: QuerySet[Item], **values: Any) -> None:
         sites = set(queryset.order_by().values_list("site__slug", flat=True).distinct())
+        note_bulk(queryset, values)
         # update() passes by auto_now; without the time the change would stay unseen.
         changed = queryset.update(**values, updated_at=timezone.now())
         for site in sites:
             announce_catalogue(site)
-        self.message_user(request, f"{changed} items changed.", messages.SUCCESS)
+        self.message_user(request, _("%(changed)s items changed.") % {"changed": changed}, messages.SUCCESS)

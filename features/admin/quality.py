@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from features.exceptions import StoreUnavailable
 from features.quality.gathering import gather_report
@@ -17,24 +19,55 @@ if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
 
 TABLES: Final = (
-    ("events", "Events", ("Event", "Source"), "What was accepted, by name and by who sent it."),
     (
-        "mended", "Mended values", ("Field", "What was done"),
-        "Values that were not in the contract's form and have one reading. The event counts; the sender can do better.",
+        "events",
+        gettext_lazy("Events"),
+        (gettext_lazy("Event"), gettext_lazy("Source")),
+        gettext_lazy("What was accepted, by name and by who sent it."),
     ),
     (
-        "refused", "Refused events", ("Field", "Reason"),
-        "What has no reading. Each is kept as a dead letter, and can be corrected and sent again.",
+        "mended",
+        gettext_lazy("Mended values"),
+        (gettext_lazy("Field"), gettext_lazy("What was done")),
+        gettext_lazy(
+            "Values that were not in the contract's form and have one reading. The event counts; "
+            "the sender can do better."
+        ),
     ),
-    ("orders", "Orders by currency", ("Currency",), "Purchase events as they came; each order counts once."),
-    ("clocks", "Clocks of the senders", ("Off by",), "Times are put right by sent_at, so that none of it is lost."),
     (
-        "bots", "Programs", ("Kind",),
-        "Events of programs that named themselves: search engines, AI agents and assistants, monitoring, scripts. They "
-        "are archived, and count nowhere else.",
+        "refused",
+        gettext_lazy("Refused events"),
+        (gettext_lazy("Field"), gettext_lazy("Reason")),
+        gettext_lazy("What has no reading. Each is kept as a dead letter, and can be corrected and sent again."),
     ),
-    ("warnings", "Warnings of whole requests", ("Warning",), "What was true of a request and not of one value."),
-)  # fmt: skip
+    (
+        "orders",
+        gettext_lazy("Orders by currency"),
+        (gettext_lazy("Currency"),),
+        gettext_lazy("Purchase events as they came; each order counts once."),
+    ),
+    (
+        "clocks",
+        gettext_lazy("Clocks of the senders"),
+        (gettext_lazy("Off by"),),
+        gettext_lazy("Times are put right by sent_at, so that none of it is lost."),
+    ),
+    (
+        "bots",
+        gettext_lazy("Programs"),
+        (gettext_lazy("Kind"),),
+        gettext_lazy(
+            "Events of programs that named themselves: search engines, AI agents and assistants, "
+            "monitoring, scripts. They are archived, and count nowhere else."
+        ),
+    ),
+    (
+        "warnings",
+        gettext_lazy("Warnings of whole requests"),
+        (gettext_lazy("Warning"),),
+        gettext_lazy("What was true of a request and not of one value."),
+    ),
+)
 
 
 def data_quality(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
@@ -49,16 +82,21 @@ def data_quality(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
             context["store_error"] = str(error)
         else:
             context |= {"report": report, "tables": _tables(report), "max_rows": MAX_ROWS}
-    return screen(model_admin, request, "admin/features/data_quality.html", title="Data quality", **context)
+    return screen(model_admin, request, "admin/features/data_quality.html", title=_("Data quality"), **context)
 
 
 def _tables(report: QualityReport) -> list[dict[str, object]]:
     return [
         {
-            "id": name, "title": title, "columns": columns, "lead": lead, "total": report.total(name),
-            "rows": getattr(report, name)[:MAX_ROWS], "n_more": max(len(getattr(report, name)) - MAX_ROWS, 0),
+            "id": name,
+            "title": title,
+            "columns": columns,
+            "lead": lead,
+            "total": report.total(name),
+            "rows": getattr(report, name)[:MAX_ROWS],
+            "n_more": max(len(getattr(report, name)) - MAX_ROWS, 0),
             "has_samples": any(row.samples for row in getattr(report, name)),
         }
         for name, title, columns, lead in TABLES
         if getattr(report, name)
-    ]  # fmt: skip
+    ]

@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
@@ -36,7 +39,7 @@ class RatesForm(forms.Form):
     """A table of rates."""
 
     file = forms.FileField(
-        label="CSV file", widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,text/csv"})
+        label=gettext_lazy("CSV file"), widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.tsv,.txt,text/csv"})
     )
 
     def clean_file(self) -> str:
@@ -44,12 +47,15 @@ class RatesForm(forms.Form):
         file = self.cleaned_data["file"]
         if file.size > MAX_BYTES:
             raise forms.ValidationError(
-                f"{file.name} has {file.size / 1e6:.1f} MB; send at most {MAX_BYTES >> 20} MB, a few years at a time."
+                _("%(file)s has %(size)s MB; send at most %(MAX_BYTES)s MB, a few years at a time.")
+                % {"file": file.name, "size": f"{file.size / 1000000.0:.1f}", "MAX_BYTES": MAX_BYTES >> 20}
             )
         try:
             return str(file.read().decode("utf-8-sig"))
         except UnicodeDecodeError:
-            raise forms.ValidationError(f"{file.name} is not UTF-8 text; save it as CSV (UTF-8).") from None
+            raise forms.ValidationError(
+                _("%(file)s is not UTF-8 text; save it as CSV (UTF-8).") % {"file": file.name}
+            ) from None
 
 
 @admin.register(ExchangeRate)
@@ -79,7 +85,7 @@ class ExchangeRateAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
                 context |= problems
             context |= _figures(site)
         return screen(
-            self, request, "admin/features/rates.html", title="Exchange rates", form=form, max_age=MAX_RATE_AGE_DAYS,
+            self, request, "admin/features/rates.html", title=_("Exchange rates"), form=form, max_age=MAX_RATE_AGE_DAYS,
             max_gaps=MAX_GAPS, max_rows=MAX_ROWS, n_days=coverage.DAYS_LOOKED_AT,
             may_add=self.has_add_permission(request), may_delete=self.has_delete_permission(request), **context,
         )  # fmt: skip
@@ -107,7 +113,11 @@ class ExchangeRateAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
             if not self.has_delete_permission(request):
                 raise PermissionDenied
             count = delete_rates(site, currency=pair[0], worth_in=pair[1])
-            words = f"{count:,} rates of {pair[0]} in {pair[1]} deleted."
+            words = _("%(count)s rates of %(pair)s in %(pair2)s deleted.") % {
+                "count": intcomma(count),
+                "pair": pair[0],
+                "pair2": pair[1],
+            }
             self.message_user(request, words, messages.SUCCESS if count else messages.WARNING)
         else:
             if not self.has_add_permission(request):
@@ -120,8 +130,8 @@ class ExchangeRateAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
             except BadTable as error:
                 return {"bad_table": error}
             ignored = ", ".join(table.ignored[:10])
-            words = f"Rates: {done.summary()}." + (
-                f" Columns that are no currency of today: {ignored}." * bool(ignored)
+            words = _("Rates: %(summary)s.") % {"summary": done.summary()} + (
+                _(" Columns that are no currency of today: %(ignored)s.") % {"ignored": ignored} * bool(ignored)
             )
             self.message_user(request, words, messages.SUCCESS)
         self.log_change(request, site, words)

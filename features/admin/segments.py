@@ -8,6 +8,8 @@ from typing import Any, Final
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from features.admin import charts
@@ -29,14 +31,14 @@ class SegmentThresholdAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships n
     fieldsets = (
         (None, {"fields": ("site", "name", "order")}),
         (
-            "Scores, from 1 (lowest fifth) to 5 (best fifth)",
+            gettext_lazy("Scores, from 1 (lowest fifth) to 5 (best fifth)"),
             {
                 "fields": (
                     ("recency_from", "recency_to"),
                     ("frequency_from", "frequency_to"),
                     ("monetary_from", "monetary_to"),
                 ),
-                "description": "Changes count from the next run on, within five minutes.",
+                "description": gettext_lazy("Changes count from the next run on, within five minutes."),
             },
         ),
     )
@@ -101,7 +103,7 @@ class RfmSnapshotAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no typ
                 "shades": charts.SHADES,
                 "most": max(users for row in newest.cells for users, _ in row),
             }
-        return screen(self, request, "admin/features/rfm.html", title="RFM map", **context)
+        return screen(self, request, "admin/features/rfm.html", title=_("RFM map"), **context)
 
 
 def _table(site: Site) -> dict[tuple[int, int, int], str]:

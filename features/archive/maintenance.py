@@ -10,14 +10,20 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from features.archive.rows import COLUMNS, ONCE, SCHEMA
+from features.archive.rows import COLUMNS, ONCE, schema
 from features.archive.writer import ArchiveFolder
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+else:
+    pl = deferred("polars")
+    pa = deferred("pyarrow")
+    pq = deferred("pyarrow.parquet")
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +46,20 @@ class DoomedRows(Protocol):
 
 
 def read_table(folder: ArchiveFolder, path: str, *, columns: Sequence[str] = COLUMNS) -> pa.Table:
-    """Return the columns of one file."""
+    """Return the columns of one file; those that an older version did not write hold nothing."""
     with folder.fs.open(path, "rb") as file:
-        return pq.ParquetFile(file).read(columns=list(columns))
+        table: pa.Table = pq.ParquetFile(file).read(columns=list(columns))
+    for position, name in enumerate(columns):
+        if name not in table.column_names:
+            table = table.add_column(position, name, pa.nulls(table.num_rows, schema().field(name).type))
+    return table
 
 
 def without_resends(table: pa.Table) -> pa.Table:
     """Return the table with each row of each event once: the one that was received first."""
     frame = cast("pl.DataFrame", pl.from_arrow(table))
     once = frame.sort("received_at_ms", maintain_order=True).unique(["site", *ONCE], keep="first", maintain_order=True)
-    return once.to_arrow().cast(SCHEMA)
+    return once.to_arrow().cast(schema())
 
 
 def compact(folder: ArchiveFolder, *, older_than_s: float, min_files: int = MIN_FILES) -> int:

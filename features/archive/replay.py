@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -75,8 +76,10 @@ class Replayer:
         is_erased: Callable[[str, str, int], bool] = lambda site, user_key, at_ms: False,
         keys_of_site: KeysOfSite = know_everything,
         money_of: MoneyOfSite = in_euros,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._money_of = money_of
+        self._clock = clock
         self._keys_of_site = keys_of_site
         self._store = store
         self._partitions = partitions
@@ -98,12 +101,16 @@ class Replayer:
         return self.records
 
     def from_archive(self, folder: ArchiveFolder, *, sites: Sequence[str], report: Report | None = None) -> int:
-        """Apply everything in the archive, in the order in which it was received."""
-        number = 0
+        """Apply everything in the archive, in the order in which it was received.
+
+        The archive keeps no time of the log. What it says of the future is of a clock that was wrong: watermarks are
+        bounded by now, or what comes next would be late.
+        """
+        number, now_ms = 0, self._clock()
         for site in sites:
             for key, value in archived_records(folder, site=site):
                 number += 1
-                self._add(Record(partition_for(key, self._partitions), f"archive-{number}", key, value, 0), report)
+                self._add(Record(partition_for(key, self._partitions), f"archive-{number}", key, value, now_ms), report)
         self._flush_all(report)
         return self.records
 

@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import pyarrow as pa
 
 from tracking.contract.events import KNOWN_EVENTS, CustomEvent, Event, EventRecord, Identify
 from tracking.contract.parsing import parse_record
+from tracking.deferred import deferred
 
-SCHEMA: Final = pa.schema(
-    [
-        ("site", pa.string()),
-        ("user_key", pa.string()),
-        ("anonymous_id", pa.string()),
-        ("user_id", pa.string()),
-        ("session_id", pa.string()),
-        ("session_number", pa.int32()),
-        ("event_id", pa.string()),
-        ("event", pa.string()),
-        ("row", pa.int16()),
-        ("item_id", pa.string()),
-        ("quantity", pa.int32()),
-        ("price", pa.float64()),
-        ("value", pa.float64()),
-        ("currency", pa.string()),
-        ("occurred_at_ms", pa.int64()),
-        ("received_at_ms", pa.int64()),
-        ("item_list_id", pa.string()),
-        ("rec_id", pa.string()),
-        ("position", pa.int32()),
-        ("transaction_id", pa.string()),
-        ("search_term", pa.string()),
-        ("consent", pa.string()),
-        ("bot", pa.bool_()),
-        ("source", pa.string()),
-        ("params", pa.string()),
-    ]
-)
-COLUMNS: Final = tuple(SCHEMA.names)
+if TYPE_CHECKING:
+    import pyarrow as pa
+else:
+    pa = deferred("pyarrow")
+
+_TYPE_OF: Final = {
+    "site": "string",
+    "user_key": "string",
+    "anonymous_id": "string",
+    "user_id": "string",
+    "session_id": "string",
+    "session_number": "int32",
+    "event_id": "string",
+    "event": "string",
+    "row": "int16",
+    "item_id": "string",
+    "quantity": "int32",
+    "price": "float64",
+    "value": "float64",
+    "currency": "string",
+    "occurred_at_ms": "int64",
+    "received_at_ms": "int64",
+    "item_list_id": "string",
+    "rec_id": "string",
+    "position": "int32",
+    "transaction_id": "string",
+    "search_term": "string",
+    "consent": "string",
+    "bot": "bool",
+    "source": "string",
+    "params": "string",
+    "network": "int64",
+}
+"""The columns, each with its type by Arrow's name for it."""
+COLUMNS: Final = tuple(_TYPE_OF)
 ONCE: Final = ("user_key", "event_id", "row")
 """What a site's row is known by: the log gives a record twice when its first acknowledgement came too late, and a shop
 may number the events of each user from one."""
@@ -63,7 +69,8 @@ def rows_of(record: EventRecord) -> Iterator[tuple[int, Row]]:
         list_id = getattr(params, "item_list_id", None)
         list_rec_id = getattr(params, "rec_id", None)
         more = _more(event)
-        about = (getattr(params, "transaction_id", None), getattr(params, "search_term", None), *tail, more)
+        named = (getattr(params, "transaction_id", None), getattr(params, "search_term", None))
+        about = (*named, *tail, more, record.network)
         times = (event.occurred_at_ms, record.received_at_ms)
         day = event.occurred_at_ms // DAY_MS
         items = getattr(params, "items", ())
@@ -84,7 +91,7 @@ def rows_of(record: EventRecord) -> Iterator[tuple[int, Row]]:
         nothing = (None,) * 5
         yield (
             custom.occurred_at_ms // DAY_MS,
-            (*head, 0, *nothing, *times, None, None, None, None, None, *tail, params_json),
+            (*head, 0, *nothing, *times, None, None, None, None, None, *tail, params_json, record.network),
         )
 
 
@@ -109,11 +116,17 @@ def without_copies(rows: Iterable[Row]) -> list[Row]:
     return list({_once(row): row for row in reversed(list(rows))}.values())[::-1]
 
 
+@cache
+def schema() -> pa.Schema:
+    """Return the columns with their Arrow types."""
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in _TYPE_OF.items()])
+
+
 def table_of(rows: Iterable[Row]) -> pa.Table:
     """Return rows as an Arrow table."""
     columns = list(zip(*rows, strict=True))
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema().types, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema())
 
 
 _ITEM_FIELDS: Final = (("item_id", "item_id"), ("quantity", "quantity"), ("price", "price"), ("position", "index"))
@@ -155,8 +168,8 @@ def record_of(rows: Sequence[Mapping[str, Any]]) -> EventRecord:
         "source": first["source"],
         "ctx": {"bot": first["bot"]},
     }
-    for name in ("anonymous_id", "user_id"):
-        if first[name] is not None:
+    for name in ("anonymous_id", "user_id", "network"):
+        if first.get(name) is not None:
             raw[name] = first[name]
     if first["event"] == "identify":  # an older version archived no more than that there was one
         params["user_id"] = first["user_id"] or "unknown"

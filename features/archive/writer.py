@@ -17,10 +17,9 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import fsspec
-import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from features import keys, metrics
@@ -29,9 +28,15 @@ from features.exceptions import Fenced, StoreUnavailable
 from features.state.purchases import hash64
 from features.store.foreign_positions import ForeignPositions, adopt
 from features.store.online import OnlineStore
-from tracking.contract.parsing import parse_record
+from tracking.contract.clocks import read_record
+from tracking.deferred import deferred
 from tracking.exceptions import InvalidEvent
 from tracking.log import BEGINNING, EventLog, LogUnavailable, Position
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+else:
+    pq = deferred("pyarrow.parquet")
 
 logger = logging.getLogger(__name__)
 
@@ -189,7 +194,7 @@ class ArchiveWorker:
             days = self._rows.setdefault(partition, {})
             for record in records:
                 try:
-                    parsed = parse_record(record.value)
+                    parsed, _ = read_record(record.value, appended_at_ms=record.timestamp_ms, stamp=record.stamp)
                 except InvalidEvent:
                     continue  # the stream worker puts it where such records go
                 if parsed.forwarded is not None:

@@ -39,7 +39,7 @@ def keys_of_site(site: str) -> SiteKeys | None:
     """Return what the site knows; never blocks. ``None`` until it was loaded: then everything is counted."""
     try:
         items = _known.of(site).current()
-        return SiteKeys(items=items.ids, n_items=items.n_items, placements=_placement_names(site, False))
+        return _keys(items, _placement_names(site, False))
     except SnapshotMissing:
         return None
 
@@ -47,7 +47,11 @@ def keys_of_site(site: str) -> SiteKeys | None:
 def loaded_keys_of_site(site: str) -> SiteKeys:
     """Return what the site knows, and load it in this thread the first time; for commands."""
     items = _known.of(site).ensure_loaded()
-    return SiteKeys(items=items.ids, n_items=items.n_items, placements=_placement_names(site, True))
+    return _keys(items, _placement_names(site, True))
+
+
+def _keys(items: KnownItems, placements: Container[str]) -> SiteKeys:
+    return SiteKeys(items=items.ids, n_items=items.n_items, placements=placements, margins=items.margins)
 
 
 class KnownItems:
@@ -56,6 +60,7 @@ class KnownItems:
     def __init__(self, site: str, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.ids: set[str] = set()
         self.n_items = 0
+        self.margins: dict[str, float] = {}
         self._site = site
         self._clock = clock
         self._looked_at: datetime | None = None
@@ -68,7 +73,11 @@ class KnownItems:
         items = Item.objects.filter(site__slug=self._site).order_by()
         if self._looked_at is not None:
             items = items.filter(updated_at__gte=self._looked_at - OVERLAP)
-        for item_id, group_id in items.values_list("item_id", "group_id").iterator(chunk_size=2_000):
+        fields = ("item_id", "group_id", "cost_minor", "price_minor", "sale_price_minor")
+        for item_id, group_id, cost, price, sale_price in items.values_list(*fields).iterator(chunk_size=2_000):
+            paid = sale_price or price
+            if cost is not None and paid:
+                self.margins[item_id] = 1.0 - cost / paid
             if item_id not in self.ids:
                 self.n_items += 1
                 self.ids.add(item_id)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, Final, cast
 
-from features.feed_files.packing import packing_of
+from features.feed_files.packing import DAMAGED_ZIP, packing_of
 from features.feed_files.report import FeedBroken, FeedReport
 
 MAX_UNPACKED_BYTES: Final = 4 << 30
@@ -114,7 +114,7 @@ def _unzipped(stream: io.BufferedReader, report: FeedReport) -> IO[bytes]:
         member = _only_member(archive)
         report.note(f"unpacked from zip: {member.filename}")
         return archive.open(member)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:  # the last one is a password
+    except DAMAGED_ZIP as error:
         raise FeedBroken(0, f"is a zip archive that cannot be read: {error}; pack it again, without a password") from (
             error
         )

@@ -6,15 +6,31 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
+import zipfile
 import zlib
 from collections.abc import Callable
-from typing import IO, Final, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
-import pyarrow as pa
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+else:
+    pa = deferred("pyarrow")
+
 
 PEEK_BYTES: Final = 6
-DAMAGED: Final = (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException)
-"""What reading raises where a packed stream is damaged or cut off."""
+DAMAGED_ZIP: Final = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    OSError,
+    EOFError,
+)
+"""What ``zipfile`` raises where an archive is damaged or needs a password: not all of it is its own error."""
 
 
 class Packing(NamedTuple):
@@ -44,6 +60,11 @@ PACKINGS: Final = (
     Packing("xz", b"\xfd7zXZ\x00", lambda stream: cast(IO[bytes], lzma.LZMAFile(stream))),  # noqa: SIM115
     Packing("zstd", b"\x28\xb5\x2f\xfd", _zstd),
 )
+
+
+def damages(*also: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what reading raises where a packed stream is damaged or cut off, and ``also``; asked in an ``except``."""
+    return (EOFError, OSError, zlib.error, lzma.LZMAError, pa.ArrowException, *also)
 
 
 def packing_of(head: bytes) -> Packing | None:

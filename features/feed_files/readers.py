@@ -7,15 +7,18 @@ file cannot be read at all, ``FeedBroken`` is raised, and what came before stays
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 from zipfile import BadZipFile
 
+from django.utils.translation import gettext_noop
+
 from features.feed_files.containers import Limits, unpacked
 from features.feed_files.dialects.translation import in_our_words
 from features.feed_files.json_rows import is_lines, read_json, read_jsonl
-from features.feed_files.packing import DAMAGED
+from features.feed_files.packing import damages
 from features.feed_files.report import FeedBroken, FeedReport, RawRow
 from features.feed_files.tables import read_csv, read_tsv
 from features.feed_files.text import FeedText
@@ -82,7 +85,7 @@ def _raw_rows(handle: BinaryIO, report: FeedReport, file_format: str, limits: Li
             raise FeedBroken(0, f"format {chosen!r} is not one of {', '.join(known)}")
         report.note(known[chosen].words)
         yield from known[chosen].read(text, report)
-    except (*DAMAGED, BadZipFile) as error:  # a torn archive, or a disk that fails
+    except damages(BadZipFile, struct.error) as error:  # a torn archive, or a disk that fails
         raise FeedBroken(0, f"the file cannot be read to its end: {error}") from error
 
 
@@ -105,23 +108,23 @@ def detect_format(head: str) -> str:
 
 #: In the order of the forms; of several that a file looks like, the last one is taken.
 FORMATS: Final = (
-    FeedFormat(name="csv", words="CSV", begins=lambda text: True, read=read_csv),
+    FeedFormat(name="csv", words=gettext_noop("CSV"), begins=lambda text: True, read=read_csv),
     FeedFormat(
         name="tsv",
-        words="tab-separated (Google text feed)",
+        words=gettext_noop("tab-separated (Google text feed)"),
         begins=lambda text: text.split("\n", 1)[0].count("\t") > text.split("\n", 1)[0].count(","),
         read=read_tsv,
     ),
-    FeedFormat(name="jsonl", words="JSON lines", begins=is_lines, read=read_jsonl),
+    FeedFormat(name="jsonl", words=gettext_noop("JSON lines"), begins=is_lines, read=read_jsonl),
     FeedFormat(
         name="json",
-        words="JSON (a list, or an object with one)",
+        words=gettext_noop("JSON (a list, or an object with one)"),
         begins=lambda text: text.startswith(("[", "{")) and not is_lines(text),
         read=read_json,
     ),
     FeedFormat(
         name="google_xml",
-        words="XML (Google Merchant RSS or Atom, YML)",
+        words=gettext_noop("XML (Google Merchant RSS or Atom, YML)"),
         begins=looks_like_xml,
         read=read_google_xml,
     ),

@@ -26,8 +26,8 @@ MAX_ITEM: Final = 2 << 20
 MAX_PREAMBLE: Final = 8 << 20
 MAX_FIELD: Final = 100_000
 _OVERLAP: Final = 64
-_BEGINS: Final = re.compile(r"<(?:[A-Za-z]\w*:)?(item|entry|offer|product)(?=[\s>])")
-_ENDS: Final = re.compile(r"</(?:rss|channel|feed|yml_catalog|shop|offers|products|items)\s*>")
+_BEGINS: Final = re.compile(r"<(?:[A-Za-z]\w*:)?(item|entry|offer|product|shopitem)(?=[\s>])", re.IGNORECASE)
+_ENDS: Final = re.compile(r"</(?:rss|channel|feed|yml_catalog|shop|offers|products|items)\s*>", re.IGNORECASE)
 _COMMENT: Final = "<!--"
 _PREFIX: Final = re.compile(r"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
 _CDATA: Final = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
@@ -45,7 +45,7 @@ _ROOTS: Final = ("<?xml", "<rss", "<feed", "<yml_catalog", "<channel", "<product
 
 def looks_like_xml(head: str) -> bool:
     """Return whether a text that begins like this is XML and no page of HTML."""
-    return head.startswith("<") and any(root in head for root in _ROOTS)
+    return head.startswith("<") and any(root in head.lower() for root in _ROOTS)
 
 
 def read_google_xml(text: FeedText, report: FeedReport) -> Iterator[RawRow]:

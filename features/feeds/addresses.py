@@ -25,8 +25,10 @@ def as_address(field: str, value: object, *, mends: Mends | None = None) -> str:
     BadValue
         It is neither, or too long.
     """
-    if isinstance(value, list | tuple) and mends is not None:
-        value = next((each for each in value if isinstance(each, str) and each.strip()), "")
+    if mends is not None:
+        several: list[object] = list(value) if isinstance(value, list | tuple) else [value]
+        listed = [_linked(each) for each in several]
+        value = next((each for each in listed if each is not None and (not isinstance(each, str) or each.strip())), "")
     text = as_text(field, value, longest=10**6)
     mended = text if mends is None or _PLAIN.fullmatch(text) else _mended(text)
     if len(mended) > MAX_ADDRESS:
@@ -42,6 +44,13 @@ def as_address(field: str, value: object, *, mends: Mends | None = None) -> str:
     if mends is not None and mended != text:
         mends.count(field, "address put right", text)
     return mended
+
+
+def _linked(value: object) -> object:
+    """Return the address of an object that has one, as in ``{"id": 4, "src": "https://…"}``."""
+    if isinstance(value, dict):
+        return next((value[name] for name in ("url", "src", "href", "link") if isinstance(value.get(name), str)), value)
+    return value
 
 
 def _mended(text: str) -> str:

@@ -82,8 +82,8 @@ def _meaning_of(written: str) -> str | None:
     found = _MEANING.get(words) or _SQUEEZED.get(words.replace(" ", ""))
     if found:
         return found
-    if re.fullmatch(r"\d+", words):
-        return "in_stock" if int(words[:9]) else "out_of_stock"
+    if pieces := re.fullmatch(r"[<>≥~]?\s*(\d+)\s*\+?(?:\s*(?:pcs|pieces|st|stk|stück))?", words):
+        return "in_stock" if int(pieces[1][:9]) else "out_of_stock"
     for pattern, meaning in ((_SHUT, "out_of_stock"), (_BEFORE, "preorder"), (_LATE, "backorder"), (_OPEN, "in_stock")):
         if pattern.search(words):
             return meaning

@@ -20,13 +20,17 @@ ALIASES: Final = {
     "google_product_category": "google_category", "google_category_id": "google_category",
     "item_group_id": "group_id", "parent_id": "group_id", "parent_sku": "group_id", "cost_of_goods_sold": "cost",
     "quantity": "stock", "qty": "stock", "inventory": "stock", "stock_quantity": "stock", "stock_level": "stock",
-    "active": "is_active", "enabled": "is_active", "labels": "tags", "keywords": "tags",
+    "active": "is_active", "enabled": "is_active", "product_visible": "is_active", "is_published": "is_active",
+    "labels": "tags", "keywords": "tags",
     "available_since": "first_seen_at", "regular_price": "price", "special_price": "sale_price",
     "discount_price": "sale_price", "promo_price": "sale_price", "currency_code": "currency",
     "price_currency": "currency", "stock_status": "availability", "in_stock": "availability",
     "sale_price_effective_date": "sale_period", "sale_price_dates": "sale_period",
     "sale_price_start_date": "sale_starts_at", "sale_price_end_date": "sale_ends_at",
     "sale_price_from": "sale_starts_at", "sale_price_to": "sale_ends_at", "language": "locale", "lang": "locale",
+    "content_language": "locale", "images": "image_url", "image_urls": "image_url", "permalink": "url",
+    "brand_name": "brand", "price_tax_included": "price", "price_with_tax": "price", "sku_code": "item_id",
+    "current_stock_level": "stock",
 }  # fmt: skip
 
 #: Google's fields that describe a variant; they are kept as attributes, under these names.
@@ -49,6 +53,10 @@ _TITLE_IN: Final = re.compile(r"(?:title|name|product_name)(?:[_:.]|_?[\[(])([a-
 _PRICE_IN: Final = re.compile(r"(price|sale_price|cost)(?:[_:.]|_?[\[(])([a-z]{3})[\])]?")
 
 
+#: What columns say of how they are filled in: ``Active (0/1)``, ``Product Visible?``.
+_NOTE: Final = re.compile(r"[_ ]*\((?:0/1|y/n|yes/no|true/false|x,\s?y,\s?z[.\u2026]*)\)$|_*\?$")
+
+
 class Meaning(NamedTuple):
     """What a column says: a field, and the language of a title or the currency of a price, if its name has one."""
 
@@ -67,7 +75,8 @@ def meaning_of(column: str) -> Meaning:
         return Meaning("title", language=language)
     if (match := _PRICE_IN.fullmatch(name)) and match[2].upper() in CURRENCIES:
         return Meaning(match[1], currency=match[2].upper())
-    return Meaning(name)
+    plain = _NOTE.sub("", name)
+    return meaning_of(plain) if plain and plain != name else Meaning(name)
 
 
 def looks_like_price(column: str) -> bool:

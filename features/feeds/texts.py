@@ -29,8 +29,11 @@ def as_text(field: str, value: object, *, longest: int, mends: Mends | None = No
     BadValue
         It is no text; or, where nothing is mended, it is too long or holds what no database takes.
     """
-    if isinstance(value, list | tuple) and mends is not None:
-        value = ", ".join(str(each) for each in value if not isinstance(each, dict | list))
+    if mends is not None:
+        value = called(value)
+        if isinstance(value, list | tuple):
+            named = [called(each) for each in value]
+            value = ", ".join(str(each) for each in named if not isinstance(each, dict | list))
     if isinstance(value, dict | list | tuple):
         raise BadValue(field, value, "is not a text")
     if isinstance(value, bool) and mends is not None:
@@ -57,6 +60,13 @@ def readable(field: str, value: object, *, longest: int, mends: Mends | None = N
             mends.count(field, "markup and escaped characters resolved", text)
             text = plain
     return as_text(field, text, longest=longest, mends=mends)
+
+
+def called(value: object) -> object:
+    """Return the name of an object that has one, as in ``{"id": 4, "name": "Shoes"}``; other values as they are."""
+    if isinstance(value, dict):
+        return next((value[name] for name in ("name", "title", "label") if isinstance(value.get(name), str)), value)
+    return value
 
 
 def without_markup(text: str) -> str:
@@ -96,4 +106,7 @@ def _refuse_control(field: str, text: str, mends: Mends | None) -> None:
         raise BadValue(field, text, "holds half of a character; save the file as UTF-8")
 
 
-_NOTHING: Final = NOTHING - {"-"}
+_NOTHING: Final = NOTHING - {"-"} | {
+    "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "\\n",
+}  # fmt: skip
+"""With the errors of a spreadsheet's formulas, and what databases export for NULL."""

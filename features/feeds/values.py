@@ -26,7 +26,7 @@ from features.feeds.mends import BadValue, Mends, mend_or_refuse
 from features.feeds.money import as_price
 from features.feeds.names import ATTRIBUTE_FIELDS, Meaning, meaning_of
 from features.feeds.periods import as_moment, as_period
-from features.feeds.texts import as_text, is_nothing, readable, unescaped
+from features.feeds.texts import as_text, called, is_nothing, readable, unescaped
 from tracking.contract.mending.amounts import Separator, read_currency
 from tracking.contract.mending.values import as_id
 
@@ -40,6 +40,7 @@ MAX_ATTRIBUTES: Final = 50
 _MAX_STOCK: Final = 2_000_000_000
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _SPREADSHEET: Final = re.compile(r"\d+\.0+")
+_GUARDED: Final = re.compile(r'="([^"]+)"|\'(\d[\w.\-]*)')
 _SHORTENED: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d{1,2}")
 _LEVELS: Final = re.compile(r"\s*[>»\u203a\u2192]\s*|/(?=\s)|(?<=\s)/|\s\|\s")
 _NUMBERED: Final = re.compile(r"\d+\s*[-:]\s*(?=\S)")
@@ -166,8 +167,7 @@ class _Row:
         for name, value in values.items():
             with _Dropping(None if name in _NEVER_DROPPED else self._mends):
                 self._take(name, value)
-        if "sale_price" in values:
-            changes.setdefault("sale_price_minor", None)  # one that was dropped is no sale
+        self._check_sale(values)
         if self._currency and "currency" not in changes:
             changes["currency"] = self._currency
         if self._titles:
@@ -190,12 +190,25 @@ class _Row:
     def _take_price(self, name: str, value: Any) -> None:
         changes, own = self._changes, self._currency
         default = own or self._understanding.currency
+        if self._mends is not None and isinstance(value, list) and len(value) == 1:
+            value = value[0]
         minor, found = as_price(name, value, currency=default, decimal=self._understanding.decimal, mends=self._mends)
         if found is not None and changes.setdefault("currency", found) != found:
             raise BadValue(name, value, f"is not in {changes['currency']} as the row's other prices are")
         if found is not None and own and found != own and self._mends is not None:
             self._mends.count("currency", f"{own} beside an amount in {found}; the amount's own is taken", value)
         changes[_PRICES[name]] = minor
+
+    def _check_sale(self, values: Mapping[str, Any]) -> None:
+        """Leave a sale out that was dropped, costs nothing, or no less than the price: systems write 0 for no sale."""
+        changes = self._changes
+        if "sale_price" not in values:
+            return
+        sale, price = changes.setdefault("sale_price_minor", None), changes.get("price_minor")
+        if self._mends is not None and sale is not None and price and not 0 < sale < price:
+            what = "no sale: it costs nothing" if sale == 0 else "no sale: it costs no less than the price"
+            self._mends.count("sale_price", what, values["sale_price"])
+            changes["sale_price_minor"] = None
 
     def _take_period(self) -> None:
         """Take when a sale begins and ends; a sale whose period cannot be read is left out."""
@@ -283,6 +296,9 @@ def _identifier(value: object, mends: Mends | None) -> str:
             else ("is no id; write the item's id, of at most 128 characters")
         )
         raise BadValue("item_id", value, said)
+    if mends is not None and (guarded := _GUARDED.fullmatch(found)):
+        mends.count("item_id", "a spreadsheet's mark for text taken off", found)
+        found = next(filter(None, guarded.groups()))
     if mends is not None and _SPREADSHEET.fullmatch(found):
         mends.count("item_id", "decimals of a spreadsheet taken off", found)
         return found.partition(".")[0]
@@ -310,8 +326,8 @@ def _group(field: str, value: object, mends: Mends | None) -> str:
 
 def _category(field: str, value: object, mends: Mends | None) -> str:
     if isinstance(value, list | tuple):
-        value = " > ".join(str(name) for name in value)
-    text = as_text(field, value, longest=MAX_CATEGORY if mends is None else 10**6, mends=mends)
+        value = " > ".join(filter(None, (str(called(name) or "") for name in value)))
+    text = as_text(field, called(value), longest=MAX_CATEGORY if mends is None else 10**6, mends=mends)
     levels = [name for part in _LEVELS.split(text if mends is None else unescaped(text)) if (name := part.strip())]
     path = " > ".join(levels)
     if len(path) > MAX_CATEGORY:
@@ -378,7 +394,10 @@ def _yes_or_no(field: str, value: object, mends: Mends | None) -> bool:
 
 
 def _tags(field: str, value: object, mends: Mends | None) -> list[str]:
-    names = value if isinstance(value, list | tuple) else re.split(r"[|,;]" if mends else r"[|,]", str(value))
+    parts: list[object] = list(
+        value if isinstance(value, list | tuple) else re.split(r"[|,;]" if mends else r"[|,]", str(value))
+    )
+    names = map(called, parts)
     tags = list(dict.fromkeys(text for name in names if (text := as_text(field, name, longest=64, mends=mends))))
     if len(tags) > MAX_TAGS:
         mend_or_refuse(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import cast
-
-import polars as pl
+from typing import TYPE_CHECKING, cast
 
 from features.archive.maintenance import read_table
 from features.archive.writer import ArchiveFolder
 from features.privacy.ownership import LOGIN_COLUMNS, Ownership, browsers_in, logins_in
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 
 def find_ownership(folder: ArchiveFolder, *, site: str, user_id: str | None, browsers: Sequence[str]) -> Ownership:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
-import polars as pl
-import pyarrow as pa
 from django.conf import settings
 from django.dispatch import Signal
 
@@ -36,9 +34,17 @@ from features.store.redis_pipe import Command, borrowed, raise_errors
 from tracking.collect import live_events
 from tracking.contract.user_key import UserKey, anonymous_id_of, key_of_user
 from tracking.dead_letters.rows import forget_user
+from tracking.deferred import deferred
 from tracking.models import Site
 from tracking.quality import counts as quality_counts
 from tracking.redis_client import UNAVAILABLE
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+else:
+    pl = deferred("polars")
+    pa = deferred("pyarrow")
 
 ERASED_TTL_S: Final = keys.ERASED.ttl_s
 """For longer than a log or a spool keeps a record."""

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
-
-import polars as pl
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tracking.contract.user_key import UserKey, key_of_anonymous, key_of_user
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+else:
+    pl = deferred("polars")
+    pa = deferred("pyarrow")
 
 Span = tuple[int, int]
 """First and last millisecond of a time, since 1970."""
 
 LOGIN_COLUMNS: Final = ("anonymous_id", "user_id", "occurred_at_ms")
-_NO_LOGINS: Final = pl.DataFrame(schema={"anonymous_id": pl.String, "user_id": pl.String, "occurred_at_ms": pl.Int64})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,7 +44,7 @@ class Ownership:
 
     user_id: str | None
     browsers: tuple[str, ...] = ()
-    logins: pl.DataFrame = field(default_factory=lambda: _NO_LOGINS)
+    logins: pl.DataFrame = field(default_factory=lambda: no_logins())
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -91,11 +95,16 @@ class Ownership:
         return both.filter(owner.is_null() | owner.eq_missing(self.user_id))["row"]
 
 
+def no_logins() -> pl.DataFrame:
+    """Return the columns of ``Ownership.logins`` without a row."""
+    return pl.DataFrame(schema={"anonymous_id": pl.String, "user_id": pl.String, "occurred_at_ms": pl.Int64})
+
+
 def logins_in(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Return the identified rows of browsers as ``Ownership.logins`` has them: sorted, and only where users change."""
     found = [frame.filter(pl.col("user_id").is_not_null() & pl.col("anonymous_id").is_not_null()) for frame in frames]
     if not found:
-        return _NO_LOGINS
+        return no_logins()
     ordered = pl.concat(found).select(LOGIN_COLUMNS).sort("occurred_at_ms", "user_id", maintain_order=True)
     user, browser = pl.col("user_id"), "anonymous_id"
     is_edge = user.ne_missing(user.shift(1).over(browser)) | user.ne_missing(user.shift(-1).over(browser))

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import polars as pl
-import pyarrow as pa
 from django.conf import settings
 
 from features.archive.maintenance import erase_rows
@@ -23,7 +21,15 @@ from features.privacy.erasure import erased_spans
 from features.privacy.ownership import Span
 from features.privacy.tombstones import Tombstone
 from features.state.states import decode_profile
+from tracking.deferred import deferred
 from tracking.models import Site
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+else:
+    pl = deferred("polars")
+    pa = deferred("pyarrow")
 
 _COLUMNS = ("user_key", "occurred_at_ms")
 

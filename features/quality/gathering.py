@@ -13,6 +13,7 @@ from features.quality.report import CatalogueUse, QualityReport, make_report
 from features.store import connections
 from features.store.item_stats import METRICS, WINDOWS, ItemStats, load_item_stats
 from tracking.models import Site
+from tracking.quality.clocks import read_clocks
 from tracking.quality.reading import read_quality
 from tracking.redis_client import UNAVAILABLE
 
@@ -32,10 +33,11 @@ def gather_report(site: Site, *, now_ms: int) -> QualityReport:
     client = connections.client()
     try:
         read = read_quality(client, site.slug, now_ms=now_ms)
+        wrong_clocks = read_clocks(client, now_ms=now_ms)
     except UNAVAILABLE as error:
         raise StoreUnavailable(f"the counts of {site.slug} cannot be read: {error}") from error
     use = catalogue_use(load_item_stats(client, site.slug), known_ids=_item_ids(site), group_ids=_group_ids(site))
-    return make_report(read, site=site.slug, currency=site.currency, catalogue=use)
+    return make_report(read, site=site.slug, currency=site.currency, catalogue=use, wrong_clocks=wrong_clocks)
 
 
 def catalogue_use(

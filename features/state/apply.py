@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from features.money import MoneyOfSite, in_euros
 from features.state import activity, merging, states
+from features.state.counting import networks
 from features.state.counting import seen as seen_ids
+from features.state.experiments import sums
 from features.state.handlers import HANDLERS, Context, Effects, apply_forwarded, count_event
 from features.state.identity import joins
 from features.state.orders.book import OrderBook
@@ -55,6 +57,8 @@ class Conditions(NamedTuple):
         Orders that stand with another user key, and with which.
     money_of : callable
         From a site to its currency and rates; called for what is about amounts alone.
+    margins : mapping of str to float
+        Item id → the share of its price that is left after its cost, as far as that is known.
     """
 
     lateness_ms: int
@@ -64,6 +68,7 @@ class Conditions(NamedTuple):
     orders: Mapping[int, bytes | None] | None = None
     owners: Mapping[int, str] = {}
     money_of: MoneyOfSite = in_euros
+    margins: Mapping[str, float] = {}
 
 
 def apply_events(
@@ -92,7 +97,10 @@ def apply_events(
     if profile_blob is None:
         profile.is_fully_loaded = conditions.new_is_fully_loaded
     if conditions.past is not None and not profile.is_fully_loaded:
-        profile = merging.merged(states.decode_profile(conditions.past.blob), profile)
+        past, since = states.decode_profile(conditions.past.blob), profile
+        profile = merging.merged(past, since)
+        effects.arms = sums.merges(past.exposures, since.exposures, profile.exposures)
+    known = sums.copied(profile.exposures)
     book: OrderBook | None = None
     for arrival in arrivals:
         if book is None:
@@ -103,6 +111,8 @@ def apply_events(
     if book is not None:
         effects.orders, effects.forwardings = book.written(), book.forwardings
     effects.is_fully_loaded = profile.is_fully_loaded
+    for experiment, changed in sums.changes(known, profile.exposures).items():
+        sums.take_in(effects.arms.setdefault(experiment, {}), changed)
     return states.encode(session), states.encode(profile), effects
 
 
@@ -116,7 +126,9 @@ def _apply_record(
 ) -> None:
     record, lateness_ms = arrival.record, conditions.lateness_ms
     context = Context(session, profile, effects, book, record.site, record.source, lateness_ms, conditions.money_of)
+    context.margins = conditions.margins
     context.user_id = record.user_id
+    context.network = networks.tag_of(record)
     if record.forwarded is not None:
         # It was in time where it was reported, and counts once however often it comes.
         if newest_ms_of(record) > conditions.erased_until_ms:

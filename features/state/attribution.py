@@ -39,6 +39,8 @@ class ReplyOrigin(NamedTuple):
     variant: str
     model_version: str
     rules: str
+    arms: tuple[tuple[str, int], ...] = ()
+    """Experiments, with the arm that the list was made for."""
 
 
 _NAMED_BY_PAGE: Final = "|||"
@@ -70,10 +72,17 @@ def label_of(site: str, *, item_list_id: str | None, rec_id: str | None) -> str 
     """
     origin = _reader(site, rec_id) if rec_id else None
     if origin is not None:
-        return "|".join(part.replace("|", "/") for part in origin)
+        parts = (origin.placement, origin.variant, origin.model_version, origin.rules)
+        return "|".join(part.replace("|", "/") for part in parts)
     if item_list_id:
         return item_list_id.replace("|", "/") + _NAMED_BY_PAGE
     return None
+
+
+def arms_of(site: str, rec_id: str | None) -> tuple[tuple[str, int], ...]:
+    """Return the experiments of a list, and the arms that it was made for; none of a list that is none of ours."""
+    origin = _reader(site, rec_id) if rec_id else None
+    return origin.arms if origin is not None else ()
 
 
 def is_named_by_page(label: str) -> bool:

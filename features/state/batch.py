@@ -8,7 +8,7 @@ tries, and nothing of what it had done stays: ``apply_batch`` sees to it for wha
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeVar
 
@@ -27,12 +27,13 @@ from features.state.counting.unknown import (
     know_everything,
     max_unknown_items,
 )
+from features.state.experiments.sums import ArmSums, take_in
 from features.state.handlers import Effects
 from features.state.orders.book import REPORTED, Forwarding
 from features.state.progress import Progress
 from features.state.purchases import hash64
+from tracking.contract.clocks import read_record
 from tracking.contract.events import EventRecord
-from tracking.contract.parsing import parse_record
 from tracking.contract.user_key import ANONYMOUS_PREFIX
 from tracking.exceptions import FutureSchema, InvalidEvent
 from tracking.log.base import Record
@@ -43,9 +44,12 @@ User = tuple[str, str]  # site, user key
 T = TypeVar("T")
 
 MAX_TRIES: Final = 3
+UNNAMED: Final = "(unnamed)"
+"""Who sent a record of a version that left no name."""
 POISON: Final = "poison"
 """The reason of a record that is valid and breaks a function: a mistake of ours, whoever sent it."""
 PLACEMENT_TTL_S: Final = keys.PLACEMENT_DAY.ttl_s
+ARMS_TTL_S: Final = keys.ARMS.ttl_s
 _NO_ORDERS: Final[dict[int, bytes | None]] = {}
 _NO_OWNERS: Final[dict[int, str]] = {}
 _DECODE_ERASED: Final = msgspec.msgpack.Decoder(dict[int, int]).decode
@@ -90,6 +94,7 @@ class ParsedBatch:
     past: dict[User, Past] = field(default_factory=dict)
     orders: dict[tuple[str, str, int], int] = field(default_factory=dict)  # (site, user key, order) → newest event time
     newest_received_ms: int = 0
+    clocks_off: dict[str, int] = field(default_factory=dict)  # by who sent it: what their clock is ahead, ms
     bot_events: int = 0  # of programs that named themselves: the archive keeps them, no feature does
 
     def add_past(self, user: User, past: Past) -> None:
@@ -112,10 +117,14 @@ class ParsedBatch:
 
 
 class CountIncrement(NamedTuple):
-    """What to add to the fields of a hash of counts, and for how long the hash stays then."""
+    """What to add to the fields of a hash of counts, and for how long the hash stays then.
+
+    Of an item, the first ``windows.N_SUMS`` amounts are added up, and the sample of networks behind them joined.
+    """
 
     amounts: dict[str, list[int]]
     ttl_s: int
+    is_of_items: bool = False
 
 
 @dataclass(slots=True)
@@ -140,7 +149,7 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
     in_order, by_user = batch.in_order, batch.by_user
     for record in records:
         try:
-            parsed = parse_record(record.value)
+            parsed, off_ms = read_record(record.value, appended_at_ms=record.timestamp_ms, stamp=record.stamp)
         except FutureSchema as error:
             batch.refused.append(Refused(record, error.code, error.field, error.reason, is_parked=True))
             continue
@@ -150,6 +159,8 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
         except Exception as error:
             batch.refused.append(poison(record, error))
             continue
+        if off_ms:
+            batch.clocks_off[record.stamp.sender or UNNAMED] = off_ms
         if batch.newest_received_ms < parsed.received_at_ms:
             batch.newest_received_ms = parsed.received_at_ms
         if parsed.ctx.bot:
@@ -258,10 +269,12 @@ def apply_batch(
         raise OrdersNeeded(needed)
     state = progress.decode(stored.progress)
     applied = Applied(state, {}, {}, {}, {}, dict.fromkeys(progress.OUTCOMES, 0), [], [])
+    margins = {site: _margins(keys_of_site(site)) for site in {site for site, _ in batch.by_user}}
     has_past = {site: may_have_past(site) for site in {site for site, _ in batch.by_user}}
     arrivals = _with_lateness(batch, state, lateness_ms=lateness_ms)
     items: dict[str, list[windows.ItemEffect]] = {}
     placements: dict[str, list[attribution.PlacementEffect]] = {}
+    arms: dict[tuple[str, str], ArmSums] = {}
     outcomes = applied.outcomes
     for user, indices in batch.by_user.items():
         if not begins_anonymous and _is_new_anonymous(batch, stored, user, indices):
@@ -276,6 +289,7 @@ def apply_batch(
             orders=stored.orders.get(user, _NO_ORDERS),
             owners=stored.owners.get(user, _NO_OWNERS),
             money_of=money_of,
+            margins=margins[user[0]],
         )
         effects = _apply_user(batch, user, indices, arrivals, stored, applied, conditions)
         if effects.orders:
@@ -288,6 +302,8 @@ def apply_batch(
             items.setdefault(user[0], []).extend(effects.items)
         if effects.placements:
             placements.setdefault(user[0], []).extend(effects.placements)
+        for experiment, sums in effects.arms.items():
+            take_in(arms.setdefault((user[0], experiment), {}), sums)
         outcomes[progress.APPLIED] += effects.applied
         outcomes[progress.DUPLICATE] += effects.duplicate
         outcomes[progress.LATE] += effects.late
@@ -299,10 +315,16 @@ def apply_batch(
         _count_items(applied, item_effects, batch.partition, site, keys_of_site(site), now_ms=now_ms)
     for site, placement_effects in placements.items():
         _count_placements(applied, placement_effects, batch.partition, site, keys_of_site(site))
+    for (site, experiment), sums in arms.items():
+        applied.increments[keys.arms(batch.partition, site, experiment)] = CountIncrement(sums, ARMS_TTL_S)
     state.records += len(batch.records)
     for outcome, amount in outcomes.items():
         state.count(outcome, amount)
     return applied
+
+
+def _margins(known: SiteKeys | None) -> Mapping[str, float]:
+    return {} if known is None else known.margins
 
 
 def _is_new_anonymous(batch: ParsedBatch, stored: StoredBatch, user: User, indices: list[int]) -> bool:
@@ -335,7 +357,7 @@ def _count_items(
             effects = [effect for effect in effects if effect.item_id in known.items]
     for pane, counts in windows.pane_increments(effects, now_ms=now_ms).items():
         key = keys.item_pane(partition, site, pane.width_s, pane.number)
-        applied.increments[key] = CountIncrement(counts, windows.pane_ttl_s(pane.width_s))
+        applied.increments[key] = CountIncrement(counts, windows.pane_ttl_s(pane.width_s), is_of_items=True)
     if known is None or not others:
         return
     most, widest_s = max_unknown_items(known.n_items), max(windows.WIDTHS_S)
@@ -343,8 +365,9 @@ def _count_items(
     for pane in sorted(of_panes, reverse=True):  # the widest first: the others are ranked by it
         widest = keys.unknown_pane(partition, site, widest_s, pane.number * pane.width_s // widest_s)
         key = keys.unknown_pane(partition, site, pane.width_s, pane.number)
-        applied.increments[key] = CountIncrement(of_panes[pane], windows.pane_ttl_s(pane.width_s))
-        applied.bounds[key] = Bound(most, widest, windows.FIRST_OF_VISITORS)
+        ttl_s = windows.pane_ttl_s(pane.width_s)
+        applied.increments[key] = CountIncrement(of_panes[pane], ttl_s, is_of_items=True)
+        applied.bounds[key] = Bound(most, widest, windows.FIRST_OF_VISITORS, windows.REGULARS)
 
 
 def _count_placements(

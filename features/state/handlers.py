@@ -6,7 +6,7 @@ A handler changes the states it is given in place (see ``states``); whether its 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, get_args
 
@@ -24,6 +24,8 @@ from features.money import MoneyOfSite, SiteMoney
 from features.state import attribution, cart, purchases, recents, windows
 from features.state.attribution import PlacementEffect
 from features.state.counting import votes
+from features.state.experiments import exposures
+from features.state.experiments.sums import ArmSums, take_in
 from features.state.identity import attributes
 from features.state.orders import standing as counting
 from features.state.orders.book import Forwarding, OrderBook, Reported
@@ -44,6 +46,7 @@ class Effects:
 
     items: list[ItemEffect] = field(default_factory=list)
     placements: list[PlacementEffect] = field(default_factory=list)
+    arms: dict[str, ArmSums] = field(default_factory=dict)  # by experiment
     orders: dict[int, bytes] = field(default_factory=dict)
     forwardings: list[Forwarding] = field(default_factory=list)
     applied: int = 0
@@ -55,6 +58,8 @@ class Effects:
         """Take the effects of further events in."""
         self.items += other.items
         self.placements += other.placements
+        for experiment, sums in other.arms.items():
+            take_in(self.arms.setdefault(experiment, {}), sums)
         self.orders |= other.orders
         self.forwardings += other.forwardings
         self.applied += other.applied
@@ -75,8 +80,10 @@ class Context:
     source: Source
     lateness_ms: int
     money_of: MoneyOfSite
+    margins: Mapping[str, float] = field(default_factory=dict)
 
     user_id: str | None = None  # of the record, vouched for by the shop's server
+    network: int = 0  # tag of the visitor's network
 
     @property
     def money(self) -> SiteMoney:
@@ -91,7 +98,7 @@ class Context:
 
     def count(self, item_id: str, at_ms: int, metric: int, *, amount: int = 1) -> None:
         """Count an interaction with an item, and its user as a visitor of it."""
-        self.effects.items.append(ItemEffect(item_id, at_ms, metric, amount, 0))
+        self.effects.items.append(ItemEffect(item_id, at_ms, metric, amount, 0, self.network))
         self.count_visitor(item_id, at_ms, metric)
 
     def count_visitor(self, item_id: str, at_ms: int, metric: int) -> None:
@@ -117,6 +124,12 @@ class Context:
         self.effects.items += [
             ItemEffect(item_id, change.at_ms, windows.FIRST_OF_VISITORS + kind, change.amount, 0) for change in changes
         ]
+        if kind == windows.VIEWS:
+            self.effects.items += [
+                ItemEffect(item_id, change.at_ms, windows.REGULARS, change.amount, 0)
+                for change in changes
+                if self.user_id is not None or self.profile.first_ms <= change.at_ms - DAY_MS
+            ]
 
     def touch(self, item_id: str, at_ms: int, label: str | None) -> None:
         """Note a click in a placement, if it was in one."""
@@ -141,12 +154,28 @@ class Context:
         if before == after:
             return
         counting.move_profile(self.profile, order, before, after)
+        exposures.move_order(
+            self.profile, order, before, after, margins=(self._margin(before), self._margin(after)),
+            oldest_ms=self.profile.newest_ms - self.lateness_ms,
+        )  # fmt: skip
         self.effects.items += counting.item_effects(before, after)
         self.effects.placements += counting.placement_effects(before, after)
         for item_id in {**before.lines, **after.lines}:
             had, has = (one.at_ms if one.lines.get(item_id, (0, 0))[0] else None for one in (before, after))
             if had != has:
                 self._move_buyer(item_id, had, has)
+
+    def expose(self, rec_id: str | None, at_ms: int, **figures: int) -> None:
+        """Note that the user saw a list, and in which arms of experiments; ``figures`` are what it did there."""
+        for experiment, arm in attribution.arms_of(self.site, rec_id):
+            if exposures.expose(self.profile, exposures.Membership(experiment, arm), at_ms):
+                for name, amount in figures.items():
+                    exposures.add(self.profile, experiment, exposures.FIGURES.index(name), amount)
+
+    def _margin(self, standing: counting.Standing) -> int:
+        """Return what is left of an order after the cost of its items, in minor units, as far as costs are known."""
+        margins = self.margins
+        return round(sum(worth * margins.get(item_id, 0.0) for item_id, (_, worth) in standing.lines.items()))
 
     def label_of(self, rec_id: str | None) -> str | None:
         """Return the label of the list that a reply of ours filled."""
@@ -168,6 +197,8 @@ def _view_item_list(context: Context, event: contract.ViewItemList) -> None:
             PlacementEffect(label, day, attribution.LISTS, 1),
             PlacementEffect(label, day, attribution.IMPRESSIONS, len(params.items)),
         ]
+    if params.rec_id:
+        context.expose(params.rec_id, event.occurred_at_ms, lists=1, impressions=len(params.items))
 
 
 def _select_item(context: Context, event: contract.SelectItem) -> None:
@@ -181,6 +212,7 @@ def _select_item(context: Context, event: contract.SelectItem) -> None:
         if label is not None:
             context.effects.placements.append(PlacementEffect(label, at_ms // DAY_MS, attribution.CLICKS, 1))
             context.touch(item.item_id, at_ms, label)
+            context.expose(item.rec_id or params.rec_id, at_ms, clicks=1)
 
 
 def _view_item(context: Context, event: contract.ViewItem) -> None:
@@ -199,6 +231,8 @@ def _add_to_cart(context: Context, event: contract.AddToCart) -> None:
         context.count(item.item_id, at_ms, windows.CARTS, amount=item.quantity)
         if item.rec_id:
             context.touch(item.item_id, at_ms, context.label_of(item.rec_id))
+            context.expose(item.rec_id, at_ms)
+        exposures.add_carts(context.profile, item.quantity, at_ms=at_ms)
     context.convert([(at_ms, item.item_id, attribution.CART, item.quantity, 0, 0) for item in event.params.items])
 
 
@@ -225,6 +259,8 @@ def _purchase(context: Context, event: contract.Purchase) -> None:
     cart.clear(profile, at_ms=at_ms, with_that_time=True)
     for item in event.params.items:
         context.remember(PURCHASE, item.item_id, at_ms)
+        # When and with whom the order stands is found by its book; the network is that of who reports it now.
+        context.effects.items.append(ItemEffect(item.item_id, at_ms, windows.PURCHASES, 0, 0, context.network))
         recents.remember(profile.bought, item.item_id, at_ms, keep=KEEP_BOUGHT)
     order = purchases.hash64(event.params.transaction_id)
     context.report(

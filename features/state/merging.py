@@ -18,6 +18,7 @@ from features.definitions import (
 from features.money import saturated
 from features.state import purchases
 from features.state.counting import seen, votes
+from features.state.experiments import exposures
 from features.state.identity import attributes
 from features.state.recents import trim
 from features.state.states import ProfileState
@@ -67,6 +68,8 @@ def merged(older: ProfileState, newer: ProfileState) -> ProfileState:
         ):  # fmt: skip
             for name, at_ms in source.items():
                 target[name] = max(at_ms, target.get(name, 0))
+    total.exposures = exposures.joined(older, newer)
+    total.late_orders = {**older.late_orders, **newer.late_orders}
     purchases.fold_old(total.days)
     trim(total.recents, keep=KEEP_PROFILE_RECENTS)
     trim(total.bought, keep=KEEP_BOUGHT)

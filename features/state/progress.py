@@ -19,11 +19,15 @@ OUTCOMES: Final = (APPLIED, DUPLICATE, LATE, BOT, CROWDED, DEAD_LETTERED, PARKED
 
 
 class Progress(Struct, array_like=True, kw_only=True):
-    """Written with the position, so it is exact whatever happens to a worker."""
+    """Written with the position, so it is exact whatever happens to a worker.
+
+    ``corrections`` says how often somebody beside the worker has changed counts of the partition.
+    """
 
     watermarks: dict[str, int] = field(default_factory=dict)
     ledger: dict[str, int] = field(default_factory=dict)
     records: int = 0
+    corrections: int = 0
 
     def count(self, outcome: str, amount: int) -> None:
         """Add to a total."""

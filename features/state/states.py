@@ -85,6 +85,10 @@ class ProfileState(Struct, array_like=True, kw_only=True):
     attributes: attributes.Attributes = field(default_factory=dict)  # what the shop said of the user
     # Currency -> [orders, revenue, refunded] in its own minor units, of orders that no rate converts: in no sum above.
     apart: dict[str, list[int]] = field(default_factory=dict)
+    # Experiment -> [arm, time of the first exposure, figures since then]; see experiments.exposures.
+    exposures: dict[str, list[int]] = field(default_factory=dict)
+    # Hash of an order of the lateness window -> [time, orders, net revenue, refunded, margin].
+    late_orders: dict[int, list[int]] = field(default_factory=dict)
 
 
 State = TypeVar("State", SessionState, ProfileState)
@@ -235,6 +239,8 @@ def canonical(state: SessionState | ProfileState, *, lateness_ms: int) -> list[A
             value = votes.current(value, oldest_ms=state.newest_ms - lateness_ms)
         elif name == "conversions" and isinstance(state, ProfileState):
             value = sorted(entry for entry in value if entry[0] >= state.newest_ms - lateness_ms)
+        elif name == "late_orders" and isinstance(state, ProfileState):
+            value = sorted(one for one in value.items() if one[1][0] >= state.newest_ms - lateness_ms)
         elif isinstance(value, dict):
             value = sorted(value.items())
         elif isinstance(value, list):

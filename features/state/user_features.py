@@ -16,6 +16,7 @@ import msgspec
 
 from features.definitions import KEEP_BOUGHT, KEEP_SEARCHES, KEEP_SESSION_RECENTS, SESSION_GAP_MS
 from features.state import cart, purchases, recents, states
+from features.state.experiments.exposures import seen_arms
 from features.state.handlers import DECLARED_COUNTS, KINDS, read_count
 from features.state.identity import attributes, joins
 from features.state.merging import joined_sessions
@@ -90,6 +91,7 @@ class UserFeatures:
     apart: dict[str, int] = field(default_factory=dict)
     sessions: tuple[tuple[int, int, int], ...] = field(default=())
     attributes: dict[str, Trait] = field(default_factory=dict)
+    arms: dict[str, tuple[int, int]] = field(default_factory=dict)  # experiment → time of the first exposure, arm
 
 
 COUNTS: Final = (*DECLARED_COUNTS, "orders")
@@ -137,6 +139,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
         session_number=max((p.session_number for p in profiles), default=0),
         sessions=tuple((start, end, events) for start, end, events in intervals),
         attributes=_attributes(profiles),
+        arms=seen_arms(profiles),
     )
 
 

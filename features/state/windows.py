@@ -1,25 +1,30 @@
 """Counts of items in panes of event time: 5 minutes, 1 hour, 24 hours and 7 days add up from them.
 
-A pane is closed by nobody: late events find it and count in it. Sums of whole numbers are the same in any order.
+A pane is closed by nobody: late events find it and count in it. Sums of whole numbers are the same in any order, and
+so is the sample of visitors' networks that stands behind them (``counting.networks``).
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from features.definitions import ITEM_WINDOWS
 from features.money import MAX_SUM, saturated
+from features.state.counting import networks
 
 VISITORS: Final = {"views": "viewers", "carts": "carters", "purchases": "buyers"}
 """What counts the users of each kind of interaction, each once a UTC day (``counting.votes``)."""
-METRICS: Final = (*VISITORS, "revenue", *VISITORS.values())  # revenue in minor units
+METRICS: Final = (*VISITORS, "revenue", *VISITORS.values(), "regulars")  # revenue in minor units
 VIEWS, CARTS, PURCHASES, REVENUE = range(len(VISITORS) + 1)
 FIRST_OF_VISITORS: Final = REVENUE + 1
-Counts = list[int]  # one count a metric
+REGULARS: Final = len(METRICS) - 1
+"""Viewers whose first event was a day before, and users whom the shop's server vouches for."""
+N_SUMS: Final = len(METRICS)
+Counts = list[int]  # one count a metric, then the sample of networks
 
 WIDTHS_S: Final = tuple(width_s for _, width_s, _ in ITEM_WINDOWS)
 _WINDOW_MS: Final = {width_s: window_s * 1_000 for _, width_s, window_s in ITEM_WINDOWS}
@@ -27,13 +32,14 @@ _DECODE: Final = msgspec.msgpack.Decoder(list[int]).decode
 
 
 class ItemEffect(NamedTuple):
-    """What one event does to an item's counts."""
+    """What one event does to an item's counts; ``network`` is the tag of its visitor's network, 0 for none."""
 
     item_id: str
     at_ms: int
     metric: int
     amount: int
     revenue: int
+    network: int = 0
 
 
 class Pane(NamedTuple):
@@ -46,8 +52,9 @@ class Pane(NamedTuple):
 def pane_increments(effects: Iterable[ItemEffect], *, now_ms: int) -> dict[Pane, dict[str, Counts]]:
     """Add effects up by pane and item; panes that no window reaches any more at ``now_ms`` are left out."""
     minutes: dict[int, dict[str, Counts]] = {}
+    tags: dict[tuple[int, str], set[int]] = {}
     oldest_ms = now_ms - max(_WINDOW_MS.values()) - max(WIDTHS_S) * 1_000
-    for item_id, at_ms, metric, amount, revenue in effects:
+    for item_id, at_ms, metric, amount, revenue, network in effects:
         if at_ms < oldest_ms:
             continue
         minute = at_ms // 60_000
@@ -59,6 +66,14 @@ def pane_increments(effects: Iterable[ItemEffect], *, now_ms: int) -> dict[Pane,
             counts = items[item_id] = [0] * len(METRICS)
         counts[metric] += amount
         counts[REVENUE] += revenue
+        if network:
+            of_minute = tags.get((minute, item_id))
+            if of_minute is None:
+                tags[minute, item_id] = {network}
+            else:
+                of_minute.add(network)
+    for (minute, item_id), of_minute in tags.items():
+        minutes[minute][item_id] += networks.sample_of(of_minute)
     panes: dict[Pane, dict[str, Counts]] = {}
     narrower_s, narrower = 60, minutes
     for width_s in WIDTHS_S:  # each a multiple of the one before, so panes add up from narrower ones
@@ -95,15 +110,20 @@ def pane_ttl_s(width_s: int) -> int:
     return _WINDOW_MS[width_s] // 1_000 + 2 * width_s
 
 
-def add_counts(left: Counts, right: Counts) -> Counts:
-    """Return the sum of two counts, metric by metric; a sum stops at ``MAX_SUM``."""
-    sums = list(map(operator.add, left, right))
-    return list(map(saturated, sums)) if max(sums) > MAX_SUM else sums
+def add_counts(left: Sequence[int], right: Sequence[int]) -> Counts:
+    """Return the sum of two counts, metric by metric, and the samples of both joined; a sum stops at ``MAX_SUM``."""
+    sums = list(map(operator.add, left[:N_SUMS], right[:N_SUMS]))
+    if max(sums) > MAX_SUM:
+        sums = list(map(saturated, sums))
+    return [*sums, *networks.join(left[N_SUMS:], right[N_SUMS:])]
 
 
 def completed(counts: Counts) -> Counts:
-    """Return counts with those of visitors; where an older version counted none, each event stands for one."""
-    return counts if len(counts) >= len(METRICS) else [*counts[:FIRST_OF_VISITORS], *counts[:REVENUE]]
+    """Return counts with what an older version did not count: each event then stands for a visitor who is a regular."""
+    if len(counts) >= N_SUMS:
+        return counts
+    visitors = counts[FIRST_OF_VISITORS:REGULARS] or counts[:REVENUE]
+    return [*counts[:FIRST_OF_VISITORS], *visitors, visitors[VIEWS], networks.NOT_KNOWN]
 
 
 def sum_counts(panes: Iterable[Mapping[bytes, bytes]]) -> dict[str, Counts]:

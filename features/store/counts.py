@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import operator
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -25,6 +25,8 @@ MAX_FIELDS: Final = 400_000
 MAX_PUSHED_OUT: Final = 65_536
 """Fields that were pushed out of a bounded hash and whose rank is remembered; about 150 bytes each."""
 
+Adding = Callable[["tuple[int, ...] | None", Sequence[int]], "tuple[int, ...]"]
+
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(list[int]).decode
 
@@ -37,6 +39,7 @@ class CountCache:
         self._hashes: OrderedDict[str, dict[str, tuple[int, ...]]] = OrderedDict()
         self._fields = 0
         self._pushed_out: OrderedDict[tuple[str, str], int] = OrderedDict()  # (hash, field) → rank
+        self._corrections = 0
 
     def add(
         self, batch: Batch, increments: Mapping[str, CountIncrement], bounds: Mapping[str, Bound] | None = None
@@ -53,19 +56,20 @@ class CountCache:
         missing = [key for key in increments if key not in self._hashes]
         if missing:
             for key, fields in zip(missing, batch.read_counts(missing), strict=True):
-                length = len(next(iter(increments[key].amounts.values()), ()))
-                self._hashes[key] = {name.decode(): _read(blob, length) for name, blob in fields.items()}
+                read = _read_item if increments[key].is_of_items else _read
+                self._hashes[key] = {name.decode(): read(blob) for name, blob in fields.items()}
                 self._fields += len(fields)
         changes: list[CountChange] = []
-        for key, (amounts, ttl_s) in increments.items():
+        for key, (amounts, ttl_s, is_of_items) in increments.items():
+            add = _sum_of_item if is_of_items else _sum
             bound = bounds.get(key) if bounds else None
             held = self._hashes[key]
             self._hashes.move_to_end(key)
             stored = frozenset() if bound is None else frozenset(held)
             before = len(held)
             for name, added in amounts.items():
-                held[name] = _sum(held.get(name), added)
-            pushed_out = frozenset() if bound is None else self._push_out(held, bound)
+                held[name] = add(held.get(name), added)
+            pushed_out = frozenset() if bound is None else self._push_out(held, bound, add)
             values = {name: _ENCODE(held[name]) for name in amounts if name not in pushed_out}
             if pushed_out:
                 values[REST] = _ENCODE(held[REST])
@@ -74,7 +78,7 @@ class CountCache:
         self._shrink(keep=len(increments))
         return changes
 
-    def _push_out(self, held: dict[str, tuple[int, ...]], bound: Bound) -> frozenset[str]:
+    def _push_out(self, held: dict[str, tuple[int, ...]], bound: Bound, add: Adding) -> frozenset[str]:
         """Keep the fields of the highest rank, add the others up under ``REST``, and return these.
 
         Of equal rank, those that were there first stay. What had visitors and is pushed out is remembered for a while:
@@ -87,7 +91,7 @@ class CountCache:
 
         def rank(name: str) -> int:
             counts = by.get(name)
-            own = sum(counts[bound.first_metric :]) if counts is not None else 0
+            own = sum(counts[bound.first_metric : bound.end_metric]) if counts is not None else 0
             return own + past.get((bound.ranked_by, name), 0)
 
         kept = frozenset(heapq.nlargest(bound.most, (name for name in held if name != REST), key=rank))
@@ -100,8 +104,14 @@ class CountCache:
             while len(past) > MAX_PUSHED_OUT:
                 past.popitem(last=False)
         for name in gone:
-            held[REST] = _sum(held.get(REST), held.pop(name))
+            held[REST] = add(held.get(REST), held.pop(name))
         return gone
+
+    def follow(self, corrections: int) -> None:
+        """Forget everything where somebody beside the worker has changed counts since the last batch."""
+        if corrections != self._corrections:
+            self.clear()
+            self._corrections = corrections
 
     def clear(self) -> None:
         """Forget everything; the next batch reads again."""
@@ -119,7 +129,14 @@ def _sum(known: tuple[int, ...] | None, added: Sequence[int]) -> tuple[int, ...]
     return tuple(map(saturated, counts)) if max(counts) > MAX_SUM else counts
 
 
-def _read(blob: bytes, length: int) -> tuple[int, ...]:
-    """Return stored counts; only those of items have ever become more."""
-    counts = _DECODE(blob)
-    return tuple(counts if len(counts) >= length else windows.completed(counts))
+def _sum_of_item(known: tuple[int, ...] | None, added: Sequence[int]) -> tuple[int, ...]:
+    return tuple(added) if known is None else tuple(windows.add_counts(known, added))
+
+
+def _read(blob: bytes) -> tuple[int, ...]:
+    return tuple(_DECODE(blob))
+
+
+def _read_item(blob: bytes) -> tuple[int, ...]:
+    """Return stored counts of an item; they have become more with each version."""
+    return tuple(windows.completed(_DECODE(blob)))

@@ -23,10 +23,11 @@ from features.definitions import ITEM_WINDOWS
 from features.exceptions import StoreUnavailable
 from features.isolation import isolated
 from features.state import windows
+from features.state.counting import networks
 from features.state.counting.unknown import REST, max_unknown_items
-from features.state.windows import FIRST_OF_VISITORS, Counts, add_counts
+from features.state.windows import FIRST_OF_VISITORS, N_SUMS, REGULARS, Counts, add_counts
 from features.store.redis_pipe import borrowed, raise_errors
-from features.store.scan import site_times
+from features.store.scan import read_progress, times_of_sites
 from tracking.redis_client import UNAVAILABLE
 
 WINDOWS: Final = tuple(name for name, _, _ in ITEM_WINDOWS)
@@ -34,10 +35,18 @@ METRICS: Final = windows.METRICS
 BLOB_TTL_S: Final = keys.ITEM_STATS.ttl_s
 PRIOR_VIEWERS: Final = 50.0
 """An item's conversion begins at the site's mean and is half its own after that many viewers."""
-MAX_LIFT: Final = 4.0
+MAX_LIFT: Final = 3.0
 """How many times the site's mean of carters and buyers a viewer an item may have, for its popularity."""
 WITHOUT_VIEWERS: Final = 10.0
 """Carters, and buyers, that always count: what is bought from a list, or by telephone, is looked at by nobody."""
+
+MAX_NEW_LIFT: Final = 1.5
+"""How many times the site's mean of viewers a regular an item may have."""
+WITHOUT_REGULARS: Final = 1.0
+"""Viewers that always count."""
+LEAST_REGULARS: Final = 100
+LEAST_REGULAR_SHARE: Final = 0.02
+"""Fewer regulars among a window's viewers than these say nothing about an item."""
 
 CountArray = NDArray[np.int64]
 PaneKey = Callable[[int, str, int, int], str]  # partition, site, width in seconds and number of a pane → its Redis key
@@ -47,7 +56,8 @@ class StatsBlob(msgspec.Struct, array_like=True, kw_only=True):
     """The merged counts as they stand in Redis, shape (items, windows, metrics).
 
     ``counts`` is int64 and holds the metrics up to revenue, as version 0.1 wrote and reads them; ``visitors`` is int32
-    and holds the others. Without it, each event stands for a visitor. ``rest`` is int64 with the shape (windows,
+    and holds the others, as many as the networks allow that they came from. Without it, each event stands for a
+    visitor. ``rest`` is int64 with the shape (windows,
     metrics): the items that the catalogue does not have and that are not told apart.
     """
 
@@ -72,9 +82,9 @@ class ItemStats:
     ----------
     item_ids : tuple of str
         Items with any event in the last seven days.
-    counts : int64, shape (n_items, 4, 7)
+    counts : int64, shape (n_items, 4, 8)
         Windows as in ``WINDOWS``, metrics as in ``METRICS``; revenue in minor units of the site's currency.
-    rest : int64, shape (4, 7)
+    rest : int64, shape (4, 8)
         The same of all items together that no catalogue has and that were too many to be told apart.
     """
 
@@ -110,13 +120,18 @@ class ItemStats:
 
         Of an item that is put into carts or bought much more often than it is looked at, by the site's own measure, the
         surplus does not count: names that are made up to push an item send all three, and so weigh as viewers do. A few
-        carters and buyers count without any viewer, and all of them where the site counts no views.
+        carters and buyers count without any viewer, and all of them where the site counts no views. Nor do viewers
+        count that are a surplus beside the item's regulars (``_backed_by_regulars``): an id is made up in no time, and
+        becomes a day old in a day.
         """
-        visitors = self.counts[:, WINDOWS.index(window), FIRST_OF_VISITORS:].astype(np.float64)
+        visitors = self.counts[:, WINDOWS.index(window), FIRST_OF_VISITORS:REGULARS].astype(np.float64)
+        visitors[:, 0] = _backed_by_regulars(visitors[:, 0], self.of("regulars", window))
         viewers, totals = visitors[:, 0], visitors.sum(axis=0)
         if totals[0]:
             usual = totals[1:] / totals[0]
-            visitors[:, 1:] = np.minimum(visitors[:, 1:], MAX_LIFT * usual * viewers[:, None] + WITHOUT_VIEWERS)
+            # As many as a week has; of a shorter window, a part.
+            few = WITHOUT_VIEWERS * min(float(totals[0]) / max(float(self.of("viewers", WINDOWS[-1]).sum()), 1.0), 1.0)
+            visitors[:, 1:] = np.minimum(visitors[:, 1:], MAX_LIFT * usual * viewers[:, None] + few)
         return visitors
 
     def trending(self, *, limit: int = 1_000) -> list[str]:
@@ -124,8 +139,8 @@ class ItemStats:
 
         The score is ``(n - e) / sqrt(e + 1)`` with n the viewers of the hour and e a 24th of those of the day.
         """
-        recent = self.of("viewers", "1h").astype(np.float64)
-        expected = self.of("viewers", "24h") / 24.0
+        recent = self.plausible_visitors("1h")[:, 0]
+        expected = self.plausible_visitors("24h")[:, 0] / 24.0
         return self._best((recent - expected) / np.sqrt(expected + 1.0), limit=limit)
 
     def conversion(self, *, window: str = "7d") -> NDArray[np.float32]:
@@ -139,6 +154,19 @@ class ItemStats:
     def _best(self, scores: NDArray[np.float64], *, limit: int) -> list[str]:
         order = np.argsort(-scores, kind="stable")[:limit]
         return [self.item_ids[row] for row in order if scores[row] > 0]
+
+
+def _backed_by_regulars(viewers: NDArray[np.float64], regulars: CountArray) -> NDArray[np.float64]:
+    """Return viewers without those that an item has beyond ``MAX_NEW_LIFT`` times what its regulars lead to expect.
+
+    Where the site has few regulars yet, in its first days or with ids that live for one visit, everybody counts.
+    """
+    n_regulars = int(regulars.sum())
+    share = n_regulars / max(float(viewers.sum()), 1.0)
+    if n_regulars < LEAST_REGULARS or share < LEAST_REGULAR_SHARE:
+        return viewers
+    backed: NDArray[np.float64] = np.minimum(viewers, MAX_NEW_LIFT / share * regulars + WITHOUT_REGULARS)
+    return backed
 
 
 def empty_item_stats(site: str) -> ItemStats:
@@ -180,9 +208,11 @@ def load_item_stats(client: redis.Redis, site: str) -> ItemStats:
 def _joined_counts(stats: StatsBlob) -> CountArray:
     shape = (len(stats.item_ids), len(WINDOWS))
     counts = np.frombuffer(stats.counts, np.int64).reshape(*shape, FIRST_OF_VISITORS)
-    if not stats.visitors:
-        return np.concatenate([counts, counts[:, :, : windows.REVENUE]], axis=2)
-    visitors = np.frombuffer(stats.visitors, np.int32).reshape(*shape, len(METRICS) - FIRST_OF_VISITORS)
+    visitors: NDArray[Any] = counts[:, :, : windows.REVENUE]
+    if stats.visitors:
+        visitors = np.frombuffer(stats.visitors, np.int32).reshape(*shape, -1)
+    if visitors.shape[2] == REGULARS - FIRST_OF_VISITORS:  # an older version merged them
+        visitors = np.concatenate([visitors, visitors[:, :, :1]], axis=2)
     return np.concatenate([counts, visitors], axis=2, dtype=np.int64)
 
 
@@ -206,7 +236,7 @@ def _added(left: dict[str, Counts], right: dict[str, Counts]) -> dict[str, Count
 
 
 class ItemStatsMerger:
-    """Adds the panes of all partitions up; keeps the sums of panes that nothing can change any more.
+    """Adds the panes of all partitions up; keeps the sums of panes that no event can change any more.
 
     Memory: four windows of the site's items. One a process; not for several threads at once.
     """
@@ -217,6 +247,7 @@ class ItemStatsMerger:
         self._log_name = log_name
         self._lateness_ms = lateness_ms
         self._closed: dict[tuple[str, int], tuple[tuple[int, int], _Sums]] = {}
+        self._corrections = 0
 
     def merge(self) -> dict[str, int]:
         """Merge every site that has events and write its blob; return how many items each has.
@@ -228,7 +259,11 @@ class ItemStatsMerger:
         StoreUnavailable
             Redis is unavailable.
         """
-        times = site_times(self._client, partitions=self._partitions, log_name=self._log_name)
+        found = read_progress(self._client, partitions=self._partitions, log_name=self._log_name)
+        times = times_of_sites(found.values())
+        if (corrections := sum(one.corrections for one in found.values())) != self._corrections:
+            self._closed.clear()
+            self._corrections = corrections
         merged: dict[str, int] = {}
         for site, now_ms in times.items():
             with isolated("merge-item-stats", site):
@@ -292,8 +327,9 @@ def _whole(sums: Sequence[_Sums]) -> tuple[list[str], CountArray, CountArray]:
     -------
     item_ids : list of str, sorted
         Every known item, and so many unknown ones as ``max_unknown_items`` says, those with the most visitors.
-    counts : int64, shape (n_items, 4, 7)
-    rest : int64, shape (4, 7)
+    counts : int64, shape (n_items, 4, 8)
+        Visitors as many as their networks allow.
+    rest : int64, shape (4, 8)
     """
     known = {item_id for of_window in sums for item_id in of_window.known}
     unknown = {item_id for of_window in sums for item_id in of_window.unknown} - known - {REST}
@@ -305,12 +341,12 @@ def _whole(sums: Sequence[_Sums]) -> tuple[list[str], CountArray, CountArray]:
         known.update(heapq.nlargest(n_told, sorted(unknown), key=lambda one: _n_visitors(widest.get(one, ()))))
     item_ids = sorted(known)
     none = [0] * len(METRICS)
-    counts = [[_of_item(of_window, item_id) or none for of_window in sums] for item_id in item_ids]
+    counts = [[_bounded(_of_item(of_window, item_id) or none) for of_window in sums] for item_id in item_ids]
     rest = [none for _ in sums]
     for number, of_window in enumerate(sums):
         for item_id, amounts in of_window.unknown.items():
             if item_id not in known:
-                rest[number] = add_counts(rest[number], amounts)
+                rest[number] = add_counts(rest[number], amounts)[:N_SUMS]
     shape = (len(item_ids), len(WINDOWS), len(METRICS))
     return item_ids, np.array(counts, np.int64).reshape(shape), np.array(rest, np.int64)
 
@@ -320,5 +356,13 @@ def _of_item(sums: _Sums, item_id: str) -> Counts | None:
     return known or unknown if known is None or unknown is None else add_counts(known, unknown)
 
 
+def _bounded(counts: Counts) -> Counts:
+    """Return the counts alone, with as many visitors as the networks behind them allow."""
+    most = networks.most_visitors(counts[N_SUMS:])
+    if max(counts[FIRST_OF_VISITORS:N_SUMS]) <= most:
+        return counts[:N_SUMS]
+    return [*counts[:FIRST_OF_VISITORS], *(min(one, int(most)) for one in counts[FIRST_OF_VISITORS:N_SUMS])]
+
+
 def _n_visitors(counts: Sequence[int]) -> int:
-    return sum(counts[FIRST_OF_VISITORS:])
+    return sum(counts[FIRST_OF_VISITORS:REGULARS])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -114,8 +114,13 @@ def read_progress(client: redis.Redis, *, partitions: int, log_name: str) -> dic
 
 def site_times(client: redis.Redis, *, partitions: int, log_name: str) -> dict[str, int]:
     """Return the newest event time of each site, over all partitions."""
+    return times_of_sites(read_progress(client, partitions=partitions, log_name=log_name).values())
+
+
+def times_of_sites(states: Iterable[progress.Progress]) -> dict[str, int]:
+    """Return the newest event time of each site that the progress of partitions knows."""
     times: dict[str, int] = {}
-    for state in read_progress(client, partitions=partitions, log_name=log_name).values():
+    for state in states:
         for site in {name.rpartition("|")[0] for name in state.watermarks}:
             times[site] = max(times.get(site, 0), watermarks.site_time_ms(state.watermarks, site))
     return times

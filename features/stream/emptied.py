@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pyarrow.parquet as pq
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
@@ -19,7 +18,13 @@ from features import keys, metrics
 from features.archive.writer import ArchiveFolder
 from features.exceptions import StoreEmptied, StoreUnavailable
 from features.store.online import OnlineStore
+from tracking.deferred import deferred
 from tracking.log import BEGINNING, Position
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+else:
+    pq = deferred("pyarrow.parquet")
 
 logger = logging.getLogger(__name__)
 

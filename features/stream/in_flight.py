@@ -142,6 +142,7 @@ class InFlightBatch:
     ) -> tuple[Applied, Changes]:
         """Return what the records do, and all that is to be written of it: nothing of a record is encoded later."""
         applied = apply(parsed)
+        self._cache.follow(applied.progress.corrections)
         changes = Changes(
             next_position=self.next_position,
             progress=progress.encode(applied.progress),

@@ -36,6 +36,8 @@ from features.stream.outgoing.forwarding import ForwardSink
 from features.stream.restore import NoProfiles, ProfileRestore, ProfileSource
 from features.stream.status import Status
 from tracking.log import EventLog, LogUnavailable, Position
+from tracking.quality.clocks import note_clocks
+from tracking.redis_client import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
@@ -373,6 +375,7 @@ class StreamWorker:
             self._reader.poll(0.0, 1)
         except (LogUnavailable, StoreUnavailable, PartitionsDiffer):
             logger.debug("stream.still_unavailable", exc_info=True)
+        self._look_at_memory(time.monotonic())  # a Redis that is full pauses its workers, and has to be seen
         return delay_s
 
     def _resume(self) -> None:
@@ -400,14 +403,27 @@ class StreamWorker:
         if now >= self._next_commit_at:
             self._next_commit_at = now + COMMIT_EVERY_S
             self._commit()
-        if now >= self._next_memory_at:
-            self._next_memory_at = now + MEMORY_EVERY_S
-            self._watermark.look(self._store.client)
+        self._look_at_memory(now)
         if now >= self._next_lag_at:
             self._next_lag_at = now + LAG_EVERY_S
+            self._note_clocks()
             self.status.lag_records = self._reader.lag()
             for partition, records in self.status.lag_records.items():
                 metrics.STREAM_LAG_RECORDS.labels(partition=str(partition)).set(records)
+
+    def _look_at_memory(self, now: float) -> None:
+        if now >= self._next_memory_at:
+            self._next_memory_at = now + MEMORY_EVERY_S
+            self._watermark.look(self._store.client)
+
+    def _note_clocks(self) -> None:
+        if self.status.clocks_off:
+            try:
+                note_clocks(self._store.client, self.status.clocks_off, now_ms=self._clock())
+            except UNAVAILABLE as error:
+                logger.warning("stream.clocks_not_noted error=%s", error)
+            else:
+                self.status.clocks_off = {}
 
     def _commit(self) -> None:
         if self._uncommitted:

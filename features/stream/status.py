@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
+from typing import Final
 
 from features import metrics
 from features.state import progress
 from features.stream.in_flight import InFlightBatch
 from tracking.log import Position
+
+logger = logging.getLogger(__name__)
+
+MAX_CLOCKS: Final = 50
 
 
 @dataclass(slots=True)
@@ -23,6 +29,8 @@ class Status:
     is_paused: bool = False
     halted: dict[int, str] = field(default_factory=dict)  # partitions that wait alone, and why
     foreign: dict[int, str] = field(default_factory=dict)  # partitions whose position is of another log
+    clocks_off: dict[str, int] = field(default_factory=dict)  # processes whose clock is off, by how many ms: not noted
+    _named: set[str] = field(default_factory=set)
     freshness_ms: int | None = None
 
     def count(self, batch: InFlightBatch, *, now_ms: int) -> None:
@@ -36,6 +44,21 @@ class Status:
                 metrics.STREAM_EVENTS.labels(outcome=outcome).inc(amount)
         metrics.STREAM_RECORDS.inc(len(parsed.records))
         metrics.STREAM_BATCH_SECONDS.observe(batch.seconds)
+        for process, off_ms in parsed.clocks_off.items():
+            self._name(process, off_ms)
         if parsed.newest_received_ms:
             self.freshness_ms = max(0, now_ms - parsed.newest_received_ms)
             metrics.STREAM_FRESHNESS_SECONDS.observe(self.freshness_ms / 1_000)
+
+    def _name(self, process: str, off_ms: int) -> None:
+        if process not in self._named:
+            if len(self._named) >= MAX_CLOCKS:
+                return
+            self._named.add(process)
+            logger.warning(
+                "stream.clock_off process=%s ahead_s=%.0f: its times are put right by the log's clock; set its own",
+                process,
+                off_ms / 1_000,
+            )
+        self.clocks_off[process] = off_ms
+        metrics.CLOCK_OFF_AT.labels(process=process).set_to_current_time()

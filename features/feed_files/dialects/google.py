@@ -20,7 +20,7 @@ DIALECT: Final = Dialect(
         frozenset({"id", "google_product_category"}),
     ),
     fields={
-        "content_language": "",
+        "content_language": "locale",
         "sell_on_google_quantity": "stock",
         "unit_pricing_measure": "",
         "unit_pricing_base_measure": "",

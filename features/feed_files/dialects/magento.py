@@ -30,6 +30,7 @@ class _Converter:
         self._last = ""
 
     def __call__(self, row: Row) -> Iterable[Row]:
+        _flatten(row)
         sku = said(row, "sku", "_sku")
         view = said(row, "store_view_code", "_store")
         if view.lower() not in _BASE_VIEWS or (not sku and view):
@@ -85,6 +86,22 @@ class _Converter:
                 row["stock"] = pieces
 
 
+def _flatten(row: Row) -> None:
+    """Put what the REST API says under the names of an export; its numbers stand for words."""
+    row.pop("id", None)
+    listed = row.pop("custom_attributes", None)
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("attribute_code"), str):
+            row.setdefault(each["attribute_code"], each.get("value"))
+    if "type_id" in row:
+        row.setdefault("product_type", row.pop("type_id"))
+    extra = row.pop("extension_attributes", None)
+    stock = extra.get("stock_item") if isinstance(extra, dict) else None
+    if isinstance(stock, dict):
+        row.setdefault("qty", stock.get("qty"))
+        row.setdefault("is_in_stock", "1" if stock.get("is_in_stock") else "0")
+
+
 def _translation(sku: str, row: Row, view: str) -> Iterable[Row]:
     """Return what a store view's row adds: a title in its language; it never overwrites."""
     title = said(row, "name")
@@ -116,6 +133,7 @@ DIALECT: Final = Dialect(
         frozenset({"sku", "product_online"}),
         frozenset({"sku", "store_view_code"}),
         frozenset({"sku", "_attribute_set"}),
+        frozenset({"sku", "attribute_set_id"}),
     ),
     fields={
         "sku": "item_id", "store_view_code": "titles", "product_type": "group_id", "name": "title",
@@ -126,7 +144,9 @@ DIALECT: Final = Dialect(
         "is_in_stock": "availability", "manage_stock": "stock", "allow_backorders": "availability",
         "product_online": "is_active", "visibility": "is_active", "additional_attributes": "attributes",
         "configurable_variations": "group_id", "associated_skus": "group_id", "attribute_set_code": "",
-        "product_websites": "", "tax_class_name": "", "weight": "", "msrp_price": "", "map_price": "",
+        "custom_attributes": "attributes", "status": "is_active", "type_id": "group_id", "id": "",
+        "attribute_set_id": "", "extension_attributes": "stock", "product_websites": "",
+        "tax_class_name": "", "weight": "", "msrp_price": "", "map_price": "",
     },
     converter=_Converter,
 )  # fmt: skip

@@ -30,7 +30,9 @@ class _Converter:
         kind, sku, number = said(row, "type").lower(), said(row, "sku"), said(row, "id")
         item_id = number or sku
         parent = self._parent(said(row, "parent"))
-        is_shown = said(row, "published") in ("1", "") and said(row, "visibility_in_catalog").lower() in _SHOWN
+        is_shown = said(row, "published") in ("1", "") and said(row, "status").lower() in ("", "publish")
+        is_shown = is_shown and said(row, "visibility_in_catalog", "catalog_visibility").lower() in _SHOWN
+        _flatten(row)
         put(
             row,
             item_id=item_id,
@@ -40,6 +42,7 @@ class _Converter:
             brand=said(row, "brands", "brand"),
             tags=said(row, "tags"),
             image_url=said(row, "images"),
+            url=said(row, "permalink"),
             group_id=parent or (item_id if kind.startswith("variable") else ""),
         )
         row["is_active"] = is_shown and parent not in self._hidden
@@ -72,15 +75,15 @@ class _Converter:
         regular, sale = said(row, "regular_price"), said(row, "sale_price")
         put(
             row,
-            price=regular or sale,
-            sale_starts_at=said(row, "date_sale_price_starts"),
-            sale_ends_at=said(row, "date_sale_price_ends"),
+            price=regular or sale or said(row, "price"),
+            sale_starts_at=said(row, "date_sale_price_starts", "date_on_sale_from"),
+            sale_ends_at=said(row, "date_sale_price_ends", "date_on_sale_to"),
         )
         row["sale_price"] = sale if regular else ""
 
     def _stock(self, row: Row) -> None:
-        in_stock, pieces = said(row, "in_stock?").lower(), said(row, "stock")
-        is_late = said(row, "backorders_allowed?").lower() in ("1", "yes", "notify")
+        in_stock, pieces = said(row, "in_stock?", "stock_status").lower(), said(row, "stock", "stock_quantity")
+        is_late = said(row, "backorders_allowed?", "backorders").lower() in ("1", "yes", "notify")
         if in_stock in ("backorder", "onbackorder") or (is_late and (number_of(pieces) or 0) <= 0 and in_stock != "0"):
             row["availability"] = "backorder"
             return
@@ -100,6 +103,23 @@ class _Converter:
         return found
 
 
+def _flatten(row: Row) -> None:
+    """Put the lists of the REST API, of objects with names and addresses, as the table of an export has them."""
+    for name, part, separator in (("categories", "name", ", "), ("tags", "name", ", "), ("images", "src", ", ")):
+        listed = row.get(name)
+        if isinstance(listed, list):
+            parts = [str(each[part]) for each in listed if isinstance(each, dict) and each.get(part)]
+            row[name] = separator.join(each.replace(",", "\\,") if name == "categories" else each for each in parts)
+    if isinstance(row.get("attributes"), list):
+        for index, each in enumerate(row.pop("attributes"), 1):
+            if isinstance(each, dict) and each.get("name"):
+                options = each.get("options", each.get("option", ""))
+                row[f"attribute_{index}_name"] = each["name"]
+                row[f"attribute_{index}_value(s)"] = (
+                    ", ".join(map(str, options)) if isinstance(options, list) else options
+                )
+
+
 DIALECT: Final = Dialect(
     name="woocommerce",
     words="WooCommerce products (CSV)",
@@ -108,6 +128,9 @@ DIALECT: Final = Dialect(
         "id": "item_id", "sku": "attributes", "type": "group_id", "name": "title", "published": "is_active",
         "visibility_in_catalog": "is_active", "short_description": "description", "description": "description",
         "in_stock?": "availability", "backorders_allowed?": "availability", "stock": "stock",
+        "stock_status": "availability", "stock_quantity": "stock", "catalog_visibility": "is_active",
+        "status": "is_active", "permalink": "url", "date_on_sale_from": "sale_starts_at",
+        "date_on_sale_to": "sale_ends_at", "backorders": "availability",
         "regular_price": "price", "sale_price": "sale_price", "date_sale_price_starts": "sale_starts_at",
         "date_sale_price_ends": "sale_ends_at", "categories": "category", "tags": "tags", "images": "image_url",
         "brands": "brand", "parent": "group_id", "attribute_*_name": "attributes",

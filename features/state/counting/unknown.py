@@ -14,7 +14,7 @@ was pushed out is remembered for a while, so that a newcomer who comes again is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import Final, NamedTuple
 
 REST: Final = ""
@@ -40,11 +40,14 @@ class SiteKeys(NamedTuple):
         How many items it has.
     placements : container of str
         Names of its placements.
+    margins : mapping of str to float
+        Item id → the share of its price that is left after its cost; items whose cost is unknown are left out.
     """
 
     items: Container[str]
     n_items: int
     placements: Container[str]
+    margins: Mapping[str, float] = {}
 
 
 KeysOfSite = Callable[[str], "SiteKeys | None"]
@@ -67,11 +70,14 @@ class Bound(NamedTuple):
         which an item with visitors is told from one without even where a narrow pane saw each of them once.
     first_metric : int
         The sum of the counts from here on is the rank; more is better.
+    end_metric : int or None
+        What comes from here on is no count that ranks.
     """
 
     most: int
     ranked_by: str
     first_metric: int
+    end_metric: int | None = None
 
 
 def max_unknown_items(n_items: int) -> int:
