@@ -32,6 +32,10 @@ class ModelUnavailable(RecommendationError):
     """No session could be created, on GPU or CPU; serve a fallback and keep the last good version."""
 
 
+class EncoderRefused(RecommendationError):
+    """The folder of an encoder does not hold one that we can run; the message names file, cause and remedy."""
+
+
 class ExportFailed(RecommendationError):
     """A fitted model set cannot become graphs; the fit has to change, nothing was written."""
 

@@ -21,6 +21,14 @@ MODEL_LOADED = Gauge(
 MODEL_ON_GPU = Gauge(
     "recsite_model_on_gpu", "Whether the live version runs on a GPU: 1 or 0.", ["site"], multiprocess_mode="livemin"
 )
+GPU_FALLBACKS = Counter(
+    "recsite_gpu_fallbacks_total", "Loads and requests that the CPU took in a GPU's place.", ["reason"]
+)
+INSTALLED_SOURCES = Counter(
+    "recsite_installed_source_total",
+    "Times a list asked a candidate source of an installed package, by what came of it.",
+    ["source", "result"],
+)
 MODEL_LOAD_FAILURES = Counter("recsite_model_load_failures_total", "Model versions that were refused.", ["site"])
 ITEM_INDEX_SECONDS = Histogram(
     "recsite_shelf_build_seconds",
@@ -72,3 +80,10 @@ HEALTH_CHECKED = Gauge(
     multiprocess_mode="mostrecent",
 )
 TRAININGS = Counter("recsite_trainings_total", "Scheduled trainings, by what became of them.", ["site", "status"])
+CONTENT_SECONDS = Gauge(
+    "recsite_content_seconds",
+    "How long the newest content table took to make.",
+    ["site"],
+    multiprocess_mode="mostrecent",
+)
+CONTENT_ENCODED = Counter("recsite_content_encoded_total", "Products whose texts and pictures were encoded.", ["site"])

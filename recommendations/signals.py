@@ -9,7 +9,8 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
 from features.privacy.erasure import user_erased
-from recommendations.models import ModelVersion, Placement, Rule
+from recommendations.experiments.running import announce_experiments
+from recommendations.models import Campaign, Experiment, HoldOut, ModelVersion, Placement, RecalledItem, Rule
 from recommendations.serving.explanation_log import forget_explanations
 from recommendations.state.placements import announce_placements
 from recommendations.versions.lifecycle import models_topic
@@ -19,7 +20,9 @@ from tracking.snapshots.snapshot import announce
 
 @receiver([post_save, post_delete], sender=Placement)
 @receiver([post_save, post_delete], sender=Rule)
-def _announce_placements(sender: type[Placement] | type[Rule], instance: Placement | Rule, **kwargs: Any) -> None:
+@receiver([post_save, post_delete], sender=Campaign)
+@receiver([post_save, post_delete], sender=RecalledItem)
+def _announce_placements(sender: Any, instance: Placement | Rule | Campaign | RecalledItem, **kwargs: Any) -> None:
     announce_placements(instance.site.slug)
 
 
@@ -27,6 +30,12 @@ def _announce_placements(sender: type[Placement] | type[Rule], instance: Placeme
 def _announce_rule_placements(sender: Any, instance: Rule | Placement, action: str, **kwargs: Any) -> None:
     if action.startswith("post_"):
         announce_placements(instance.site.slug)
+
+
+@receiver([post_save, post_delete], sender=Experiment)
+@receiver([post_save, post_delete], sender=HoldOut)
+def _announce_experiments(sender: Any, instance: Experiment | HoldOut, **kwargs: Any) -> None:
+    announce_experiments(instance.site.slug)
 
 
 @receiver([post_save, post_delete], sender=ModelVersion)

@@ -1,8 +1,23 @@
 """Screens for merchandisers and engineers, one file a screen."""
 
+from recommendations.admin.experiments import ExperimentAdmin, HoldOutAdmin
 from recommendations.admin.placements import PlacementAdmin
+from recommendations.admin.reporting.reports import SavedViewAdmin
 from recommendations.admin.rules import RuleAdmin
+from recommendations.admin.steering.campaigns import CampaignAdmin
+from recommendations.admin.steering.recalls import RecalledItemAdmin
 from recommendations.admin.trainings import TrainingPolicyAdmin, TrainingRunAdmin
 from recommendations.admin.versions import ModelVersionAdmin
 
-__all__ = ["ModelVersionAdmin", "PlacementAdmin", "RuleAdmin", "TrainingPolicyAdmin", "TrainingRunAdmin"]
+__all__ = [
+    "CampaignAdmin",
+    "ExperimentAdmin",
+    "HoldOutAdmin",
+    "ModelVersionAdmin",
+    "PlacementAdmin",
+    "RecalledItemAdmin",
+    "RuleAdmin",
+    "SavedViewAdmin",
+    "TrainingPolicyAdmin",
+    "TrainingRunAdmin",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -13,6 +13,9 @@ from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWi
 
 from recommendations.core.local_times import local_time
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 class LinesWidget(UnfoldAdminTextareaWidget):  # type: ignore[misc]  # unfold ships no types
     """A text area beside which entries of the catalogue are offered while one types (``suggest.js``)."""
@@ -20,7 +23,7 @@ class LinesWidget(UnfoldAdminTextareaWidget):  # type: ignore[misc]  # unfold sh
     class Media:
         js = ("recommendations/suggest.js",)
 
-    def __init__(self, *, kind: str, placeholder: str, rows: int = 3) -> None:
+    def __init__(self, *, kind: str, placeholder: StrOrPromise, rows: int = 3) -> None:
         super().__init__(
             attrs={
                 "rows": rows,

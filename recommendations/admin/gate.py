@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import numpy as np
+from django.db.models import Sum
+from django.utils import timezone
 
 from features.exceptions import StoreUnavailable
 from features.models import SegmentThreshold
 from features.segments import rfm
+from recommendations.items.index import ItemIndex
 from recommendations.lint.findings import Finding, Severity
 from recommendations.lint.linter import lint, of_rule
-from recommendations.models import Placement, Rule
+from recommendations.models import Placement, ReportItemDay
+from recommendations.pipeline.query import PlacementSpec
 from recommendations.pipeline.rules.base import CompiledRule, RuleSpec, compile_rule
 from recommendations.state import placements
 from recommendations.state.site import watch_site
+from recommendations.what_if.estimate import ItemCounts
 from recommendations.what_if.replay import Difference, replay
 from recommendations.what_if.request_log import recent_requests
 from tracking.models import Site
+from tracking.staff.sites import seen
+
+COUNTED_DAYS: Final = 28
+"""Of clicks, from which it is estimated what a rule may change."""
 
 MAX_REPLAYED: Final = 1_000
 REPLAY_S: Final = 2.0
@@ -76,7 +87,10 @@ def judge_rule(site: Site, spec: RuleSpec) -> Verdict:
     """
     spec = msgspec.structs.replace(spec, rule_id=spec.rule_id or NEWEST)
     draft = compile_rule(spec)
-    others = [rule for rule in published_rules(site) if rule.spec.rule_id != spec.rule_id]
+    published = published_rules(site)
+    if any(rule.spec == spec for rule in published):
+        return Verdict(findings=of_rule(judge_site(site), spec.rule_id))
+    others = [rule for rule in published if rule.spec.rule_id != spec.rule_id]
     return Verdict(findings=of_rule(_lint(site, [*others, draft]), spec.rule_id))
 
 
@@ -94,6 +108,7 @@ def try_rule(site: Site, spec: RuleSpec, *, is_thorough: bool = True) -> Differe
         One of its conditions is not in the language.
     """
     published = published_rules(site)
+    serving = watch_site(site.slug).ensure_loaded()
     most, budget_s = (MAX_REPLAYED, REPLAY_S) if is_thorough else (MAX_TRIED, TRIED_S)
     draft = compile_rule(msgspec.structs.replace(spec, rule_id=spec.rule_id or NEWEST))
     others = [rule for rule in published if rule.spec.rule_id != draft.spec.rule_id]
@@ -110,9 +125,31 @@ def try_rule(site: Site, spec: RuleSpec, *, is_thorough: bool = True) -> Differe
         requests,
         {row.name: placements.placement_spec(row, published) for row in rows},
         {row.name: placements.placement_spec(row, placements.by_priority([*others, draft])) for row in rows},
-        watch_site(site.slug).ensure_loaded(),
+        serving,
         budget_s=budget_s,
+        counts=item_counts(site, serving.item_index),
     )
+
+
+def item_counts(site: Site, item_index: ItemIndex) -> ItemCounts:
+    """Return what lists did with each item in the last ``COUNTED_DAYS`` of the reports' roll-ups."""
+    since = timezone.now().date() - dt.timedelta(days=COUNTED_DAYS)
+    totals = (
+        ReportItemDay.objects.filter(site=site, placement="", day__gte=since)
+        .exclude(item_id="")
+        .values_list("item_id")
+        .annotate(Sum("impressions"), Sum("clicks"), Sum("orders"))
+    )
+    found = np.zeros((3, item_index.n_rows))
+    for item_id, *sums in totals:
+        row = item_index.catalogue.row(item_id)
+        if row is not None:
+            found[:, row] += sums
+    catalogue = item_index.catalogue
+    return ItemCounts(
+        impressions=found[0], clicks=found[1], orders=found[2],
+        price=catalogue.price.astype(np.float64), margin=catalogue.margin.astype(np.float64),
+    )  # fmt: skip
 
 
 def _was_in(published: Sequence[CompiledRule], draft: CompiledRule, placement: str) -> bool:
@@ -151,21 +188,27 @@ def judge_site(site: Site) -> list[Finding]:
 
 
 def published_rules(site: Site) -> list[CompiledRule]:
-    """Return the rules as they are served."""
-    documents = Rule.objects.filter(site=site, published__isnull=False).values_list("published", flat=True)
-    return placements.compiled_rules([document for document in documents if document is not None])
+    """Return the rules as they are served: within their campaigns, those of one that is switched off left out."""
+    return list(placements.load_published(site.slug).rules)
 
 
 def known_segments() -> list[str]:
     """Return the names of the segments that users can be in."""
-    stored = SegmentThreshold.objects.order_by("order").values_list("name", flat=True).distinct()
+    stored = seen(SegmentThreshold.objects.order_by("order")).values_list("name", flat=True).distinct()
     return list(dict.fromkeys(stored or (rule.name for rule in rfm.DEFAULT_RULES)))
 
 
 def _lint(site: Site, rules: Sequence[CompiledRule]) -> list[Finding]:
+    """Return what is wrong with rules beside what is recalled; recalls themselves are nobody's mistake."""
+    served = placements.load_placements(site.slug)
+    found = _linted(site, [*served.recalled, *rules], served.by_name)
+    return [each for each in found if each.rule_ids[:1] != (placements.RECALL,)]
+
+
+def _linted(site: Site, rules: Sequence[CompiledRule], by_name: Mapping[str, PlacementSpec]) -> list[Finding]:
     return lint(
         rules,
-        placements.load_placements(site.slug).by_name,
+        by_name,
         watch_site(site.slug).ensure_loaded().item_index,
         now_ms=int(time.time() * 1000),
         segments=known_segments(),

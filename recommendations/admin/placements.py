@@ -10,13 +10,19 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from recommendations.admin.embed.checks import embed_checks
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.gate import Verdict, judge_placement
+from recommendations.admin.placing.of_arm import FilledByArm
+from recommendations.admin.placing.trial import trial
 from recommendations.admin.preview import preview
 from recommendations.admin.report import report
+from recommendations.admin.steering.steer import steer
 from recommendations.admin.typed import understood, vocabulary
 from recommendations.core.strategies import STRATEGIES, strategy_choices
 from recommendations.lint.names import unknown_in
@@ -49,8 +55,11 @@ class StrategiesField(forms.Field):
             name = by_label.get(name.casefold(), name)
             if not colon or not segment or name not in STRATEGIES:
                 raise forms.ValidationError(
-                    f"“{line.strip()}” is no pair of a segment and a strategy; write it like champions: buy_again. "
-                    f"Strategies: {', '.join(STRATEGIES)}."
+                    _(
+                        "“%(line)s” is no pair of a segment and a strategy; write it like champions: buy_again. "
+                        "Strategies: %(STRATEGIES)s."
+                    )
+                    % {"line": line.strip(), "STRATEGIES": ", ".join(STRATEGIES)}
                 )
             pairs[segment] = name
         return pairs
@@ -71,19 +80,31 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
     """
 
     sources = LinesField(
+        label=gettext_lazy("Sources"),
         required=False,
-        help_text="For engineers: candidate sources to use, one a line, such as covisitation. Empty: those that suit "
-        "the strategy.",
+        help_text=gettext_lazy(
+            "For engineers: candidate sources to use, one a line, such as covisitation. Empty: those "
+            "that suit the strategy."
+        ),
     )
     editorial_items = LinesField(
+        label=gettext_lazy("Editorial items"),
         required=False,
-        widget=LinesWidget(kind="items", placeholder="Search by title, brand or item id …"),
-        help_text="Items to fall back on, in order: item ids (SKU), in lines or as a spreadsheet has them.",
+        widget=LinesWidget(kind="items", placeholder=gettext_lazy("Search by title, brand or item id …")),
+        help_text=gettext_lazy(
+            "Items to fall back on, in order: item ids (SKU), in lines or as a spreadsheet has them."
+        ),
     )
     segment_strategies = StrategiesField(
+        label=gettext_lazy("Segment strategies"),
         required=False,
-        help_text="One pair a line, such as champions: buy_again. Shoppers of no named segment get the strategy above.",
+        help_text=gettext_lazy(
+            "One pair a line, such as champions: buy_again. Shoppers of no named segment get the strategy above."
+        ),
     )
+
+    class Media:
+        js = ("recommendations/trial.js",)
 
     class Meta:
         model = Placement
@@ -94,24 +115,26 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
             "fallback", "editorial_items",
         )  # fmt: skip
         labels = {
-            "is_active": "Live",
-            "window": "Counted over",
-            "size": "Items in a list",
-            "hides_cart": "Leave out the cart",
-            "bought_days": "Leave out what was bought, days",
-            "repeatable": "But not items that match",
-            "max_per_category": "At most of one category",
-            "max_per_brand": "At most of one brand",
-            "exploration": "New items, %",
-            "diversity": "Difference, %",
+            "is_active": gettext_lazy("Live"),
+            "window": gettext_lazy("Counted over"),
+            "size": gettext_lazy("Items in a list"),
+            "hides_cart": gettext_lazy("Leave out the cart"),
+            "bought_days": gettext_lazy("Leave out what was bought, days"),
+            "repeatable": gettext_lazy("But not items that match"),
+            "max_per_category": gettext_lazy("At most of one category"),
+            "max_per_brand": gettext_lazy("At most of one brand"),
+            "exploration": gettext_lazy("New items, %"),
+            "diversity": gettext_lazy("Difference, %"),
         }
         help_texts = {
-            "is_active": "Off: pages that ask for it get an empty list.",
-            "strategy": "What the list is about: the shopper, the item of the page, the cart, or the whole shop.",
-            "window": "For the strategy Trending: what it counts.",
-            "repeats": "Whether items may come again that this shopper has seen, or ever bought.",
-            "max_per_category": "Such as 3. 0: no limit.",
-            "max_per_brand": "Such as 3. 0: no limit.",
+            "is_active": gettext_lazy("Off: pages that ask for it get an empty list."),
+            "strategy": gettext_lazy(
+                "What the list is about: the shopper, the item of the page, the cart, or the whole shop."
+            ),
+            "window": gettext_lazy("For the strategy Trending: what it counts."),
+            "repeats": gettext_lazy("Whether items may come again that this shopper has seen, or ever bought."),
+            "max_per_category": gettext_lazy("Such as 3. 0: no limit."),
+            "max_per_brand": gettext_lazy("Such as 3. 0: no limit."),
         }
 
     def clean_sources(self) -> list[str]:
@@ -124,7 +147,10 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
             known |= set(live.model_set.sources) if live is not None else set()
         unknown = [name for name in chosen if name not in known]
         if unknown:
-            raise forms.ValidationError(f"{unknown[0]!r} is not one of {', '.join(sorted(known))}.")
+            raise forms.ValidationError(
+                _("%(unknown)s is not one of %(sorted)s.")
+                % {"unknown": f"{unknown[0]!r}", "sorted": ", ".join(sorted(known))}
+            )
         return chosen
 
     def clean_editorial_items(self) -> list[str]:
@@ -154,18 +180,24 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         if not {"condition", "size", "is_active", "site"} & set(self.changed_data):
             return  # the catalogue has changed, and what she edits has nothing to do with it
         for finding in self._verdict.refused:
-            self.add_error("condition", f"Not saved. {finding.why} {finding.remedy}")
+            self.add_error(
+                "condition", _("Not saved. %(why)s %(remedy)s") % {"why": finding.why, "remedy": finding.remedy}
+            )
         for what, why, remedy in unknown_in(self.instance.condition, vocabulary(self.instance.site)):
             if what.startswith("the attribute "):
-                self.add_error("condition", f"Not saved. It names {what}. {why} {remedy}")
+                self.add_error(
+                    "condition",
+                    _("Not saved. It names %(what)s. %(why)s %(remedy)s")
+                    % {"what": what, "why": why, "remedy": remedy},
+                )
         if not self.errors and self._verdict.to_confirm and self.confirmed != self._verdict.token:
             for finding in self._verdict.to_confirm:
-                self.add_error(None, f"Not saved yet. {finding.sentence}")
-            self.add_error(None, "If this is intended, tick “This is intended” above the form and save again.")
+                self.add_error(None, _("Not saved yet. %(sentence)s") % {"sentence": finding.sentence})
+            self.add_error(None, _("If this is intended, tick “This is intended” above the form and save again."))
 
 
 @admin.register(Placement)
-class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
+class PlacementAdmin(FilledByArm, ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Placements of all sites."""
 
     form = PlacementForm
@@ -174,17 +206,19 @@ class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     list_filter = ("site", "strategy", "is_active")
     list_select_related = ("site",)
     search_fields = ("name", "heading")
-    actions_detail = ("show_preview",)
+    actions_detail = ("show_steer", "show_preview")
     empty_state = (
-        "No placements yet",
-        "A placement is a slot on the shop's pages: its name stands in the page, what fills it is chosen here.",
+        gettext_lazy("No placements yet"),
+        gettext_lazy(
+            "A placement is a slot on the shop's pages: its name stands in the page, what fills it is chosen here."
+        ),
     )
     fieldsets = (
         (None, {"fields": ("site", "name", "heading", "is_active")}),
-        ("What fills it", {"fields": ("strategy", "window", "size", "segment_strategies", "sources")}),
-        ("Which items", {"fields": ("condition", "hides_cart", "bought_days", "repeatable", "repeats")}),
-        ("Variety", {"fields": ("diversity", "max_per_category", "max_per_brand", "exploration")}),
-        ("When there is too little", {"fields": ("fallback", "editorial_items")}),
+        (gettext_lazy("What fills it"), {"fields": ("strategy", "window", "size", "segment_strategies", "sources")}),
+        (gettext_lazy("Which items"), {"fields": ("condition", "hides_cart", "bought_days", "repeatable", "repeats")}),
+        (gettext_lazy("Variety"), {"fields": ("diversity", "max_per_category", "max_per_brand", "exploration")}),
+        (gettext_lazy("When there is too little"), {"fields": ("fallback", "editorial_items")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> tuple[str, ...]:
@@ -195,17 +229,22 @@ class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Return placements with the number of rules that name them."""
         return super().get_queryset(request).annotate(rule_count=models.Count("rules"))
 
-    @display(description="Rules", ordering="rule_count")
+    @display(description=gettext_lazy("Rules"), ordering="rule_count")
     def n_rules(self, placement: Any) -> int:
         """Return how many rules name the placement."""
         return int(placement.rule_count)
 
-    @display(description="Status", label={"live": "success", "off": "warning"})
+    @display(description=gettext_lazy("Status"), label={"live": "success", "off": "warning"})
     def is_live(self, placement: Placement) -> str:
         """Return whether it is served."""
-        return "live" if placement.is_active else "off"
+        return _("live") if placement.is_active else _("off")
 
-    @action(description="Preview", url_path="show-preview")
+    @action(description=gettext_lazy("Steer by hand"), url_path="show-steer", icon="swipe")
+    def show_steer(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Go to the page on which its list is steered by hand."""
+        return redirect(reverse("admin:recommendations_placement_steer", args=[object_id]))
+
+    @action(description=gettext_lazy("Preview"), url_path="show-preview")
     def show_preview(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Go to the preview page."""
         return redirect(reverse("admin:recommendations_placement_preview", args=[object_id]))
@@ -219,9 +258,24 @@ class PlacementAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
                 name="recommendations_placement_preview",
             ),
             path(
+                "<int:placement_id>/steer/",
+                self.admin_site.admin_view(lambda request, placement_id: steer(self, request, placement_id)),
+                name="recommendations_placement_steer",
+            ),
+            path(
+                "<int:placement_id>/trial/",
+                self.admin_site.admin_view(lambda request, placement_id: trial(self, request, placement_id)),
+                name="recommendations_placement_trial",
+            ),
+            path(
                 "report/",
                 self.admin_site.admin_view(lambda request: report(self, request)),
                 name="recommendations_placement_report",
+            ),
+            path(
+                "embed-checks/<int:site_id>/",
+                self.admin_site.admin_view(lambda request, site_id: embed_checks(self, request, site_id)),
+                name="recommendations_placement_embed_checks",
             ),
         ]
         urls: list[URLPattern] = [*own, *super().get_urls()]

@@ -16,12 +16,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from features.catalogue.items import ItemCard
 from features.models import StoredProfile
 from features.money import written
 from recommendations.admin.fields import LinesField, LinesWidget
+from recommendations.admin.gate import published_rules
 from recommendations.admin.typed import understood
 from recommendations.admin.wording import effect_words, filtered_words, source_words
 from recommendations.core.deadline import Deadline
@@ -37,6 +40,8 @@ from recommendations.state.site import SiteServing, watch_site
 from tracking.access.identity import Identity
 from tracking.admin.screens import get_or_404, screen
 from tracking.contract.user_key import anonymous_id_of, key_of_anonymous, user_id_of
+from tracking.staff.audit import note_reading
+from tracking.staff.sites import may
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
@@ -52,38 +57,43 @@ class PreviewForm(forms.Form):
     """Whose list to show: a simulated session's, or a user's by id; an unknown user's when all is empty."""
 
     session = LinesField(
-        label="A simulated visit",
+        label=gettext_lazy("A simulated visit"),
         required=False,
-        widget=LinesWidget(kind="items", placeholder="Search an item that the shopper looked at …"),
-        help_text="Items looked at, one item id (SKU) a line, oldest first. Takes precedence over the ids beside it.",
+        widget=LinesWidget(kind="items", placeholder=gettext_lazy("Search an item that the shopper looked at …")),
+        help_text=gettext_lazy(
+            "Items looked at, one item id (SKU) a line, oldest first. Takes precedence over the ids beside it."
+        ),
     )
     user_id = forms.CharField(
-        label="Or a known shopper",
+        label=gettext_lazy("Or a known shopper"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="The id by which the shop knows a logged-in shopper, such as u-42.",
+        help_text=gettext_lazy("The id by which the shop knows a logged-in shopper, such as u-42."),
     )
     anonymous_id = forms.CharField(
-        label="Or a visitor",
+        label=gettext_lazy("Or a visitor"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="The anonymous id of a browser: rec.id().anonymous_id in its console.",
+        help_text=gettext_lazy("The anonymous id of a browser: rec.id().anonymous_id in its console."),
     )
     context_item = forms.CharField(
-        label="Item of the page",
+        label=gettext_lazy("Item of the page"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="For lists of product pages: the item id (SKU) of the product, such as SKU-1.",
+        help_text=gettext_lazy("For lists of product pages: the item id (SKU) of the product, such as SKU-1."),
     )
     cart = LinesField(
-        label="In the cart",
+        label=gettext_lazy("In the cart"),
         required=False,
-        widget=LinesWidget(kind="items", placeholder="Search an item in the cart …"),
-        help_text="One item id (SKU) a line.",
+        widget=LinesWidget(kind="items", placeholder=gettext_lazy("Search an item in the cart …")),
+        help_text=gettext_lazy("One item id (SKU) a line."),
     )
     rules = forms.ChoiceField(
-        label="Rules",
-        choices=(("published", "as published: what shoppers see"), ("draft", "with drafts: as the forms stand")),
+        label=gettext_lazy("Rules"),
+        choices=(
+            ("published", gettext_lazy("as published: what shoppers see")),
+            ("draft", gettext_lazy("with drafts: as the forms stand")),
+        ),
         required=False,
         initial="published",
         widget=UnfoldAdminSelectWidget,
@@ -111,15 +121,20 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
     """Show the preview page; it changes nothing and is counted nowhere."""
     placement: Placement = get_or_404(model_admin, request, placement_id)
     form = PreviewForm(request.GET)
-    context: dict[str, Any] = {"placement": placement, "form": form, "recent_shoppers": _recent(placement)}
+    may_read = may(request.user, "tracking.view_personal_data", placement.site_id)
+    context: dict[str, Any] = {
+        "placement": placement,
+        "form": form,
+        "recent_shoppers": _recent(placement) if may_read else [],
+    }
     if form.is_valid():
         serving = watch_site(placement.site.slug).ensure_loaded()
         for name in ("session", "cart"):
             form.cleaned_data[name] = understood("items", form.cleaned_data[name], placement.site)
-        user = _user(placement.site.slug, form.cleaned_data)
+        user = user_of(placement.site.slug, form.cleaned_data)
         if user.problem is not None:
-            messages.warning(request, "The feature store is unavailable: the list is that of an unknown shopper.")
-        before, _ = _made(placement_before(placement), form.cleaned_data, user, serving)
+            messages.warning(request, _("The feature store is unavailable: the list is that of an unknown shopper."))
+        before, _unchanged = _made(placement_before(placement), form.cleaned_data, user, serving)
         after, explanation = _made(
             placement_after(placement, drafts=form.cleaned_data["rules"] == "draft"),
             form.cleaned_data,
@@ -129,9 +144,9 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
         rule_names = dict(Rule.objects.filter(site=placement.site).values_list("pk", "name"))
         listed = {why.item_id for why in after}
         context |= {
-            "before": _shown(before, serving, before),
-            "after": _shown(after, serving, before),
-            "gone": [each for each in _shown(before, serving, before) if each.why.item_id not in listed],
+            "before": shown(before, serving, before),
+            "after": shown(after, serving, before),
+            "gone": [each for each in shown(before, serving, before) if each.why.item_id not in listed],
             "is_same": [why.item_id for why in before] == [why.item_id for why in after],
             "explanation": explanation,
             "about": [_title(serving, item_id) for item_id in explanation.about_items[:MAX_TITLES]],
@@ -143,10 +158,17 @@ def preview(model_admin: ModelAdmin, request: HttpRequest, placement_id: int) ->
                 )
                 for each in explanation.filtered[:MAX_FILTERED]
             ],
-            "known": _known_of(explanation, serving, placement),
+            "known": _known_of(explanation, serving, placement) if may_read else [],
         }
+        person = form.cleaned_data.get("user_id") or form.cleaned_data.get("anonymous_id")
+        if person and may_read:
+            note_reading(person, site=placement.site, what=_("preview with purchases and views"))
     return screen(
-        model_admin, request, "admin/recommendations/preview.html", title=f"Preview of {placement}", **context
+        model_admin,
+        request,
+        "admin/recommendations/preview.html",
+        title=_("Preview of %(placement)s") % {"placement": placement},
+        **context,
     )
 
 
@@ -161,11 +183,13 @@ def placement_after(placement: Placement, *, drafts: bool) -> PlacementSpec:
     if drafts:
         compiled = placements.by_priority(compile_rule(placements.rule_spec(rule)) for rule in rules)
     else:
-        compiled = placements.compiled_rules([rule.published for rule in rules if rule.published is not None])
-    return placements.placement_spec(placement, compiled)
+        compiled = published_rules(placement.site)
+    recalled = placements.load_placements(placement.site.slug).recalled
+    return placements.placement_spec(placement, [*recalled, *compiled])
 
 
-def _user(site: str, values: dict[str, Any]) -> RequestUser:
+def user_of(site: str, values: dict[str, Any]) -> RequestUser:
+    """Return a simulated visit's user, or a known one by id; an unknown one's when all is empty."""
     if values["session"]:
         newest_first = tuple(reversed(values["session"]))
         return RequestUser(
@@ -203,16 +227,21 @@ def _made(
     return result.explanation.items, result.explanation
 
 
-def _shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) -> list[Shown]:
+def shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) -> list[Shown]:
+    """Return items as the page draws them, each with how far it moved from where it stood before."""
     position_before = {why.item_id: position for position, why in enumerate(before)}
-    shown = []
+    drawn = []
     for position, why in enumerate(items):
         old = position_before.get(why.item_id)
         moved = "new" if old is None else ""
         if old is not None and old != position:
-            moved = f"up {old - position}" if old > position else f"down {position - old}"
+            moved = (
+                _("up %(position)s") % {"position": old - position}
+                if old > position
+                else _("down %(position)s") % {"position": position - old}
+            )
         sources = sorted(((source_words(each.source), each.rank) for each in why.sources), key=lambda pair: pair[1])
-        shown.append(
+        drawn.append(
             Shown(
                 why=why,
                 card=serving.item_index.catalogue.card(why.item_id),
@@ -222,7 +251,7 @@ def _shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) ->
                 effects=[(effect.name, effect_words(effect)) for effect in why.rules],
             )
         )
-    return shown
+    return drawn
 
 
 def _title(serving: SiteServing, item_id: str) -> str:
@@ -244,13 +273,14 @@ def _recent(placement: Placement) -> list[tuple[str, str]]:
 def _spent(currency: str, rfm: Mapping[str, int], apart: Mapping[str, int]) -> str:
     """Return what was spent, and what of it no exchange rate converts, each in its own currency."""
     amounts = [(currency, rfm.get("monetary", 0)), *sorted(apart.items())]
-    return ", and apart ".join(f"{written(minor, code)} {code}" for code, minor in amounts)
+    first, *others = (f"{written(minor, code)} {code}" for code, minor in amounts)
+    return _("%(amount)s, and apart %(others)s") % {"amount": first, "others": ", ".join(others)} if others else first
 
 
 def _known_of(explanation: Explanation, serving: SiteServing, placement: Placement) -> list[tuple[str, str]]:
     """Return what is known of the user, in words."""
     known = explanation.features
-    lines = [("Segments", ", ".join(explanation.segments) or "none yet")]
+    lines = [(_("Segments"), ", ".join(explanation.segments) or _("none yet"))]
     if not known:
         return lines
     seen = dict.fromkeys(_title(serving, recent["item_id"]) for recent in known["recents"])  # type: ignore[attr-defined]
@@ -258,19 +288,23 @@ def _known_of(explanation: Explanation, serving: SiteServing, placement: Placeme
     counts: Any = known["counts"]
     rfm: Any = known["rfm"]
     lines += [
-        ("Viewed last", ", ".join(titles) or "nothing"),
-        ("Searched for", ", ".join(known["searches"]) or "nothing"),  # type: ignore[arg-type]
-        ("In the cart", ", ".join(_title(serving, item_id) for item_id in known["cart"]) or "nothing"),  # type: ignore[attr-defined]
-        ("Purchases", ", ".join(_title(serving, item) for item in known["bought"][:MAX_TITLES]) or "nothing"),  # type: ignore[index]
+        (_("Viewed last"), ", ".join(titles) or _("nothing")),
+        (_("Searched for"), ", ".join(known["searches"]) or _("nothing")),  # type: ignore[arg-type]
+        (_("In the cart"), ", ".join(_title(serving, item_id) for item_id in known["cart"]) or _("nothing")),  # type: ignore[attr-defined]
+        (_("Purchases"), ", ".join(_title(serving, item) for item in known["bought"][:MAX_TITLES]) or _("nothing")),  # type: ignore[index]
         (
-            "So far",
+            _("So far"),
             ", ".join(f"{counts.get(name, 0):,} {word}" for name, word in SO_FAR),
         ),
-        ("Spent", _spent(placement.site.currency, rfm, known.get("apart", {}))),  # type: ignore[arg-type]
+        (_("Spent"), _spent(placement.site.currency, rfm, known.get("apart", {}))),  # type: ignore[arg-type]
     ]
     if explanation.feature_age_ms is not None:
         now = timezone.now()
         lines.append(
-            ("Newest event", f"{timesince(now - dt.timedelta(milliseconds=explanation.feature_age_ms), now)} ago")
+            (
+                _("Newest event"),
+                _("%(timesince)s ago")
+                % {"timesince": timesince(now - dt.timedelta(milliseconds=explanation.feature_age_ms), now)},
+            )
         )
     return lines

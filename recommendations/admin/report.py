@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from features.exceptions import StoreUnavailable
@@ -32,33 +34,42 @@ if TYPE_CHECKING:
 
 REDIS_TIMEOUT_S: Final = 2.0
 EPOCH: Final = dt.date(1970, 1, 1)
-SPANS: Final = ((1, "today"), (7, "7 days"), (28, "28 days"), (KEPT_DAYS, f"{KEPT_DAYS} days"))
-BY: Final = {"placement": "Placement", "rule": "Rule", "model_version": "Model version", "variant": "Variant"}
+SPANS: Final = (1, 7, 28, KEPT_DAYS)
+BY: Final = {
+    "placement": gettext_lazy("Placement"),
+    "rule": gettext_lazy("Rule"),
+    "model_version": gettext_lazy("Model version"),
+    "variant": gettext_lazy("Variant"),
+}
 METRICS: Final = {
-    "revenue": "Revenue",
-    "orders": "Orders",
+    "revenue": gettext_lazy("Revenue"),
+    "orders": gettext_lazy("Orders"),
     "carts": "Add-to-carts",
-    "clicks": "Clicks",
-    "impressions": "Impressions",
+    "clicks": gettext_lazy("Clicks"),
+    "impressions": gettext_lazy("Impressions"),
 }
 HELP: Final = {
-    "placement": "A slot on the shop's pages.",
-    "rule": "A list that several rules touched counts for each of them: the rows may add up to more than the total.",
-    "model_version": "The trained version that answered.",
-    "variant": "Live is what everybody gets; canary is a new version that answers a share of the shoppers.",
+    "placement": gettext_lazy("A slot on the shop's pages."),
+    "rule": gettext_lazy(
+        "A list that several rules touched counts for each of them: the rows may add up to more than the total."
+    ),
+    "model_version": gettext_lazy("The trained version that answered."),
+    "variant": gettext_lazy(
+        "Live is what everybody gets; canary is a new version that answers a share of the shoppers."
+    ),
 }
 
 
 class ReportForm(forms.Form):
     """Which days, and what of them."""
 
-    first = forms.DateField(label="From", required=False)
-    last = forms.DateField(label="To", required=False)
-    placement = forms.ChoiceField(label="Placement", required=False, widget=UnfoldAdminSelectWidget)
+    first = forms.DateField(label=gettext_lazy("From"), required=False)
+    last = forms.DateField(label=gettext_lazy("To"), required=False)
+    placement = forms.ChoiceField(label=gettext_lazy("Placement"), required=False, widget=UnfoldAdminSelectWidget)
 
     def __init__(self, data: Any, *, names: list[str]) -> None:
         super().__init__(data)
-        self.fields["placement"].choices = [("", "every placement"), *((name, name) for name in names)]  # type: ignore[attr-defined]
+        self.fields["placement"].choices = [("", _("every placement")), *((name, name) for name in names)]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Put the span in order: at most the days that are kept, none in the future.
@@ -70,7 +81,10 @@ class ReportForm(forms.Form):
         last = min(cleaned.get("last") or today, today)
         first = cleaned.get("first") or last - dt.timedelta(days=6)
         if first > last:
-            self.add_error("first", f"{first} is after the last day, {last}; choose an earlier one.")
+            self.add_error(
+                "first",
+                _("%(first)s is after the last day, %(last)s; choose an earlier one.") % {"first": first, "last": last},
+            )
         oldest = today - dt.timedelta(days=KEPT_DAYS - 1)
         kept_from = oldest if first < oldest else None
         return {**cleaned, "first": max(first, oldest), "last": max(last, oldest), "kept_from": kept_from}
@@ -114,7 +128,7 @@ def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
                     return _csv(site, form.cleaned_data, by, figures["rows"])
                 context |= figures
             context |= _links(site, form.cleaned_data, by=by, metric=context.get("metric", metric))
-    return screen(model_admin, request, "admin/recommendations/report.html", title="Performance", **context)
+    return screen(model_admin, request, "admin/recommendations/report.html", title=_("Performance"), **context)
 
 
 def bars(days: dict[int, Performance], metric: str) -> list[Bar]:
@@ -165,7 +179,11 @@ def _figures(site: Site, chosen: dict[str, Any], *, by: str, metric: str, names:
 
 def _named(site: Site, by: str, rows: list[Performance]) -> list[Performance]:
     """Name what has a number or no name in the counts."""
-    empty = {"rule": "no rule", "model_version": "no model: popular items", "variant": "named by the page alone"}
+    empty = {
+        "rule": _("no rule"),
+        "model_version": _("no model: popular items"),
+        "variant": _("named by the page alone"),
+    }
     titles = {str(number): name for number, name in names_of_rules(site).items()} if by == "rule" else {}
     for row in rows:
         if not row.name:
@@ -191,7 +209,8 @@ def _links(site: Site, chosen: dict[str, Any], *, by: str, metric: str) -> dict[
 
     today = _today()
     spans = []
-    for days, title in SPANS:
+    for days in SPANS:
+        title = ngettext("%(count)s day", "%(count)s days", days) % {"count": days} if days > 1 else _("today")
         first = today - dt.timedelta(days=days - 1)
         spans.append((link(first=first, last=today), title, (chosen["first"], chosen["last"]) == (first, today)))
     return {

@@ -10,16 +10,21 @@ import msgspec
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from features.catalogue.items import ItemCard
 from recommendations.admin.gate import Verdict, judge_rule, try_rule
+from recommendations.admin.steering.beside import Beside, beside
 from recommendations.admin.wording import rule_words
 from recommendations.core.actions import PinOrder, RuleAction
 from recommendations.exceptions import InvalidQuery
+from recommendations.filters.relative import on_any_page
 from recommendations.models import Rule
 from recommendations.pipeline.rules.base import RuleSpec, compile_rule
 from recommendations.state.placements import rule_spec
 from recommendations.state.site import watch_site
+from recommendations.what_if.estimate import ASSUMPTIONS
 from recommendations.what_if.replay import Difference
 from tracking.admin.screens import get_or_404
 from tracking.models import Site
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
 
 MAX_SHOWN: Final = 4
-UNNAMED: Final = "This rule"
+UNNAMED: Final = gettext_lazy("This rule")
 TEMPLATE: Final = "admin/recommendations/rule/check.html"
 
 
@@ -56,6 +61,12 @@ class RuleCheck:
     cards: Sequence[ItemCard] = ()
     verdict: Verdict = field(default_factory=Verdict)
     difference: Difference | None = None
+    beside: Beside | None = None
+
+    @property
+    def assumptions(self) -> str:
+        """What must hold for the estimate of clicks and revenue."""
+        return ASSUMPTIONS
 
 
 def check_form(form: Any, site: Site | None, *, is_thorough: bool = False) -> RuleCheck | None:
@@ -74,18 +85,20 @@ def check_form(form: Any, site: Site | None, *, is_thorough: bool = False) -> Ru
             return RuleCheck(mistakes=found)
     try:
         spec = rule_spec(form.instance, chosen=form.cleaned_data.get("placements") or ())
-        checked = check_rule(site, msgspec.structs.replace(spec, name=spec.name or UNNAMED), is_thorough=is_thorough)
-        return replace(checked, notes=form.notes)
+        spec = msgspec.structs.replace(spec, name=spec.name or UNNAMED)
+        checked = check_rule(site, spec, is_thorough=is_thorough)
+        return replace(checked, notes=form.notes, beside=beside(site, spec, form.data))
     except msgspec.ValidationError as error:
         return RuleCheck(mistakes=[("", str(error))])
     except InvalidQuery as error:
-        return RuleCheck(mistakes=[(error.field, f"The condition {error.reason}.")])
+        return RuleCheck(mistakes=[(error.field, _("The condition %(reason)s.") % {"reason": error.reason})])
 
 
 def check_stored(rule: Rule) -> RuleCheck:
     """Return what a stored rule does as its form stands."""
     try:
-        return check_rule(rule.site, rule_spec(rule))
+        spec = rule_spec(rule)
+        return replace(check_rule(rule.site, spec), beside=beside(rule.site, spec, {}))
     except (InvalidQuery, msgspec.ValidationError) as error:  # stored by other means than the form
         return RuleCheck(mistakes=[("", str(error))])
 
@@ -94,10 +107,12 @@ def check_rule(site: Site, spec: RuleSpec, *, is_thorough: bool = False) -> Rule
     """Return what a rule does and what is wrong with it, were it published now."""
     item_index = watch_site(site.slug).ensure_loaded().item_index
     compiled = compile_rule(spec)
-    targeted = item_index.mask(compiled.key, compiled.target)
+    target = on_any_page(compiled.target) if compiled.is_relative else compiled.target
+    targeted = item_index.request_mask(target)
+    assert targeted is not None  # without a deadline it is made
     shown = targeted & item_index.catalogue.is_recommendable
     order = spec.pin_order if spec.action == RuleAction.PIN else PinOrder.POPULAR
-    best = item_index.rows(spec.items) if spec.items else item_index.best_within(compiled.key, targeted, order=order)
+    best = item_index.rows(spec.items) if spec.items else item_index.best_within("", targeted, order=order)
     rows = best.tolist()
     cards = [card for row in rows[:MAX_SHOWN] if (card := item_index.catalogue.cards[row]) is not None]
     return RuleCheck(

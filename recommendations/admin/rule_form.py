@@ -9,27 +9,44 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.db import connection
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from recommendations.admin.fields import LinesField, LinesWidget, LocalTimeField
 from recommendations.admin.gate import known_segments
 from recommendations.admin.rule_check import RuleCheck, check_form, check_stored
-from recommendations.admin.typed import understood
+from recommendations.admin.steering.parts import PartsField
+from recommendations.admin.typed import understood, vocabulary
 from recommendations.admin.wording import differences
 from recommendations.core.actions import RuleAction
 from recommendations.core.local_times import WRITTEN, SkippedTime, instant, instants, local_time, written
-from recommendations.models import Placement, Rule
+from recommendations.core.pasted import split_ids
+from recommendations.core.visit import COUNTRY, LANGUAGE, Device, PageKind
+from recommendations.models import Campaign, Placement, Rule
 from recommendations.pipeline.rules.base import RuleSpec
 from recommendations.state.placements import rule_spec
 from tracking.models import Site
+from tracking.staff.sites import seen
 
 PUBLISH: Final = "recommendations_rule_save_and_publish"
 """The name of the button, as unfold makes it of the action."""
 
-_OF_PIN_ALONE: Final = ("pin_count", "pin_order")
+_OF_ONE_ACTION: Final = ("pin_count", "pin_order", "at_most", "per", "page_price", "page_price_percent")
+"""Fields that other actions, or other conditions, do not show; what is usual stands for an empty one."""
+
 _TARGETS: Final = (
-    "categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition",
+    "categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition", "same",
+    "page_price",
 )  # fmt: skip
+_USUAL_ALIKE: Final = (
+    ("brand", gettext_lazy("the same brand")),
+    ("category", gettext_lazy("the same category")),
+    ("tags", gettext_lazy("a tag in common")),
+)
+MAX_ATTRIBUTES: Final = 20
+"""Attributes of the shop's own that the form offers for "like the item of the page"."""
 
 
 class PlacementsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # only typed stubs are generic
@@ -52,83 +69,161 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
     is_checked_only = False
 
     class Media:
-        js = ("recommendations/check.js",)
+        js = ("recommendations/check.js", "recommendations/draft.js")
 
     items = LinesField(
+        label=gettext_lazy("Items"),
         required=False,
-        widget=LinesWidget(kind="items", placeholder="Search by title, brand or item id …"),
-        help_text="Item ids (SKU), such as SKU-1, in lines or as a spreadsheet has them; a pin keeps their order.",
+        widget=LinesWidget(kind="items", placeholder=gettext_lazy("Search by title, brand or item id …")),
+        help_text=gettext_lazy(
+            "Item ids (SKU), such as SKU-1, in lines or as a spreadsheet has them; a pin keeps their order."
+        ),
     )
     categories = LinesField(
+        label=gettext_lazy("Categories"),
         required=False,
-        widget=LinesWidget(kind="categories", placeholder="Search categories …"),
-        help_text="One a line, by name or path, such as Women > Shoes; categories below it match, too.",
+        widget=LinesWidget(kind="categories", placeholder=gettext_lazy("Search categories …")),
+        help_text=gettext_lazy("One a line, by name or path, such as Women > Shoes; categories below it match, too."),
     )
     brands = LinesField(
+        label=gettext_lazy("Brands"),
         required=False,
-        widget=LinesWidget(kind="brands", placeholder="Search brands …"),
-        help_text="One a line.",
+        widget=LinesWidget(kind="brands", placeholder=gettext_lazy("Search brands …")),
+        help_text=gettext_lazy("One a line."),
     )
     tags = LinesField(
+        label=gettext_lazy("Tags"),
         required=False,
-        widget=LinesWidget(kind="tags", placeholder="Search tags …"),
-        help_text="One a line, such as sale or new; an item with any of them matches.",
+        widget=LinesWidget(kind="tags", placeholder=gettext_lazy("Search tags …")),
+        help_text=gettext_lazy("One a line, such as sale or new; an item with any of them matches."),
     )
     placements = PlacementsField(
         Placement.objects.none(),
+        label=gettext_lazy("Placements"),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="None chosen: every placement of the site.",
+        help_text=gettext_lazy("None chosen: every placement of the site."),
     )
     segments = forms.MultipleChoiceField(
+        label=gettext_lazy("Segments"),
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="Only for buyers of these segments (Shoppers → Segments). None chosen: everybody.",
+        help_text=gettext_lazy("Only for buyers of these segments (Shoppers → Segments). None chosen: everybody."),
     )
 
-    opened_revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    starts_at = LocalTimeField(required=False, help_text="Empty: as soon as it is published.")
-    ends_at = LocalTimeField(required=False, help_text="Empty: until it is withdrawn.")
+    replacements = LinesField(
+        label=gettext_lazy("Replacements"),
+        required=False,
+        widget=LinesWidget(kind="items", placeholder=gettext_lazy("Search an item to show instead …")),
+        help_text=gettext_lazy(
+            "Item ids (SKU): the first that can be shown and is not in the list yet takes the place."
+        ),
+    )
+    same = forms.MultipleChoiceField(
+        label=gettext_lazy("Like the item of the page"),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=gettext_lazy("On pages without an item the rule then does nothing."),
+    )
+    also = PartsField(
+        label=gettext_lazy("Further actions"),
+        required=False,
+        help_text=gettext_lazy("For the same shoppers, pages and times as the first one."),
+    )
+    devices = forms.MultipleChoiceField(
+        label=gettext_lazy("Devices"),
+        required=False,
+        choices=Device.choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    locales = LinesField(
+        label=gettext_lazy("Languages"), required=False, help_text=gettext_lazy("Such as de, or de-AT. Empty: any.")
+    )
+    countries = LinesField(
+        label=gettext_lazy("Countries"), required=False, help_text=gettext_lazy("Two letters, such as AT. Empty: any.")
+    )
+    campaigns = LinesField(
+        label=gettext_lazy("Ad campaigns"),
+        required=False,
+        help_text=gettext_lazy(
+            "The utm_campaign of the address by which they came, such as summer or summer*. Empty: any."
+        ),
+    )
+    queries = LinesField(
+        label=gettext_lazy("Searches"),
+        required=False,
+        help_text=gettext_lazy("Words of the search, such as red shoes: all must be in it."),
+    )
+    pages = LinesField(
+        label=gettext_lazy("Pages"),
+        required=False,
+        help_text=format_lazy(
+            gettext_lazy("Kinds ({kinds}), or paths such as /sale. Empty: any."),
+            kinds=", ".join(kind.value for kind in PageKind),
+        ),
+    )
+
+    opened_revision = forms.IntegerField(label="", required=False, widget=forms.HiddenInput)
+    starts_at = LocalTimeField(
+        label=gettext_lazy("Starts at"), required=False, help_text=gettext_lazy("Empty: as soon as it is published.")
+    )
+    ends_at = LocalTimeField(
+        label=gettext_lazy("Ends at"), required=False, help_text=gettext_lazy("Empty: until it is withdrawn.")
+    )
 
     class Meta:
         model = Rule
         fields = (
             "site", "name", "action", "strength", "position", "pin_count", "pin_order", "priority", "items",
             "categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition",
-            "placements", "shoppers", "segments", "context_condition", "starts_at", "ends_at",
+            "placements", "shoppers", "segments", "context_condition", "starts_at", "ends_at", "at_most", "per",
+            "replacements", "same", "page_price", "page_price_percent", "also", "campaign", "devices", "locales",
+            "countries", "campaigns", "queries", "pages",
         )  # fmt: skip
         labels = {
-            "condition": "And by a condition",
-            "context_condition": "Only on pages of",
+            "condition": gettext_lazy("And by a condition"),
+            "context_condition": gettext_lazy("Only on pages of"),
         }
         help_texts = {
-            "name": "What it is for, such as “Winter sale: boots first”. Only staff see it.",
-            "strength": "2 counts an item's score twice (move up) or half (move down); 1 changes nothing.",
-            "position": "Rank of the first item, 1 is the top of the list; further items follow it.",
-            "pin_count": "For a pin by category, brand, tag, price or condition: so many items.",
-            "pin_order": "Which of those that match come first; new ones take over by themselves.",
-            "priority": "0 is usual. Where two rules want the same rank, the higher number wins.",
-            "price_from": "In the shop's currency, such as 20. Empty: no limit.",
-            "price_to": "Such as 49.90.",
-            "stock_from": "Pieces, such as 5. Items without a counted stock do not match.",
-            "stock_to": "Such as 100.",
-            "condition": (
-                'For what the fields cannot say, such as attributes.colour = "moss" and not tags has "sale". '
-                "Items must match this and the limits above."
+            "name": gettext_lazy("What it is for, such as “Winter sale: boots first”. Only staff see it."),
+            "strength": gettext_lazy(
+                "2 counts an item's score twice (move up) or half (move down); 1 changes nothing."
             ),
-            "context_condition": 'The item whose page it is, such as category under "Cameras". Empty: any page.',
+            "position": gettext_lazy("Rank of the first item, 1 is the top of the list; further items follow it."),
+            "pin_count": gettext_lazy("For a pin by category, brand, tag, price or condition: so many items."),
+            "pin_order": gettext_lazy("Which of those that match come first; new ones take over by themselves."),
+            "priority": gettext_lazy("0 is usual. Where two rules want the same rank, the higher number wins."),
+            "price_from": gettext_lazy("In the shop's currency, such as 20. Empty: no limit."),
+            "price_to": gettext_lazy("Such as 49.90."),
+            "stock_from": gettext_lazy("Pieces, such as 5. Items without a counted stock do not match."),
+            "stock_to": gettext_lazy("Such as 100."),
+            "condition": (
+                gettext_lazy(
+                    'For what the fields cannot say, such as attributes.colour = "moss" and not tags has "sale", '
+                    "or margin > 0.3 and price < page.price. Items must match this and the limits above."
+                )
+            ),
+            "context_condition": gettext_lazy(
+                'The item whose page it is, such as category under "Cameras". Empty: any page.'
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        sites = Site.objects.filter(is_active=True)
+        sites = seen(Site.objects.filter(is_active=True))
         if self.instance.pk is None and len(sites) == 1:
             self.initial.setdefault("site", sites[0].pk)
-        shown = Placement.objects.filter(site=self.instance.site) if self.instance.pk else Placement.objects.all()
+        shown = Placement.objects.filter(site=self.instance.site) if self.instance.pk else seen(Placement.objects.all())
         self.fields["placements"].queryset = shown.order_by("site", "name")  # type: ignore[attr-defined]
         known = list(dict.fromkeys([*known_segments(), *(self.instance.segments or [])]))
-        for name in _OF_PIN_ALONE:  # other actions do not show them
+        for name in self.fields.keys() & set(_OF_ONE_ACTION):  # who may only look has none of the model's fields
             self.fields[name].required = False
+        campaigns = (
+            Campaign.objects.filter(site=self.instance.site) if self.instance.pk else seen(Campaign.objects.all())
+        )
+        if "campaign" in self.fields:
+            self.fields["campaign"].queryset = campaigns  # type: ignore[attr-defined]
+        self.fields["same"].choices = self._alike(sites)  # type: ignore[attr-defined]
         self.notes: list[str] = []
         self.initial["opened_revision"] = self.instance.revision
         self._show_zone(sites)
@@ -160,6 +255,18 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
             return self._check
         return check_stored(self.instance) if self.instance.pk else None
 
+    @property
+    def previewed(self) -> dict[str, Any]:
+        """What the preview beside the form offers to choose from."""
+        site = self.instance.site if self.instance.site_id else None
+        rows = (seen(Placement.objects.all()) if site is None else site.placements).filter(is_active=True)
+        return {
+            "placements": list(dict.fromkeys(rows.order_by("name").values_list("name", flat=True))),
+            "segments": known_segments(),
+            "devices": Device.choices(),
+            "pages": PageKind.choices(),
+        }
+
     def _tell_of_others(self) -> None:
         """Refuse to overwrite what somebody else has saved since the form was opened, and say who and what.
 
@@ -175,12 +282,22 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
             return
         changes = differences(rule_spec(stored), self._spec(), stored.site.zone)
         fields = ", ".join(change.field for change in changes)
-        said = f"Theirs differs from yours in: {fields}." if fields else "It says what yours says."
+        said = (
+            _("Theirs differs from yours in: %(fields)s.") % {"fields": fields}
+            if fields
+            else _("It says what yours says.")
+        )
         self.add_error(
             None,
-            f"Not saved: {stored.updated_by or 'somebody else'} has changed this rule since you opened it, at "
-            f"{written(stored.updated_at, stored.site.zone)}. {said} Reload the page to take theirs, or save again to "
-            "overwrite it with yours.",
+            _(
+                "Not saved: %(value)s has changed this rule since you opened it, at %(updated_at)s. %(said)s "
+                "Reload the page to take theirs, or save again to overwrite it with yours."
+            )
+            % {
+                "value": stored.updated_by or "somebody else",
+                "updated_at": written(stored.updated_at, stored.site.zone),
+                "said": said,
+            },
         )
         sent: Any = self.data
         self.data = sent.copy()
@@ -205,6 +322,76 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         """Return tags, each once."""
         return understood("tags", self.cleaned_data["tags"], self.site)
 
+    def _alike(self, sites: Iterable[Site]) -> list[tuple[str, str]]:
+        """Return the attributes in which items may be like that of the page."""
+        site = self.instance.site if self.instance.site_id else next(iter(sites), None)
+        own = [] if site is None else [each for each in vocabulary(site).attributes if each.startswith("attributes.")]
+        known = [*own[:MAX_ATTRIBUTES], *(each for each in self.instance.same or [] if each not in own)]
+        return list(
+            dict(
+                [
+                    *_USUAL_ALIKE,
+                    *((name, _("the same %(name)s") % {"name": name.removeprefix("attributes.")}) for name in known),
+                ]
+            ).items()
+        )
+
+    def clean_replacements(self) -> list[str]:
+        """Return ids as the catalogue spells them."""
+        return understood("items", self.cleaned_data["replacements"], self.site)
+
+    def clean_also(self) -> list[dict[str, Any]]:
+        """Return the further actions with names as the catalogue spells them."""
+        parts: list[dict[str, Any]] = self.cleaned_data["also"]
+        for part in parts:
+            for name in ("items", "categories", "brands", "tags", "replacements"):
+                if name in part:
+                    kind = "items" if name == "replacements" else name
+                    part[name] = understood(kind, part[name], self.site)
+        return parts
+
+    def clean_at_most(self) -> int:
+        """Return how many a limit lets in; the usual number where that is not asked."""
+        return self.cleaned_data["at_most"] or Rule().at_most
+
+    def clean_per(self) -> str:
+        """Return of what a limit counts; the usual where that is not asked."""
+        return self.cleaned_data["per"] or Rule().per
+
+    def clean_page_price_percent(self) -> float:
+        """Return within how many percent; the usual number where that is not asked."""
+        found = self.cleaned_data["page_price_percent"]
+        return Rule().page_price_percent if found is None else float(found)
+
+    def clean_countries(self) -> list[str]:
+        """Return country codes in upper case; refuse what is none."""
+        codes = [each.upper() for each in split_ids("\n".join(self.cleaned_data["countries"]))]
+        for code in codes:
+            if not COUNTRY.fullmatch(code):
+                raise forms.ValidationError(
+                    _("%(code)s is no country code of two letters, such as AT or DE.") % {"code": f"{code!r}"}
+                )
+        return codes
+
+    def clean_locales(self) -> list[str]:
+        """Return language tags; refuse what is none."""
+        tags = split_ids("\n".join(self.cleaned_data["locales"]))
+        for tag in tags:
+            if not LANGUAGE.fullmatch(tag):
+                raise forms.ValidationError(_("%(tag)s is no language tag, such as de or de-AT.") % {"tag": f"{tag!r}"})
+        return tags
+
+    def clean_pages(self) -> list[str]:
+        """Return kinds of pages and paths; refuse what is neither."""
+        kinds = [kind.value for kind in PageKind]
+        for page in self.cleaned_data["pages"]:
+            if not page.startswith("/") and page not in kinds:
+                raise forms.ValidationError(
+                    _("%(page)s is none of %(kinds)s, nor a path such as /sale.")
+                    % {"page": f"{page!r}", "kinds": ", ".join(kinds)}
+                )
+        return list(self.cleaned_data["pages"])
+
     def clean_pin_count(self) -> int:
         """Return how many items a pin takes; the usual number where that is not asked."""
         return self.cleaned_data["pin_count"] or Rule().pin_count
@@ -225,7 +412,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         """Show and name times in the zone of the site; of several sites it is known once one is chosen."""
         zones = {self.instance.site.time_zone} if self.instance.site_id else {site.time_zone for site in sites}
         zone = zones.pop() if len(zones) == 1 else ""
-        for name, word in (("starts_at", "From"), ("ends_at", "Until")):
+        for name, word in (("starts_at", _("From")), ("ends_at", _("Until"))):
             field: Any = self.fields[name]
             field.zone = ZoneInfo(zone or "UTC")
             field.label = f"{word} ({zone.replace('_', ' ') or 'time zone of the site'})"
@@ -245,8 +432,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         if len(instants(local, zone)) > 1:
             which = "last" if is_last else "first"
             self.notes.append(
-                f"{local:{WRITTEN}} comes twice in {zone.key}, as the clocks are put back then: "
-                f"the {which} counts, {written(moment, zone)}."
+                _(
+                    "%(local)s comes twice in %(key)s, as the clocks are put back then: the %(which)s counts, "
+                    "%(moment)s."
+                )
+                % {"local": f"{local:{WRITTEN}}", "key": zone.key, "which": which, "moment": written(moment, zone)}
             )
         return moment
 
@@ -256,17 +446,31 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         site = cleaned.get("site") or getattr(self.instance, "site", None)
         for placement in cleaned.get("placements") or ():
             if site is not None and placement.site_id != site.pk:
-                self.add_error("placements", f"{placement.name} belongs to {placement.site}; choose those of {site}.")
+                self.add_error(
+                    "placements",
+                    _("%(placement)s belongs to %(site)s; choose those of %(site2)s.")
+                    % {"placement": placement.name, "site": placement.site, "site2": site},
+                )
         if cleaned.get("action") == RuleAction.PIN and cleaned.get("items"):
             for name in _TARGETS:
                 if cleaned.get(name) not in (None, "", []):
                     self.add_error(
                         name,
-                        "A pin takes items, or what they have in common, not both. Empty this, or the items.",
+                        _("A pin takes items, or what they have in common, not both. Empty this, or the items."),
                     )
+        campaign = cleaned.get("campaign")
+        if campaign is not None and site is not None and campaign.site_id != site.pk:
+            self.add_error(
+                "campaign",
+                _("%(campaign)s belongs to %(site)s; choose one of %(site2)s.")
+                % {"campaign": campaign, "site": campaign.site, "site2": site},
+            )
         low, high = cleaned.get("stock_from"), cleaned.get("stock_to")
         if low is not None and high is not None and low > high:
-            self.add_error("stock_to", f"Is less than the stock from {low}; give at least {low}, or empty one of them.")
+            self.add_error(
+                "stock_to",
+                _("Is less than the stock from %(low)s; give at least %(low)s, or empty one of them.") % {"low": low},
+            )
         return cleaned
 
     def _post_clean(self) -> None:
@@ -280,11 +484,13 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
             return
         difference = self._check.difference
         if difference is not None and difference.n_emptied:
-            self.add_error(None, f"Not published. {difference.sentence} Change what it keeps out.")
+            self.add_error(
+                None, _("Not published. %(sentence)s Change what it keeps out.") % {"sentence": difference.sentence}
+            )
         verdict = self._check.verdict
         for finding in verdict.refused:
-            self.add_error(None, f"Not published. {finding.sentence}")
+            self.add_error(None, _("Not published. %(sentence)s") % {"sentence": finding.sentence})
         if not verdict.refused and verdict.to_confirm and self.confirmed != verdict.token:
             for finding in verdict.to_confirm:
-                self.add_error(None, f"Not published yet. {finding.sentence}")
-            self.add_error(None, "If this is intended, tick “This is intended” beside the form and publish again.")
+                self.add_error(None, _("Not published yet. %(sentence)s") % {"sentence": finding.sentence})
+            self.add_error(None, _("If this is intended, tick “This is intended” beside the form and publish again."))

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from recommendations.admin.wording import Change, differences, rule_words
 from recommendations.core.local_times import written
@@ -64,7 +65,7 @@ def history(model_admin: ModelAdmin, request: HttpRequest, rule_id: int) -> Http
         model_admin,
         request,
         "admin/recommendations/rule/history.html",
-        title=f"Versions of {rule}",
+        title=_("Versions of %(rule)s") % {"rule": rule},
         rule=rule,
         versions=shown,
         has_more=len(stored) > MAX_SHOWN,
@@ -85,19 +86,33 @@ def spec_of(document: Any) -> RuleSpec | None:
 def _go_back(model_admin: ModelAdmin, request: HttpRequest, rule: Rule) -> HttpResponse:
     wanted = request.POST.get("version", "")
     if wanted == PUBLISHED:
-        document, what = rule.published, "what is published"
+        document, what = rule.published, _("what is published")
     else:
         versions = RuleVersion.objects.filter(rule_number=rule.pk)
         version = versions.filter(number=int(wanted)).first() if wanted.isdecimal() else None
-        document, what = (version.document, f"version {version.number}") if version is not None else (None, wanted)
+        document, what = (
+            (version.document, _("version %(number)s") % {"number": version.number})
+            if version is not None
+            else (None, wanted)
+        )
     back = redirect(reverse("admin:recommendations_rule_history_of", args=[rule.pk]))
     if document is None or spec_of(document) is None:
-        messages.error(request, f"There is no version {what!r} to go back to; choose one of those below.")
+        messages.error(
+            request, _("There is no version %(what)s to go back to; choose one of those below.") % {"what": f"{what!r}"}
+        )
         return back
     rule.updated_by = request.user.get_username()
     missing = restore(rule, document)
-    model_admin.log_change(request, rule, f"Went back to {what}.")
-    messages.success(request, f"The form of “{rule}” says again what {what} said. Publish it to have it served.")
+    model_admin.log_change(request, rule, _("Went back to %(what)s.") % {"what": what})
+    messages.success(
+        request,
+        _("The form of “%(rule)s” says again what %(what)s said. Publish it to have it served.")
+        % {"rule": rule, "what": what},
+    )
     if missing:
-        messages.warning(request, f"The site has no placement {', '.join(missing)} any more; the rule leaves it out.")
+        messages.warning(
+            request,
+            _("The site has no placement %(missing)s any more; the rule leaves it out.")
+            % {"missing": ", ".join(missing)},
+        )
     return redirect(reverse("admin:recommendations_rule_change", args=[rule.pk]))

@@ -12,12 +12,15 @@ from django.shortcuts import redirect
 from django.template.response import SimpleTemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
 from recommendations.admin.gate import judge_rule, judge_site
 from recommendations.admin.rule_check import check
 from recommendations.admin.rule_form import RuleForm
 from recommendations.admin.rule_history import history
+from recommendations.admin.steering.pictures import pictures_of
 from recommendations.admin.suggest import suggest
 from recommendations.admin.wording import rule_words, state_words
 from recommendations.lint.findings import Finding
@@ -29,29 +32,46 @@ from tracking.admin.screens import get_or_404
 from tracking.models import Site
 
 
+def _folded(name: Any, unused: Any, fields: tuple[Any, ...], request: HttpRequest, rule: Rule | None) -> Any:
+    """Return a part of the form; folded, under a title that says what then holds, while nothing is chosen in it."""
+    flat = [each for line in fields for each in (line if isinstance(line, tuple) else (line,))]
+    usual, shown = Rule(), rule or Rule()
+    is_used = any(each in request.GET or getattr(shown, each) != getattr(usual, each) for each in flat)
+    return (name, {"fields": fields}) if is_used else (unused, {"fields": fields, "classes": ("collapse",)})
+
+
 @admin.register(Rule)
 class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Rules of all sites."""
 
+    class Media:
+        css = {"all": ("recommendations/rules.css",)}
+
     form = RuleForm
     change_form_before_template = "admin/recommendations/rule/beside.html"
-    list_display = ("name", "in_words", "state", "remark", "priority", "updated_at")
-    list_filter = ("site", "action", "placements")
+    list_display = ("name", "pictures", "in_words", "state", "remark", "priority", "updated_at")
+    list_filter = ("site", "action", "placements", "campaign")
     list_filter_submit = True
+    list_per_page = 30  # cards with pictures
     search_fields = ("name",)
-    search_help_text = "Name"
+    search_help_text = gettext_lazy("Name")
     readonly_fields = ("state",)
     actions = ("publish_selected", "withdraw_selected")
     actions_detail = ("show_preview", "show_versions")
     actions_submit_line = ("save_and_publish", "withdraw_rule")
     empty_state = (
-        "No rules yet",
-        "A rule pins items to a rank, moves them up or down, or keeps them out of lists. It is a draft until you "
-        "publish it; two seconds later every page shows it.",
+        gettext_lazy("No rules yet"),
+        gettext_lazy(
+            "A rule pins items to a rank, moves them up or down, or keeps them out of lists. It is a "
+            "draft until you publish it; two seconds later every page shows it."
+        ),
     )
     conditional_fields = {
         "strength": "action == 'boost' || action == 'bury'",
         **dict.fromkeys(("position", "pin_count", "pin_order"), "action == 'pin'"),
+        **dict.fromkeys(("at_most", "per"), "action == 'limit'"),
+        "replacements": "action == 'replace'",
+        "page_price_percent": "page_price == 'within'",
     }
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
@@ -60,21 +80,38 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         return [
             *known,
             (None, {"fields": ("site", "name")}),
-            ("What to do", {"fields": ("action", "strength", "position", ("pin_count", "pin_order"), "priority")}),
             (
-                "With which items",
+                _("What to do"),
+                {
+                    "fields": (
+                        "action", "strength", "position", ("pin_count", "pin_order"), ("at_most", "per"),
+                        "replacements", "priority",
+                    )
+                },
+            ),
+            (
+                _("With which items"),
                 {
                     "fields": (
                         "items", "categories", "brands", "tags", ("price_from", "price_to"),
-                        ("stock_from", "stock_to"), "condition",
+                        ("stock_from", "stock_to"), "condition", "same", "page_price", "page_price_percent",
                     ),
-                    "description": "The rule targets every item with one of these ids, categories, brands or tags that "
-                    "is within the limits of price and stock. Only limits: every item within them.",
+                    "description": _(
+                        "The rule targets every item with one of these ids, categories, brands or tags that is within "
+                        "the limits of price and stock. Only limits: every item within them."
+                    ),
                 },
             ),
-            ("Where", {"fields": ("placements", "context_condition")}),
-            ("For whom", {"fields": ("shoppers", "segments")}),
-            ("When", {"fields": ("starts_at", "ends_at")}),
+            _folded(_("What else"), _("What else: nothing"), ("also",), request, obj),
+            (_("Where"), {"fields": ("placements", "context_condition", "pages", "queries")}),
+            _folded(
+                _("For whom"), _("For whom: everybody"),
+                ("shoppers", "segments", "devices", ("locales", "countries"), "campaigns"), request, obj,
+            ),
+            _folded(
+                _("When"), _("When: from publishing until it is withdrawn"), ("starts_at", "ends_at", "campaign"),
+                request, obj,
+            ),
         ]  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Rule | None = None) -> tuple[str, ...]:
@@ -119,19 +156,24 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         changelist.result_list = rules
         return changelist
 
-    @display(description="Remark")
+    @display(description=gettext_lazy("Remark"))
     def remark(self, rule: Rule) -> str:
         """Return the gravest of what is wrong with the rule as it is served."""
         finding: Finding | None = getattr(rule, "gravest", None)
         return finding.problem.label if finding is not None else ""
 
-    @display(description="In words")
+    @display(description=gettext_lazy("Items"))
+    def pictures(self, rule: Rule) -> str:
+        """Return pictures of a few of the items that the rule touches, as its form stands."""
+        return pictures_of(rule)
+
+    @display(description=gettext_lazy("In words"))
     def in_words(self, rule: Rule) -> str:
         """Return what the rule does, as its form stands."""
         return rule_words(placements.rule_spec(rule), rule.site.zone)
 
     @display(
-        description="State",
+        description=gettext_lazy("State"),
         label={
             "draft": "info",
             "published": "success",
@@ -174,31 +216,32 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     def get_actions_submit_line(self, request: HttpRequest, object_id: int) -> list[Any]:
         """Offer to withdraw only what is published."""
         offered: list[Any] = super().get_actions_submit_line(request, object_id)
-        if object_id and Rule.objects.filter(pk=object_id, published__isnull=False).exists():
+        number = str(object_id)  # as the address says it
+        if number.isdecimal() and Rule.objects.filter(pk=int(number), published__isnull=False).exists():
             return offered
         return [each for each in offered if "withdraw_rule" not in each.action_name]
 
-    @action(description="Preview", url_path="show-preview", icon="visibility")
+    @action(description=gettext_lazy("Preview"), url_path="show-preview", icon="visibility")
     def show_preview(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Go to the preview of the first placement that the rule is for, drafts included."""
         rule: Rule = get_or_404(self, request, object_id)
         placement = rule.placements.first() or Placement.objects.filter(site=rule.site, is_active=True).first()
         if placement is None:
-            messages.warning(request, "The site has no placement to preview; add one under Placements.")
+            messages.warning(request, _("The site has no placement to preview; add one under Placements."))
             return redirect(reverse("admin:recommendations_rule_change", args=[rule.pk]))
         return redirect(reverse("admin:recommendations_placement_preview", args=[placement.pk]) + "?rules=draft")
 
-    @action(description="Versions", url_path="show-versions", icon="history")
+    @action(description=gettext_lazy("Versions"), url_path="show-versions", icon="history")
     def show_versions(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Go to what was published of the rule, and the way back."""
         return redirect(reverse("admin:recommendations_rule_history_of", args=[object_id]))
 
-    @action(description="Save and publish")
+    @action(description=gettext_lazy("Save and publish"), permissions=["publish"])
     def save_and_publish(self, request: HttpRequest, rule: Any) -> None:
         """Remember to publish once the placements are saved, too (``save_related``)."""
         rule.after_saving = placements.publish
 
-    @action(description="Save and withdraw")
+    @action(description=gettext_lazy("Save and withdraw"), permissions=["publish"])
     def withdraw_rule(self, request: HttpRequest, rule: Any) -> None:
         """Remember to withdraw."""
         rule.after_saving = placements.withdraw
@@ -227,38 +270,44 @@ class RuleAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         after_saving = getattr(rule, "after_saving", None)
         if after_saving is placements.publish:
             placements.publish(rule, author=request.user.get_username())
-            self.log_change(request, rule, "Published.")
-            messages.success(request, f"“{rule}” is published; every process serves it within two seconds.")
+            self.log_change(request, rule, _("Published."))
+            messages.success(
+                request, _("“%(rule)s” is published; every process serves it within two seconds.") % {"rule": rule}
+            )
             if form.check is not None and form.check.difference is not None and form.check.difference.n_lists:
                 messages.info(request, form.check.difference.sentence)
             for finding in form.check.verdict.remarks if form.check is not None else ():
                 messages.warning(request, finding.sentence)
         elif after_saving is placements.withdraw:
             placements.withdraw(rule, author=request.user.get_username())
-            self.log_change(request, rule, "Withdrawn.")
-            messages.success(request, f"“{rule}” is a draft again.")
+            self.log_change(request, rule, _("Withdrawn."))
+            messages.success(request, _("“%(rule)s” is a draft again.") % {"rule": rule})
 
-    @admin.action(description="Publish", permissions=["change"])
+    @admin.action(description=gettext_lazy("Publish"), permissions=["publish"])
     def publish_selected(self, request: HttpRequest, rules: QuerySet[Rule]) -> None:
         """Serve each chosen rule as its form stands; one that is refused, or wants a confirmation, stays a draft."""
         n_published = 0
         for rule in rules:
             verdict = judge_rule(rule.site, placements.rule_spec(rule))
             if kept_back := [*verdict.refused, *verdict.to_confirm]:
-                messages.error(request, f"“{rule}” is not published. {kept_back[0].sentence} Open it to change that.")
+                messages.error(
+                    request,
+                    _("“%(rule)s” is not published. %(sentence)s Open it to change that.")
+                    % {"rule": rule, "sentence": kept_back[0].sentence},
+                )
                 continue
             placements.publish(rule, author=request.user.get_username())
-            self.log_change(request, rule, "Published.")
+            self.log_change(request, rule, _("Published."))
             n_published += 1
             for finding in verdict.remarks:
                 messages.warning(request, finding.sentence)
         if n_published:
-            messages.success(request, f"{n_published} published.")
+            messages.success(request, _("%(n_published)s published.") % {"n_published": n_published})
 
-    @admin.action(description="Withdraw", permissions=["change"])
+    @admin.action(description=gettext_lazy("Withdraw"), permissions=["publish"])
     def withdraw_selected(self, request: HttpRequest, rules: QuerySet[Rule]) -> None:
         """Serve none of the chosen rules."""
         for rule in rules:
             placements.withdraw(rule, author=request.user.get_username())
-            self.log_change(request, rule, "Withdrawn.")
-        messages.success(request, f"{len(rules)} withdrawn.")
+            self.log_change(request, rule, _("Withdrawn."))
+        messages.success(request, _("%(rules)s withdrawn.") % {"rules": len(rules)})

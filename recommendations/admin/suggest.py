@@ -9,11 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from features.models import Item
 from features.money import to_major
 from recommendations.admin.typed import ATTRIBUTES, understood, vocabulary
 from tracking.models import Site
+from tracking.staff.sites import seen
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
@@ -45,16 +47,14 @@ def suggest(model_admin: ModelAdmin, request: HttpRequest) -> JsonResponse:
 
 
 def _site(number: str) -> Site | None:
-    sites = Site.objects.filter(is_active=True)
+    sites = seen(Site.objects.filter(is_active=True))
     return sites.filter(pk=number).first() if number.isdecimal() else sites.first()
 
 
 def _offered(site: Site, kind: str, term: str) -> list[tuple[str, str]]:
-    items = Item.objects.filter(site=site)
     if kind == "items":
-        for word in term.split():
-            items = items.filter(Q(title__icontains=word) | Q(item_id__istartswith=word) | Q(brand__icontains=word))
-        return [(item.item_id, _label(item)) for item in items.order_by("title", "item_id")[:MAX_OFFERED]]
+        return [(item.item_id, _label(item)) for item in offered_items(site, term)]
+    items = Item.objects.filter(site=site)
     if kind == "brands":
         brands = items.filter(brand__icontains=term).exclude(brand="").order_by("brand")
         return [(brand, brand) for brand in brands.values_list("brand", flat=True).distinct()[:MAX_OFFERED]]
@@ -65,6 +65,14 @@ def _offered(site: Site, kind: str, term: str) -> list[tuple[str, str]]:
     if kind == "tags":
         return [(tag, tag) for tag in sorted(_tags(items)) if term.casefold() in tag.casefold()][:MAX_OFFERED]
     return []
+
+
+def offered_items(site: Site, term: str) -> list[Item]:
+    """Return a few items with all the words in their title or brand, or that their id begins with."""
+    items = Item.objects.filter(site=site)
+    for word in term.split():
+        items = items.filter(Q(title__icontains=word) | Q(item_id__istartswith=word) | Q(brand__icontains=word))
+    return list(items.order_by("title", "item_id")[:MAX_OFFERED])
 
 
 def _named(site: Site, kind: str, text: str) -> list[dict[str, str]]:
@@ -104,7 +112,7 @@ def _label(item: Item) -> str:
     if price is not None:
         parts.append(f"{to_major(price, item.currency):,.2f} {item.currency}")
     if not item.is_recommendable:
-        parts.append("cannot be shown now")
+        parts.append(_("cannot be shown now"))
     return " · ".join(part for part in parts if part)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from kombu.exceptions import OperationalError
 from unfold.admin import ModelAdmin
 
@@ -19,16 +21,21 @@ class TrainingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no 
     """One row a site; made with its first check."""
 
     empty_state = (
-        "No training policy yet",
-        "It says when a site trains by itself and whether a better version is promoted without asking. One is made "
-        "with the first hourly check; or add one now.",
+        gettext_lazy("No training policy yet"),
+        gettext_lazy(
+            "It says when a site trains by itself and whether a better version is promoted without "
+            "asking. One is made with the first hourly check; or add one now."
+        ),
     )
     list_display = ("site", "auto_train", "hour", "auto_promote", "max_age_hours", "last_run")
     list_select_related = ("site",)
     fieldsets = (
         (None, {"fields": ("site", "auto_train", "hour", "auto_promote", "max_age_hours")}),
-        ("What to learn for", {"fields": ("counts_products", "margin_weight", "position_clip", "tune_minutes")}),
-        ("Limits", {"fields": ("latency_ms", "memory_mb", "keep_versions")}),
+        (
+            gettext_lazy("What to learn for"),
+            {"fields": ("counts_products", "margin_weight", "position_clip", "tune_minutes")},
+        ),
+        (gettext_lazy("Limits"), {"fields": ("latency_ms", "memory_mb", "keep_versions")}),
     )
     actions_submit_line = ("train_now",)
 
@@ -36,21 +43,28 @@ class TrainingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no 
         """Fix the site once there is a policy."""
         return ("site",) if obj is not None else ()
 
-    @display(description="Last training")
+    @display(description=gettext_lazy("Last training"))
     def last_run(self, policy: TrainingPolicy) -> str:
         """Return when the site was last trained, and what became of it."""
         run = TrainingRun.objects.filter(site_id=policy.site_id).first()
-        return f"{run.started_at:%Y-%m-%d %H:%M} UTC: {run.get_status_display()}" if run else "-"
+        return (
+            _("%(started_at)s UTC: %(get_status_display)s")
+            % {"started_at": f"{run.started_at:%Y-%m-%d %H:%M}", "get_status_display": run.get_status_display()}
+            if run
+            else "-"
+        )
 
-    @action(description="Save and train now")
+    @action(description=gettext_lazy("Save and train now"))
     def train_now(self, request: HttpRequest, policy: TrainingPolicy) -> None:
         """Ask a task worker for a training."""
         try:
             train_site.apply_async((policy.site.slug, TrainingRun.Trigger.ADMIN), expires=WAIT_S, retry=False)
         except OperationalError:
-            messages.error(request, "The task queue does not answer; nothing was started. Try again when it is back.")
+            messages.error(
+                request, _("The task queue does not answer; nothing was started. Try again when it is back.")
+            )
         else:
-            messages.success(request, "A task worker begins within seconds, unless another training runs.")
+            messages.success(request, _("A task worker begins within seconds, unless another training runs."))
 
 
 @admin.register(TrainingRun)
@@ -58,8 +72,11 @@ class TrainingRunAdmin(ModelAdmin):  # type: ignore[misc]
     """Trainings of all sites, newest first; nothing here can be changed."""
 
     empty_state = (
-        "No training has run by itself yet",
-        "Sites train every night at the hour of their policy; “Save and train now” under Training starts one at once.",
+        gettext_lazy("No training has run by itself yet"),
+        gettext_lazy(
+            "Sites train every night at the hour of their policy; “Save and train now” under Training "
+            "starts one at once."
+        ),
     )
     list_display = ("started_at", "site", "state", "progress", "model_version", "duration", "peak_memory_mb", "error")
     list_filter = ("site", "status", "trigger")
@@ -73,17 +90,21 @@ class TrainingRunAdmin(ModelAdmin):  # type: ignore[misc]
         """Refuse: a run is a record."""
         return False
 
-    @display(description="Status", ordering="status", label={"done": "success", "running": "info", "failed": "danger"})
+    @display(
+        description=gettext_lazy("Status"),
+        ordering="status",
+        label={"done": "success", "running": "info", "failed": "danger"},
+    )
     def state(self, run: TrainingRun) -> str:
         """Return the status in words."""
         return str(run.get_status_display())
 
-    @display(description="Step")
+    @display(description=gettext_lazy("Step"))
     def progress(self, run: TrainingRun) -> str:
         """Return how far it is."""
         return f"{run.step} {run.step_done:,}/{run.step_total:,}" if run.step else "-"
 
-    @display(description="Minutes")
+    @display(description=gettext_lazy("Minutes"))
     def duration(self, run: TrainingRun) -> str:
         """Return how long it took."""
         return f"{(run.finished_at - run.started_at).total_seconds() / 60:.1f}" if run.finished_at else "-"

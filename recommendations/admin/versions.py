@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
+from recommendations.core.words import told
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.models import ModelVersion
 from recommendations.serving.shadow import forget_report, read_report
@@ -22,18 +26,46 @@ from tracking.admin.screens import NothingToSave
 MAX_PLOT_BYTES = 2_000_000
 CANARY_PERCENT = 10
 SHOWN_METRICS = (
-    ("hr@20", "HR@20", "Share of the test points whose next item was among the 20 shown"),
-    ("mrr@20", "MRR@20", "How high the next item stood: 1 is always first, .5 is second on average"),
-    ("ndcg@10", "NDCG@10", "The same over the first 10, falling more gently"),
-    ("new_hr@20", "New items HR@20", "HR@20 where the next item is new to the session"),
-    ("coverage@20", "Coverage", "Share of the catalogue that is shown to anybody"),
-    ("popularity_share@20", "Popularity", "Share of what is shown that is popular anyway; less is more personal"),
-    ("repeat_share@20", "Repeats", "Share of what is shown that the shopper has seen already"),
-    ("points", "Test points", "How many test points of the held-out time were measured"),
+    ("hr@20", "HR@20", gettext_lazy("Share of the test points whose next item was among the 20 shown")),
+    ("mrr@20", "MRR@20", gettext_lazy("How high the next item stood: 1 is always first, .5 is second on average")),
+    ("ndcg@10", "NDCG@10", gettext_lazy("The same over the first 10, falling more gently")),
+    ("new_hr@20", gettext_lazy("New items HR@20"), gettext_lazy("HR@20 where the next item is new to the session")),
+    ("coverage@20", gettext_lazy("Coverage"), gettext_lazy("Share of the catalogue that is shown to anybody")),
+    (
+        "popularity_share@20",
+        gettext_lazy("Popularity"),
+        gettext_lazy("Share of what is shown that is popular anyway; less is more personal"),
+    ),
+    (
+        "repeat_share@20",
+        gettext_lazy("Repeats"),
+        gettext_lazy("Share of what is shown that the shopper has seen already"),
+    ),
+    ("points", gettext_lazy("Test points"), gettext_lazy("How many test points of the held-out time were measured")),
 )
 """What a merchandiser compares, and what it means; the version's metrics.json holds the rest."""
 SHOWN_ENTRIES = ("sha256", "n_items", "data_range", "seeds", "library_versions", "sources")
 """Entries of the manifest that the page shows."""
+
+
+HEALTH_CHECKS: Final = {
+    "age_hours": gettext_lazy("age, hours"),
+    "coverage": gettext_lazy("share of the catalogue that it can list"),
+    "unknown_items": gettext_lazy("share of events of items that it does not know"),
+    "missing_columns": gettext_lazy("share of its columns that are not made any more"),
+    "session_length": gettext_lazy("drift: length of sessions"),
+    "recency": gettext_lazy("drift: time since the visit before"),
+    "price": gettext_lazy("drift: prices"),
+    "kind": gettext_lazy("drift: kinds of events"),
+    "category": gettext_lazy("drift: categories"),
+    "scores": gettext_lazy("drift: scores of its answers"),
+}
+VERDICTS: Final = {
+    "fine": gettext_lazy("fine"),
+    "watch": gettext_lazy("watch it"),
+    "act": gettext_lazy("act"),
+    "unknown": gettext_lazy("unknown"),
+}
 
 
 @admin.register(ModelVersion)
@@ -41,9 +73,11 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     """Versions of all sites; made by training, never by hand."""
 
     empty_state = (
-        "No model version yet",
-        "Lists show popular items until one is trained: run manage.py train, or press “Save and train now” under "
-        "Training. It needs a few hundred visits in the log.",
+        gettext_lazy("No model version yet"),
+        gettext_lazy(
+            "Lists show popular items until one is trained: run manage.py train, or press “Save and "
+            "train now” under Training. It needs a few hundred visits in the log."
+        ),
     )
     list_display = ("version", "site", "state", "quality", "created_at", "live_at")
     list_filter = ("site", "status")
@@ -89,7 +123,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         return bool(super().has_delete_permission(request, obj)) and (obj is None or obj.status not in serving)
 
     @display(
-        description="Status",
+        description=gettext_lazy("Status"),
         ordering="status",
         label={"live": "success", "canary": "info", "shadow": "info", "refused by the gate": "danger"},
     )
@@ -97,13 +131,13 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         """Return the status in words."""
         return str(version.get_status_display())
 
-    @display(description="HR@20 · MRR@20")
+    @display(description=gettext_lazy("HR@20 · MRR@20"))
     def quality(self, version: ModelVersion) -> str:
         """Return the two figures that the gate looks at."""
         best = _best(version.metrics)
         return " · ".join(f"{best[name]:.3f}" for name in ("hr@20", "mrr@20") if name in best) or "-"
 
-    @display(description="Measured on the held-out time")
+    @display(description=gettext_lazy("Measured on the held-out time"))
     def figures(self, version: ModelVersion) -> SafeString:
         """Return a table of what was measured, one line a predictor."""
         named = {name: values for name, values in version.metrics.items() if isinstance(values, dict)}
@@ -113,40 +147,50 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         rows = [(name, [_number(values.get(column)) for column, _, _ in shown]) for name, values in named.items()]
         return _part("figures", columns=columns, rows=rows)
 
-    @display(description="Gate")
+    @display(description=gettext_lazy("Gate"))
     def gate(self, version: ModelVersion) -> SafeString:
         """Return each check of the gate with its result and reason."""
-        return _part("gate", checks=[check for check in version.gate_report if isinstance(check, dict)])
+        checks = [
+            {**check, "name": _(check["name"]), "reason": _told(check, otherwise=check["reason"])}
+            for check in version.gate_report
+            if isinstance(check, dict)
+        ]
+        return _part("gate", checks=checks)
 
-    @display(description="Health")
+    @display(description=gettext_lazy("Health"))
     def health(self, version: ModelVersion) -> SafeString:
         """Return the newest check of whether the version still fits what users do, and what to do if not."""
         report = version.health_reports.first()
         checks = [
-            (check["name"], _number(check["value"]), check["verdict"], check["advice"])
+            (
+                HEALTH_CHECKS.get(check["name"], check["name"]),
+                _number(check["value"]),
+                VERDICTS.get(check["verdict"], check["verdict"]),
+                _told(check, otherwise=check["advice"]),
+            )
             for check in (report.checks if report is not None else [])
         ]
         return _part("health", report=report, checks=checks)
 
-    @display(description="Shadow comparison")
+    @display(description=gettext_lazy("Shadow comparison"))
     def shadow(self, version: ModelVersion) -> SafeString:
         """Return how far a version in the shadow agrees with the live one, and what it costs."""
         found = read_report(version.site.slug, version.version)
         if found is None:
             return _part("shadow", rows=[])
         rows = [
-            ("Lists compared", f"{found.lists:,}"),
-            ("Failed", f"{found.failed:,}"),
-            ("Items in both lists", f"{found.overlap:.1%}"),
-            ("Same first item", f"{found.same_first:.1%}"),
-            ("Positions that shared items moved", f"{found.moved:.1f}"),
-            ("As good a stage", f"{found.same_stage:.1%}"),
-            ("Live version, ms a list", f"p50 ≤ {found.live_ms[0]:g}, p99 ≤ {found.live_ms[1]:g}"),
-            ("This version, ms a list", f"p50 ≤ {found.shadow_ms[0]:g}, p99 ≤ {found.shadow_ms[1]:g}"),
+            (_("Lists compared"), f"{found.lists:,}"),
+            (_("Failed"), f"{found.failed:,}"),
+            (_("Items in both lists"), f"{found.overlap:.1%}"),
+            (_("Same first item"), f"{found.same_first:.1%}"),
+            (_("Positions that shared items moved"), f"{found.moved:.1f}"),
+            (_("As good a stage"), f"{found.same_stage:.1%}"),
+            (_("Live version, ms a list"), f"p50 ≤ {found.live_ms[0]:g}, p99 ≤ {found.live_ms[1]:g}"),
+            (_("This version, ms a list"), f"p50 ≤ {found.shadow_ms[0]:g}, p99 ≤ {found.shadow_ms[1]:g}"),
         ]
         return _part("shadow", rows=rows)
 
-    @display(description="Plots")
+    @display(description=gettext_lazy("Plots"))
     def plots(self, version: ModelVersion) -> SafeString:
         """Return the plots of the version's folder."""
         folder = lifecycle.version_path(version.site.slug, version.version) / "plots"
@@ -156,7 +200,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         ]
         return _part("plots", plots=plots)
 
-    @display(description="Manifest")
+    @display(description=gettext_lazy("Manifest"))
     def contents(self, version: ModelVersion) -> SafeString:
         """Return what the version was made from."""
         entries = [(name, str(version.manifest[name])) for name in SHOWN_ENTRIES if name in version.manifest]
@@ -165,26 +209,30 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     # Buttons of the form, so that they come as POST with a CSRF token; every field is read-only, nothing is saved.
 
     @action(
-        description="Promote",
+        description=gettext_lazy("Promote"),
         attrs={"data-confirm": "Shall this version answer every shopper within seconds?"},
     )
     def promote_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """Promote the version."""
         self._tried(
-            request, version, lambda: lifecycle.promote(version), f"{version} answers every shopper within seconds."
+            request,
+            version,
+            lambda: lifecycle.promote(version),
+            _("%(version)s answers every shopper within seconds.") % {"version": version},
         )
 
-    @action(description=f"Start canary ({CANARY_PERCENT} %)")
+    @action(description=format_lazy(gettext_lazy("Start canary ({percent} %)"), percent=CANARY_PERCENT))
     def canary_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """Begin a canary."""
         self._tried(
             request,
             version,
             lambda: lifecycle.start_canary(version, percent=CANARY_PERCENT),
-            f"{version} answers {CANARY_PERCENT} % of the shoppers within seconds.",
+            _("%(version)s answers %(CANARY_PERCENT)s %% of the shoppers within seconds.")
+            % {"version": version, "CANARY_PERCENT": CANARY_PERCENT},
         )
 
-    @action(description="Start shadow")
+    @action(description=gettext_lazy("Start shadow"))
     def shadow_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """Compare the version with the live one in its shadow."""
 
@@ -192,20 +240,30 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
             forget_report(version.site.slug, version.version)
             lifecycle.start_shadow(version)
 
-        self._tried(request, version, begin, f"{version} is compared with the live version; nobody sees its lists.")
+        self._tried(
+            request,
+            version,
+            begin,
+            _("%(version)s is compared with the live version; nobody sees its lists.") % {"version": version},
+        )
 
-    @action(description="Stop")
+    @action(description=gettext_lazy("Stop"))
     def stop_version(self, request: HttpRequest, version: ModelVersion) -> None:
         """End a canary or a shadow."""
-        self._tried(request, version, lambda: lifecycle.stop(version), f"{version} is a candidate again.")
+        self._tried(
+            request,
+            version,
+            lambda: lifecycle.stop(version),
+            _("%(version)s is a candidate again.") % {"version": version},
+        )
 
     @action(
-        description="Roll back",
+        description=gettext_lazy("Roll back"),
         attrs={"data-confirm": "Shall the version that was live before answer every shopper again?"},
     )
     def roll_back_site(self, request: HttpRequest, version: ModelVersion) -> None:
         """Let the version that was live before answer again."""
-        self._tried(request, version, lambda: lifecycle.roll_back(version.site_id), "Rolled back.")
+        self._tried(request, version, lambda: lifecycle.roll_back(version.site_id), _("Rolled back."))
 
     def _tried(self, request: HttpRequest, version: ModelVersion, change: Callable[[], object], done: str) -> None:
         try:
@@ -228,6 +286,11 @@ def _best(metrics: Any) -> dict[str, float]:
             found: dict[str, float] = metrics[name]
             return found
     return {}
+
+
+def _told(check: dict[str, Any], *, otherwise: str) -> str:
+    """Return the sentence of a stored check in the reader's language; what an older release stored is English."""
+    return told(check.get("text", ""), check.get("values", {}), otherwise=otherwise)
 
 
 def _number(value: object) -> str:

@@ -41,10 +41,11 @@ class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class RankerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The ranker's graph and the columns that it was trained on, in order."""
+    """The ranker's graph, the columns that it was trained on, in order, and the decimals of the currency it learnt."""
 
     graph: str
     columns: tuple[str, ...]
+    decimals: int = 2
 
 
 class FusionEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from recommendations.core.words import gettext_noop
+
 
 class About(StrEnum):
     """Which items a list goes with."""
@@ -61,7 +63,7 @@ class Strategy:
 _ALL: Final = (
     Strategy(
         name="for_you",
-        label="For you",
+        label=gettext_noop("For you"),
         about=About.USER,
         weights={"recents": 0.3, "fresh": 0.25, "content": 0.1},
         beside_model={"recents": 1e-3, "fresh": 0.25, "content": 1e-2, "popular": 1e-4},
@@ -72,33 +74,38 @@ _ALL: Final = (
     ),
     Strategy(
         name="similar",
-        label="Similar items",
+        label=gettext_noop("Similar items"),
         about=About.CONTEXT,
         weights={"tfidf": 1.0, "content": 0.8, "covisitation": 0.3, "fresh": 0.2},
     ),
     Strategy(
         name="also_viewed",
-        label="Also viewed",
+        label=gettext_noop("Also viewed"),
         about=About.CONTEXT,
         weights={"covisitation": 1.0, "next": 0.5, "sessions": 0.5, "tfidf": 0.3, "content": 0.05},
     ),
     Strategy(
         name="bought_together",
-        label="Bought together",
+        label=gettext_noop("Bought together"),
         about=About.CONTEXT,
         weights={"baskets": 1.0, "covisitation": 0.2, "tfidf": 0.1, "content": 0.02},
     ),
     Strategy(
         name="cart",
-        label="Goes with the cart",
+        label=gettext_noop("Goes with the cart"),
         about=About.CART,
         weights={"baskets": 1.0, "covisitation": 0.3, "sessions": 0.2, "tfidf": 0.1, "content": 0.02},
     ),
-    Strategy(name="trending", label="Trending", about=About.NOTHING, weights={"trending": 1.0, "popular": 0.001}),
-    Strategy(name="new", label="New arrivals", about=About.NOTHING, weights={"newest": 1.0}),
+    Strategy(
+        name="trending",
+        label=gettext_noop("Trending"),
+        about=About.NOTHING,
+        weights={"trending": 1.0, "popular": 0.001},
+    ),
+    Strategy(name="new", label=gettext_noop("New arrivals"), about=About.NOTHING, weights={"newest": 1.0}),
     Strategy(
         name="recently_viewed",
-        label="Recently viewed",
+        label=gettext_noop("Recently viewed"),
         about=About.NOTHING,
         weights={"recents": 1.0},
         hides_about=False,
@@ -106,7 +113,7 @@ _ALL: Final = (
     ),
     Strategy(
         name="buy_again",
-        label="Buy again",
+        label=gettext_noop("Buy again"),
         about=About.NOTHING,
         weights={"purchases": 1.0},
         hides_about=False,
@@ -115,7 +122,7 @@ _ALL: Final = (
     ),
     Strategy(
         name="rerank",
-        label="Re-rank given items",
+        label=gettext_noop("Re-rank given items"),
         about=About.USER,
         weights={"recents": 0.3, "content": 0.1},
         beside_model={"recents": 1e-3, "content": 1e-2},

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.state.user_features import UserFeatures
 from recommendations.core.row_index import last_positions, numbers_to
-from recommendations.core.words import Worded
+from recommendations.core.words import Worded, gettext_noop
 
 FloatArray = NDArray[np.float32]
 RowArray = NDArray[np.int32]
@@ -25,23 +25,23 @@ _ROWS: Final = np.int64(2**31 - 1)
 class Stage(Worded):
     """How good the answer is, best first; each is a step down from the one before."""
 
-    PERSONALISED = "personalised", "from the user's own history"
-    SESSION = "session", "from what the request says: the page's item, the cart"
-    POPULAR = "popular", "popular items"
-    EDITORIAL = "editorial", "items that merchandisers named"
-    EMPTY = "empty", "no items"
+    PERSONALISED = "personalised", gettext_noop("from the user's own history")
+    SESSION = "session", gettext_noop("from what the request says: the page's item, the cart")
+    POPULAR = "popular", gettext_noop("popular items")
+    EDITORIAL = "editorial", gettext_noop("items that merchandisers named")
+    EMPTY = "empty", gettext_noop("no items")
 
 
 class FallbackReason(Worded):
     """Why the answer is not what the placement asks for."""
 
-    NO_HISTORY = "no_history", "nothing is known of the user yet"
-    NO_MODEL = "no_model", "no model version is live"
-    MODEL_FAILED = "model_failed", "the model could not answer"
-    PIPELINE_ERROR = "pipeline_error", "a step of the pipeline failed"
-    STORE_UNAVAILABLE = "store_unavailable", "the feature store did not answer"
-    DEADLINE = "deadline", "the time budget was spent"
-    NO_CANDIDATES = "no_candidates", "no source found an item that may be shown"
+    NO_HISTORY = "no_history", gettext_noop("nothing is known of the user yet")
+    NO_MODEL = "no_model", gettext_noop("no model version is live")
+    MODEL_FAILED = "model_failed", gettext_noop("the model could not answer")
+    PIPELINE_ERROR = "pipeline_error", gettext_noop("a step of the pipeline failed")
+    STORE_UNAVAILABLE = "store_unavailable", gettext_noop("the feature store did not answer")
+    DEADLINE = "deadline", gettext_noop("the time budget was spent")
+    NO_CANDIDATES = "no_candidates", gettext_noop("no source found an item that may be shown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,5 +130,5 @@ def summed_by_row(rows: RowArray, scores: FloatArray) -> Ranked:
     """Add up the scores of each row, which may stand there more than once; in no order that means something."""
     positions = last_positions(rows)
     sums = np.bincount(positions, weights=scores, minlength=len(rows))
-    is_last = positions == numbers_to(len(rows))
-    return Ranked(rows=rows[is_last], scores=sums[is_last].astype(np.float32))
+    last = (positions == numbers_to(len(rows))).nonzero()[0]
+    return Ranked(rows=rows.take(last), scores=sums.take(last).astype(np.float32))

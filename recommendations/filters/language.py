@@ -15,6 +15,9 @@ requests then only look rows up. Nothing of it is ever executed as code.
 Names are those of ``docs/serving.md``; an attribute of the shop's own is ``attributes.<name>``. An item that lacks a
 value never matches a comparison of it, whether equal, unequal or less; ``is empty`` finds it. Texts compare without
 regard to case.
+
+Rules may compare with the item of the page: ``brand = page.brand``, ``price <= page.price * 1.2``. Such a comparison is
+*relative*: it matches nothing until ``filters.relative`` has put in what the page's item has.
 """
 
 from __future__ import annotations
@@ -32,19 +35,29 @@ MAX_COMPARISONS: Final = 64
 MAX_VALUES: Final = 1000
 MAX_DEPTH: Final = 16
 
-Value = str | float | bool
+
+@dataclass(frozen=True, slots=True)
+class PageValue:
+    """What the item of the page has of an attribute, times a factor where it is a number."""
+
+    name: str
+    factor: float = 1.0
+
+
+Value = str | float | bool | PageValue
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "under", "has", "empty"]
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
       (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<number>-?(?:\d+(?:\.\d+)?|\.\d+))(?![\w.])
-    | (?P<symbol><=|>=|!=|==|[<>=(),])
-    | (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_\-]+)?)
+    | (?P<symbol><=|>=|!=|==|[<>=(),*])
+    | (?P<name>(?:page\.attributes|[A-Za-z_][A-Za-z0-9_]*)(?:\.[A-Za-z0-9_\-]+)?)
     )""",
     re.VERBOSE,
 )
 _ORDERED: Final = frozenset({"<", "<=", ">", ">="})
+PAGE: Final = "page."
 _WORDS: Final = frozenset({"and", "or", "not", "in", "under", "has", "is", "empty", "true", "false"})
 
 
@@ -98,8 +111,13 @@ class AnyOf:
 Condition = Comparison | Not | AllOf | AnyOf
 
 
-def parse(text: str, *, field: str = "filter") -> Condition:
+def parse(text: str, *, field: str = "filter", allows_page: bool = False) -> Condition:
     """Return the tree of a condition.
+
+    Parameters
+    ----------
+    allows_page : bool
+        Whether it may compare with the item of the page, as rules do.
 
     Raises
     ------
@@ -108,7 +126,7 @@ def parse(text: str, *, field: str = "filter") -> Condition:
     """
     if len(text) > MAX_LENGTH:
         raise InvalidQuery(field=field, reason=f"has {len(text)} characters; the most is {MAX_LENGTH}")
-    return _Parser(text, field).parse()
+    return _Parser(text, field, allows_page=allows_page).parse()
 
 
 def names_of(condition: Condition) -> Iterator[str]:
@@ -121,6 +139,18 @@ def names_of(condition: Condition) -> Iterator[str]:
         case AllOf(parts=parts) | AnyOf(parts=parts):
             for each in parts:
                 yield from names_of(each)
+
+
+def page_names_of(condition: Condition) -> Iterator[str]:
+    """Yield the attributes of the page's item that a condition compares with."""
+    match condition:
+        case Comparison(values=values):
+            yield from (value.name for value in values if isinstance(value, PageValue))
+        case Not(part=part):
+            yield from page_names_of(part)
+        case AllOf(parts=parts) | AnyOf(parts=parts):
+            for each in parts:
+                yield from page_names_of(each)
 
 
 def normal_form(condition: Condition) -> str:
@@ -137,7 +167,9 @@ def _of_parts(word: str, parts: tuple[Condition, ...]) -> str:
 
 
 def as_number(value: Value) -> float | None:
-    """Return the number that a value is or says, None for a text that says none."""
+    """Return the number that a value is or says, None for a text that says none, or a value of a page not known."""
+    if isinstance(value, PageValue):
+        return None
     if isinstance(value, str):
         try:
             number = float(value)
@@ -151,14 +183,17 @@ def as_text(value: Value) -> str:
     """Return a value as texts of items are compared with it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, PageValue):
+        return f"{PAGE}{value.name}" + (f" * {value.factor:g}" if value.factor != 1.0 else "")
     return f"{value:g}" if isinstance(value, float) else value
 
 
 class _Parser:
     """Recursive descent over the tokens of one text."""
 
-    def __init__(self, text: str, field: str) -> None:
+    def __init__(self, text: str, field: str, *, allows_page: bool) -> None:
         self._text = text
+        self._allows_page = allows_page
         self._field = field
         self._tokens = list(self._tokenise())
         self._at = 0
@@ -226,11 +261,12 @@ class _Parser:
             self._at += 1
             operator: Operator = "=" if symbol == "==" else symbol  # type: ignore[assignment]  # checked above
             value = self._value()
-            if operator in _ORDERED and as_number(value) is None:
+            if operator in _ORDERED and as_number(value) is None and not isinstance(value, PageValue):
                 raise InvalidQuery(field=self._field, reason=f"compares {name} {operator} {value!r}; give a number")
             return Comparison(name, operator, (value,))
         if self._take("word", "under"):
-            return Comparison(name, "under", (as_text(self._value()),))
+            path = self._value()
+            return Comparison(name, "under", (path if isinstance(path, PageValue) else as_text(path),))
         if self._take("word", "has"):
             return Comparison(name, "has", (self._value(),))
         if self._take("word", "is"):
@@ -265,7 +301,23 @@ class _Parser:
         if kind == "word" and value in ("true", "false"):
             self._at += 1
             return value == "true"
+        if kind == "name" and value.startswith(PAGE):
+            return self._page_value(value)
         raise self._expected('a value: a number, true, false or a text in quotes, as in "Shoes"')
+
+    def _page_value(self, name: str) -> PageValue:
+        if not self._allows_page:
+            raise InvalidQuery(
+                field=self._field, reason=f"compares with {name}, which only rules may; give the value itself"
+            )
+        self._at += 1
+        if not self._take("symbol", "*"):
+            return PageValue(name.removeprefix(PAGE))
+        kind, factor, _ = self._peek()
+        if kind != "number":
+            raise self._expected("a number to multiply by, such as 1.2")
+        self._at += 1
+        return PageValue(name.removeprefix(PAGE), float(factor))
 
     def _peek(self) -> tuple[str, str, int]:
         return self._tokens[self._at]

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from recommendations.exceptions import RecommendationError
 from recommendations.filters.labels import ORDERS, Labels, Mask
-from recommendations.filters.language import AllOf, AnyOf, Comparison, Condition, Not, as_number, as_text
+from recommendations.filters.language import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Condition,
+    Not,
+    PageValue,
+    as_number,
+    as_text,
+)
 
 FEW_NUMBERS: Final = 16
 
@@ -146,6 +155,8 @@ def mask_of(condition: Condition, columns: Columns, *, is_late: Callable[[], boo
 
 
 def _mask_of_comparison(comparison: Comparison, columns: Columns) -> Mask:
+    if any(isinstance(value, PageValue) for value in comparison.values):
+        return np.zeros(columns.n_rows, np.bool_)  # of a page that is not known
     column = columns.column(comparison.name)
     if column is None:
         return np.full(columns.n_rows, comparison.operator == "empty", np.bool_)

@@ -84,7 +84,7 @@ def export_model_set(
         ranker = None
         if fitted.ranker is not None:
             _write_graph(build_ranker(fitted.ranker), partial / RANKER_GRAPH)
-            ranker = RankerEntry(graph=RANKER_GRAPH, columns=fitted.ranker.columns)
+            ranker = RankerEntry(graph=RANKER_GRAPH, columns=fitted.ranker.columns, decimals=fitted.ranker.decimals)
             for name, table in _ranking_tables(fitted.ranker).items():
                 path = partial / f"{names.RANKING_NAME_PREFIX}{name}.npy"
                 np.save(path, np.ascontiguousarray(table), allow_pickle=False)

@@ -6,16 +6,22 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-import polars as pl
-import pyarrow as pa
 from django.conf import settings
 
 from features.archive.maintenance import read_table
 from features.archive.rows import COLUMNS, DAY_MS
 from features.archive.writer import ArchiveFolder, date_of
 from features.privacy.ownership import Ownership, logins_in
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+else:
+    pl = deferred("polars")
+    pa = deferred("pyarrow")
 
 _CURSOR: Final = re.compile(r"(\d{1,16})-(\d{1,5})-(.{1,128})", re.DOTALL)
 MAX_DAY: Final = 2_900_000

@@ -91,17 +91,24 @@ LIST: Final[dict[str, Any]] = {
         "variant": {"type": "string"},
         "feature_age_ms": {"type": ["integer", "null"]},
         "explanation": {"type": "object"},
+        "warnings": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What the page should hear of this list, such as item ids that the catalogue does not have.",
+        },
     },
 }
 LIST_PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "Stands where a list would be that the site does not have, or that cost too much.",
-    "required": ["placement", "items", "error", "message"],
+    "description": "Stands where a list would be that the site does not have, that was asked for wrongly or cost too "
+    "much.",
+    "required": ["placement", "items", "error", "message", "field"],
     "properties": {
         "placement": {"type": "string"},
         "items": {"type": "array", "maxItems": 0},
-        "error": {"enum": [ErrorCode.UNKNOWN_PLACEMENT, ErrorCode.LIST_TOO_EXPENSIVE]},
+        "error": {"enum": [ErrorCode.UNKNOWN_PLACEMENT, ErrorCode.INVALID_REQUEST, ErrorCode.LIST_TOO_EXPENSIVE]},
         "message": {"type": "string"},
+        "field": {"type": "string", "description": "What is wrong in the query of this list."},
     },
 }
 REPLY: Final[dict[str, Any]] = {

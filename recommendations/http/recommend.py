@@ -13,17 +13,21 @@ from django.conf import settings
 
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import NOBODY, RequestUser
+from recommendations.core.visit import NO_VISIT, Visit
 from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.state import ListResult
 from recommendations.serving.admission.prices import price_request
 from recommendations.serving.admission.quotas import take_price, take_quota, turn_of
 from recommendations.serving.admission.turns import TooBusy
+from recommendations.serving.faults import aside
+from recommendations.serving.parts import Part, parse_parts, with_checked_filters
 from recommendations.serving.requests import (
     UnknownPlacement,
     check_any_known,
     check_length,
     condition_of,
+    plain_ids,
     problem_of,
     queries_of,
     too_dear,
@@ -42,7 +46,7 @@ from recommendations.serving.schemas import (
     RecommendRequest,
     encode,
     parse_rank,
-    parse_recommend,
+    parse_visit,
 )
 from recommendations.serving.service import RANK_PLACEMENT, make_lists
 from recommendations.serving.shadow import runner as shadow
@@ -63,22 +67,26 @@ PUBLIC: Final = b"public, max-age=%d, s-maxage=%d, stale-while-revalidate=%d, st
 )  # fmt: skip
 PRIVATE: Final = b"private, max-age=%d" % (PUBLIC_MAX_AGE_S // 2)
 
+_SAID: Final = ("device", "locale", "country", "campaign", "query", "page", "url")
+"""What an address may say of the visit."""
+
 T = TypeVar("T")
 
 
 async def recommend(request: Request) -> Reply:
     """Answer ``POST /v1/recommendations``: personal lists; one Redis round trip."""
-    body = _parsed(parse_recommend, request.body)
+    body, parts = _parsed(parse_parts, request.body)
     deadline = Deadline.after(float(body.budget_ms or settings.BUDGET_MS))
     key = request.authenticate(body.key, scope="recommendations")
     take_quota(request, key, anonymous_id=body.anonymous_id or request.cookie(ANONYMOUS_COOKIE))
     _check_explain(key, body.explain)
     try:
         state = state_of(key.site.slug)
-        wanted = body.lists()
-        check_any_known(wanted, state)
         if not key.is_secret:
-            check_length(each.filter for each in wanted)
+            check_length(each.filter for each in parts if isinstance(each, PlacementRequest))
+        parts = with_checked_filters(parts)
+        wanted = [each for each in parts if isinstance(each, PlacementRequest)]
+        check_any_known(wanted, state)
         queries = queries_of(
             wanted,
             state,
@@ -87,11 +95,12 @@ async def recommend(request: Request) -> Reply:
             locale=body.lang,
             explains=body.explain,
             skips_unknown=True,
+            visit=_visit(request, key, body),
         )
         n_made = await take_work_quota(request, key, state, queries, deadline=deadline)
     except InvalidQuery as error:
         raise _refusal(error, single=body.placements is None) from error
-    return await _answer(request, key, body, state, queries[:n_made], deadline=deadline, wanted=wanted)
+    return await _answer(request, key, body, state, queries[:n_made], deadline=deadline, parts=parts)
 
 
 async def rank(request: Request) -> Reply:
@@ -102,7 +111,7 @@ async def rank(request: Request) -> Reply:
     take_quota(request, key, anonymous_id=body.anonymous_id or request.cookie(ANONYMOUS_COOKIE))
     _check_explain(key, body.explain)
     state = state_of(key.site.slug)
-    placement = RANK_PLACEMENT
+    placement = replace(RANK_PLACEMENT, rules=state.placements.recalled)
     if body.placement is not None:
         found = state.placements.by_name.get(body.placement)
         if found is None:
@@ -112,13 +121,14 @@ async def rank(request: Request) -> Reply:
         query = ListQuery(
             placement=placement,
             limit=body.limit or len(body.items),
-            context_items=body.context_items,
+            context_items=plain_ids(body.context_items),
             filter=body.filter or "",
             condition=condition_of(body.filter, field="filter"),
-            candidates=body.items,
+            candidates=plain_ids(body.items),
             fields=body.fields,
             locale=body.lang,
             explains=body.explain,
+            visit=_visit(request, key, body),
         )
         await take_work_quota(request, key, state, [query], deadline=deadline)
     except InvalidQuery as error:
@@ -132,7 +142,7 @@ async def recommend_public(request: Request) -> Reply:
     The ETag covers what is shown, not the reply's id: a list that did not change is a 304.
     """
     query = request.query
-    unknown = query.keys() - {"key", "limit", "context_items", "filter", "fields", "lang"}
+    unknown = query.keys() - {"key", "limit", "context_items", "filter", "fields", "lang", *_SAID}
     if unknown:
         name = min(unknown)
         raise Refusal(400, ErrorCode.INVALID_REQUEST, f"{name!r} is not a field of this request; remove it", field=name)
@@ -148,7 +158,15 @@ async def recommend_public(request: Request) -> Reply:
     deadline = Deadline.after(float(settings.BUDGET_MS))
     try:
         state = state_of(key.site.slug)
-        queries = queries_of([wanted], state, fields=_fields(query.get("fields")), locale=query.get("lang"))
+        said = _parsed(parse_visit, encode({name: query[name] for name in _SAID if name in query}))
+        queries = queries_of(
+            [wanted],
+            state,
+            fields=_fields(query.get("fields")),
+            locale=query.get("lang"),
+            # Of what the address says alone: copies in caches are kept by it.
+            visit=said.visit({}, lang=query.get("lang")),
+        )
         await take_work_quota(request, key, state, queries, deadline=deadline)
     except InvalidQuery as error:
         raise _refusal(error, single=True) from error
@@ -174,7 +192,7 @@ async def _answer(
     queries: Sequence[ListQuery],
     *,
     deadline: Deadline,
-    wanted: Sequence[PlacementRequest] = (),
+    parts: Sequence[Part] = (),
 ) -> Reply:
     identity = resolve(
         key,
@@ -191,8 +209,10 @@ async def _answer(
     replies: list[ListReply | ListProblem] = [
         reply_of(result, query, state, user, now_s=now_s) for result, query in zip(results, queries, strict=True)
     ]
-    for index, each in enumerate(wanted):
-        if each.placement not in state.placements.by_name:
+    for index, each in enumerate(parts):
+        if isinstance(each, ListProblem):
+            replies.insert(index, each)
+        elif each.placement not in state.placements.by_name:
             replies.insert(index, problem_of(each))
         elif index >= len(replies):
             replies.append(too_dear(each))
@@ -253,6 +273,15 @@ async def _made(
             field="key",
             retry_after_s=max(math.ceil(error.retry_after_s), 1),
         ) from error
+
+
+def _visit(request: Request, key: KeyInfo, body: RecommendRequest | RankRequest) -> Visit:
+    """Return what rules may ask of the request; headers say it of a browser alone, not of a shop's server."""
+    headers = {} if key.is_secret else request.headers
+    visit = NO_VISIT
+    with aside(key.site.slug):
+        visit = body.visit(headers, lang=body.lang, country_header=settings.COUNTRY_HEADER.lower().encode())
+    return visit
 
 
 def _names_its_key(request: Request) -> bool:

@@ -22,7 +22,7 @@ from ninja.security import APIKeyHeader, HttpBearer
 from ninja.security.base import AuthBase
 
 from features.exceptions import StoreUnavailable
-from recommendations.http import exchange_rates, explanations, health, items, openapi, users
+from recommendations.http import exchange_rates, explanations, health, items, openapi, reports, users
 from recommendations.http.common import Problem
 from recommendations.serving.admission.quotas import quotas
 from tracking.access.certificates import CERTIFICATE_HEADER, PROXY_SECRET_HEADER
@@ -72,7 +72,7 @@ class JsonRenderer(BaseRenderer):
 #: What an OAuth2 token needs for the operations below ``/v1/<word>``; a word that is not here is open to no token.
 SCOPE_OF: Final = {
     "items": "catalogue", "placements": "catalogue", "exchange-rates": "catalogue", "users": "users",
-    "explanations": "recommendations",
+    "explanations": "recommendations", "reports": "reports",
 }  # fmt: skip
 
 
@@ -128,7 +128,7 @@ api = Api(
     parser=StrictParser(),
     renderer=JsonRenderer(),
 )
-for part in (items, exchange_rates, users, explanations, health):
+for part in (items, exchange_rates, users, explanations, reports, health):
     api.add_router("", part.router)
 
 

@@ -6,6 +6,7 @@ load pays nothing for batching, and under load the batches grow by themselves.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ from recommendations.exceptions import ModelUnavailable
 from recommendations.inference.queries import HIDDEN, FloatArray, History, IndexArray
 from recommendations.inference.runtime import BoundRun, DeviceArray, GraphSession
 
-BUCKETS: Final = (1, 8, 32)
+logger = logging.getLogger(__name__)
+
+BUCKETS: Final = (1, 8, 32, 128)
 MAX_EXCLUDED: Final = 256
 ANSWER_TIMEOUT_S: Final = 1.0
 READY_TIMEOUT_S: Final = 60.0
@@ -66,7 +69,7 @@ class BatchedScorer:
         self._bias_of: FloatArray = np.full(n_rows, HIDDEN, np.float32)
         self._bias = DeviceArray(self._bias_of, provider=session.provider)
         self._buckets = {
-            size: _Bucket(session, size, length=length, n_answers=n_answers, bias=self._bias) for size in BUCKETS
+            size: Bucket(session, size, length=length, n_answers=n_answers, bias=self._bias) for size in BUCKETS
         }
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(_MAX_WAITING)
         self._held_back: _Waiting | None = None
@@ -118,8 +121,7 @@ class BatchedScorer:
     def _serve(self) -> None:
         # Here and not in the thread that loads: ONNX Runtime keeps captured CUDA graphs by thread.
         try:
-            for bucket in self._buckets.values():
-                bucket.run([])
+            self._run_each_once()
         except Exception as error:  # the edge of this thread: who loads must hear of it
             self._ready.set_exception(ModelUnavailable(f"the device failed: {error}"))
             return
@@ -140,6 +142,24 @@ class BatchedScorer:
             for (_, future), answer in zip(live, answers, strict=True):
                 future.set_result(answer)
 
+    def _run_each_once(self) -> None:
+        """Run every bucket; a larger one that the device's memory does not hold is left out, with those above it."""
+        for number, (size, bucket) in enumerate(list(self._buckets.items())):
+            try:
+                bucket.run([])
+            except ModelUnavailable as error:
+                if number == 0:
+                    raise
+                for too_large in [other for other in self._buckets if other >= size]:
+                    del self._buckets[too_large]
+                logger.warning("inference.batch_too_large size=%s largest=%s detail=%r", size, self.largest, str(error))
+                return
+
+    @property
+    def largest(self) -> int:
+        """The most requests of one batch."""
+        return max(self._buckets)
+
     def _next_batch(self) -> list[_Waiting] | None:
         """Wait for a request, then take what waits already, as far as it shares the first one's bias."""
         first = self._held_back or self._waiting.get()
@@ -147,7 +167,7 @@ class BatchedScorer:
         if first is None:
             return None
         batch = [first]
-        while len(batch) < BUCKETS[-1]:
+        while len(batch) < self.largest:
             try:
                 other = self._waiting.get_nowait()
             except queue.Empty:
@@ -166,11 +186,11 @@ class BatchedScorer:
         if bias is not self._bias_of:
             self._bias.update(bias)
             self._bias_of = bias
-        size = next(size for size in BUCKETS if size >= len(requests))
+        size = next(size for size in self._buckets if size >= len(requests))
         return self._buckets[size].run(requests)
 
 
-class _Bucket:
+class Bucket:
     """One batch size: its arrays on both sides."""
 
     def __init__(self, session: GraphSession, size: int, *, length: int, n_answers: int, bias: DeviceArray) -> None:

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-
-import onnx
+from typing import TYPE_CHECKING
 
 from recommendations.exceptions import RefusalReason, VersionRefused
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import onnx
+else:
+    onnx = deferred("onnx")
 
 DENSE_OPERATORS = frozenset(
     {

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from recommendations.core.manifest import Manifest
+from recommendations.core.manifest import GOLDEN_NAME, Manifest, SourceEntry
 from recommendations.exceptions import ModelUnavailable
 from recommendations.inference.batching import BatchedScorer
-from recommendations.inference.runtime import (
-    GraphSession,
-    Provider,
-    announce_once,
-    gpu_is_present,
-    load_session,
-)
+from recommendations.inference.device import Device, GpuShortfall, Shortfall
+from recommendations.inference.parity import LEAST_PARITY, parity_of
+from recommendations.inference.runtime import GraphSession, announce_once, load_session
 from recommendations.inference.sources import FoldInSource, Source, SparseSource
 
-Providers = Literal["auto", "cpu", "cuda"]
 
+def load_sources(folder: Path, manifest: Manifest, device: Device) -> list[Source]:
+    """Return the sources of a version, one a graph; what keeps them from the GPU is told to ``device``.
 
-def provider_for(providers: Providers) -> Provider:
-    """Return what to try, and say once why the GPU is left alone."""
-    if providers == "cpu":
-        return "cpu"
-    if not gpu_is_present():
-        if providers == "cuda":
-            raise ModelUnavailable("providers='cuda', but no NVIDIA device is visible; use 'auto' or 'cpu'")
-        announce_once("provider", "inference.provider provider=cpu reason=no_gpu")
-        return "cpu"
-    return "cuda"
-
-
-def load_sources(folder: Path, manifest: Manifest, provider: Provider) -> list[Source]:
-    """Return the sources of a version, one a graph; raises ``ModelUnavailable`` for a graph that cannot be loaded."""
+    Raises
+    ------
+    ModelUnavailable
+        A graph for the CPU cannot be loaded.
+    """
     sources: list[Source] = []
     tables: dict[str, list[tuple[int, str]]] = {}
     for name, entry in manifest.sources.items():
@@ -46,10 +34,8 @@ def load_sources(folder: Path, manifest: Manifest, provider: Provider) -> list[S
         elif entry.kind == "session_knn":
             sources.append(SparseSource((name,), load_session(folder / entry.graph), last_n=entry.last_n))
         elif entry.kind == "fold_in":
-            scorer = None
-            if provider == "cuda" and entry.cuda_graph is not None:
-                scorer = _device_scorer(folder / entry.cuda_graph, entry.last_n)
             session = load_session(folder / entry.graph)
+            scorer = _device_scorer(folder, entry, session, n_items=manifest.n_items, device=device)
             sources.append(FoldInSource(name, session, last_n=entry.last_n, scorer=scorer))
         else:
             raise ModelUnavailable(f"source {name!r} is of the unknown kind {entry.kind!r}; this release is too old")
@@ -62,20 +48,46 @@ def load_sources(folder: Path, manifest: Manifest, provider: Provider) -> list[S
     return sources
 
 
-def _device_scorer(path: Path, last_n: int) -> BatchedScorer | None:
-    """Return a warm scorer on the GPU; None, said once, where CUDA does not work in spite of the GPU."""
+def _device_scorer(
+    folder: Path, entry: SourceEntry, cpu: GraphSession, *, n_items: int, device: Device
+) -> BatchedScorer | None:
+    """Return a warm scorer on the GPU whose scores are those of the CPU; None where the CPU is to answer."""
+    if device.provider != "cuda":
+        return None
+    if entry.cuda_graph is None:
+        device.fall_back(GpuShortfall(reason=Shortfall.NO_GRAPH))
+        return None
+    scorer = None
     try:
-        session = load_session(path, provider="cuda")
-        if session.provider == "cuda":
-            scorer = scorer_of(session, last_n)
-            scorer.warm_up()
-            announce_once("provider", "inference.provider provider=cuda")
-            return scorer
-        reason = "this process has no CUDA session; install CUDA 13, cuBLAS and cuDNN"
+        session = load_session(folder / entry.cuda_graph, provider="cuda")
+        if session.provider != "cuda":
+            device.fall_back(GpuShortfall(reason=Shortfall.NO_SESSION, detail="the runtime gave a session on the CPU"))
+            return None
+        scorer = scorer_of(session, entry.last_n)
+        scorer.warm_up()
+        parity = parity_of(scorer, cpu, _golden_histories(folder), n_items=n_items, last_n=entry.last_n)
     except ModelUnavailable as error:
-        reason = str(error)
-    announce_once("provider", "inference.provider provider=cpu reason=cuda_failed detail=%r", reason)
-    return None
+        if scorer is not None:
+            scorer.close()
+        device.fall_back(GpuShortfall(reason=Shortfall.NO_SESSION, detail=str(error)))
+        return None
+    if parity < LEAST_PARITY:
+        scorer.close()
+        found = f"{parity:.1%} of its scores are the CPU's, less than {LEAST_PARITY:.0%}"
+        device.fall_back(GpuShortfall(reason=Shortfall.OTHER_SCORES, detail=found))
+        return None
+    announce_once("provider:cuda", "inference.provider provider=cuda")
+    return scorer
+
+
+def _golden_histories(folder: Path) -> list[NDArray[np.int64]]:
+    """Return the histories of a version's golden questions."""
+    path = folder / GOLDEN_NAME
+    try:
+        with np.load(path, allow_pickle=False) as golden:
+            return list(golden["items"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelUnavailable(f"{path} cannot be read: {error}") from error
 
 
 def scorer_of(session: GraphSession, last_n: int) -> BatchedScorer:

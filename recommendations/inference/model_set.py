@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from recommendations.core import manifest as names
 from recommendations.core.manifest import Manifest, read_manifest
 from recommendations.exceptions import InvalidQuery, ModelUnavailable
+from recommendations.inference.device import Device, GpuShortfall, Providers, insist
 from recommendations.inference.huge_pages import use_huge_pages
-from recommendations.inference.loading import Providers, load_array, load_item_ids, load_sources, provider_for
+from recommendations.inference.loading import load_array, load_item_ids, load_sources
 from recommendations.inference.queries import (
     EMPTY_RESULT,
     HIDDEN,
@@ -55,6 +56,8 @@ class ModelSet:
     popularity_recent, popularity_all_time : float32, shape (n_items,)
     ranking_arrays : mapping of name to array, shape (n_items, …)
         The fields of ``ranking.RankingTables``, memory-mapped; empty without a ranker.
+    missing_columns : tuple of str
+        Columns of the ranker that callers do not give any more; it takes 0 for them.
     """
 
     def __init__(
@@ -65,18 +68,25 @@ class ModelSet:
         sources: Sequence[Source],
         ranker: GraphSession | None,
         arrays: Mapping[str, NDArray[Any]],
-        provider: Provider,
+        ranker_columns: tuple[str, ...] | None = None,
+        gpu_shortfall: GpuShortfall | None = None,
     ) -> None:
         self.manifest = manifest
         self.item_ids = item_ids
         self.index_of: Mapping[str, int] = {item_id: i for i, item_id in enumerate(item_ids) if i}
-        self.provider = provider
+        self.provider: Provider = "cuda" if any(source.provider == "cuda" for source in sources) else "cpu"
+        self._gpu_shortfall = gpu_shortfall
+        self._every_source = tuple(sources)
         self._source_of = {name: source for source in sources for name in source.names}
         self.sources = tuple(name for name in manifest.sources if name in self._source_of)
         # A scorer's thread would outlive a version that was swapped out.
         for source in sources:
             weakref.finalize(self, source.close)
         self._ranker = ranker
+        trained = manifest.ranker.columns if manifest.ranker else ()
+        self._given_columns = trained if ranker_columns is None else ranker_columns
+        self.missing_columns = tuple(name for name in trained if name not in self._given_columns)
+        self._columns = _columns_among(trained, self._given_columns)
         self.popularity_recent = arrays[names.POPULARITY_RECENT_NAME]
         self.popularity_all_time = arrays[names.POPULARITY_ALL_TIME_NAME]
         self.ranking_arrays: Mapping[str, NDArray[Any]] = {
@@ -94,13 +104,17 @@ class ModelSet:
         self._biases: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
 
     @classmethod
-    def load(cls, folder: Path, *, providers: Providers = "auto") -> Self:
+    def load(
+        cls, folder: Path, *, providers: Providers = "auto", ranker_columns: tuple[str, ...] | None = None
+    ) -> Self:
         """Load a version folder that has passed the gate (``versions.load_version`` checks, this does not).
 
         Parameters
         ----------
         providers : "auto", "cpu" or "cuda"
             "auto" takes the GPU where there is one and says once where there is none; "cuda" insists.
+        ranker_columns : tuple of str, optional
+            The columns of the matrices that ``rank`` will be given; without it those of the version.
 
         Raises
         ------
@@ -110,26 +124,26 @@ class ModelSet:
             A file is missing or no valid graph, or "cuda" was asked for and does not work.
         """
         manifest = read_manifest(folder)
-        provider = provider_for(providers)
-        sources = load_sources(folder, manifest, provider)
+        device = Device(providers)
+        if providers == "cuda":
+            insist(device, device.provider)  # before anything is read
+        sources = load_sources(folder, manifest, device)
+        if providers == "cuda":
+            insist(device, "cuda" if any(source.provider == "cuda" for source in sources) else "cpu")
         ranker = load_session(folder / manifest.ranker.graph) if manifest.ranker else None
         arrays = {
             name: load_array(folder / name, n_items=manifest.n_items)
             for name in manifest.files
             if name.endswith(".npy")
         }
-        if providers == "cuda" and all(source.provider != "cuda" for source in sources):
-            raise ModelUnavailable(
-                "providers='cuda', but CUDA does not work here or the version has no CUDA graph; "
-                "install CUDA 13, cuBLAS and cuDNN, or use 'auto'"
-            )
         model_set = cls(
             manifest=manifest,
             item_ids=load_item_ids(folder / names.ITEM_IDS_NAME, manifest.n_items),
             sources=sources,
             ranker=ranker,
             arrays=arrays,
-            provider="cuda" if any(source.provider == "cuda" for source in sources) else "cpu",
+            ranker_columns=ranker_columns,
+            gpu_shortfall=device.shortfall,
         )
         if sum(entry.size_bytes for entry in manifest.files.values()) >= _WORTH_HUGE_PAGES_BYTES:
             use_huge_pages()
@@ -140,6 +154,12 @@ class ModelSet:
     def n_items(self) -> int:
         """Rows of every item array, the padding item among them."""
         return len(self.item_ids)
+
+    @property
+    def gpu_shortfall(self) -> GpuShortfall | None:
+        """Why the CPU answers where a GPU was wanted, now; None where it need not, or nobody wanted one."""
+        resting = (source.shortfall for source in self._every_source if source.shortfall is not None)
+        return next(resting, self._gpu_shortfall)
 
     def retrieve(self, query: RetrievalQuery) -> dict[str, SourceResult]:
         """Ask every source (or those the query names), one after the other, on this thread.
@@ -180,7 +200,7 @@ class ModelSet:
         Parameters
         ----------
         matrix : float32, shape (n, n_columns)
-            Columns as in ``manifest.ranker.columns``.
+            Columns as ``load`` was told. The ranker finds its own among them by name.
 
         Returns
         -------
@@ -196,11 +216,16 @@ class ModelSet:
         """
         if self._ranker is None or self.manifest.ranker is None:
             raise ModelUnavailable("this model version has no ranker; use the fusion of its sources")
-        n_columns = len(self.manifest.ranker.columns)
+        n_columns = len(self._given_columns)
         if matrix.ndim != 2 or matrix.shape[1] != n_columns:
             raise InvalidQuery(field="matrix", reason=f"has shape {matrix.shape}, not (n, {n_columns})")
         if len(matrix) == 0:
             return np.empty(0, np.float32)
+        if self._columns is not None:
+            arranged = np.zeros((len(matrix), len(self._columns)), np.float32)
+            known = self._columns >= 0
+            arranged[:, known] = matrix[:, self._columns[known]]
+            matrix = arranged
         return as_float32(self._ranker.run({"matrix": as_float32(matrix)})[0].reshape(-1))
 
     def warm_up(self) -> None:
@@ -209,7 +234,7 @@ class ModelSet:
             self.retrieve(RetrievalQuery(indices=np.array([1], np.int64)))
             self.retrieve(RetrievalQuery(indices=np.array([1], np.int64), candidates=np.array([1], np.int64)))
         if self.manifest.ranker is not None:
-            self.rank(np.zeros((1, len(self.manifest.ranker.columns)), np.float32))
+            self.rank(np.zeros((1, len(self._given_columns)), np.float32))
 
     def _wanted(self, names: tuple[str, ...] | None) -> tuple[str, ...]:
         if names is None:
@@ -255,3 +280,14 @@ class ModelSet:
         filled = np.full(self._n_rows, HIDDEN, np.float32)
         filled[1 : len(bias)] = bias[1:]
         return filled
+
+
+def _columns_among(trained: tuple[str, ...], given: tuple[str, ...]) -> NDArray[np.intp] | None:
+    """Return where each column that a ranker was trained on stands among the given ones, -1 for nowhere.
+
+    None where they are the same and nothing has to be arranged.
+    """
+    if trained == given:
+        return None
+    index_of = {name: index for index, name in enumerate(given)}
+    return np.array([index_of.get(name, -1) for name in trained], np.intp)

@@ -5,6 +5,8 @@ Nothing else in the project imports onnxruntime.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import tempfile
@@ -12,14 +14,20 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from recommendations.exceptions import ModelUnavailable
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+else:
+    ort = deferred("onnxruntime")
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +52,9 @@ class GraphSession:
         self._path = path
         self.provider: Provider = "cuda" if session.get_providers()[0] == CUDA_PROVIDER else "cpu"
         self.input_shapes: dict[str, list[int | str]] = {v.name: v.shape for v in session.get_inputs()}
+        self.input_types: dict[str, str] = {v.name: v.type for v in session.get_inputs()}
         self.output_shapes: dict[str, list[int | str]] = {v.name: v.shape for v in session.get_outputs()}
+        self._output_names = list(self.output_shapes)  # asked for none, the runtime lists them at each run
 
     def run(self, feeds: Feeds) -> list[NDArray[Any]]:
         """Return every output for one set of inputs.
@@ -55,7 +65,7 @@ class GraphSession:
             ONNX Runtime failed; its message is kept.
         """
         try:
-            outputs: list[NDArray[Any]] = self._session.run(None, feeds)
+            outputs: list[NDArray[Any]] = self._session.run(self._output_names, feeds)
         except Exception as error:  # ONNX Runtime raises bare classes made in C++, without a common base
             raise ModelUnavailable(f"{self._path} failed while running: {error}") from error
         return outputs
@@ -188,9 +198,18 @@ def operators_by_provider(path: Path, *, provider: Provider = "cuda") -> dict[st
     return placed
 
 
-def gpu_is_present() -> bool:
-    """Return whether a driver shows an NVIDIA GPU; that it works, only a session's providers can tell."""
-    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+def preload_cuda() -> str:
+    """Load CUDA and cuDNN from the installed packages, or from the system; returns what the runtime complained of.
+
+    Once a process, before its first session: the runtime's own library finds them by name only when they are loaded.
+    """
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):  # it prints what it cannot load
+        try:
+            ort.preload_dlls()
+        except (OSError, RuntimeError) as error:
+            said.write(str(error))
+    return " ".join(said.getvalue().split())
 
 
 def announce_once(key: str, message: str, *arguments: object) -> None:
@@ -226,7 +245,7 @@ def check_runtime() -> list[RuntimeProblem]:
         )
     if _installed_version(GPU_PACKAGE) is None:
         problems.append(RuntimeProblem(message=f"the package {GPU_PACKAGE!r} is not installed", hint=remedy))
-    elif CUDA_PROVIDER not in ort.get_available_providers():
+    elif not _files_are_of_the_gpu_build():
         problems.append(
             RuntimeProblem(
                 message=f"the files of {GPU_PACKAGE!r} have been replaced by a build without CUDA",
@@ -249,6 +268,14 @@ class _QuietRuntime:
 
     def __exit__(self, *_: object) -> None:
         ort.set_default_logger_severity(2)
+
+
+def _files_are_of_the_gpu_build() -> bool:
+    """Return whether the build whose files lie there says that it is the GPU's, without loading it."""
+    spec = find_spec("onnxruntime")
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    said = (Path(folder) / "capi" / "build_and_package_info.py" for folder in folders)
+    return any(GPU_PACKAGE in path.read_text() for path in said if path.exists())
 
 
 def _installed_version(package: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from recommendations.exceptions import ModelUnavailable
 from recommendations.inference.batching import MAX_EXCLUDED, BatchedScorer, DenseRequest
+from recommendations.inference.device import GpuShortfall, Shortfall, count_fallback
 from recommendations.inference.queries import (
     EMPTY_RESULT,
     IS_HIDDEN,
@@ -63,6 +65,11 @@ class Source(Protocol):
     n_rows: int
     provider: Provider
 
+    @property
+    def shortfall(self) -> GpuShortfall | None:
+        """Why the CPU answers for its GPU at the moment."""
+        ...
+
     def retrieve(self, question: Question) -> dict[str, SourceResult]:
         """Return the best items of each of its sources that is asked."""
         ...
@@ -90,6 +97,7 @@ class SparseSource:
         self._takes_is_last = "is_last" in session.input_shapes
         self._takes_from_newest = "place" in session.input_shapes
         self._takes_tables = "tables" in session.input_shapes
+        self.shortfall: GpuShortfall | None = None
 
     def retrieve(self, question: Question) -> dict[str, SourceResult]:
         """Return the best items of each source that is asked; one run of one graph."""
@@ -110,9 +118,7 @@ class SparseSource:
         if self._takes_from_newest:
             feeds["place"] = history.from_newest
         if self._takes_tables:
-            numbers = [number for number, name in enumerate(names) if not question.wanted or name in question.wanted]
-            names = tuple(names[number] for number in numbers)
-            feeds["tables"] = np.array(numbers, np.int64)
+            names, feeds["tables"] = _tables_asked(names, question.wanted)
         index, score, given_score = self._session.run(feeds)
         shape = (len(names), -1)
         if len(question.candidates):
@@ -120,13 +126,25 @@ class SparseSource:
                 name: result_of(question.candidates, given, question, least=_NOTHING)
                 for name, given in zip(names, given_score.reshape(shape), strict=True)
             }
+        index, score = index.reshape(shape), score.reshape(shape)
+        if score.shape[1] and score[:, -1].min() > _NOTHING:  # most often every list is full, and nothing is looked for
+            return {name: SourceResult(indices=index[row], score=score[row]) for row, name in enumerate(names)}
         return {
             name: result_of(items, scores, question, least=_NOTHING)
-            for name, items, scores in zip(names, index.reshape(shape), score.reshape(shape), strict=True)
+            for name, items, scores in zip(names, index, score, strict=True)
         }
 
     def close(self) -> None:
         """Nothing to end."""
+
+
+@lru_cache(maxsize=256)
+def _tables_asked(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[tuple[str, ...], IndexArray]:
+    """Return which of a graph's sources are asked, in its order, and their numbers."""
+    numbers = [number for number, name in enumerate(names) if not wanted or name in wanted]
+    asked = np.array(numbers, np.int64)
+    asked.setflags(write=False)
+    return tuple(names[number] for number in numbers), asked
 
 
 class FoldInSource:
@@ -142,20 +160,30 @@ class FoldInSource:
     def __init__(self, name: str, session: GraphSession, *, last_n: int, scorer: BatchedScorer | None = None) -> None:
         self.names: tuple[str, ...] = (name,)
         self._scorer = scorer
+        self._failure: GpuShortfall | None = None
         self._rest_until_s = 0.0  # after a failure the CPU answers for a while, so that not every request waits
         self.provider: Provider = "cpu" if scorer is None else scorer.provider
         self.n_rows = int(session.input_shapes["item_bias"][0])
         self._session = session
         self._last_n = last_n
 
+    @property
+    def shortfall(self) -> GpuShortfall | None:
+        """Why the CPU answers for the GPU; None once the device may be asked again."""
+        return self._failure if time.monotonic() < self._rest_until_s else None
+
     def retrieve(self, question: Question) -> dict[str, SourceResult]:
         """Return the best items of this source; one run of one graph, on the GPU a part of one."""
         history = question.history.newest(self._last_n)
-        if self._scorer is not None and self._fits(question) and time.monotonic() >= self._rest_until_s:
+        fits = self._scorer is not None and self._fits(question)
+        if fits and (resting := self.shortfall) is not None:
+            count_fallback(resting)
+        elif fits and self._scorer is not None:
             request = DenseRequest(history=history, item_bias=question.item_bias, exclude=question.exclude)
             try:
                 index, score = self._scorer.score(request)
             except ModelUnavailable as error:
+                self._failure = count_fallback(GpuShortfall(reason=Shortfall.NO_ANSWER, detail=str(error)))
                 self._rest_until_s = time.monotonic() + DEVICE_REST_S
                 logger.warning("inference.device_failed rest_s=%s detail=%r", DEVICE_REST_S, str(error))
             else:

@@ -12,7 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -34,7 +35,21 @@ from recommendations.filters.masks import (
     TextColumn,
     mask_of,
 )
+from recommendations.filters.targets import Targets
+from recommendations.items.content import ContentIndex
 from recommendations.items.similarity import SimilarityColumns
+
+MAX_TARGETS_BYTES: Final = 256 * 1024 * 1024
+"""For what rules target: 5,000 rules of a million items hold a few megabytes, of which most is lists of ids."""
+
+MAX_ORDERS: Final = 8_192
+"""Orders of conditions that are kept, of at most ``MAX_BEST`` rows each."""
+
+MAX_WARMED: Final = 512
+"""Of those, what is made again for a new catalogue before it is served."""
+
+ON_PAGE: Final = "page:"
+"""How keys of conditions begin that hold for the page of one item alone; there are as many as pages."""
 
 MAX_MASKS_BYTES: Final = 64 * 1024 * 1024
 MAX_REQUEST_MASKS_BYTES: Final = 8 * 1024 * 1024
@@ -62,10 +77,20 @@ PUBLIC_NAMES: Final = (
 VARIANT_TRAITS: Final = (frozenset({"size"}), frozenset({"colour", "color"}))
 """Attributes that tell a product's variants apart and by which one of them suits a user, by their names."""
 
+T = TypeVar("T")
+M_co = TypeVar("M_co", covariant=True)
 Window = str
 Counts = Mapping[Window, FloatArray]
 
 _ENCODER: Final = msgspec.json.Encoder()
+
+
+class Maker(Protocol[M_co]):
+    """Makes something of a catalogue, for ``ItemIndex.made``."""
+
+    def make(self, item_index: ItemIndex) -> M_co:
+        """Return it; it depends on the catalogue alone, and does not hold on to the item index."""
+        ...
 
 
 class ItemIndex:
@@ -86,6 +111,8 @@ class ItemIndex:
         each category stands.
     brand_by_category, log_price_by_category : int32, float32
         Of those rows, side by side: reading them in sequence is what makes similar items quick to find.
+    content : ContentIndex, optional
+        Which items are alike by their texts and pictures, once that is known.
     products : Products
         Which rows are variants of one product.
     similarity : SimilarityColumns
@@ -98,6 +125,7 @@ class ItemIndex:
         *,
         popularity: FloatArray | None = None,
         counts: Counts | None = None,
+        content: ContentIndex | None = None,
         now_ms: float | None = None,
     ) -> None:
         n_rows = catalogue.n_rows
@@ -105,9 +133,13 @@ class ItemIndex:
         self.n_rows = n_rows
         self.popularity: FloatArray = np.zeros(n_rows, np.float32) if popularity is None else popularity
         self.counts: Counts = counts or {}
+        self.content = content
         self.products = catalogue.products
         self.similarity = SimilarityColumns(
-            product=self.products.of_row, category=catalogue.category, brand=catalogue.brand
+            product=self.products.of_row,
+            category=catalogue.category,
+            brand=catalogue.brand,
+            vectors_of=None if content is None else content.vectors_of,
         )
         # An item without a price is far from every price there is, and near to others without one.
         priced = np.where(catalogue.price > 0, catalogue.price, np.float32(1e-6))
@@ -117,10 +149,13 @@ class ItemIndex:
         self._masks: dict[str, Mask] = {}
         self._max_masks = max(8, MAX_MASKS_BYTES // max(n_rows, 1))
         self._conditions: dict[str, Condition] = {}
+        self._targets: dict[str, tuple[Targets, Condition]] = {}
+        self._targets_bytes = 0
         self._request_masks: OrderedDict[str, Mask] = OrderedDict()
         self._max_request_masks = max(8, MAX_REQUEST_MASKS_BYTES // max(n_rows, 1))
         self._request_lock = threading.Lock()
         self._cards: dict[int, bytes] = {}
+        self._made: WeakKeyDictionary[Maker[Any], Any] = WeakKeyDictionary()
         self._popular_in: dict[str, RowArray] = {}
         self._best_in: dict[tuple[str, str], RowArray] = {}
         self._trending: dict[Window, tuple[RowArray, FloatArray]] = {}
@@ -213,7 +248,7 @@ class ItemIndex:
             self._popular_in[key] = known
         return known
 
-    def best_within(self, key: str, mask: Mask, *, order: str) -> RowArray:
+    def best_within(self, key: str, mask: Mask | Targets, *, order: str) -> RowArray:
         """Return the first recommendable rows of a mask in an order of ``PinOrder``, one of each product.
 
         At most ``MAX_BEST``; cached under the mask's key, where there is one. Items without a price come last.
@@ -221,7 +256,7 @@ class ItemIndex:
         known = self._best_in.get((key, order))
         if known is not None:
             return known
-        rows = self._by_popularity[mask[self._by_popularity]]
+        rows = self._by_popularity[mask.take(self._by_popularity)]
         if order == "newest":
             rows = rows[np.argsort(-self.catalogue.first_seen_ms[rows], kind="stable")]
         elif order in ("cheapest", "dearest"):
@@ -229,7 +264,7 @@ class ItemIndex:
             rows = rows[np.argsort(price if order == "cheapest" else -price, kind="stable")]  # NaN is sorted last
         found = self.one_of_each(rows)[:MAX_BEST]
         if key:
-            if len(self._best_in) > 512:
+            if len(self._best_in) >= MAX_ORDERS:
                 self._best_in.clear()
             self._best_in[key, order] = found
         return found
@@ -261,6 +296,26 @@ class ItemIndex:
             self._conditions[key] = condition
             self._masks[key] = known
         return known
+
+    def targets(self, key: str, condition: Condition) -> Targets:
+        """Return what a rule's condition matches, asked row by row; ``key`` names the condition in the cache."""
+        known = self._targets.get(key)
+        if known is not None:
+            return known[0]
+        made = Targets(condition, self)
+        if self._targets_bytes + made.n_bytes > MAX_TARGETS_BYTES:
+            self._targets.clear()
+            self._targets_bytes = 0
+        self._targets[key] = made, condition
+        self._targets_bytes += made.n_bytes
+        return made
+
+    def made(self, maker: Maker[T]) -> T:
+        """Return what ``maker`` makes of the catalogue; kept for as long as the maker, and the catalogue, is there."""
+        found: T | None = self._made.get(maker)
+        if found is None:
+            found = self._made[maker] = maker.make(self)
+        return found
 
     def request_mask(self, condition: Condition, deadline: Deadline | None = None) -> Mask | None:
         """Return which rows match what a request asks for, ``None`` when there is no time left to find out.
@@ -305,7 +360,7 @@ class ItemIndex:
         Where only counts differ, columns, masks and cards are taken over, except those that depend on the time.
         """
         if other.catalogue is self.catalogue:
-            self._cards = other._cards
+            self._cards, self._made = other._cards, other._made
             if other.products.has_variants:
                 self.variant_traits = other.variant_traits
             self._columns = {name: column for name, column in other._columns.copy().items() if name != AGE}
@@ -316,8 +371,15 @@ class ItemIndex:
         self.make_columns(list(other._columns))
         for key, condition in list(other._conditions.items()):
             self.mask(key, condition)
-        for key, order in list(other._best_in):
-            if key in self._masks:
+        for key, (_, condition) in list(other._targets.items()):
+            if not key.startswith(ON_PAGE):
+                self.targets(key, condition)
+        for maker in list(other._made):
+            self.made(maker)
+        for key, order in list(other._best_in)[-MAX_WARMED:]:
+            if key in self._targets:
+                self.best_within(key, self._targets[key][0], order=order)
+            elif key in self._masks:
                 self.best_within(key, self._masks[key], order=order)
 
     def warm(self) -> None:

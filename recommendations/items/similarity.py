@@ -1,7 +1,8 @@
-"""What makes items alike: the columns of the catalogue that diversity compares."""
+"""What makes items alike: the columns of the catalogue and the vectors that diversity compares."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,11 @@ class SimilarityColumns:
     ----------
     product : int32
         The lowest row of the item's variants; every item is of some product.
+    vectors_of : callable, optional
+        Returns the vectors of rows, of length 1 or 0; float32, shape (n, d).
     """
 
     product: NDArray[np.int32]
     category: NDArray[np.int32]
     brand: NDArray[np.int32]
+    vectors_of: Callable[[NDArray[np.int32]], NDArray[np.float32]] | None = None

@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from recommendations.core.words import Worded
+from recommendations.core.words import Worded, first_of, gettext_noop
 
 
 class Problem(Worded):
     """The kinds of faults of rules and placements, with what screens call them."""
 
-    EMPTYING = "emptying", "Empties a list"
-    SHORT = "short", "Shortens a list"
-    OVER_BROAD = "over_broad", "Touches very much"
-    CONFLICT = "conflict", "Contradicts another rule"
-    SHADOWED = "shadowed", "Another rule leaves it nothing to do"
-    DUPLICATE = "duplicate", "Says what another rule says"
-    DEAD = "dead", "Does nothing"
-    UNKNOWN = "unknown", "Names what the catalogue does not have"
-    EXPIRED = "expired", "Has ended"
-    EXPIRING = "expiring", "Ends soon"
+    EMPTYING = "emptying", gettext_noop("Empties a list")
+    SHORT = "short", gettext_noop("Shortens a list")
+    OVER_BROAD = "over_broad", gettext_noop("Touches very much")
+    CONFLICT = "conflict", gettext_noop("Contradicts another rule")
+    SHADOWED = "shadowed", gettext_noop("Another rule leaves it nothing to do")
+    DUPLICATE = "duplicate", gettext_noop("Says what another rule says")
+    DEAD = "dead", gettext_noop("Does nothing")
+    NO_PAGE = "no_page", gettext_noop("Needs the item of a page")
+    UNKNOWN = "unknown", gettext_noop("Names what the catalogue does not have")
+    EXPIRED = "expired", gettext_noop("Has ended")
+    EXPIRING = "expiring", gettext_noop("Ends soon")
 
 
 class Severity(IntEnum):
@@ -84,5 +85,4 @@ class Finding:
 
 def names_of_items(names: list[str], *, most: int = 3) -> str:
     """Return the first few names, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return first_of(names, most=most)

@@ -7,9 +7,11 @@ from typing import Final
 
 from features.state.identity.attributes import SEGMENT_PREFIX
 from recommendations.core.pasted import split_ids
+from recommendations.core.words import gettext as _
+from recommendations.core.words import gettext_noop
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
-from recommendations.filters.language import AllOf, AnyOf, Comparison, Condition, Not, as_text
+from recommendations.filters.language import PAGE, AllOf, AnyOf, Comparison, Condition, Not, PageValue, as_text
 from recommendations.lint.findings import Finding, Problem
 from recommendations.lint.prepared import PreparedRule
 from recommendations.lint.vocabulary import ATTRIBUTES, CODES, Vocabulary
@@ -22,7 +24,18 @@ REPEATABLE: Final = f"{ATTRIBUTES}repeatable"
 _UNNAMED: Final = frozenset({"has", "empty", "<", "<=", ">", ">="})
 """Operators whose values are no names."""
 
-_FIELDS: Final = (("categories", "category", "category"), ("brands", "brand", "brand"), ("tags", "tags", "tag"))
+_FIELDS: Final = (
+    ("categories", "category", gettext_noop("category")),
+    ("brands", "brand", gettext_noop("brand")),
+    ("tags", "tags", gettext_noop("tag")),
+)
+_WORDS: Final = {
+    "item_id": gettext_noop("item"),
+    "tags": gettext_noop("tag"),
+    "group_id": gettext_noop("product"),
+    "brand": gettext_noop("brand"),
+    "category": gettext_noop("category"),
+}
 
 
 def unknown_names(rule: PreparedRule, vocabulary: Vocabulary, segments: Collection[str]) -> Iterator[Finding]:
@@ -34,29 +47,54 @@ def unknown_names(rule: PreparedRule, vocabulary: Vocabulary, segments: Collecti
             problem=Problem.UNKNOWN,
             rule_ids=(spec.rule_id,),
             subject=spec.name,
-            what=f"{rule.quoted} names {what}.",
+            what=_("%(quoted)s names %(what)s.") % {"quoted": rule.quoted, "what": what},
             why=why,
             remedy=remedy,
         )
 
     for item_id in [item_id for item_id in spec.items if vocabulary.unknown_value("item_id", item_id)][:MAX_NAMED]:
         near = vocabulary.item(item_id) or vocabulary.nearest_item(item_id)
-        remedy = _instead(near, "id")
+        remedy = _instead(near, _("id"))
         if near is None and len(split_ids(item_id)) > 1:
-            remedy = "These are several ids: write each on a line of its own."
-        yield finding(f"the item {item_id}", "The catalogue has no item of that id.", remedy)
+            remedy = _("These are several ids: write each on a line of its own.")
+        yield finding(
+            _("the item %(item_id)s") % {"item_id": item_id}, _("The catalogue has no item of that id."), remedy
+        )
     for attribute, name, word in _FIELDS:
         unknown = [value for value in getattr(spec, attribute) if vocabulary.unknown_value(name, value)]
         for value in unknown[:MAX_NAMED]:
             near = vocabulary.nearest_value(name, value)
-            yield finding(f"the {word} {value}", f"No item has that {word}.", _instead(near, word))
+            yield finding(
+                _("the %(word)s %(value)s") % {"word": _(word), "value": value},
+                _("No item has that %(word)s.") % {"word": _(word)},
+                _instead(near, _(word)),
+            )
+    for item_id in [each for each in spec.replacements if vocabulary.unknown_value("item_id", each)][:MAX_NAMED]:
+        near = vocabulary.item(item_id) or vocabulary.nearest_item(item_id)
+        yield finding(
+            _("the item %(item_id)s to show instead") % {"item_id": item_id},
+            _("The catalogue has no item of that id."),
+            _instead(near, _("id")),
+        )
+    for name in spec.same:
+        if not vocabulary.has_attribute(name):
+            near = vocabulary.nearest_attribute(name)
+            yield finding(
+                _("the attribute %(name)s") % {"name": name},
+                _("No item has it."),
+                _("Write %(near)s.") % {"near": near} if near else _("Take it out."),
+            )
     for text in (spec.condition, spec.context_condition):
         for what, why, remedy in unknown_in(text, vocabulary):
             yield finding(what, why, remedy)
     if segments:
         for segment in spec.segments:
             if segment not in segments and not segment.startswith(SEGMENT_PREFIX):
-                yield finding(f"the segment {segment}", "No shopper is in it.", "Choose one of Shoppers → Segments.")
+                yield finding(
+                    _("the segment %(segment)s") % {"segment": segment},
+                    _("No shopper is in it."),
+                    _("Choose one of Shoppers → Segments."),
+                )
 
 
 def unknown_in_placement(placement: PlacementSpec, vocabulary: Vocabulary) -> Iterator[Finding]:
@@ -68,7 +106,7 @@ def unknown_in_placement(placement: PlacementSpec, vocabulary: Vocabulary) -> It
                 rule_ids=(),
                 subject=placement.name,
                 placement=placement.name,
-                what=f"The condition of {placement.name} names {what}.",
+                what=_("The condition of %(placement)s names %(what)s.") % {"placement": placement.name, "what": what},
                 why=why,
                 remedy=remedy,
             )
@@ -79,27 +117,45 @@ def unknown_in(text: str, vocabulary: Vocabulary) -> Iterator[tuple[str, str, st
     if not text:
         return
     try:
-        condition = language.parse(text)
+        condition = language.parse(text, allows_page=True)
     except InvalidQuery:
         return
+    for name in language.page_names_of(condition):
+        if not vocabulary.has_attribute(name):
+            near = vocabulary.nearest_attribute(name)
+            yield (
+                _("the attribute %(PAGE)s%(name)s") % {"PAGE": PAGE, "name": name},
+                _("No item has it."),
+                _("Write %(PAGE)s%(near)s.") % {"PAGE": PAGE, "near": near} if near else _("Take it out."),
+            )
     for comparison in comparisons_of(condition):
         name = comparison.name
         if name == REPEATABLE:
             continue
         if not vocabulary.has_attribute(name):
             near = vocabulary.nearest_attribute(name)
-            hint = f"Write {near}." if near else f"Attributes of your own are written {ATTRIBUTES}name."
-            yield f"the attribute {name}", "No item has it.", hint
+            hint = (
+                _("Write %(near)s.") % {"near": near}
+                if near
+                else _("Attributes of your own are written %(ATTRIBUTES)sname.") % {"ATTRIBUTES": ATTRIBUTES}
+            )
+            yield _("the attribute %(name)s") % {"name": name}, _("No item has it."), hint
             continue
         if comparison.operator in _UNNAMED and (comparison.operator != "has" or name != "tags"):
             continue
         for value in comparison.values:
+            if isinstance(value, PageValue):
+                continue
             if vocabulary.unknown_value(name, as_text(value)):
                 near = vocabulary.nearest_value(name, as_text(value))
-                remedy = _instead(near, "value")
+                remedy = _instead(near, _("value"))
                 if near is None and name in CODES:
-                    remedy = f"Write one of {', '.join(CODES[name])}."
-                yield f"the {_word(name)} {as_text(value)}", f"No item has that {_word(name)}.", remedy
+                    remedy = _("Write one of %(CODES)s.") % {"CODES": ", ".join(CODES[name])}
+                yield (
+                    _("the %(word)s %(value)s") % {"word": _word(name), "value": as_text(value)},
+                    _("No item has that %(word)s.") % {"word": _word(name)},
+                    remedy,
+                )
 
 
 def comparisons_of(condition: Condition) -> Iterator[Comparison]:
@@ -115,8 +171,12 @@ def comparisons_of(condition: Condition) -> Iterator[Comparison]:
 
 
 def _word(name: str) -> str:
-    return {"item_id": "item", "tags": "tag", "group_id": "product"}.get(name, name.removeprefix(ATTRIBUTES))
+    return _(_WORDS[name]) if name in _WORDS else name.removeprefix(ATTRIBUTES)
 
 
 def _instead(near: str | None, word: str) -> str:
-    return f"Did you mean {near}?" if near else f"Correct the {word}, or take it out."
+    return (
+        _("Did you mean %(near)s?") % {"near": near}
+        if near
+        else _("Correct the %(word)s, or take it out.") % {"word": word}
+    )

@@ -20,7 +20,9 @@ from typing import Any, Final
 
 import jwt
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
+from recommendations.core.visit import VISIT_FIELDS, Visit
 from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.live.hub import LiveHub, hub
 from recommendations.live.page import ShownLists
@@ -44,6 +46,8 @@ MAX_MESSAGE_BYTES: Final = 4 * 1024
 MESSAGES_A_SECOND: Final = 10.0
 HELLO_WITHIN_S: Final = 5.0
 LONGEST_PAUSE_S: Final = 5.0
+LOOK_AGAIN_S: Final = (0.1, 0.3, 1.0, 3.0)
+"""After how long lists are made again for which the user's features could not be read; then the page waits for news."""
 SEND_WITHIN_S: Final = 20.0
 CLOSE_WITHIN_S: Final = 1.0
 POLICY_VIOLATION, TOO_BIG, RESTARTING, TRY_LATER = 1008, 1009, 1012, 1013
@@ -200,6 +204,14 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         await self._say({"type": "ready", "warnings": list(identity.warnings)})
         self.wake("hello")
 
+    def _visit(self) -> Visit:
+        """Return what rules may ask of the page: what it said last, in its hello, or in its browser's headers."""
+        headers = {} if self._key is None or self._key.is_secret else self._request().headers
+        country_header = settings.COUNTRY_HEADER.lower().encode()
+        greeted = self._hello.visit(headers, lang=self._locale, country_header=country_header)
+        page = self._lists.said.visit({})
+        return Visit(**{name: getattr(page, name) or getattr(greeted, name) for name in VISIT_FIELDS})
+
     def _request(self) -> Request:
         return Request({**self.scope, "method": "GET"}, b"", received_at=time.time())
 
@@ -258,12 +270,21 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
 
         A slot is held while lists are made and not while they are sent: eight slow readers would stop all others.
         """
+        n_looks = 0
         while self._causes and not self._is_closed and self._hub is not None and self._key is not None:
+            looks_again = n_looks < len(LOOK_AGAIN_S)
             try:
                 async with self._hub.slots:
                     causes, self._causes = self._causes, set()
-                    sender = turn_of(self._request(), self._key)
-                    update = await self._lists.news(self.site, self._identity, locale=self._locale, sender=sender)
+                    sender, identity = turn_of(self._request(), self._key), self._identity
+                    update = await self._lists.news(
+                        self.site,
+                        identity,
+                        locale=self._locale,
+                        sender=sender,
+                        visit=self._visit(),
+                        keeps_shown=looks_again,
+                    )
             except TooBusy as error:
                 self._causes |= causes
                 await asyncio.sleep(min(error.retry_after_s, LONGEST_PAUSE_S))
@@ -271,13 +292,23 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             except Exception:  # an edge: one page's mishap must not end its updates
                 logger.exception("live.refresh_failed site=%s", self.site)
                 continue
-            if update is None:
+            if self._identity is not identity:
+                # Another hello came meanwhile: these lists were made for who is gone, and are not on the page.
+                self._lists.forget_shown()
+                self._causes.add("hello")
                 continue
-            LIVE_UPDATES.labels(min(causes)).inc(len(update.results))
-            try:
-                await self._say(update)
-            except TimeoutError:
-                await self.shut(POLICY_VIOLATION, "reads too slowly")
+            if update is not None:
+                LIVE_UPDATES.labels(min(causes)).inc(len(update.results))
+                try:
+                    await self._say(update)
+                except TimeoutError:
+                    await self.shut(POLICY_VIOLATION, "reads too slowly")
+            if not self._lists.is_behind:
+                n_looks = 0
+            elif looks_again:
+                self._causes |= causes
+                await asyncio.sleep(LOOK_AGAIN_S[n_looks])
+                n_looks += 1
 
     async def _say(self, payload: object) -> None:
         """Send, waiting for a slow reader only so long; meanwhile newer lists replace older ones."""

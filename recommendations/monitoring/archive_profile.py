@@ -6,9 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar, cast
-
-import polars as pl
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from features.archive.maintenance import read_table
 from features.archive.rows import ONCE
@@ -16,6 +14,12 @@ from features.archive.writer import ArchiveFolder
 from recommendations.monitoring import drift
 from recommendations.monitoring.drift import Profile
 from tracking.contract.events import INTERACTIONS
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 DAY_MS: Final = 86_400_000
 MAX_ROWS: Final = 1_000_000

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
 import msgspec
+
+from recommendations.core.words import gettext_noop
 
 FEATURES: Final = ("session_length", "recency", "price", "kind", "category")
 """What users do, as distributions over the bins below; ``scores`` is what the version makes of it."""
@@ -21,6 +23,7 @@ ACT_PSI: Final = 0.25
 """Where the literature draws the lines: below 0.1 stable, above 0.25 shifted."""
 WATCH_UNKNOWN, ACT_UNKNOWN = 0.05, 0.2
 WATCH_COVERAGE, ACT_COVERAGE = 0.95, 0.8
+ACT_MISSING_COLUMNS = 0.1
 WATCH_AGE_SHARE: Final = 0.75
 
 OTHER: Final = "other"
@@ -48,6 +51,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         None where there is too little to say.
     limit : float
         Beyond it (for ``coverage``: below it), the verdict is ``act``.
+    advice : str
+        In English.
+    text, values : str, dict
+        The advice as it is marked for translation, and what it names; empty where there is none.
     """
 
     name: str
@@ -55,6 +62,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     limit: float
     verdict: Verdict
     advice: str
+    text: str = ""
+    values: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,28 +147,42 @@ def with_few_bins(counts: Mapping[str, int], *, most: int = MAX_BINS) -> dict[st
 
 
 _MOVED: Final = {
-    "session_length": "sessions became longer or shorter: look for a change of the pages or of session ids",
-    "recency": "shoppers come back sooner or later than before: look for a campaign, or for resent events",
-    "price": "prices of what is looked at moved: look for a sale, or for a changed currency or unit",
-    "kind": "views, carts and purchases are mixed differently: look for an event that is missing or doubled",
-    "category": "shoppers look at other categories: train again, so that the model follows them",
-    SCORES: "the version is less, or differently, sure of its answers than in training: train again",
+    "session_length": gettext_noop(
+        "sessions became longer or shorter: look for a change of the pages or of session ids"
+    ),
+    "recency": gettext_noop(
+        "shoppers come back sooner or later than before: look for a campaign, or for resent events"
+    ),
+    "price": gettext_noop("prices of what is looked at moved: look for a sale, or for a changed currency or unit"),
+    "kind": gettext_noop(
+        "views, carts and purchases are mixed differently: look for an event that is missing or doubled"
+    ),
+    "category": gettext_noop("shoppers look at other categories: train again, so that the model follows them"),
+    SCORES: gettext_noop("the version is less, or differently, sure of its answers than in training: train again"),
 }
 
 
 def drift_check(name: str, reference: Profile | None, recent: Profile) -> Check:
     """Return how far one distribution has moved."""
     if reference is None:
-        return _unknown(name, ACT_PSI, "the archive does not reach back to the time the version was trained on")
+        return _unknown(
+            name, ACT_PSI, gettext_noop("the archive does not reach back to the time the version was trained on")
+        )
     expected, actual = reference.counts.get(name, {}), recent.counts.get(name, {})
     if name == SCORES:  # of sessions that were answered, of those that were sampled
         n_sessions = min(sum(expected.values()), sum(actual.values()))
     else:
         n_sessions = min(reference.sessions, recent.sessions)
     if n_sessions < MIN_SESSIONS:
-        return _unknown(name, ACT_PSI, f"{n_sessions} sessions are too few; {MIN_SESSIONS} are the least")
+        return _unknown(
+            name,
+            ACT_PSI,
+            gettext_noop("%(n)s sessions are too few; %(least)s are the least"),
+            n=str(n_sessions),
+            least=str(MIN_SESSIONS),
+        )
     if not expected or not actual:
-        return _unknown(name, ACT_PSI, "nothing to compare")
+        return _unknown(name, ACT_PSI, gettext_noop("nothing to compare"))
     value = psi(with_few_bins(expected), actual)
     return _above(name, value, watch=WATCH_PSI, act=ACT_PSI, advice=_MOVED[name])
 
@@ -167,31 +190,50 @@ def drift_check(name: str, reference: Profile | None, recent: Profile) -> Check:
 def unknown_items_check(unknown: int, events: int) -> Check:
     """Return the share of recent interactions with items that the version does not know."""
     if not events:
-        return _unknown("unknown_items", ACT_UNKNOWN, "no interaction of the last day is in the archive yet")
-    advice = "train again, or correct the item ids that the pages send"
+        return _unknown(
+            "unknown_items", ACT_UNKNOWN, gettext_noop("no interaction of the last day is in the archive yet")
+        )
+    advice = gettext_noop("train again, or correct the item ids that the pages send")
     return _above("unknown_items", unknown / events, watch=WATCH_UNKNOWN, act=ACT_UNKNOWN, advice=advice)
 
 
 def coverage_check(covered: int, recommendable: int) -> Check:
     """Return the share of recommendable items that the version can list."""
     if not recommendable:
-        return _unknown("coverage", ACT_COVERAGE, "the catalogue holds no item that may be recommended; load a feed")
+        return _unknown(
+            "coverage", ACT_COVERAGE, gettext_noop("the catalogue holds no item that may be recommended; load a feed")
+        )
     value = covered / recommendable
     verdict = Verdict.FINE if value >= WATCH_COVERAGE else Verdict.WATCH if value >= ACT_COVERAGE else Verdict.ACT
-    advice = "" if verdict is Verdict.FINE else "train again: newer items come from content and arrivals alone"
-    return Check(name="coverage", value=value, limit=ACT_COVERAGE, verdict=verdict, advice=advice)
+    advice = gettext_noop("train again: newer items come from content and arrivals alone")
+    return _check("coverage", value, ACT_COVERAGE, verdict, "" if verdict is Verdict.FINE else advice)
 
 
 def age_check(age_hours: float, max_age_hours: float) -> Check:
     """Return how old the version is, in hours."""
-    advice = "train again, or see why the last training failed or its version was not promoted"
+    advice = gettext_noop("train again, or see why the last training failed or its version was not promoted")
     return _above("age_hours", age_hours, watch=WATCH_AGE_SHARE * max_age_hours, act=max_age_hours, advice=advice)
 
 
-def _above(name: str, value: float, *, watch: float, act: float, advice: str) -> Check:
+def columns_check(missing: Sequence[str], n_columns: int) -> Check:
+    """Return which share of the live ranker's columns this release does not make any more; it takes 0 for them."""
+    named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
+    advice = gettext_noop(
+        "the ranker was trained by another release and misses %(named)s; it is trained again by itself"
+    )
+    share = len(missing) / n_columns if n_columns else 0.0
+    return _above("missing_columns", share, watch=0.0, act=ACT_MISSING_COLUMNS, advice=advice, named=named)
+
+
+def _above(name: str, value: float, *, watch: float, act: float, advice: str, **values: str) -> Check:
     verdict = Verdict.FINE if value <= watch else Verdict.WATCH if value <= act else Verdict.ACT
-    return Check(name=name, value=value, limit=act, verdict=verdict, advice="" if verdict is Verdict.FINE else advice)
+    return _check(name, value, act, verdict, "" if verdict is Verdict.FINE else advice, **values)
 
 
-def _unknown(name: str, limit: float, advice: str) -> Check:
-    return Check(name=name, value=None, limit=limit, verdict=Verdict.UNKNOWN, advice=advice)
+def _unknown(name: str, limit: float, advice: str, **values: str) -> Check:
+    return _check(name, None, limit, Verdict.UNKNOWN, advice, **values)
+
+
+def _check(name: str, value: float | None, limit: float, verdict: Verdict, advice: str, **values: str) -> Check:
+    said = advice % values if advice else ""
+    return Check(name=name, value=value, limit=limit, verdict=verdict, advice=said, text=advice, values=values)

@@ -25,6 +25,7 @@ from recommendations.models import DriftReference, HealthReport, ModelVersion, T
 from recommendations.monitoring import drift
 from recommendations.monitoring.archive_profile import Day, days_before
 from recommendations.monitoring.drift import Check, Profile
+from recommendations.ranking.columns import COLUMNS
 from recommendations.versions.folder import load_version
 from recommendations.versions.lifecycle import registered_sha256, version_path
 from tracking.models import Site
@@ -68,6 +69,7 @@ def _checks(site: Site, live: ModelVersion, policy: TrainingPolicy, now: datetim
             version_path(site.slug, live.version),
             providers="cpu",
             expected_manifest_sha256=registered_sha256(live),
+            ranker_columns=COLUMNS,
             check_answers=False,
         )
     except (VersionRefused, ModelUnavailable) as error:
@@ -82,6 +84,9 @@ def _checks(site: Site, live: ModelVersion, policy: TrainingPolicy, now: datetim
         age,
         _coverage(site, index_of),
         drift.unknown_items_check(unknown, recent.profile.events),
+        drift.columns_check(
+            model.missing_columns, len(loaded.manifest.ranker.columns) if loaded.manifest.ranker else 0
+        ),
         *(drift.drift_check(name, reference, recent.profile) for name in (*drift.FEATURES, drift.SCORES)),
     ]
 

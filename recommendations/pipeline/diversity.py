@@ -97,6 +97,8 @@ def _traits(ranked: Ranked, similarity: SimilarityColumns, size: int) -> Iterato
 def _reordered(ranked: Ranked, similarity: SimilarityColumns, difference: float, size: int) -> Ranked:
     """Order by maximal marginal relevance: score against likeness to what already stands above.
 
+    Likeness is that of category and brand, or that of texts and pictures where it is greater.
+
     References
     ----------
     Carbonell & Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998.
@@ -105,6 +107,7 @@ def _reordered(ranked: Ranked, similarity: SimilarityColumns, difference: float,
     rows, scores = ranked.rows[:n], ranked.scores[:n]
     relevance = (scores / max(float(scores[0]), 1e-30)).astype(np.float32) * np.float32(1.0 - difference)
     categories, brands = similarity.category[rows], similarity.brand[rows]
+    vectors = None if similarity.vectors_of is None else similarity.vectors_of(rows)
     likest: FloatArray = np.zeros(n, np.float32)
     left = np.ones(n, np.bool_)
     order: list[int] = []
@@ -116,5 +119,7 @@ def _reordered(ranked: Ranked, similarity: SimilarityColumns, difference: float,
         alike = SAME_CATEGORY * ((categories == categories[position]) & (categories > 0))
         alike += SAME_BRAND * ((brands == brands[position]) & (brands > 0))
         np.maximum(likest, alike.astype(np.float32), out=likest)
+        if vectors is not None:
+            np.maximum(likest, vectors @ vectors[position], out=likest)
     positions = np.concatenate([np.asarray(order, np.int64), np.flatnonzero(left), np.arange(n, len(ranked))])
     return Ranked(rows=ranked.rows[positions], scores=ranked.scores[positions])

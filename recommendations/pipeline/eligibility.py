@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -10,13 +10,12 @@ import numpy as np
 from recommendations.core.deadline import Deadline
 from recommendations.core.row_index import is_first, positions_in
 from recommendations.core.types import NO_ROWS, Mask, RowArray
-from recommendations.core.words import Worded
+from recommendations.core.words import Worded, gettext_noop
 from recommendations.items.index import MAX_ORDER, ItemIndex
 from recommendations.pipeline.query import ListQuery
 from recommendations.pipeline.rules import registry
-from recommendations.pipeline.rules.base import ActiveRule
+from recommendations.pipeline.rules.applying import ActiveRules
 
-FEW: Final = 4
 MAX_LOST: Final = 200
 """Candidates in whose place another variant is looked for; what stands below them is hardly ever listed."""
 
@@ -24,10 +23,10 @@ MAX_LOST: Final = 200
 class Filtered(Worded):
     """Why a candidate may not be shown."""
 
-    NOT_RECOMMENDABLE = "not_recommendable", "sold out or inactive"
-    CONDITION = "condition", "does not match the condition of the placement or the request"
-    RULE = "rule", "kept out by a rule"
-    REPEAT = "repeat", "seen, bought, in the cart or on the page already, in this or another variant"
+    NOT_RECOMMENDABLE = "not_recommendable", gettext_noop("sold out or inactive")
+    CONDITION = "condition", gettext_noop("does not match the condition of the placement or the request")
+    RULE = "rule", gettext_noop("kept out by a rule")
+    REPEAT = "repeat", gettext_noop("seen, bought, in the cart or on the page already, in this or another variant")
 
 
 class Eligibility:
@@ -48,13 +47,13 @@ class Eligibility:
         self,
         query: ListQuery,
         item_index: ItemIndex,
-        active: Sequence[ActiveRule],
+        active: ActiveRules,
         *,
         hidden: Collection[int],
         deadline: Deadline | None = None,
     ) -> None:
         self._item_index = item_index
-        self._filters = registry.filters_of(active)
+        self._active = active
         placement = query.placement
         self._masks: list[Mask] = []
         self._conditions: list[str] = []
@@ -76,7 +75,7 @@ class Eligibility:
         kept: Mask = self._item_index.catalogue.is_recommendable.take(rows)
         for mask in self._masks:
             kept &= mask.take(rows)
-        allowed = registry.allowed(self._filters, lambda mask: mask.take(rows))
+        allowed = self._active.allowed(rows)
         if allowed is not None:
             kept &= allowed
         if self._hidden:
@@ -108,8 +107,6 @@ class Eligibility:
 
     def keep(self, rows: RowArray) -> RowArray:
         """Return the rows that may be shown, in the same order."""
-        if len(rows) <= FEW:  # as pins have them
-            return rows[[self.why_not(row) is None for row in rows.tolist()]]
         return rows[self.of(rows)]
 
     def popular(self, n: int) -> RowArray:
@@ -126,10 +123,11 @@ class Eligibility:
         mask = self._item_index.catalogue.is_recommendable
         for each in self._masks:
             mask = mask & each
-        allowed = registry.allowed(self._filters, lambda mask: mask)
+        allowed = self._active.allowed_of_all()
         if allowed is not None:
             mask = mask & allowed
-        key = "|".join([*self._conditions, *(str(rule.spec) for rule in self._filters)])
+        filters = (f"{rule.spec.action}{rule.key or rule.spec}" for rule in self._active.filters)
+        key = "|".join([*self._conditions, *filters])
         return self.keep(self._item_index.popular_within(key, mask))[:n]
 
     def why_not(self, row: int) -> tuple[Filtered, int | None] | None:
@@ -138,8 +136,7 @@ class Eligibility:
             return Filtered.NOT_RECOMMENDABLE, None
         if not all(mask[row] for mask in self._masks):
             return Filtered.CONDITION, None
-        one = slice(row, row + 1)
-        allowed = registry.allowed(self._filters, lambda mask: mask[one])
+        allowed = self._active.allowed(np.array([row], np.int32))
         if allowed is not None and not allowed[0]:
-            return Filtered.RULE, registry.blamed(self._filters, row)
+            return Filtered.RULE, registry.blamed(self._active.filters, row)
         return (Filtered.REPEAT, None) if int(self._products.of_row[row]) in self._hidden else None

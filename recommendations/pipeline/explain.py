@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from features.state.user_features import UserFeatures
+from recommendations.core.actions import RuleAction
 from recommendations.pipeline import fallbacks, reasons
 from recommendations.pipeline.explanation import Explanation, FilteredWhy, ItemWhy, RuleEffect, SourceEvidence
 from recommendations.pipeline.rules.base import Pin
@@ -119,12 +120,17 @@ def _effects(row: int, state: PipelineState, pin: Pin | None) -> list[RuleEffect
     effects = []
     for rule in state.active:
         spec, action = rule.spec, ACTIONS[rule.spec.action]
-        if not rule.mask[row]:
+        if not rule.targets(row):
             continue
         factor = action.factor(spec)
-        if factor is not None or (action.is_filter and action.kept(rule.mask[row : row + 1])[0]):
+        if factor is not None or (action.is_filter and action.kept(rule.mask.take([row]))[0]):
             effects.append(RuleEffect(rule_id=spec.rule_id, name=spec.name, action=spec.action, factor=factor))
     if pin is not None:
         spec = next(rule.spec for rule in state.active if rule.spec.rule_id == pin.rule_id)
-        effects.append(RuleEffect(rule_id=pin.rule_id, name=spec.name, action=spec.action, position=pin.position + 1))
+        position = pin.position + 1
+        effects.append(RuleEffect(rule_id=pin.rule_id, name=spec.name, action=RuleAction.PIN, position=position))
+    if row in state.replacements:
+        number = state.replacements[row]
+        name = next(rule.spec.name for rule in state.active if rule.spec.rule_id == number)
+        effects.append(RuleEffect(rule_id=number, name=name, action=RuleAction.REPLACE))
     return effects

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
+from recommendations.core.actions import RuleAction
 from recommendations.core.strategies import About
 from recommendations.core.types import FallbackReason, Stage
+from recommendations.pipeline.rules.base import ActiveRule
+from recommendations.pipeline.rules.limit import Limits
 from recommendations.pipeline.state import PipelineState
 from recommendations.retrieval.sources import Reason
+
+LIMITED: Final = 10
+"""How many times as many popular items are looked at where a limit holds back some."""
 
 
 def fill(state: PipelineState, chosen: Sequence[int]) -> None:
@@ -27,20 +34,44 @@ def fill(state: PipelineState, chosen: Sequence[int]) -> None:
     listed = set(product_of[rows].tolist())
     named, may_show = allowed.with_variants(item_index.rows(query.placement.editorial_items))
     order = [(row, Reason.EDITORIAL) for row in named[may_show].tolist()]
+    limits = limits_for(state, rows)
     if policy == "popular":
         # Items that merchandisers named come before what is merely popular only where they asked for that.
-        popular = allowed.popular(query.limit + 2 * len(listed)).tolist()
+        n_popular = (LIMITED if limits else 1) * query.limit + 2 * len(listed)
+        popular = allowed.popular(n_popular).tolist()
         order = [*((row, Reason.POPULAR) for row in popular), *order]
     for row, reason in order:
         if len(rows) == query.limit:
             break
         product = int(product_of[row])
-        if product in listed:
+        if product in listed or not limits.admit(row):
             continue
         listed.add(product)
         rows.append(row)
         state.filled[row] = reason.value
     state.rows = tuple(rows)
+
+
+def limits_of(state: PipelineState) -> Sequence[ActiveRule]:
+    """Return the rules that limit the list; of given candidates, such as search results, none is held back."""
+    return state.active.of(RuleAction.LIMIT) if state.query.candidates is None else ()
+
+
+def limits_for(state: PipelineState, rows: Iterable[int]) -> Limits:
+    """Return the limits with what is listed, and what is pinned, counted."""
+    limits = Limits(limits_of(state), state.context.item_index)
+    if limits:
+        limits.count({*rows, *(pin.row for pin in state.pins)})
+    return limits
+
+
+def admitted(state: PipelineState, rows: Sequence[int]) -> Sequence[int]:
+    """Return the rows that the limits let into the list, in their order; what is pinned is counted and stays."""
+    limits = limits_for(state, ())
+    if not limits:
+        return rows
+    pinned = {pin.row for pin in state.pins}
+    return [row for row in rows if row in pinned or limits.admit(row)]
 
 
 def stage_of(state: PipelineState) -> tuple[Stage, FallbackReason | None]:

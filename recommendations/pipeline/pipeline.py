@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from recommendations.core.actions import RuleAction
 from recommendations.core.deadline import Deadline
 from recommendations.core.row_index import is_first
 from recommendations.core.types import FallbackReason, RequestUser, Stage
@@ -14,9 +15,18 @@ from recommendations.pipeline import diversity, explain, exploration, fallbacks,
 from recommendations.pipeline.eligibility import Eligibility
 from recommendations.pipeline.exclusions import hidden_rows
 from recommendations.pipeline.query import ListQuery
-from recommendations.pipeline.rules import pin, registry
-from recommendations.pipeline.rules.base import active_rules
-from recommendations.pipeline.state import ListResult, PipelineError, PipelineState, Step
+from recommendations.pipeline.rules import pin
+from recommendations.pipeline.rules.applying import Rules
+from recommendations.pipeline.rules.limit import within_limits
+from recommendations.pipeline.rules.replace import replaced
+from recommendations.pipeline.state import (
+    CANDIDATE_FIELDS,
+    RANK_FIELDS,
+    ListResult,
+    PipelineError,
+    PipelineState,
+    Step,
+)
 from recommendations.retrieval.base import ServingContext
 from recommendations.retrieval.sources import Reason
 
@@ -51,6 +61,45 @@ def recommend(
     return _result(state)
 
 
+def rows_of(
+    query: ListQuery,
+    user: RequestUser,
+    context: ServingContext,
+    *,
+    deadline: Deadline,
+    like: PipelineState | None = None,
+) -> PipelineState:
+    """Return a list with its rows, and no reasons; what it has in common with a list that is like it is not made again.
+
+    Parameters
+    ----------
+    like : PipelineState, optional
+        The same query of the same user under other rules: sources are not asked again, and where the same rules keep
+        items out, nothing is filtered and ranked again either.
+
+    Raises
+    ------
+    PipelineError
+        A step failed.
+    """
+    state = PipelineState(query=query, user=user, context=context, deadline=deadline)
+    try:
+        for step, run in STEPS.items():
+            state.step = step
+            if (
+                like is not None
+                and step in _TAKEN_OVER
+                and (step is Step.CANDIDATES or state.active.keeps_out_as(like.active))
+            ):
+                for name in _TAKEN_OVER[step]:
+                    setattr(state, name, getattr(like, name))
+            elif step is not Step.EXPLAIN:
+                run(state)
+    except Exception as error:
+        raise PipelineError(state) from error
+    return state
+
+
 def recover(error: PipelineError) -> ListResult:
     """Return what can be had without the step that failed: the given items, popular or editorial ones, or none.
 
@@ -63,6 +112,7 @@ def recover(error: PipelineError) -> ListResult:
     )
     state.step = state.failed_step = failed.step
     state.strategy = strategies.strategy_for(state.query.placement, state.user)
+    state.active = Rules().active(state.user, state.context.item_index, page_row=None, now_ms=state.context.now_ms)
     if failed.step not in (Step.FEATURES, Step.FILTER):
         state.about, state.page_row, state.active = failed.about, failed.page_row, failed.active
         _make_eligibility(state)
@@ -99,12 +149,12 @@ def without_candidates(
 
 def _features(state: PipelineState) -> None:
     strategies.find_subject(state)
-    state.active = active_rules(
-        state.query.placement.rules,
+    state.active = state.query.placement.indexed_rules.active(
         state.user,
         state.context.item_index,
         page_row=state.page_row,
         now_ms=state.context.now_ms,
+        visit=state.query.visit,
     )
 
 
@@ -127,9 +177,8 @@ def _make_eligibility(state: PipelineState) -> None:
 
 def _filter(state: PipelineState) -> None:
     _make_eligibility(state)
-    state.fused = fusion.fused(
-        state.candidates, state.weights, k=state.fusion_k, product_of=variants.products_to_fuse(state)
-    )
+    state.votes = fusion.votes_of(state.candidates, state.weights, k=state.fusion_k)
+    state.fused = fusion.fused(state.votes, product_of=variants.products_to_fuse(state))
     state.ranked = variants.eligible(state)
 
 
@@ -142,27 +191,45 @@ def _rank(state: PipelineState) -> None:
         rows = variants.standing_for(state, np.fromiter(state.unlearned, np.int32)).tolist()
         newest_last = reversed(list(zip(rows, state.unlearned.values(), strict=True)))
         state.ranked = fusion.moved_up(state.ranked, dict(newest_last))
+    state.ranked = fusion.moved_up(state.ranked, exploration.positions_of_arrivals(state))
 
 
 def _rules(state: PipelineState) -> None:
-    state.boosted, state.used_rules = registry.with_boosts(state.ranked, state.active)
+    """Move candidates up and down, and find what is pinned where."""
+    state.boosted, state.used_rules = state.active.with_boosts(state.ranked)
+    state.pins = pin.pins_of(
+        state.active.of(RuleAction.PIN), state.context.item_index, state.eligibility.of, size=state.query.limit
+    )
 
 
 def _diversity(state: PipelineState) -> None:
     query = state.query
+    pinned = np.fromiter((each.row for each in state.pins), np.int32)
+    candidates = within_limits(state.boosted, fallbacks.limits_of(state), state.context.item_index, pinned=pinned)
     state.chosen = diversity.choose(
-        state.boosted, state.context.item_index.similarity, query.placement.variety, size=query.limit
+        candidates, state.context.item_index.similarity, query.placement.variety, size=query.limit
     )
 
 
 def _fill(state: PipelineState) -> None:
-    """Fill what is missing, give positions to new items, then to what merchandisers pinned."""
+    """Fill what is missing, give positions to new items, put in what replaces others and what is pinned."""
     item_index, size = state.context.item_index, state.query.limit
     fallbacks.fill(state, state.chosen.rows.tolist())
     exploration.add_new_items(state)
     variants.suit(state)
-    state.pins = pin.pins_of(registry.pinning(state.active), item_index, state.eligibility.keep, size=size)
+    _replace(state)
     state.rows = tuple(pin.with_pins(state.rows, state.pins, product_of=item_index.products.of_row, size=size))
+
+
+def _replace(state: PipelineState) -> None:
+    """Put replacements in the place of what they replace, and keep to the limits; given candidates are not added to."""
+    rules = state.active.of(RuleAction.REPLACE)
+    if rules and state.query.candidates is None:
+        rows, stand_ins = replaced(state.rows, rules, state.context.item_index, state.eligibility.keep)
+        state.rows = tuple(rows)
+        for row, (replaced_row, rule_id) in stand_ins.items():
+            state.stands_for[row], state.replacements[row] = replaced_row, rule_id
+    state.rows = tuple(fallbacks.admitted(state, state.rows))
 
 
 STEPS: Final[dict[Step, Callable[[PipelineState], None]]] = {
@@ -177,6 +244,10 @@ STEPS: Final[dict[Step, Callable[[PipelineState], None]]] = {
 }
 
 
+_TAKEN_OVER: Final = {Step.CANDIDATES: CANDIDATE_FIELDS, Step.FILTER: RANK_FIELDS, Step.RANK: ()}
+"""What a list takes over of one that is like it, by the step that would have made it."""
+
+
 def _result(state: PipelineState) -> ListResult:
     model = state.context.model
     return ListResult(
@@ -187,7 +258,9 @@ def _result(state: PipelineState) -> ListResult:
         fallback_reason=state.fallback_reason,
         model_version=model.version if model is not None else "",
         variant=state.context.variant,
-        rule_ids=tuple(dict.fromkeys([*(pinned.rule_id for pinned in state.pins), *state.used_rules])),
+        rule_ids=tuple(
+            dict.fromkeys([*(pinned.rule_id for pinned in state.pins), *state.used_rules, *state.replacements.values()])
+        ),
         failed_step=state.failed_step,
         explanation=state.explanation,
     )

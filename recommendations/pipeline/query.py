@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from recommendations.core.strategies import BOUGHT_DAYS
+from recommendations.core.visit import NO_VISIT, Visit
 from recommendations.filters.language import Condition
 from recommendations.pipeline.diversity import NO_VARIETY, Variety
+from recommendations.pipeline.rules.applying import Rules
 from recommendations.pipeline.rules.base import CompiledRule
 
 Repeats = Literal["allow", "hide_seen", "hide_purchased"]
 FallbackPolicy = Literal["popular", "editorial", "empty"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PlacementSpec:
     """A placement as it is served, with the rules that may touch it, highest priority first.
 
@@ -54,6 +57,21 @@ class PlacementSpec:
     rules: tuple[CompiledRule, ...] = ()
     exploration: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.rules, Rules):  # once, so that copies of a placement share what is made of its rules
+            object.__setattr__(self, "rules", Rules(self.rules))
+
+    @property
+    def indexed_rules(self) -> Rules:
+        """Its rules, looked up by audience."""
+        assert isinstance(self.rules, Rules)
+        return self.rules
+
+    @cached_property
+    def visit_fields(self) -> tuple[str, ...]:
+        """The fields of ``Visit`` for which some rule of it asks; of others no list depends."""
+        return tuple(sorted({name for rule in self.rules for name in rule.spec.visit_fields}))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
@@ -73,6 +91,12 @@ class ListQuery:
         The language of titles.
     explains : bool
         Whether the reply is to say why; costs about as much as the list itself.
+    visit : Visit
+        Where and how the page is looked at, for rules that ask.
+    model : str
+        The version that answers: live, canary, shadow, none; empty: the user's own.
+    arms : tuple of (str, int)
+        Experiments, and the arm that the list is made for.
     """
 
     placement: PlacementSpec
@@ -86,6 +110,9 @@ class ListQuery:
     fields: tuple[str, ...] | None = None
     locale: str | None = None
     explains: bool = False
+    visit: Visit = NO_VISIT
+    model: str = ""
+    arms: tuple[tuple[str, int], ...] = ()
 
     @property
     def cache_key(self) -> Hashable:
@@ -98,4 +125,6 @@ class ListQuery:
             self.exclude,
             self.filter,
             self.candidates,
+            *(getattr(self.visit, name) for name in self.placement.visit_fields),
+            self.arms,
         )

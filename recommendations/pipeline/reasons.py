@@ -13,21 +13,16 @@ def of(state: PipelineState) -> tuple[str, ...]:
     """Return for each row the source that contributed most to its score, or the ``Reason`` why it is there."""
     rows = state.rows
     wanted = {origin for row in rows for origin in state.origins(row)} if state.stands_for else rows
-    lists = [(name, each.rows) for name, each in state.candidates.items() if len(each)]
+    votes = state.votes
     said: dict[int, str] = {}
-    if lists and rows:
-        listed_rows = np.concatenate([each for _, each in lists])
-        hits = positions_in(np.fromiter(wanted, np.int32), listed_rows)[1].nonzero()[0]
-        lengths = [len(each) for _, each in lists]
-        ends = np.cumsum(lengths)
-        owners = ends.searchsorted(hits, side="right")
-        ranks = hits - (ends - lengths).take(owners) + 1
-        weights = np.array([state.weights.get(name, 0.0) for name, _ in lists], np.float64)
-        gains = weights.take(owners) / (state.fusion_k + ranks)
-        order = gains.argsort(kind="stable")  # the largest gain is written last; of two, the later source
-        names = [name for name, _ in lists]
-        for row, owner in zip(listed_rows.take(hits).take(order).tolist(), owners.take(order).tolist(), strict=True):
-            said[row] = names[owner]
+    if len(votes.rows) and rows:
+        hits = positions_in(np.fromiter(wanted, np.int32), votes.rows)[1].nonzero()[0]
+        order = hits.take(
+            votes.gains.take(hits).argsort(kind="stable")
+        )  # the largest is last; of two, the later source
+        owners = votes.ends.searchsorted(order, side="right")
+        for row, owner in zip(votes.rows.take(order).tolist(), owners.tolist(), strict=True):
+            said[row] = votes.names[owner]
     said.update(state.filled)
     said.update((pin.row, Reason.PINNED.value) for pin in state.pins)
     if not state.stands_for:

@@ -13,12 +13,15 @@ from recommendations.core.types import FallbackReason, Ranked, RowArray
 from recommendations.exceptions import ModelUnavailable
 from recommendations.pipeline.state import PipelineState
 from recommendations.retrieval.base import CandidateModel, listed
-from recommendations.retrieval.sources import SOURCES, Reason
+from recommendations.retrieval.sources import INSTALLED, SOURCES, Reason
 
 logger = logging.getLogger(__name__)
 
 MODEL_MS: Final = 4.0
 """What the model's sources and ranker may need (benchmarks/serve.py); with less time left they are not run."""
+
+KEPT_MS: Final = 2 * MODEL_MS
+"""What sources of installed packages leave of a list's time to the model and the steps that follow."""
 
 LISTED_ONLY: Final = 1e-4
 """Weight of a source that fusion has no use for and the ranker reads: its items become candidates, at the end."""
@@ -36,8 +39,13 @@ def find_candidates(state: PipelineState) -> None:
     unique = np.asarray(list(dict.fromkeys(about)), np.int32)
     window = query.placement.window
     candidates = {
-        name: SOURCES[name].retrieve(unique, state.user, context, window=window) for name in weights if name in SOURCES
+        name: SOURCES[name].retrieve(unique, state.user, context, window=window)
+        for name in weights
+        if name in SOURCES and name not in INSTALLED
     }
+    for name in [name for name in weights if name in INSTALLED]:
+        left_ms = max(state.deadline.left_ms - KEPT_MS, 0.0)
+        candidates[name] = INSTALLED[name].retrieve_within(left_ms, unique, state.user, context, window=window)
     if model is None:
         state.problem = FallbackReason.NO_MODEL if _wants_model(strategy) else None
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from recommendations.core.deadline import Deadline
 from recommendations.core.strategies import Strategy
@@ -12,8 +13,10 @@ from recommendations.core.types import NOTHING_RANKED, FallbackReason, Ranked, R
 from recommendations.exceptions import RecommendationError
 from recommendations.pipeline.eligibility import Eligibility
 from recommendations.pipeline.explanation import Explanation
+from recommendations.pipeline.fusion import NO_VOTES, Votes
 from recommendations.pipeline.query import ListQuery
-from recommendations.pipeline.rules.base import ActiveRule, Pin
+from recommendations.pipeline.rules.applying import ActiveRules
+from recommendations.pipeline.rules.base import Pin
 from recommendations.retrieval.base import ServingContext
 
 
@@ -28,6 +31,13 @@ class Step(StrEnum):
     DIVERSITY = "diversity"
     FILL = "fill"
     EXPLAIN = "explain"
+
+
+CANDIDATE_FIELDS: Final = ("candidates", "weights", "fusion_k", "order", "unlearned", "problem")
+"""What the step ``CANDIDATES`` writes; no rule has a part in it."""
+
+RANK_FIELDS: Final = ("eligibility", "fused", "ranked")
+"""What the steps ``FILTER`` and ``RANK`` write; of rules, only those have a part in it that keep items out."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,13 +57,14 @@ class PipelineState:
         What each source proposed, and its weight; the order of the ranker, where it was asked; for each row of the
         user's history that is newer than the model, its position from the end; why the model was not asked, or did
         not answer.
-    eligibility, fused, ranked, stands_for : filter, rank
-        Everything that sources proposed; then what may be shown, in the order of the ranker; the row in whose place
-        another variant of its product stands, by that variant's row.
-    boosted, used_rules : rules
+    eligibility, votes, fused, ranked, stands_for : filter, rank
+        Everything that sources proposed, source by source and fused; then what may be shown, in the order of the
+        ranker; the row in whose place another variant of its product stands, by that variant's row.
+    boosted, used_rules, pins : rules
     chosen : diversity
-    rows, n_own, filled, pins : fill
-        The list; how many of its rows the strategy itself found; why the other ones are there.
+    rows, n_own, filled, replacements : fill
+        The list; how many of its rows the strategy itself found; why the other ones are there; the rule by which a row
+        stands in another's place.
     reasons, stage, fallback_reason, explanation : explain
     """
 
@@ -68,7 +79,7 @@ class PipelineState:
     about: tuple[int, ...] = ()
     page_row: int | None = None
     is_of_user: bool = False
-    active: Sequence[ActiveRule] = ()
+    active: ActiveRules = field(init=False)
 
     candidates: Mapping[str, Ranked] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -78,17 +89,19 @@ class PipelineState:
     problem: FallbackReason | None = None
 
     eligibility: Eligibility = field(init=False)
+    votes: Votes = NO_VOTES
     fused: Ranked = NOTHING_RANKED
     ranked: Ranked = NOTHING_RANKED
     stands_for: dict[int, int] = field(default_factory=dict)
     boosted: Ranked = NOTHING_RANKED
     used_rules: Sequence[int] = ()
+    pins: Sequence[Pin] = ()
     chosen: Ranked = NOTHING_RANKED
 
     rows: tuple[int, ...] = ()
     n_own: int = 0
     filled: dict[int, str] = field(default_factory=dict)
-    pins: Sequence[Pin] = ()
+    replacements: dict[int, int] = field(default_factory=dict)
 
     reasons: tuple[str, ...] = ()
     stage: Stage = Stage.EMPTY

@@ -1,7 +1,8 @@
 """The ranker's columns by name and in order, and how many candidates each source proposes.
 
-These names stand in the manifests of trained versions: a version with other columns is refused, so a rename here needs
-every site to train again. That is why ``day_demand`` and ``demand_trend`` keep the names of version 0.1.
+These names stand in the manifests of trained versions, and a ranker finds its columns by them: after a rename here,
+every site's ranker misses one until it is trained again. That is why ``day_demand`` and ``demand_trend`` keep the names
+of version 0.1.
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ class UserOrders:
         orders: NDArray[np.int64],
         monetary: NDArray[np.int64],
         scores: NDArray[np.int8],
+        decimals: int = 2,
     ) -> UserOrders:
         """Return users by recency, frequency and monetary value.
 
@@ -71,9 +72,11 @@ class UserOrders:
             In minor units of the site's currency.
         scores : int8, shape (n, 3)
             Fifths as in ``features.segments.rfm``, 1 to 5; 0 where none was computed.
+        decimals : int
+            Of the site's currency: 2 for EUR, 0 for JPY. Values are compared with prices, which are in the main unit.
         """
         bought = orders > 0
-        spent = np.maximum(monetary, 0) / 100.0
+        spent = np.maximum(monetary, 0) / 10.0**decimals
         age_days = np.where(bought, np.maximum(order_age_s, 0) / DAY_S, 0)
         columns = np.column_stack(
             [np.log1p(orders), np.where(bought, np.log1p(age_days), NO_ORDER_AGE), np.log1p(spent), scores]

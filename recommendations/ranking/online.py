@@ -7,6 +7,8 @@ searches and temporary columns cost more than the trees. A test holds the two to
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -103,9 +105,9 @@ def one_ranking_input(
     features : float32, shape (n_candidates, len(COLUMNS))
     """
     listed = [(number, *lists[name]) for number, name in enumerate(_SOURCES) if name in lists and len(lists[name][0])]
-    proposed = [items[: _DEPTHS[number]] for number, items, _ in listed]
-    candidates = np.concatenate([history, *proposed], dtype=np.int32)
-    candidates.sort()
+    lines = _lines_of(listed) if listed else None
+    candidates = history if lines is None else np.concatenate([history, lines.proposed()], dtype=np.int32)
+    candidates = np.sort(candidates)
     candidates = candidates[np.concatenate([_YES, candidates[1:] != candidates[:-1]])]
     known = _NOBODY if user is None else user
 
@@ -118,8 +120,8 @@ def one_ranking_input(
     features = np.empty((len(candidates), len(COLUMNS)), np.float32)
     features[:] = same
 
-    if listed:
-        _write_sources(features, candidates, listed)
+    if lines is not None:
+        _write_sources(features, candidates, lines)
     features[positions_in(candidates, seen)[0], _CANDIDATE_COLUMNS] = of_seen
     _write_pairs(features[:, _PAIR_COLUMNS], candidates, history, tables)
     features[:, _ITEM_COLUMNS] = tables.item_columns.take(candidates, axis=0)
@@ -129,27 +131,81 @@ def one_ranking_input(
     return candidates, features
 
 
-def _write_sources(
-    features: FloatArray, candidates: IndexArray, listed: Sequence[tuple[int, LongArray, FloatArray]]
-) -> None:
-    """Fill the columns of the sources; ``listed`` holds each source's number, items and scores."""
-    lengths = [min(len(items), LIST_DEPTH) for _, items, _ in listed]
-    ends = np.cumsum(lengths, dtype=np.int64)
-    lists = np.arange(len(listed)).repeat(lengths)
-    items = np.concatenate([items[:LIST_DEPTH] for _, items, _ in listed], dtype=np.int32)
-    scores = np.concatenate([scores[:LIST_DEPTH] for _, _, scores in listed])
-    starts = ends - lengths
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """Where the lines of the sources stand when they are joined; the same for all requests of the same lengths.
+
+    Attributes
+    ----------
+    lists, ranks : int64, float32, shape (n,)
+        The list of each line, and its rank in it, from 1.
+    first_columns : int64, shape (n,)
+        The first column of the line's source.
+    proposed : int64, shape (≤ n,)
+        The lines whose items become candidates.
+    """
+
+    lists: LongArray
+    ranks: FloatArray
+    starts: LongArray
+    first_columns: LongArray
+    proposed: LongArray
+
+
+@lru_cache(maxsize=4_096)
+def _layout(numbers: tuple[int, ...], lengths: tuple[int, ...]) -> _Layout:
+    lists = np.arange(len(numbers)).repeat(lengths)
+    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    ranks = np.concatenate([_RANKS[:length] for length in lengths])
+    return _Layout(
+        lists=lists,
+        ranks=ranks,
+        starts=starts,
+        first_columns=(_SOURCE_COLUMNS.start + np.array(numbers) * len(_LISTED)).take(lists),
+        proposed=(ranks <= np.array([_DEPTHS[number] for number in numbers]).take(lists)).nonzero()[0],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """What all sources list, one list after the other, as far as it is looked at."""
+
+    items: IndexArray
+    scores: FloatArray
+    layout: _Layout
+
+    def proposed(self) -> IndexArray:
+        """Return the items that become candidates; some more than once."""
+        return self.items.take(self.layout.proposed)
+
+
+def _lines_of(listed: Sequence[tuple[int, LongArray, FloatArray]]) -> _Lines:
+    """Join lists; each is given with its source's number, its items and scores."""
+    numbers, items, scores = zip(*listed, strict=True)
+    return _Lines(
+        items=np.concatenate([each[:LIST_DEPTH] for each in items], dtype=np.int32),
+        scores=np.concatenate([each[:LIST_DEPTH] for each in scores]),
+        layout=_layout(numbers, tuple(min(len(each), LIST_DEPTH) for each in items)),
+    )
+
+
+def _write_sources(features: FloatArray, candidates: IndexArray, lines: _Lines) -> None:
+    """Fill the columns of the sources."""
+    layout = lines.layout
     # A score is compared with the best of its list and with the sum of its list.
-    measures = np.maximum(np.stack([scores[starts], np.add.reduceat(scores, starts)]), SMALLEST)
-    rows, is_candidate = positions_in(candidates, items)
+    measures = np.empty((2, len(layout.starts)), np.float32)
+    measures[0] = lines.scores.take(layout.starts)
+    np.add.reduceat(lines.scores, layout.starts, out=measures[1])
+    np.maximum(measures, SMALLEST, out=measures)
+    rows, is_candidate = positions_in(candidates, lines.items)
     hit = is_candidate.nonzero()[0]
-    rows, lists, scores = rows.take(hit), lists.take(hit), scores.take(hit)
+    rows = rows.take(hit)
     values = np.empty((len(_LISTED), len(hit)), np.float32)
-    values[0] = np.concatenate([_RANKS[:length] for length in lengths]).take(hit)
-    values[1] = scores
-    np.divide(scores, measures.take(lists, axis=1), out=values[2:])
+    values[0] = layout.ranks.take(hit)
+    values[1] = lines.scores.take(hit)
+    np.divide(values[1], measures.take(layout.lists.take(hit), axis=1), out=values[2:])
     # A source's columns follow each other; of a flat array one index is enough.
-    first = np.array([_SOURCE_COLUMNS.start + number * len(_LISTED) for number, _, _ in listed]).take(lists)
+    first = layout.first_columns.take(hit)
     first += rows * np.int64(features.shape[1])
     features.reshape(-1)[first + _WITHIN] = values
     features[:, _COLUMN["source_count"]] = np.bincount(rows, minlength=len(candidates))
@@ -157,12 +213,12 @@ def _write_sources(
 
 def _write_pairs(columns: FloatArray, candidates: IndexArray, history: IndexArray, tables: RankingTables) -> None:
     """Fill ``PAIR_COLUMNS``, shape (n_candidates, 4)."""
-    for column, age in enumerate((1, 2)):
-        if len(history) > age:
-            origin = history[-1 - age]
-            found = tables.next_indices[origin]
-            rows, is_candidate = positions_in(candidates, found)
-            columns[rows[is_candidate], column] = tables.next_weights[origin][is_candidate]
+    origins = history[-3:-1][::-1]
+    if len(origins):
+        found, weights = tables.next_indices.take(origins, axis=0), tables.next_weights.take(origins, axis=0)
+        rows, is_candidate = positions_in(candidates, found.reshape(-1))
+        hit = is_candidate.nonzero()[0]
+        columns[rows.take(hit), hit // found.shape[1]] = weights.reshape(-1).take(hit)
     vectors = tables.item_vectors
     of_session = vectors[history]
     pair = np.empty((2, vectors.shape[1]), np.float32)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from recommendations.core.words import gettext_noop
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.inference.golden_check import Verdict
 from recommendations.ranking.columns import COLUMNS
@@ -18,16 +19,29 @@ MAY_FALL_BY: Final = 0.01
 """Least change of MRR@20 that is not noise: twice the standard error of some thousands of test points."""
 
 CHAMPION: Final = "live"
+INTEGRITY: Final = gettext_noop("integrity and golden answers")
+QUALITY: Final = gettext_noop("quality")
+LATENCY: Final = gettext_noop("latency")
 MIN_POINTS: Final = 200
 
 
 class GateCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """One check of the gate; ``ModelVersion.gate_report`` holds them as JSON, under these names."""
+    """One check of the gate; ``ModelVersion.gate_report`` holds them as JSON, under these names.
+
+    Attributes
+    ----------
+    reason : str
+        In English.
+    text, values : str, dict
+        The reason as it is marked for translation, and what it names; empty for an error, which is said as it came.
+    """
 
     name: str
     passed: bool
     reason: str
     at_ms: int
+    text: str = ""
+    values: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class GateReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +68,10 @@ def checked(folder: Path, metrics: Mapping[str, Mapping[str, float]], *, latency
     loaded: LoadedVersion | None = None
     checks: list[GateCheck] = []
     try:
-        loaded = load_version(folder, providers="cpu", expected_columns=COLUMNS)
-        checks.append(_check("integrity and golden answers", passed=True, reason=_agreement(loaded.verdict)))
+        loaded = load_version(folder, providers="cpu", ranker_columns=COLUMNS)
+        checks.append(_check(INTEGRITY, True, *_agreement(loaded.verdict)))
     except (VersionRefused, ModelUnavailable) as error:
-        checks.append(_check("integrity and golden answers", passed=False, reason=str(error)))
+        checks.append(_check(INTEGRITY, False, "%(error)s", {"error": str(error)}))
     checks.append(quality(metrics))
     manifest: dict[str, Any] = {}
     if loaded is not None:
@@ -70,23 +84,29 @@ def checked(folder: Path, metrics: Mapping[str, Mapping[str, float]], *, latency
 
 def quality(metrics: Mapping[str, Mapping[str, float]]) -> GateCheck:
     """Return the check that the candidate is not worse than the live version on the same held-out time."""
-    name = "quality"
     candidate = max(
         (metrics[predictor]["mrr@20"] for predictor in ("ranker", "fusion") if predictor in metrics), default=None
     )
     if candidate is None:
-        return _check(name, passed=True, reason="nothing was held out, so nothing was measured")
+        return _check(QUALITY, True, gettext_noop("nothing was held out, so nothing was measured"), {})
     popularity = metrics.get("popularity", {}).get("mrr@20", 0.0)
     if candidate < popularity:
-        return _check(name, passed=False, reason=f"MRR@20 {candidate:.4f} is below popularity's {popularity:.4f}")
+        text = gettext_noop("MRR@20 %(candidate)s is below popularity's %(popularity)s")
+        return _check(QUALITY, False, text, {"candidate": f"{candidate:.4f}", "popularity": f"{popularity:.4f}"})
     champion = metrics.get(CHAMPION)
     if champion is None:
-        return _check(name, passed=True, reason=f"MRR@20 {candidate:.4f}; no live version with unseen sessions")
+        text = gettext_noop("MRR@20 %(candidate)s; no live version with unseen sessions")
+        return _check(QUALITY, True, text, {"candidate": f"{candidate:.4f}"})
     points = champion.get("points", 0.0)
-    said = f"MRR@20 {candidate:.4f}, the live version's {champion['mrr@20']:.4f} on the same {points:.0f} points"
+    values = {"candidate": f"{candidate:.4f}", "champion": f"{champion['mrr@20']:.4f}", "points": f"{points:.0f}"}
     if points < MIN_POINTS:
-        return _check(name, passed=True, reason=f"{said}: too few to tell them apart")
-    return _check(name, passed=candidate >= champion["mrr@20"] - MAY_FALL_BY, reason=said)
+        text = gettext_noop(
+            "MRR@20 %(candidate)s, the live version's %(champion)s on the same %(points)s points: too few to tell them "
+            "apart"
+        )
+        return _check(QUALITY, True, text, values)
+    text = gettext_noop("MRR@20 %(candidate)s, the live version's %(champion)s on the same %(points)s points")
+    return _check(QUALITY, candidate >= champion["mrr@20"] - MAY_FALL_BY, text, values)
 
 
 def latency(verdict: Verdict, *, budget_ms: float) -> GateCheck:
@@ -94,18 +114,25 @@ def latency(verdict: Verdict, *, budget_ms: float) -> GateCheck:
 
     The median, because what else the machine does while it trains shows in the 99th percentile.
     """
-    said = f"{verdict.p50_ms:.2f} ms a request to all sources (p99 {verdict.p99_ms:.1f}), of {budget_ms:g} ms"
+    values = {"p50": f"{verdict.p50_ms:.2f}", "p99": f"{verdict.p99_ms:.1f}", "budget": f"{budget_ms:g}"}
     if verdict.p50_ms <= budget_ms:
-        return _check("latency", passed=True, reason=said)
-    remedy = "train with fewer factors, or raise the limit in the training policy"
-    return _check("latency", passed=False, reason=f"{said}: too slow; {remedy}")
+        text = gettext_noop("%(p50)s ms a request to all sources (p99 %(p99)s), of %(budget)s ms")
+        return _check(LATENCY, True, text, values)
+    text = gettext_noop(
+        "%(p50)s ms a request to all sources (p99 %(p99)s), of %(budget)s ms: too slow; train with fewer factors, or "
+        "raise the limit in the training policy"
+    )
+    return _check(LATENCY, False, text, values)
 
 
-def _agreement(verdict: Verdict | None) -> str:
+def _agreement(verdict: Verdict | None) -> tuple[str, dict[str, str]]:
     if verdict is None:
-        return "hashes are right"
-    return f"least agreement {min(verdict.agreement.values(), default=1.0):.4f}"
+        return gettext_noop("hashes are right"), {}
+    least = min(verdict.agreement.values(), default=1.0)
+    return gettext_noop("least agreement %(least)s"), {"least": f"{least:.4f}"}
 
 
-def _check(name: str, *, passed: bool, reason: str) -> GateCheck:
-    return GateCheck(name=name, passed=passed, reason=reason, at_ms=int(time.time() * 1000))
+def _check(name: str, passed: bool, text: str, values: dict[str, str]) -> GateCheck:
+    return GateCheck(
+        name=name, passed=passed, reason=text % values, at_ms=int(time.time() * 1000), text=text, values=values
+    )

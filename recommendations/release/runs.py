@@ -19,7 +19,8 @@ from django.utils import timezone
 from features.exceptions import StoreUnavailable
 from features.isolation import isolated
 from recommendations import metrics
-from recommendations.models import TrainingPolicy, TrainingRun
+from recommendations.models import ModelVersion, TrainingPolicy, TrainingRun
+from recommendations.ranking.columns import COLUMNS
 from recommendations.release.lock import LOCK_TTL_S, LockLost, TrainingLock
 from recommendations.release.memory import MemoryExceeded, peak_memory_mb
 from recommendations.training.stages import MAX_AGE_S
@@ -47,8 +48,9 @@ def is_due(policy: TrainingPolicy, *, now: datetime, last_started_at: datetime) 
 def due_sites(now: datetime) -> list[Site]:
     """Return active sites whose training is due, the one that has waited longest first.
 
-    A site whose last run was stopped with its task worker is due at once: what that run had finished is kept. Ask while
-    no training holds the lock.
+    A site whose last run was stopped with its task worker is due at once: what that run had finished is kept. So is one
+    whose live ranker was trained by a release with other columns, if the site is trained by itself at all. Ask while no
+    training holds the lock.
     """
     waiting: list[tuple[datetime, str, Site]] = []
     for site in Site.objects.filter(is_active=True):
@@ -56,17 +58,33 @@ def due_sites(now: datetime) -> list[Site]:
             policy, _ = TrainingPolicy.objects.get_or_create(site=site)
             last = TrainingRun.objects.filter(site=site).first()
             started_at = last.started_at if last is not None else site.created_at
-            if is_due(policy, now=now, last_started_at=started_at) or (last is not None and _was_stopped(last, now)):
+            if (
+                is_due(policy, now=now, last_started_at=started_at)
+                or (last is not None and _was_stopped(last, now))
+                or (policy.auto_train and _is_of_another_release(site, now))
+            ):
                 waiting.append((started_at, site.slug, site))
     return [site for _, _, site in sorted(waiting, key=lambda entry: entry[:2])]
 
 
 def _was_stopped(last: TrainingRun, now: datetime) -> bool:
     """Return whether this run's watcher died, and not too often of late: a training may be what stops its worker."""
-    if last.status != TrainingRun.Status.RUNNING:
-        return False
-    lately = TrainingRun.objects.filter(site=last.site_id, started_at__gt=now - timedelta(seconds=MAX_AGE_S))
-    return lately.count() < MAX_STARTS
+    return last.status == TrainingRun.Status.RUNNING and _lately(last.site_id, now) < MAX_STARTS
+
+
+def _is_of_another_release(site: Site, now: datetime) -> bool:
+    """Return whether the live ranker was trained on other columns than ours, and few runs have tried to mend it.
+
+    The manifest in the database says so, not the folder, which another machine may hold.
+    """
+    live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
+    ranker = (live.manifest or {}).get("ranker") if live is not None else None
+    return ranker is not None and tuple(ranker["columns"]) != COLUMNS and _lately(site.pk, now) < MAX_STARTS
+
+
+def _lately(site_id: int, now: datetime) -> int:
+    """Return how often a site's training was begun within the time that results of stages are kept."""
+    return TrainingRun.objects.filter(site=site_id, started_at__gt=now - timedelta(seconds=MAX_AGE_S)).count()
 
 
 def train_in_process(

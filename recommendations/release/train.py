@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from features.catalogue.groups import group_of_items
 from features.definitions import FEATURE_VIEWS
+from features.exchange.site import MoneyLoader
 from features.models import Item
 from features.money import to_major
 from recommendations.core.manifest import read_manifest
@@ -227,7 +228,7 @@ def champion_of(site: Site, *, product_of: Mapping[str, str] | None = None) -> C
 
     def opened() -> PredictIds | None:
         try:
-            loaded = load_version(path, providers="cpu", expected_columns=COLUMNS, check_answers=False)
+            loaded = load_version(path, providers="cpu", ranker_columns=COLUMNS, check_answers=False)
         except (VersionRefused, ModelUnavailable) as error:
             logger.warning("registry.live_unreadable site=%s version=%s error=%s", site.slug, live.version, error)
             return None
@@ -238,7 +239,11 @@ def champion_of(site: Site, *, product_of: Mapping[str, str] | None = None) -> C
 
 def _archive_of(site: Site, settings: TrainingSettings, progress: Progress) -> SessionLog:
     return read_archive(
-        django_settings.ARCHIVE_URL, site=site.slug, max_interactions=settings.max_interactions, progress=progress
+        django_settings.ARCHIVE_URL,
+        site=site.slug,
+        max_interactions=settings.max_interactions,
+        money=MoneyLoader(site.slug).load(),
+        progress=progress,
     )
 
 

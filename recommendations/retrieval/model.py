@@ -76,6 +76,7 @@ class ModelLink:
         self._products = item_index.products
         self._popularity = _popular(model.popularity_recent, model.popularity_all_time)
         self._tables = _tables_of(model)
+        self._decimals = model.manifest.ranker.decimals if model.manifest.ranker is not None else 2
         if self._tables is not None:
             self._tables = replace(
                 self._tables, item_facts=self._features_of_today(self._tables.item_facts, catalogue.price)
@@ -205,7 +206,11 @@ class ModelLink:
         lists = {name: (result.indices, result.score) for name, result in answer.results.items()}
         lists["popularity"] = self._popularity
         items, features = one_ranking_input(
-            lists, history, self._tables, user=ranking_user(user), popularity=self._recent_popularity(counts)
+            lists,
+            history,
+            self._tables,
+            user=ranking_user(user, decimals=self._decimals),
+            popularity=self._recent_popularity(counts),
         )
         # Indices rise, so ties go to the lower one.
         order = np.argsort(-self._model.rank(features), kind="stable")[:k]
@@ -240,8 +245,14 @@ class ModelLink:
         return popularity
 
 
-def ranking_user(features: UserFeatures | None) -> UserOrders | None:
-    """Return what the ranker looks at of one user; None for one who never ordered."""
+def ranking_user(features: UserFeatures | None, *, decimals: int) -> UserOrders | None:
+    """Return what the ranker looks at of one user; None for one who never ordered.
+
+    Parameters
+    ----------
+    decimals : int
+        Of the site's currency, as the ranker learnt it.
+    """
     if features is None or not features.rfm.frequency:
         return None
     rfm, segment = features.rfm, features.segment
@@ -251,6 +262,7 @@ def ranking_user(features: UserFeatures | None) -> UserOrders | None:
         orders=np.array([rfm.frequency]),
         monetary=np.array([rfm.monetary]),
         scores=np.array([scores], np.int8),
+        decimals=decimals,
     )
 
 

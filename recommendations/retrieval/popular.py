@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recommendations.core.types import Ranked, RequestUser, RowArray
+from recommendations.core.words import gettext_noop
 from recommendations.retrieval.base import PER_SOURCE, ServingContext, listed
 
 
@@ -10,7 +11,7 @@ class PopularSource:
     """Needs neither a user nor a model; a site without any event yet shows its newest items."""
 
     name = "popular"
-    label = "popular in the shop"
+    label = gettext_noop("popular in the shop")
 
     def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
         """Return the most popular items."""
@@ -21,7 +22,7 @@ class TrendingSource:
     """Counts of a window of minutes to days, as the stream workers keep them."""
 
     name = "trending"
-    label = "viewed often just now"
+    label = gettext_noop("viewed often just now")
 
     def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
         """Return the items with the highest counts in the window."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from recommendations.core.types import Ranked, RequestUser, RowArray
+from recommendations.core.words import gettext_noop
 from recommendations.retrieval.base import PER_SOURCE, ServingContext, listed
 
 
@@ -12,7 +13,7 @@ class PurchasesSource:
     """For things that are bought again: coffee, filters, pet food."""
 
     name = "purchases"
-    label = "the shopper bought it before"
+    label = gettext_noop("the shopper bought it before")
 
     def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
         """Return the user's purchases."""

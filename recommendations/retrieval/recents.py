@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recommendations.core.types import Ranked, RequestUser, RowArray
+from recommendations.core.words import gettext_noop
 from recommendations.retrieval.base import PER_SOURCE, ServingContext, listed
 
 
@@ -10,7 +11,7 @@ class RecentsSource:
     """In shops a third of what comes next was seen before, and most of what is bought."""
 
     name = "recents"
-    label = "the shopper looked at it before"
+    label = gettext_noop("the shopper looked at it before")
 
     def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
         """Return the user's recent items."""

@@ -25,4 +25,5 @@ def _read(secret: str, site: str, rec_id: str) -> ReplyOrigin | None:
         said = signer().read(rec_id, site=site)
     except InvalidRecId:
         return None
-    return ReplyOrigin(said.placement, said.variant, said.model_version, ",".join(map(str, said.rule_ids)))
+    rules = ",".join(map(str, said.rule_ids))
+    return ReplyOrigin(said.placement, said.variant, said.model_version, rules, said.arms)

@@ -18,6 +18,8 @@ from django.conf import settings
 from recommendations.exceptions import RecommendationError
 
 MARK: Final = "r1."
+MAX_ARMS: Final = 8
+"""Experiments and hold-outs of one list that its id names: an id stays shorter than the contract allows."""
 _MAC_BYTES: Final = 10
 """80 bits: forging one takes 2^79 tries against a server that answers each."""
 
@@ -40,6 +42,8 @@ class RecId(msgspec.Struct, frozen=True, array_like=True):
     nonce: bytes
     rule_ids: tuple[int, ...] = ()
     digest: int = 0
+    arms: tuple[tuple[str, int], ...] = ()
+    """Experiments, with the arm that the list was made for."""
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -68,12 +72,23 @@ class RecIdSigner:
         now_s: int,
         rule_ids: tuple[int, ...] = (),
         digest: int = 0,
-    ) -> str:
+        arms: tuple[tuple[str, int], ...] = (),
+    ) -> str:  # house: what an id says
         """Return a new id."""
         body = _ENCODER.encode(
-            RecId(site, placement, model_version, variant, now_s, secrets.token_bytes(8), rule_ids[:8], digest)
+            RecId(
+                site,
+                placement,
+                model_version,
+                variant,
+                now_s,
+                secrets.token_bytes(8),
+                rule_ids[:8],
+                digest,
+                arms[:MAX_ARMS],
+            )
         )
-        return MARK + base64.urlsafe_b64encode(body + self._signature(body)).rstrip(b"=").decode("ascii")
+        return MARK + _written(body + self._signature(body))
 
     def read(self, rec_id: str, *, site: str) -> RecId:
         """Return what an id of this site says.
@@ -90,6 +105,8 @@ class RecIdSigner:
             raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
             raise InvalidRecId(f"rec_id {rec_id[:20]!r}… is not base64url") from error
+        if _written(raw) != encoded:  # the last character has bits to spare: one list would be counted by several names
+            raise InvalidRecId(f"rec_id {rec_id[:20]!r}… is written in another way than it was made")
         body, signature = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if not hmac.compare_digest(signature, self._signature(body)):
             raise InvalidRecId(f"rec_id {rec_id[:20]!r}… was not signed here")
@@ -105,6 +122,10 @@ class RecIdSigner:
         mac = self._mac.copy()
         mac.update(body)
         return mac.digest()[:_MAC_BYTES]
+
+
+def _written(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
 def signer() -> RecIdSigner:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from recommendations.core.visit import NO_VISIT, Visit
 from recommendations.exceptions import FilterTooExpensive, InvalidQuery
 from recommendations.filters import language
 from recommendations.filters.language import Condition
@@ -13,6 +14,7 @@ from recommendations.items.index import is_known_name
 from recommendations.pipeline.query import ListQuery
 from recommendations.serving.schemas import MAX_LIMIT, ListProblem, PlacementRequest
 from recommendations.state.site import SiteState
+from tracking.contract.placeholders import plain_id
 from tracking.error_codes import ErrorCode
 
 MAX_LENGTH_OF_ALL: Final = 4_000
@@ -32,7 +34,8 @@ def queries_of(
     locale: str | None = None,
     explains: bool = False,
     skips_unknown: bool = False,
-) -> list[ListQuery]:
+    visit: Visit = NO_VISIT,
+) -> list[ListQuery]:  # house: each is a field of its own of the request
     """Return the list queries of a request, each placement with what the site's merchandisers set up.
 
     Raises
@@ -42,6 +45,7 @@ def queries_of(
     """
     queries = []
     by_name = state.placements.by_name
+    cart = plain_ids(cart)
     for index, wanted in enumerate(requested):
         spec = by_name.get(wanted.placement)
         if spec is None:
@@ -52,17 +56,23 @@ def queries_of(
             ListQuery(
                 placement=spec,
                 limit=min(wanted.limit or spec.size, MAX_LIMIT),
-                context_items=wanted.context_items,
+                context_items=plain_ids(wanted.context_items),
                 cart=cart,
-                exclude=wanted.exclude,
+                exclude=plain_ids(wanted.exclude),
                 filter=wanted.filter or "",
                 condition=condition_of(wanted.filter, field=f"placements[{index}].filter"),
                 fields=fields,
                 locale=locale,
                 explains=explains,
+                visit=visit,
             )
         )
     return queries
+
+
+def plain_ids(item_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Return item ids in the form in which events and the catalogue keep them."""
+    return tuple(map(plain_id, item_ids))
 
 
 def check_any_known(requested: Sequence[PlacementRequest], state: SiteState) -> None:
@@ -81,7 +91,9 @@ def unknown_placement(name: str, *, field: str) -> UnknownPlacement:
 def problem_of(wanted: PlacementRequest) -> ListProblem:
     """Return what stands in a reply for a placement that the site does not have."""
     error = unknown_placement(wanted.placement, field="placement")
-    return ListProblem(placement=wanted.placement, error=ErrorCode.UNKNOWN_PLACEMENT, message=error.reason)
+    return ListProblem(
+        placement=wanted.placement, error=ErrorCode.UNKNOWN_PLACEMENT, message=error.reason, field="placement"
+    )
 
 
 def too_dear(wanted: PlacementRequest) -> ListProblem:
@@ -91,6 +103,7 @@ def too_dear(wanted: PlacementRequest) -> ListProblem:
         error=ErrorCode.LIST_TOO_EXPENSIVE,
         message="the lists before this one cost as much as one request with a publishable key may; send fewer lists, "
         "items or ids a request, or send it from the shop's server with a secret key",
+        field="placements",
     )
 
 

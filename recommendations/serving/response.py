@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from recommendations.core.types import RequestUser
@@ -15,6 +17,10 @@ from recommendations.serving.rec_ids import digest_of, signer
 from recommendations.serving.schemas import ALL_FIELDS, ListReply
 from recommendations.state.site import SiteState
 from recommendations.what_if.request_log import request_keeper
+
+NAMED_IDS: Final = 5
+"""Unknown item ids that a warning names; of the others it says how many."""
+_SHOWN_CHARS: Final = 60
 
 
 def item_ids_of(result: ListResult, item_index: ItemIndex) -> tuple[str, ...]:
@@ -63,6 +69,7 @@ def reply_of(result: ListResult, query: ListQuery, state: SiteState, user: Reque
         now_s=now_s,
         rule_ids=result.rule_ids,
         digest=result.digest,
+        arms=result.query.arms,
     )
     LISTS.labels(state.site, placement.name, result.stage.value).inc()
     if result.fallback_reason is not None:
@@ -70,11 +77,14 @@ def reply_of(result: ListResult, query: ListQuery, state: SiteState, user: Reque
     with aside(state.site):
         keep_explanation(rec_id, result, state, user, now_s=now_s)
         request_keeper.keep(state.site, query, user, now_s=now_s)
+    warnings: tuple[str, ...] = ()
+    with aside(state.site):
+        warnings = warnings_of(query, state)
     is_usual = query.fields is None and query.locale is None
     cards = result.cards if is_usual else cards_of(result, item_index, fields=query.fields, locale=query.locale)
     return ListReply(
         placement=placement.name,
-        heading=placement.heading or None,
+        heading=result.query.placement.heading or None,
         rec_id=rec_id,
         items=msgspec.Raw(cards),
         stage=result.stage.value,
@@ -83,4 +93,21 @@ def reply_of(result: ListResult, query: ListQuery, state: SiteState, user: Reque
         variant=result.variant,
         feature_age_ms=user.feature_age_ms,
         explanation=result.explanation if result.explanation is not None else msgspec.UNSET,
+        warnings=warnings,
     )
+
+
+def warnings_of(query: ListQuery, state: SiteState) -> tuple[str, ...]:
+    """Return what the page should hear of a list that was made: item ids that the catalogue does not know."""
+    item_index = state.serving.item_index
+    said = []
+    for field, item_ids in (("context_items", query.context_items), ("cart", query.cart)):
+        unknown = [item_id for item_id in item_ids if item_index.row(item_id) is None]
+        if unknown:
+            named = ", ".join(repr(item_id[:_SHOWN_CHARS]) for item_id in unknown[:NAMED_IDS])
+            more = f" and {len(unknown) - NAMED_IDS} more" if len(unknown) > NAMED_IDS else ""
+            said.append(
+                f"{field} names {named}{more}, which the catalogue does not have; send item ids as the catalogue "
+                "has them, or import these items"
+            )
+    return tuple(said)

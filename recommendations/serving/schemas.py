@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
+from recommendations.core.visit import (
+    MAX_CAMPAIGN,
+    MAX_QUERY,
+    Visit,
+    campaign_of,
+    country_of,
+    device_of,
+    language_of,
+    path_of,
+)
 from recommendations.exceptions import InvalidQuery
 from tracking.contract.events import Identifier, Url
+from tracking.contract.refusals import explained
 from tracking.error_codes import ErrorCode
 
 MAX_PLACEMENTS: Final = 20
@@ -41,7 +51,44 @@ class PlacementRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     exclude: Annotated[tuple[Identifier, ...], Meta(max_length=MAX_EXCLUDED)] = ()
 
 
-class _Who(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class VisitFields(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where and how the page is looked at, for rules that ask; what is left out is taken from a browser's headers."""
+
+    device: Literal["desktop", "mobile", "tablet", "app"] | None = None
+    locale: Annotated[str, Meta(max_length=35, pattern="^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}$")] | None = None
+    country: Annotated[str, Meta(pattern="^[A-Za-z]{2}$")] | None = None
+    campaign: Annotated[str, Meta(max_length=MAX_CAMPAIGN)] | None = None
+    query: Annotated[str, Meta(max_length=MAX_QUERY)] | None = None
+    page: Literal["home", "product", "category", "search", "cart", "checkout", "account", "other"] | None = None
+    url: Url | None = None
+
+    def visit(self, headers: Mapping[bytes, bytes], *, lang: str | None = None, country_header: bytes = b"") -> Visit:
+        """Return what rules may ask of the request.
+
+        Parameters
+        ----------
+        headers : mapping of bytes to bytes
+            Of the visitor's browser; none where a shop's server sent the request, whose own say nothing.
+        lang : str, optional
+            The language of titles, where no locale is named.
+        country_header : bytes
+            Of a proxy that this installation trusts; none is read without it.
+        """
+        locale = self.locale or lang or language_of(headers.get(b"accept-language", b"").decode("latin-1"))
+        country = self.country or (headers.get(country_header, b"").decode("latin-1") if country_header else "")
+        url = self.url or ""
+        return Visit(
+            device=self.device or device_of(headers.get(b"user-agent", b"").decode("latin-1")),
+            locale=locale,
+            country=country_of(country),
+            campaign=self.campaign or campaign_of(url),
+            query=self.query or "",
+            page=self.page or "",
+            path=path_of(url),
+        )
+
+
+class _Who(VisitFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose request it is; malformed anonymous ids are as good as none."""
 
     key: Annotated[str, Meta(max_length=128)] | None = None
@@ -63,7 +110,6 @@ class RecommendRequest(_Who, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fields: Annotated[tuple[FieldName, ...], Meta(min_length=1)] | None = None
     budget_ms: Annotated[int, Meta(ge=1, le=MAX_BUDGET_MS)] | None = None
     explain: bool = False
-    url: Url | None = None
     lang: Annotated[str, Meta(max_length=35)] | None = None
 
     def lists(self) -> tuple[PlacementRequest, ...]:
@@ -105,7 +151,7 @@ class Hello(_Who, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fie
     lang: Annotated[str, Meta(max_length=35)] | None = None
 
 
-class Subscribe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="subscribe"):
+class Subscribe(VisitFields, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="subscribe"):
     """The lists that are on the page; ``seen`` says which reply each of them shows, so that no change is missed."""
 
     placements: Annotated[tuple[PlacementRequest, ...], Meta(max_length=MAX_PLACEMENTS)] = ()
@@ -133,14 +179,19 @@ class ListReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     variant: str
     feature_age_ms: int | None
     explanation: Any = msgspec.UNSET
+    warnings: tuple[str, ...] = ()
 
 
 class ListProblem(Struct, frozen=True, kw_only=True):
-    """Stands where a list would be that the site does not have, so that the page's other lists are shown."""
+    """Stands where a list would be that cannot be made, so that the page's other lists are shown.
+
+    ``field`` is what is wrong in the query of this list.
+    """
 
     placement: str
     error: ErrorCode
     message: str
+    field: str
     items: tuple[()] = ()
 
 
@@ -159,11 +210,19 @@ class LiveUpdate(Struct, frozen=True, kw_only=True, tag_field="type", tag="updat
     version: int
 
 
+class _RawPlacements(RecommendRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same request with its lists unread."""
+
+    placements: Annotated[tuple[msgspec.Raw, ...], Meta(min_length=1, max_length=MAX_PLACEMENTS)]  # type: ignore[assignment]
+
+
 _ENCODER: Final = msgspec.json.Encoder()
 _RECOMMEND: Final = msgspec.json.Decoder(RecommendRequest)
+_RAW_PLACEMENTS: Final = msgspec.json.Decoder(_RawPlacements)
+_PLACEMENT: Final = msgspec.json.Decoder(PlacementRequest)
+_VISIT: Final = msgspec.json.Decoder(VisitFields)
 _RANK: Final = msgspec.json.Decoder(RankRequest)
 _LIVE: Final[msgspec.json.Decoder[LiveMessage]] = msgspec.json.Decoder(LiveMessage)
-_PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at `\$?\.?(?P<path>.*)`)?$", re.DOTALL)
 _T = TypeVar("_T")
 
 
@@ -172,9 +231,29 @@ def parse_recommend(body: bytes) -> RecommendRequest:
     return _decoded(_RECOMMEND, body)
 
 
+def parse_raw_placements(body: bytes) -> tuple[RecommendRequest, tuple[bytes, ...]]:
+    """Return the body without its lists, and those as bytes; raises ``InvalidQuery`` for what else is wrong."""
+    read = _decoded(_RAW_PLACEMENTS, body)
+    fields = {name: getattr(read, name) for name in RecommendRequest.__struct_fields__ if name != "placements"}
+    request = RecommendRequest(**fields)
+    if request.placement is not None:
+        raise InvalidQuery(field="placement", reason="stands beside placements; send one of the two")
+    return request, tuple(bytes(raw) for raw in read.placements)
+
+
+def parse_placement(raw: bytes) -> PlacementRequest:
+    """Return one list of a request; raises ``InvalidQuery`` naming the field."""
+    return _decoded(_PLACEMENT, raw)
+
+
 def parse_rank(body: bytes) -> RankRequest:
     """Return the body of ``POST /v1/rank``; raises ``InvalidQuery`` naming the field."""
     return _decoded(_RANK, body)
+
+
+def parse_visit(body: bytes) -> VisitFields:
+    """Return what is said of a visit; raises ``InvalidQuery`` naming the field."""
+    return _decoded(_VISIT, body)
 
 
 def parse_live(message: bytes | str) -> LiveMessage:
@@ -193,19 +272,7 @@ def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
     except RecursionError as error:
         raise InvalidQuery(field="body", reason="is nested too deep; flatten it") from error
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        path, reason = explained(error, decoder.type, body)
+        raise InvalidQuery(field=path or "body", reason=reason) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidQuery(field="body", reason=f"is not valid JSON: {error}") from error
-
-
-def _invalid(said: str) -> InvalidQuery:
-    match = _PATH.match(said)
-    reason, path = (match["reason"], match["path"] or "") if match else (said, "")
-    for pattern, words in (
-        (r"missing required field `(\w+)`", "is required"),
-        (r"contains unknown field `([^`]*)`", "is not a field of this request; remove it or correct its name"),
-    ):
-        named = re.search(pattern, reason)
-        if named:
-            path, reason = f"{path}.{named[1]}".lstrip("."), words
-    return InvalidQuery(field=path or "body", reason=reason)

@@ -15,6 +15,7 @@ from django.conf import settings
 from features.state.user_features import NOBODY_VERSION
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import FallbackReason, RequestUser
+from recommendations.experiments.running import arranged, running_on
 from recommendations.metrics import PIPELINE_ERRORS, STAGE_SECONDS
 from recommendations.pipeline.pipeline import recommend, recover
 from recommendations.pipeline.query import ListQuery, PlacementSpec
@@ -82,6 +83,8 @@ async def make_lists(
         The sender had its share of the work.
     """
     try:
+        if user.key is not None and not (running := running_on(state.site)).is_empty:
+            queries = arranged(state.site, running, queries, user, user.key)
         return await _cached_lists(state, queries, user, deadline, sender)
     except TooBusy:
         raise
@@ -194,7 +197,8 @@ def make_lists_now(
     results = []
     for query in queries:
         try:
-            result = _made(state.site, query, user, context, deadline=deadline, shown=frozenset(shown))
+            own = _context_of(state, query, context) if query.model else context
+            result = _made(state.site, query, user, own, deadline=deadline, shown=frozenset(shown))
             encode_items(result, context.item_index)
         except Exception as error:
             note_failure(state.site, Part.LIST, error, placement=query.placement.name)
@@ -203,6 +207,15 @@ def make_lists_now(
         results.append(result)
     _PIPELINE_SECONDS.observe(time.perf_counter() - started)
     return tuple(results)
+
+
+def _context_of(state: SiteState, query: ListQuery, context: ServingContext) -> ServingContext:
+    """Return the context with the version that an experiment's arm asks for; the user's own where there is none."""
+    if query.model == "none":
+        return replace(context, model=None, variant="none")
+    served = getattr(state.serving.models, query.model, None)
+    link = state.serving.links.get(served.version) if served is not None else None
+    return context if link is None else replace(context, model=link, variant=query.model)
 
 
 def _made(

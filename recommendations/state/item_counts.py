@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from features.catalogue.snapshot import CatalogueSnapshot
-from features.state.windows import FIRST_OF_VISITORS
+from features.state.windows import FIRST_OF_VISITORS, REGULARS
 from features.store import connections
 from features.store.item_stats import METRICS, WINDOWS, ItemStats, empty_item_stats, load_item_stats
 from recommendations.core.types import FloatArray
@@ -52,7 +52,7 @@ def counts_by_row(
     products = catalogue.products
     of_groups = _products_named(stats.item_ids, catalogue)
     known[list(of_groups)] = False
-    weights = np.array([WEIGHTS[metric] for metric in METRICS[FIRST_OF_VISITORS:]])
+    weights = np.array([WEIGHTS[metric] for metric in METRICS[FIRST_OF_VISITORS:REGULARS]])
     arrays = {}
     for window in WINDOWS:
         counted = stats.plausible_visitors(window) @ weights

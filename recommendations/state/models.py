@@ -107,7 +107,7 @@ class ModelLoader:
                 version_path(self._site, row.version),
                 providers=configured_providers(),
                 expected_manifest_sha256=registered_sha256(row),
-                expected_columns=COLUMNS,
+                ranker_columns=COLUMNS,
                 check_answers=False,  # the gate asked the golden questions before the version could be promoted
             )
         except (VersionRefused, ModelUnavailable) as error:
@@ -117,6 +117,12 @@ class ModelLoader:
             return held
         MODEL_LOADED.labels(self._site).set_to_current_time()
         provider = loaded.model_set.provider
+        if missing := loaded.model_set.missing_columns:
+            remedy = "the ranker takes 0 for them until the site is trained again"
+            logger.warning(
+                "live_models.columns_missing site=%s version=%s columns=%s remedy=%r",
+                self._site, row.version, ",".join(missing), remedy,
+            )  # fmt: skip
         if row.status == ModelVersion.Status.LIVE:
             MODEL_ON_GPU.labels(self._site).set(provider == "cuda")
         logger.info("live_models.loaded site=%s version=%s provider=%s", self._site, row.version, provider)
@@ -135,7 +141,16 @@ def describe(models: LiveModels) -> dict[str, Any]:
     return {
         "live": models.live.version if models.live else None,
         "provider": models.live.model_set.provider if models.live else None,
+        "gpu": _gpu_of(models.live),
         "canary": models.canary.version if models.canary else None,
         "shadow": models.shadow.version if models.shadow else None,
         "refused": dict(models.refused),
     }
+
+
+def _gpu_of(live: ServedModel | None) -> dict[str, str] | None:
+    """Return why the CPU answers where a GPU was wanted, and the remedy."""
+    shortfall = live.model_set.gpu_shortfall if live is not None else None
+    if shortfall is None:
+        return None
+    return {"reason": shortfall.reason.value, "detail": shortfall.detail, "remedy": shortfall.remedy}

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import bisect
 import logging
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from django.db import transaction
+from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
+from recommendations.core.actions import RuleAction
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
 from recommendations.filters.language import Condition
-from recommendations.models import Placement, Rule
+from recommendations.models import Campaign, Placement, RecalledItem, Rule
 from recommendations.pipeline.diversity import Variety
 from recommendations.pipeline.query import PlacementSpec
 from recommendations.pipeline.rules.base import CompiledRule, RuleSpec, compile_rule
@@ -28,6 +30,11 @@ from tracking.snapshots.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 REFRESH_S: Final = 5.0
+
+RECALL: Final = 0
+"""The id of the rule that keeps recalled items out; rules of merchandisers begin with 1."""
+
+RECALLED: Final = "Recalled everywhere"
 
 DEFAULT_PLACEMENTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("home_for_you", "For you", "for_you"),
@@ -53,11 +60,15 @@ class Placements:
         Changes whenever anything here does.
     turns : tuple of (int, str)
         When (epoch milliseconds) the schedule of a rule begins or ends, and a placement concerned; earliest first.
+    recalled : tuple of CompiledRule
+        The rule that keeps recalled items out, if there are any: the first rule of every placement, and of lists that
+        no placement stands behind.
     """
 
     by_name: Mapping[str, PlacementSpec]
     stamp: str = ""
     turns: tuple[tuple[int, str], ...] = ()
+    recalled: tuple[CompiledRule, ...] = ()
 
     def stamp_at(self, now_ms: int) -> tuple[str, int]:
         """Return what changes whenever anything here does, schedules included; part of the key of cached lists."""
@@ -97,15 +108,20 @@ def announce_placements(site: str) -> None:
 
 
 def load_placements(site: str) -> Placements:
-    """Return the active placements with their published rules; two queries."""
+    """Return the active placements with their published rules; four queries, two more when a rule has changed."""
     rows = list(Placement.objects.filter(site__slug=site, is_active=True).order_by("name"))
-    published = list(
-        Rule.objects.filter(site__slug=site, published__isnull=False)
-        .order_by("pk")
-        .values_list("published", "published_at")
+    published = load_published(site)
+    rules = list(published.rules)
+    recalled = recalled_rule(RecalledItem.objects.filter(site__slug=site).values_list("item_id", flat=True))
+    if recalled is not None:
+        rules.insert(0, recalled)
+    stamp = "|".join(
+        [
+            *(f"{row.name}@{row.updated_at.timestamp()}" for row in rows),
+            published.stamp,
+            recalled.key if recalled is not None else "",
+        ]
     )
-    rules = compiled_rules([document for document, _ in published if document is not None])
-    stamp = "|".join([*(f"{row.name}@{row.updated_at.timestamp()}" for row in rows), *(str(at) for _, at in published)])
     by_name = {row.name: placement_spec(row, rules) for row in rows}
     turns = {
         (moment_ms, name)
@@ -114,18 +130,105 @@ def load_placements(site: str) -> Placements:
         for moment_ms in (rule.spec.starts_at_ms, rule.spec.ends_at_ms)
         if moment_ms is not None
     }
-    return Placements(by_name=by_name, stamp=stamp, turns=tuple(sorted(turns)))
+    recalls = () if recalled is None else (recalled,)
+    return Placements(by_name=by_name, stamp=stamp, turns=tuple(sorted(turns)), recalled=recalls)
 
 
+class Published(NamedTuple):
+    """The published rules of a site, as they are served: within their campaigns, those of one that is off left out.
+
+    Attributes
+    ----------
+    changed : Hashable
+        What differs when anything of them may have changed.
+    stamp : str
+        What differs when they did.
+    rules : sequence of CompiledRule
+        Highest priority first.
+    """
+
+    changed: Hashable
+    stamp: str
+    rules: Sequence[CompiledRule]
+
+
+def load_published(site: str) -> Published:
+    """Return the published rules; two queries, and the same objects again as long as nothing changed.
+
+    Thousands of rules take longer to read and compile than to look up, and a page of the admin asks several times.
+    """
+    rules, campaigns = Rule.objects.filter(site__slug=site), Campaign.objects.filter(site__slug=site)
+    changed = (
+        *rules.aggregate(
+            Count("pk"), Count("published_at"), Sum("pk"), Sum("campaign_id"), Sum("revision"), Max("published_at"),
+            Max("updated_at"),
+        ).values(),
+        *campaigns.aggregate(Count("pk"), Max("updated_at")).values(),
+    )  # fmt: skip
+    known = _published.get(site)
+    if known is None or known.changed != changed:
+        known = _published[site] = _read_published(site, changed)
+    return known
+
+
+def _read_published(site: str, changed: Hashable) -> Published:
+    published = list(
+        Rule.objects.filter(site__slug=site, published__isnull=False)
+        .order_by("pk")
+        .values_list("published", "published_at", "campaign_id")
+    )
+    campaigns = {row.pk: row for row in Campaign.objects.filter(site__slug=site)}
+    rules = compiled_rules(
+        [document for document, _, number in published if document is not None and _is_on(number, campaigns)],
+        within={rule["rule_id"]: campaigns[number] for rule, _, number in published if rule and number in campaigns},
+    )
+    dates = (f"{at}@{number or ''}" for _, at, number in published)
+    of_campaigns = (f"{row.pk}@{row.updated_at.timestamp()}" for row in campaigns.values())
+    return Published(changed=changed, stamp="|".join([*dates, *of_campaigns]), rules=tuple(rules))
+
+
+_published: Final[dict[str, Published]] = {}
 _placements: Final = SiteSnapshots("placements", lambda site: partial(load_placements, site), refresh_s=REFRESH_S)
 
 
-def compiled_rules(documents: list[Mapping[str, Any]]) -> list[CompiledRule]:
-    """Return published rules, highest priority first; one that cannot be read is left out and logged."""
+def recalled_rule(item_ids: Iterable[str]) -> CompiledRule | None:
+    """Return the rule that never shows these items, in any list; ``None`` for none."""
+    items = tuple(sorted(item_ids))
+    if not items:
+        return None
+    return compile_rule(RuleSpec(rule_id=RECALL, name=RECALLED, action=RuleAction.EXCLUDE, items=items))
+
+
+def within_campaign(spec: RuleSpec, campaign: Campaign | None) -> RuleSpec:
+    """Return a rule with the schedule of its campaign: it holds while both do."""
+    if campaign is None:
+        return spec
+    starts = [each for each in (spec.starts_at_ms, _epoch_ms(campaign.starts_at)) if each is not None]
+    ends = [each for each in (spec.ends_at_ms, _epoch_ms(campaign.ends_at)) if each is not None]
+    return msgspec.structs.replace(
+        spec, starts_at_ms=max(starts, default=None), ends_at_ms=min(ends, default=None)
+    )  # fmt: skip
+
+
+def _is_on(number: int | None, campaigns: Mapping[int, Campaign]) -> bool:
+    return number is None or number not in campaigns or campaigns[number].is_on
+
+
+def compiled_rules(
+    documents: list[Mapping[str, Any]], *, within: Mapping[int, Campaign] | None = None
+) -> list[CompiledRule]:
+    """Return published rules, highest priority first; one that cannot be read is left out and logged.
+
+    Parameters
+    ----------
+    within : mapping of rule id to Campaign, optional
+        Campaigns whose schedules hold, too.
+    """
     rules = []
     for document in documents:
         try:
-            rules.append(compile_rule(msgspec.convert(document, RuleSpec)))
+            spec = msgspec.convert(document, RuleSpec)
+            rules.append(compile_rule(within_campaign(spec, (within or {}).get(spec.rule_id))))
         except (msgspec.ValidationError, InvalidQuery) as error:
             logger.error("placements.rule_unreadable rule=%s error=%s", document.get("rule_id"), error)
     return by_priority(rules)

@@ -16,9 +16,10 @@ from tracking.models import Site
 Kind = RuleVersion.Kind
 
 FIELDS: Final = (
-    "name", "action", "strength", "position", "pin_count", "pin_order", "items", "categories", "brands", "tags",
-    "price_from", "price_to", "stock_from", "stock_to", "condition", "segments", "shoppers", "context_condition",
-    "priority",
+    "name", "action", "strength", "position", "pin_count", "pin_order", "at_most", "per", "replacements", "items",
+    "categories", "brands", "tags", "price_from", "price_to", "stock_from", "stock_to", "condition", "same",
+    "page_price", "page_price_percent", "also", "segments", "shoppers", "context_condition", "devices", "locales",
+    "countries", "campaigns", "queries", "pages", "priority",
 )  # fmt: skip
 """What a rule and ``RuleSpec`` call alike; placements and times are stored in another form."""
 

@@ -14,11 +14,13 @@ from features.catalogue.site import watch_catalogue
 from features.catalogue.snapshot import CatalogueSnapshot
 from features.store.item_stats import empty_item_stats
 from recommendations.core.types import FloatArray
+from recommendations.items.content import ContentIndex
 from recommendations.items.index import ItemIndex
 from recommendations.metrics import ITEM_INDEX_SECONDS
 from recommendations.retrieval.base import ServingContext
 from recommendations.retrieval.model import ModelLink
 from recommendations.state import item_counts
+from recommendations.state.content import watch_content
 from recommendations.state.models import LiveModels, ServedModel, watch_models
 from recommendations.state.placements import Placements, watch_placements
 from tracking.snapshots.by_site import SiteSnapshots
@@ -29,6 +31,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NO_MODELS: Final = LiveModels()
+_CHANGES_LISTS: Final = (0, 1, 4)
+"""Catalogue, models and content table: parts that lists are made from at once, unlike counts."""
+
 CHECK_EVERY_S: Final = 0.25
 """How soon a new catalogue or model version is noticed; a check that finds nothing new takes microseconds."""
 
@@ -64,6 +69,7 @@ class SiteBuilder:
         self._no_counts = empty_item_stats(site)
         self._built: SiteServing | None = None
         self._built_from: tuple[object, ...] = ()
+        self._warmed_for: tuple[object, ...] = ()
 
     def build(self) -> SiteServing:
         """Return the newest state; the very same object when nothing changed.
@@ -76,8 +82,10 @@ class SiteBuilder:
         models = self._part(watch_models(self._site), _NO_MODELS)
         counts = self._part(item_counts.watch_item_counts(self._site), self._no_counts)
         counts_products = self._part(item_counts.watch_counting(self._site), False)
-        built_from = (catalogue, models, counts, counts_products)
+        table = self._part(watch_content(self._site), None)
+        built_from = (catalogue, models, counts, counts_products, table)
         if self._built is not None and all(new is old for new, old in zip(built_from, self._built_from, strict=True)):
+            self._warm_rules(self._built.item_index)
             return self._built
         started = time.perf_counter()
         old = self._built
@@ -88,17 +96,33 @@ class SiteBuilder:
         }
         main = links.get(models.live.version) if models.live else None
         by_row = item_counts.counts_by_row(counts, catalogue, counts_products=counts_products)
-        item_index = ItemIndex(catalogue, popularity=_popularity(catalogue, main, by_row), counts=by_row)
+        popularity = _popularity(catalogue, main, by_row)
+        older = old.item_index.content if old is not None else None
+        content = None if table is None else ContentIndex(table, catalogue, popularity=popularity, older=older)
+        item_index = ItemIndex(catalogue, popularity=popularity, counts=by_row, content=content)
         if old is not None:
             item_index.warm_from(old.item_index)
         item_index.warm()
         number = 1 if old is None else old.number
-        if old is not None and (catalogue is not old.item_index.catalogue or models is not old.models):
+        if old is not None and any(built_from[part] is not self._built_from[part] for part in _CHANGES_LISTS):
             number += 1
         self._built = SiteServing(number=number, item_index=item_index, models=models, links=links)
         self._built_from = built_from
+        self._warm_rules(item_index)
         ITEM_INDEX_SECONDS.observe(time.perf_counter() - started)
         return self._built
+
+    def _warm_rules(self, item_index: ItemIndex) -> None:
+        """Make what lists need of rules that were published since, here and not where a list waits for it."""
+        snapshot = watch_placements(self._site)
+        if not snapshot.is_loaded:
+            return
+        current = snapshot.current()
+        if self._warmed_for and self._warmed_for[0] is current and self._warmed_for[1] is item_index:
+            return
+        self._warmed_for = current, item_index
+        for placement in snapshot.current().by_name.values():
+            placement.indexed_rules.warm(item_index)
 
     def _part(self, snapshot: Snapshot[T], default: T) -> T:
         """Return what a snapshot holds; only the first build loads it in this thread, and goes on without it."""

@@ -142,11 +142,14 @@ class Ranker:
         ``recommendations.ranking.columns.COLUMNS`` as they were then; a serving process refuses others.
     tables : RankingTables
         What the features need at request time; stored with the version, memory-mapped when served.
+    decimals : int
+        Of the currency in which it learnt what users had spent.
     """
 
     booster_text: str
     columns: tuple[str, ...]
     tables: RankingTables
+    decimals: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,7 @@ class _Run:
         if fit is None:
             label, part = ("fit on all", dataset) if self._settings.refit else ("fit", known)
             fit = self._fit(label, part)
-        return self._model_set(fit, learnt, measured)
+        return self._model_set(fit, learnt, measured, decimals=dataset.decimals)
 
     def _learnt(self, known: SessionLog) -> Learnt:
         earlier, validation = split_by_time(known, held_out=self._settings.validation)
@@ -151,10 +151,11 @@ class _Run:
 
         return self._stages.run(label, fit, FIT_CLASSES)
 
-    def _model_set(self, fit: Fit, learnt: Learnt, measured: Measured) -> FittedModelSet:
+    def _model_set(self, fit: Fit, learnt: Learnt, measured: Measured, *, decimals: int) -> FittedModelSet:
         ranker = None
         if learnt.booster_text is not None and measured.ranker_wins():
-            ranker = as_ranker(lightgbm.Booster(model_str=learnt.booster_text), fit.sources.tables)
+            booster = lightgbm.Booster(model_str=learnt.booster_text)
+            ranker = as_ranker(booster, fit.sources.tables, decimals=decimals)
         settings = {
             name: float(value) for name, value in asdict(self._settings).items() if isinstance(value, int | float)
         }

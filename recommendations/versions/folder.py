@@ -17,8 +17,8 @@ import msgspec
 
 from recommendations.core.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest
 from recommendations.exceptions import RefusalReason, VersionRefused
+from recommendations.inference.device import Providers
 from recommendations.inference.golden_check import Verdict
-from recommendations.inference.loading import Providers
 from recommendations.inference.model_set import ModelSet
 
 MAX_VERSION_BYTES = 8 * 1024**3
@@ -56,7 +56,7 @@ def load_version(
     *,
     providers: Providers = "auto",
     expected_manifest_sha256: str | None = None,
-    expected_columns: tuple[str, ...] | None = None,
+    ranker_columns: tuple[str, ...] | None = None,
     check_answers: bool = True,
 ) -> LoadedVersion:
     """Check a version folder and load it; seconds for a large one, so call it outside of requests.
@@ -66,8 +66,9 @@ def load_version(
     expected_manifest_sha256 : str, optional
         What the registry says. The hashes of a manifest protect against accidents; this one protects against
         a folder that was exchanged as a whole.
-    expected_columns : tuple of str, optional
-        The columns that this release gives a ranker (``ranking.COLUMNS``); a version trained with others is refused.
+    ranker_columns : tuple of str, optional
+        The columns that this release gives a ranker (``ranking.columns.COLUMNS``). A version that was trained with
+        others takes those it knows by name and 0 for the rest; it is refused when most of its columns are not there.
     check_answers : bool
         Ask the golden questions in a limited process. A process that loads what another has just checked on
         the same machine may leave it out.
@@ -80,9 +81,9 @@ def load_version(
         The runtime cannot run it here.
     """
     manifest_sha256 = check_integrity(path, expected_manifest_sha256=expected_manifest_sha256)
-    _check_columns(path, expected_columns)
+    _check_columns(path, ranker_columns)
     verdict = check_in_limited_process(path) if check_answers else None
-    model_set = ModelSet.load(path, providers=providers)
+    model_set = ModelSet.load(path, providers=providers, ranker_columns=ranker_columns)
     return LoadedVersion(
         path=path,
         manifest=model_set.manifest,
@@ -171,16 +172,18 @@ def check_in_limited_process(path: Path, *, timeout_s: int = CHECK_TIMEOUT_S) ->
     return verdict
 
 
-def _check_columns(path: Path, expected_columns: tuple[str, ...] | None) -> None:
-    """Refuse a ranker whose columns are not those that features are now put into."""
+def _check_columns(path: Path, ranker_columns: tuple[str, ...] | None) -> None:
+    """Refuse a ranker that would see less than half of what it was trained on; its order would be chance."""
     ranker = read_manifest(path).ranker
-    if ranker is None or expected_columns is None or ranker.columns == expected_columns:
+    if ranker is None or ranker_columns is None:
         return
-    changed = sorted(set(ranker.columns) ^ set(expected_columns))
-    raise VersionRefused(
-        RefusalReason.SCHEMA,
-        f"{path} has a ranker of other columns than ours ({', '.join(changed) or 'another order'}); train again",
-    )
+    missing = [name for name in ranker.columns if name not in ranker_columns]
+    if 2 * len(missing) > len(ranker.columns):
+        raise VersionRefused(
+            RefusalReason.SCHEMA,
+            f"{path} has a ranker of {len(ranker.columns)} columns, and {len(missing)} of them are not made any more "
+            f"({', '.join(missing[:10])}{' …' if len(missing) > 10 else ''}); train again",
+        )
 
 
 def _check_names(path: Path, manifest: Manifest) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from recommendations.exceptions import RefusalReason, VersionRefused
-from recommendations.inference.loading import Providers
+from recommendations.inference.device import Providers
 from recommendations.models import ModelVersion
 from recommendations.ranking.columns import COLUMNS
 from recommendations.versions.folder import load_version
@@ -136,7 +136,7 @@ def check_promotable(row: ModelVersion) -> None:
         version_path(row.site.slug, row.version),
         providers=configured_providers(),
         expected_manifest_sha256=registered_sha256(row),
-        expected_columns=COLUMNS,
+        ranker_columns=COLUMNS,
     )
 
 

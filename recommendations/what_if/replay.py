@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+import msgspec
+
 from recommendations.core.deadline import Deadline
+from recommendations.core.types import RequestUser
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
-from recommendations.pipeline.pipeline import recommend
+from recommendations.pipeline.pipeline import rows_of
 from recommendations.pipeline.query import ListQuery, PlacementSpec
+from recommendations.pipeline.rules.applying import Rules
 from recommendations.pipeline.state import PipelineError
+from recommendations.retrieval.base import ServingContext
 from recommendations.state.site import SiteServing
+from recommendations.what_if.estimate import Expected, ItemCounts, expected
 from recommendations.what_if.request_log import KeptRequest
+
+TELL_EVERY: Final = 100
+"""Requests between two words on how far it is."""
+
+Pair = tuple[tuple[int, ...], tuple[int, ...]]
+"""The rows of a list as it is, and with the draft."""
 
 LIST_MS: Final = 2_000.0
 """Time for one list: enough that none falls back for want of it."""
@@ -32,6 +44,10 @@ class Difference:
         Requests that were answered twice; fewer where time was short.
     n_changed, n_short, n_emptied : int
         Lists with other items or another order; with fewer items than now; with none, where there are some now.
+    n_displaced : int
+        Items that left a list, of all lists together.
+    expected : Expected, optional
+        What that may change of clicks, revenue and margin; None where too little was clicked, or nobody asked.
     """
 
     n_kept: int = 0
@@ -39,6 +55,8 @@ class Difference:
     n_changed: int = 0
     n_short: int = 0
     n_emptied: int = 0
+    n_displaced: int = 0
+    expected: Expected | None = None
 
     @property
     def sentence(self) -> str:
@@ -52,7 +70,8 @@ class Difference:
         parts += [f"{self.n_short:,} would be shorter"] if self.n_short else []
         parts += [f"{self.n_emptied:,} would be empty"] if self.n_emptied else []
         end = "" if len(parts) > 1 else "; none would be shorter or empty"
-        return f"Of {which} {', '.join(parts)}{end}."
+        expected = f" {self.expected.sentence}" if self.expected is not None else ""
+        return f"Of {which} {', '.join(parts)}{end}.{expected}"
 
 
 def replay(
@@ -62,39 +81,104 @@ def replay(
     serving: SiteServing,
     *,
     budget_s: float,
-) -> Difference:
+    counts: ItemCounts | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Difference:  # house: what is compared, on what, for how long, and who is told
     """Return how the lists differ; ends when the time is over, with those that were made until then.
 
-    New items shown by chance are left out of both, so that a difference is the draft's.
+    New items shown by chance are left out of both, so that a difference is the draft's. A list that no rule touches
+    which the two disagree about is made once, and requests that are alike in all that lists depend on are one.
+
+    Parameters
+    ----------
+    counts : ItemCounts, optional
+        By which what is expected of the draft is estimated.
+    progress : callable
+        Told now and then how many requests are done, and of how many.
     """
     kept = list(requests)
+    compared = {name: _Compared.of(now[name], draft[name]) for name in now.keys() & draft.keys()}
+    known: dict[KeptRequest, Pair | None] = {}
+    pairs: list[Pair] = []
     until = time.monotonic() + budget_s
     context = serving.for_user(None, now_ms=int(time.time() * 1000))
-    n_lists = n_changed = n_short = n_emptied = 0
-    for request in kept:
-        before_spec, after_spec = now.get(request.placement), draft.get(request.placement)
-        if before_spec is None or after_spec is None:
+    for number, request in enumerate(kept):
+        if number % TELL_EVERY == 0:
+            progress(number, len(kept))
+        if request.placement not in compared:
             continue
-        if n_lists and time.monotonic() > until:
+        if pairs and time.monotonic() > until:
             break
-        lists = []
-        for spec in (before_spec, after_spec):
-            query = _query(request, spec)
-            if query is None:
-                break
-            try:
-                result = recommend(query, request.user, context, deadline=Deadline.after(LIST_MS))
-            except PipelineError:
-                break
-            lists.append(result.rows)
-        if len(lists) < 2:
-            continue
-        before, after = lists
-        n_lists += 1
-        n_changed += before != after
-        n_emptied += bool(before) and not after
-        n_short += bool(after) and len(after) < len(before)
-    return Difference(n_kept=len(kept), n_lists=n_lists, n_changed=n_changed, n_short=n_short, n_emptied=n_emptied)
+        same = msgspec.structs.replace(request, made_at_s=0)
+        if same not in known:
+            known[same] = _made_twice(request, compared[request.placement], context)
+        pair = known[same]
+        if pair is not None:
+            pairs.append(pair)
+    progress(len(kept), len(kept))
+    return Difference(
+        n_kept=len(kept),
+        n_lists=len(pairs),
+        n_changed=sum(before != after for before, after in pairs),
+        n_short=sum(bool(after) and len(after) < len(before) for before, after in pairs),
+        n_emptied=sum(bool(before) and not after for before, after in pairs),
+        n_displaced=sum(len(set(before) - set(after)) for before, after in pairs if before != after),
+        expected=None if counts is None else expected(
+            [before for before, _ in pairs], [after for _, after in pairs], counts
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """A placement as it is and as a draft would have it, both without new items by chance.
+
+    ``disputed`` are the rules that one of the two has alone; None where they differ in more than their rules.
+    """
+
+    now: PlacementSpec
+    draft: PlacementSpec
+    disputed: Rules | None
+
+    @classmethod
+    def of(cls, now: PlacementSpec, draft: PlacementSpec) -> _Compared:
+        now, draft = replace(now, exploration=0.0), replace(draft, exploration=0.0)
+        return cls(now=now, draft=draft, disputed=_disputed(now, draft))
+
+
+def _disputed(now: PlacementSpec, draft: PlacementSpec) -> Rules | None:
+    if replace(now, rules=()) != replace(draft, rules=()):
+        return None
+    ours, theirs = ({rule.spec: rule for rule in each.rules} for each in (now, draft))
+    order = [rule.rule_id for rule in ours if rule in theirs] != [rule.rule_id for rule in theirs if rule in ours]
+    return None if order else Rules({**ours, **theirs}[spec] for spec in ours.keys() ^ theirs.keys())
+
+
+def _made_twice(request: KeptRequest, compared: _Compared, context: ServingContext) -> Pair | None:
+    """Return the rows of both lists; ``None`` where a list cannot be made again."""
+    before = _query(request, compared.now)
+    if before is None:
+        return None
+    user, disputed = request.user, compared.disputed
+    try:
+        first = rows_of(before, user, context, deadline=Deadline.after(LIST_MS))
+        if disputed is not None and not _touches(disputed, before, user, context):
+            return first.rows, first.rows
+        after = replace(before, placement=compared.draft)
+        like = first if disputed is not None else None
+        return first.rows, rows_of(after, user, context, deadline=Deadline.after(LIST_MS), like=like).rows
+    except PipelineError:
+        return None
+
+
+def _touches(rules: Rules, query: ListQuery, user: RequestUser, context: ServingContext) -> bool:
+    """Return whether some of the rules apply to a request."""
+    page = context.item_index.sequence(query.context_items)
+    return bool(
+        rules.active(
+            user, context.item_index, page_row=page[0] if page else None, now_ms=context.now_ms, visit=query.visit
+        )
+    )  # fmt: skip
 
 
 def _query(request: KeptRequest, spec: PlacementSpec) -> ListQuery | None:
@@ -103,7 +187,7 @@ def _query(request: KeptRequest, spec: PlacementSpec) -> ListQuery | None:
     except InvalidQuery:
         return None
     return ListQuery(
-        placement=replace(spec, exploration=0.0),
+        placement=spec,
         limit=request.limit,
         context_items=request.context_items,
         cart=request.cart,
@@ -111,4 +195,5 @@ def _query(request: KeptRequest, spec: PlacementSpec) -> ListQuery | None:
         filter=request.filter,
         condition=condition,
         candidates=request.candidates,
+        visit=request.visit,
     )

@@ -18,6 +18,7 @@ from django.conf import settings
 from features.exceptions import StoreUnavailable
 from recommendations import keys
 from recommendations.core.types import RequestUser
+from recommendations.core.visit import VISIT_FIELDS, Visit
 from tracking.background_flusher import BackgroundFlusher
 from tracking.contract.user_key import key_of_anonymous
 from tracking.redis_client import UNAVAILABLE, connect
@@ -32,6 +33,9 @@ MAX_KEPT: Final = 10_000
 MAX_ITEMS: Final = 50
 """Of each of a user's histories; what lies further back moves no list by much."""
 
+ALWAYS_KEPT: Final = ("device", "locale", "country", "page")
+"""Of a visit, for rules that are only being written; campaign, search and path where a rule asks for them."""
+
 PER_SECOND: Final = 5.0
 BURST: Final = 100.0
 FLUSH_EVERY_S: Final = 1.0
@@ -39,7 +43,11 @@ HOUR_S: Final = 3_600
 
 
 class KeptRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
-    """What one list was made from. The fields are those of ``ListQuery`` and ``RequestUser``."""
+    """What one list was made from. The fields are those of ``ListQuery``, ``RequestUser`` and ``Visit``.
+
+    Of a visit that much is kept for which some rule of the placement asks, and device and language, which say little of
+    anybody: searches and paths may hold what a person typed.
+    """
 
     placement: str
     made_at_s: int
@@ -55,6 +63,18 @@ class KeptRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     user_cart: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     is_returning: bool = False
+    device: str = ""
+    locale: str = ""
+    country: str = ""
+    campaign: str = ""
+    query: str = ""
+    page: str = ""
+    path: str = ""
+
+    @property
+    def visit(self) -> Visit:
+        """Where and how the page was looked at."""
+        return Visit(**{name: getattr(self, name) for name in VISIT_FIELDS})
 
     @property
     def user(self) -> RequestUser:
@@ -136,6 +156,7 @@ def kept_request(query: ListQuery, user: RequestUser, *, now_s: int) -> KeptRequ
         user_cart=user.cart[:MAX_ITEMS],
         segments=tuple(sorted(user.segments)),
         is_returning=user.is_returning,
+        **{name: getattr(query.visit, name) for name in {*ALWAYS_KEPT, *query.placement.visit_fields}},
     )
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
+
 from recommendations.core.actions import PinOrder, RuleAction
-from recommendations.core.types import RowArray
+from recommendations.core.types import Mask, RowArray
+from recommendations.core.words import gettext as _
+from recommendations.core.words import ngettext
 from recommendations.items.index import ItemIndex
 from recommendations.pipeline.rules.base import Action, ActiveRule, Pin, RuleSpec
 
 MAX_PINNED: Final = 20
+AT_ONCE: Final = 32
+"""Pins whose items are looked at together; a list that is full of pins looks at no more of them."""
 
 
 class PinItems(Action):
@@ -20,24 +26,28 @@ class PinItems(Action):
     """
 
     name = RuleAction.PIN
-    verb = "Pins"
-    is_pin = True
 
-    def sentence_begin(self, spec: RuleSpec) -> str:
-        """Return how many of what matches are pinned, such as "Pins the newest 3 of"."""
+    def sentence(self, spec: RuleSpec, targets: str) -> str:
+        """Return what the rule does to what it targets."""
+        values = {"items": targets, "rank": spec.position, "count": spec.pin_count,
+                  "order": PinOrder(spec.pin_order).label}  # fmt: skip
         if spec.items:
-            return self.verb
-        count = f" {spec.pin_count}" if spec.pin_count > 1 else ""
-        return f"{self.verb} the {PinOrder(spec.pin_order).label}{count} of"
-
-    def sentence_end(self, spec: RuleSpec) -> str:
-        """Return the rank, from 1."""
-        n_pinned = len(spec.items) or spec.pin_count
-        return f" from rank {spec.position} on" if n_pinned > 1 else f" to rank {spec.position}"
+            return (
+                ngettext("Pins %(items)s to rank %(rank)s", "Pins %(items)s from rank %(rank)s on", len(spec.items))
+                % values
+            )
+        return (
+            ngettext(
+                "Pins the %(order)s of %(items)s to rank %(rank)s",
+                "Pins the %(order)s %(count)s of %(items)s from rank %(rank)s on",
+                spec.pin_count,
+            )
+            % values
+        )
 
     def effect_words(self, *, factor: float | None, position: int | None) -> str:
         """Return the rank, from 1."""
-        return f"pinned to rank {position}" if position is not None else "pinned"
+        return _("pinned to rank %(rank)s") % {"rank": position} if position is not None else _("pinned")
 
 
 def candidates_of(rule: ActiveRule, item_index: ItemIndex) -> RowArray:
@@ -48,35 +58,43 @@ def candidates_of(rule: ActiveRule, item_index: ItemIndex) -> RowArray:
 
 
 def pins_of(
-    pinning: Iterable[ActiveRule], item_index: ItemIndex, may_show: Callable[[RowArray], RowArray], *, size: int
+    pinning: Sequence[ActiveRule], item_index: ItemIndex, may_show: Callable[[RowArray], Mask], *, size: int
 ) -> list[Pin]:
     """Return what is pinned where, by position; a position and an item are given once, to the highest priority.
 
     Parameters
     ----------
-    pinning : iterable of ActiveRule
+    pinning : sequence of ActiveRule
         Rules that pin, highest priority first.
     may_show : callable
-        Keeps the rows that may be shown: what is sold out, excluded or on the page already is not pinned either.
+        Returns which rows may be shown: what is sold out, excluded or on the page already is not pinned either.
     size : int
         Positions of the list.
     """
     taken: set[int] = set()
     pinned: set[int] = set()
     pins: list[Pin] = []
-    for rule in pinning:
-        position = rule.spec.position - 1
-        most = MAX_PINNED if rule.spec.items else rule.spec.pin_count
-        for row in may_show(candidates_of(rule, item_index)).tolist()[:most]:
-            if row in pinned:
-                continue
-            while position in taken:
-                position += 1
-            if position >= size:
-                break
-            taken.add(position)
-            pinned.add(row)
-            pins.append(Pin(row=row, position=position, rule_id=rule.spec.rule_id))
+    for first in range(0, len(pinning), AT_ONCE):
+        rules = pinning[first : first + AT_ONCE]
+        wanted = [candidates_of(rule, item_index) for rule in rules]
+        shown = may_show(np.concatenate(wanted))
+        end = 0
+        for rule, rows in zip(rules, wanted, strict=True):
+            start, end = end, end + len(rows)
+            position = rule.spec.position - 1
+            most = MAX_PINNED if rule.spec.items else rule.spec.pin_count
+            for row in rows[shown[start:end]].tolist()[:most]:
+                if row in pinned:
+                    continue
+                while position in taken:
+                    position += 1
+                if position >= size:
+                    break
+                taken.add(position)
+                pinned.add(row)
+                pins.append(Pin(row=row, position=position, rule_id=rule.spec.rule_id))
+        if len(taken) == size:
+            break
     return sorted(pins, key=lambda pin: pin.position)
 
 

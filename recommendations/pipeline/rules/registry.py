@@ -9,48 +9,50 @@ import numpy as np
 
 from recommendations.core.actions import RuleAction
 from recommendations.core.types import Mask, Ranked
+from recommendations.filters.targets import Targets
 from recommendations.pipeline.rules.base import Action, ActiveRule
 from recommendations.pipeline.rules.boost import Boost
 from recommendations.pipeline.rules.bury import Bury
 from recommendations.pipeline.rules.exclude import Exclude
 from recommendations.pipeline.rules.include_only import IncludeOnly
+from recommendations.pipeline.rules.limit import Limit
 from recommendations.pipeline.rules.pin import PinItems
+from recommendations.pipeline.rules.replace import Replace
 
 ACTIONS: Final[Mapping[str, Action]] = {
-    action.name: action for action in (PinItems(), Boost(), Bury(), Exclude(), IncludeOnly())
+    action.name: action for action in (PinItems(), Boost(), Bury(), Exclude(), IncludeOnly(), Replace(), Limit())
 }
 """Every ``RuleAction`` with what it does; a test holds the two to each other."""
 
-_FILTERS: Final = frozenset(name for name, action in ACTIONS.items() if action.is_filter)
-_PINS: Final = frozenset(name for name, action in ACTIONS.items() if action.is_pin)
+FILTERS: Final = frozenset(action.name for action in ACTIONS.values() if action.is_filter)
+MOVING: Final = frozenset(action.name for action in ACTIONS.values() if action.moves)
+OF_MANY: Final = FILTERS | MOVING
+"""Actions that ask of every candidate whether they target it."""
 
 
-def filters_of(active: Iterable[ActiveRule]) -> list[ActiveRule]:
-    """Return the rules that decide which rows may be listed."""
-    return [rule for rule in active if rule.spec.action in _FILTERS]
-
-
-def pinning(active: Iterable[ActiveRule]) -> list[ActiveRule]:
-    """Return the rules that give items positions."""
-    return [rule for rule in active if rule.spec.action in _PINS]
-
-
-def allowed(filters: Iterable[ActiveRule], look: Callable[[Mask], Mask]) -> Mask | None:
+def allowed(
+    filters: Iterable[ActiveRule],
+    look: Callable[[Mask | Targets], Mask],
+    *,
+    targeted: Mapping[RuleAction, Mask] | None = None,
+) -> Mask | None:
     """Return which rows every kind of filter leaves; None where there is no filter.
 
     Parameters
     ----------
     filters : iterable of ActiveRule
     look : callable
-        Takes the part of a rule's mask that is wanted: some rows, or all.
+        Takes the part of what a rule targets that is wanted: some rows, or all.
+    targeted : mapping of RuleAction to Mask, optional
+        What further filters target, by their actions.
     """
-    targeted: dict[RuleAction, Mask] = {}
+    found = dict(targeted or {})
     for rule in filters:
         hits = look(rule.mask)
-        known = targeted.get(rule.spec.action)
-        targeted[rule.spec.action] = hits if known is None else known | hits
+        known = found.get(rule.spec.action)
+        found[rule.spec.action] = hits if known is None else known | hits
     kept: Mask | None = None
-    for name, hits in targeted.items():
+    for name, hits in found.items():
         left = ACTIONS[name].kept(hits)
         kept = left if kept is None else kept & left
     return kept
@@ -59,11 +61,12 @@ def allowed(filters: Iterable[ActiveRule], look: Callable[[Mask], Mask]) -> Mask
 def blamed(filters: Iterable[ActiveRule], row: int) -> int | None:
     """Return the first rule that keeps this row out by itself."""
     for rule in filters:
-        if not ACTIONS[rule.spec.action].kept(rule.mask[row : row + 1])[0]:
+        if not ACTIONS[rule.spec.action].kept(rule.mask.take([row]))[0]:
             return rule.spec.rule_id
     return None
 
 
+@np.errstate(over="ignore", under="ignore")  # of hundreds of boosts the product is endless
 def with_boosts(ranked: Ranked, active: Iterable[ActiveRule]) -> tuple[Ranked, list[int]]:
     """Return the candidates with their scores multiplied, and the ids of rules that changed one."""
     scores = ranked.scores

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from recommendations.core.deadline import Deadline
@@ -82,10 +83,12 @@ def prices_of(queries: Sequence[ListQuery]) -> list[float]:
     seen: set[tuple[object, ...]] = set()
     prices = []
     for query in queries:
-        strategy = _dearest_strategy(query)
-        key = (strategy.name, query.placement.sources, query.context_items, query.cart)
+        placement = query.placement
+        names = (placement.strategy, *placement.segment_strategies.values())
+        strategy, price_of_sources = _dearest_strategy(names, placement.sources)
+        key = (strategy.name, placement.sources, query.context_items, query.cart)
         price = PER_LIST + PER_ITEM_LISTED * query.limit + PER_ID * _n_ids(query)
-        prices.append(price if key in seen else price + _price_of_sources(query, strategy))
+        prices.append(price if key in seen else price + price_of_sources)
         if query.candidates is None:
             seen.add(key)
     return prices
@@ -96,18 +99,18 @@ def _n_ids(query: ListQuery) -> int:
     return len(query.context_items) + len(query.cart) + len(query.exclude) + n_candidates
 
 
-def _price_of_sources(query: ListQuery, strategy: Strategy) -> float:
-    names = {*strategy.weights, *strategy.beside_model, *query.placement.sources}
+@lru_cache(maxsize=1_024)
+def _dearest_strategy(names: tuple[str, ...], sources: tuple[str, ...]) -> tuple[Strategy, float]:
+    """Return the dearest strategy of a placement, and its price: the user, and so the segment, is not known yet."""
+    priced = [(_price_of_sources(STRATEGIES[name], sources), name) for name in names if name in STRATEGIES]
+    price, name = max(priced, key=lambda pair: pair[0])
+    return STRATEGIES[name], price
+
+
+def _price_of_sources(strategy: Strategy, sources: tuple[str, ...]) -> float:
+    names = {*strategy.weights, *strategy.beside_model, *sources}
     n_of_model = sum(name not in SOURCES for name in names)
     if strategy.uses_model_weights:
         n_of_model = max(n_of_model, ALL_MODEL_SOURCES)
     price = PER_SOURCE * sum(name in SOURCES for name in names) + PER_MODEL_SOURCE * n_of_model
     return price + (RANKER if strategy.uses_ranker else 0.0)
-
-
-def _dearest_strategy(query: ListQuery) -> Strategy:
-    """Return the placement's strategy, or the dearest of those that it has for segments: the user is not known yet."""
-    placement = query.placement
-    names = [placement.strategy, *placement.segment_strategies.values()]
-    known = [STRATEGIES[name] for name in names if name in STRATEGIES]
-    return max(known, key=lambda strategy: _price_of_sources(query, strategy))

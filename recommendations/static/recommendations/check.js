@@ -41,7 +41,7 @@
       } catch (error) {
         if (mine === turn) {
           last = '';
-          shown.textContent = `Cannot be checked just now (${error.message}). It is checked again when you publish.`;
+          shown.textContent = interpolate(gettext('Cannot be checked just now (%(error)s). It is checked again when you publish.'), { error: error.message }, true);
         }
       } finally {
         if (mine === turn) beside.removeAttribute('aria-busy');

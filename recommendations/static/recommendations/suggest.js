@@ -33,11 +33,11 @@ function attach(area) {
   search.className = 'rs-input';
   search.placeholder = area.dataset.suggestHint;
   search.autocomplete = 'off';
-  for (const [name, value] of Object.entries({ role: 'combobox', 'aria-label': `Search ${title}`, 'aria-expanded': 'false', 'aria-controls': listId, 'aria-autocomplete': 'list' })) search.setAttribute(name, value);
+  for (const [name, value] of Object.entries({ role: 'combobox', 'aria-label': interpolate(gettext('Search %(title)s'), { title }, true), 'aria-expanded': 'false', 'aria-controls': listId, 'aria-autocomplete': 'list' })) search.setAttribute(name, value);
   offered.id = listId;
   offered.className = 'rs-offered';
   offered.setAttribute('role', 'listbox');
-  offered.setAttribute('aria-label', `Found for ${title}`);
+  offered.setAttribute('aria-label', interpolate(gettext('Found for %(title)s'), { title }, true));
   offered.hidden = true;
   named.className = 'rs-named';
   named.setAttribute('aria-live', 'polite');
@@ -87,7 +87,7 @@ function attach(area) {
     if (!entries.length) {
       const nothing = document.createElement('li');
       nothing.className = 'is-none';
-      nothing.textContent = 'Nothing in the catalogue has that name.';
+      nothing.textContent = gettext('Nothing in the catalogue has that name.');
       offered.append(nothing);
     }
     offered.hidden = false;
@@ -103,7 +103,7 @@ function attach(area) {
       show();
     } catch (error) {
       close();
-      search.title = `Cannot search just now (${error.message}); type below.`;
+      search.title = interpolate(gettext('Cannot search just now (%(error)s); type below.'), { error: error.message }, true);
     }
   };
   async function tell() {
@@ -116,7 +116,8 @@ function attach(area) {
           .filter(({ value, label }) => label !== value)
           .map(({ value, label, near }) => {
             const line = document.createElement('li');
-            line.textContent = label ? `${value}: ${label}` : `${value}: not in the catalogue; ${near ? `did you mean ${near}?` : 'check the spelling'}`;
+            const unknown = near ? gettext('%(value)s: not in the catalogue; did you mean %(near)s?') : gettext('%(value)s: not in the catalogue; check the spelling');
+            line.textContent = label ? `${value}: ${label}` : interpolate(unknown, { value, near }, true);
             line.className = label ? '' : 'is-unknown';
             return line;
           }),

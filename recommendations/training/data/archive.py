@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,13 +17,17 @@ from numpy.typing import NDArray
 from features.archive.rows import ONCE
 from features.archive.writer import ArchiveFolder
 from features.definitions import JOINS_A_DAY
+from features.money import MAX_ORDER_MINOR, SiteMoney, exponent_of
 from recommendations.training.data.building import PIECE, log_from_columns
 from recommendations.training.data.dataset import KINDS, InvalidDataset, SessionLog
 from recommendations.training.data.label_weights import Impressions
+from recommendations.training.data.voices import without_surplus
 from recommendations.training.settings import Progress, no_progress
 from tracking.contract.user_key import ANONYMOUS_PREFIX, USER_PREFIX
 
 ARCHIVE_KINDS = {"view_item": "view", "add_to_wishlist": "view", "add_to_cart": "cart", "purchase": "purchase"}
+REFUND = "refund"
+_EUROS = SiteMoney("EUR")
 CLICK_TO_VIEW_MS = 60_000
 """A view within this time of a click on the item in a list is taken to have come from it."""
 
@@ -31,7 +36,7 @@ BATCH_ROWS = 1 << 17
 IMPRESSION_COLUMNS = {"item_id": pl.String, "position": pl.Int32, "shown": pl.Int64, "clicked": pl.Int64}
 _READ = (
     *("user_key", "anonymous_id", "user_id", "session_id", "event_id", "row", "event", "item_id", "quantity", "price"),
-    *("occurred_at_ms", "received_at_ms", "position", "bot", "transaction_id", "source"),
+    *("occurred_at_ms", "received_at_ms", "position", "bot", "transaction_id", "source", "currency", "network"),
 )
 _KIND_CODES = {event: KINDS[kind] for event, kind in ARCHIVE_KINDS.items()}
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -44,9 +49,12 @@ def read_archive(
     since_ms: int | None = None,
     until_ms: int | None = None,
     max_interactions: int | None = None,
+    money: SiteMoney = _EUROS,
     progress: Progress = no_progress,
 ) -> SessionLog:
     """Read a site's archived interactions, point in time; bots and re-sends are left out, identities are merged.
+
+    Of a network's anonymous visitors of an item and day, as many are read as ``training.data.voices`` allows.
 
     Memory: one day's interactions as they stand in the archive, and some 80 bytes an interaction at the peak
     (``python -m benchmarks.training_scale``). Users and sessions are known by 64 bits of a hash: of ten
@@ -60,6 +68,10 @@ def read_archive(
         Event times from (included) and to (excluded).
     max_interactions : int or None
         Whole days are read, the newest first, until there are so many; who is who is then known from those days.
+    money : SiteMoney
+        What amounts are counted in: minor units of the site's currency, as ``features.money`` reckons them. Of an
+        amount that no rate converts nothing is counted. What was refunded of a line, or of its whole order, is not
+        counted either, whenever that was: the archive says how an order ended.
 
     Raises
     ------
@@ -68,19 +80,22 @@ def read_archive(
     """
     days: list[dict[str, NDArray[Any]]] = []
     order_lines: list[pl.DataFrame] = []
+    refunds: list[pl.DataFrame] = []
     owners: list[pl.DataFrame] = []
     number_of: dict[str, int] = {}
     n_rows = 0
     names_sessions = True
-    for day in _days(url, site=site, events=[*ARCHIVE_KINDS, "select_item"], progress=progress):
+    for day in _days(url, site=site, events=[*ARCHIVE_KINDS, "select_item", REFUND], progress=progress):
+        refunds.append(_refunds(day))
+        day = day.filter(pl.col("item_id").is_not_null() & (pl.col("event") != REFUND))
         owners.append(_owners(day))
         day = _between(day.filter(~pl.col("bot")), since_ms, until_ms)
-        day = _with_clicks(day.sort("occurred_at_ms", "event_id", "row"))
+        day = without_surplus(_with_clicks(day.sort("occurred_at_ms", "event_id", "row")))
         if day.is_empty():
             continue
         names_sessions &= not day["session_id"].null_count()
         order_lines.append(_order_lines(day, first_row=-n_rows - len(day)))
-        days.append(_columns(day, number_of))
+        days.append(_columns(day, number_of, money))
         n_rows += len(day)
         if max_interactions is not None and n_rows >= max_interactions:
             break
@@ -88,7 +103,9 @@ def read_archive(
         raise InvalidDataset(f"The archive {url} holds no view, cart or purchase of {site!r} in that time.")
     days.reverse()
     columns = {name: np.concatenate([day.pop(name) for day in days]) for name in list(days[0])}
-    again = _reported_again(pl.concat(order_lines)) + n_rows
+    lines = pl.concat(order_lines)
+    _take_refunds(columns["amounts"], lines, pl.concat(refunds))
+    again = _reported_again(lines) + n_rows
     if len(again):
         columns = {name: np.delete(column, again) for name, column in columns.items()}
         n_rows -= len(again)
@@ -99,7 +116,8 @@ def read_archive(
             columns["sessions"][part] += columns["users"][part] * _MIX
     else:  # some clients name no session: thirty quiet minutes end one, for all alike
         del columns["sessions"]
-    return log_from_columns(_sorted_vocabulary(number_of, columns["items"]), columns)
+    log = log_from_columns(_sorted_vocabulary(number_of, columns["items"]), columns)
+    return replace(log, decimals=exponent_of(money.currency))
 
 
 def read_impressions(
@@ -137,14 +155,18 @@ def _days(
     by_day: dict[str, list[str]] = defaultdict(list)
     for path in folder.files(site=site):
         by_day[posixpath.dirname(path)].append(path)
-    wanted = pl.col("event").is_in(list(events)) & pl.col("item_id").is_not_null()
+    names_item = pl.col("item_id").is_not_null() | (pl.col("event") == REFUND)  # which may be of a whole order
+    wanted = pl.col("event").is_in(list(events)) & names_item
     for done, day in enumerate(sorted(by_day, reverse=True)):
         progress("read the archive", done, len(by_day))
         frames: list[pl.DataFrame] = []
         for path in by_day[day]:
             with folder.fs.open(path, "rb") as file:
                 for batch in pq.ParquetFile(file).iter_batches(BATCH_ROWS, columns=list(_READ)):
-                    frames.append(cast("pl.DataFrame", pl.from_arrow(batch)).filter(wanted))
+                    frame = cast("pl.DataFrame", pl.from_arrow(batch)).filter(wanted)
+                    if "network" not in frame.columns:  # an older version wrote it
+                        frame = frame.with_columns(pl.lit(None, pl.Int64).alias("network"))
+                    frames.append(frame.select(_READ))
         yield (
             pl.concat(frames)
             .sort("received_at_ms", maintain_order=True)
@@ -181,7 +203,7 @@ def _with_clicks(events: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(pl.when(is_view).then(pl.col("clicked_at")).otherwise(None).alias("position"))
 
 
-def _columns(day: pl.DataFrame, number_of: dict[str, int]) -> dict[str, NDArray[Any]]:
+def _columns(day: pl.DataFrame, number_of: dict[str, int], money: SiteMoney) -> dict[str, NDArray[Any]]:
     """Return what training reads of a day, 43 bytes a row; items get numbers in ``number_of``, from 1 on."""
     items = day["item_id"].unique()
     numbers = [number_of.setdefault(item_id, len(number_of) + 1) for item_id in items.to_list()]
@@ -191,12 +213,54 @@ def _columns(day: pl.DataFrame, number_of: dict[str, int]) -> dict[str, NDArray[
         pl.col("event").replace_strict(_KIND_CODES, return_dtype=pl.UInt8).alias("kinds"),
         pl.col("occurred_at_ms"),
         pl.col("price").cast(pl.Float32).fill_null(float("nan")).alias("prices"),
-        (paid.fill_null(0.0) * 100).round().cast(pl.Int64).alias("amounts"),
+        (paid.fill_null(0.0) * _minor_units(day, money))
+        .clip(-MAX_ORDER_MINOR, MAX_ORDER_MINOR)
+        .round()
+        .cast(pl.Int64)
+        .alias("amounts"),
         pl.col("position").fill_null(-1).clip(-1, MAX_POSITION).cast(pl.Int16).alias("positions"),
         pl.col("user_key").hash(seed=0).alias("users"),
         pl.col("session_id").hash(seed=0).alias("sessions"),
     )
     return {column.name: column.to_numpy().copy() for column in found}
+
+
+def _minor_units(day: pl.DataFrame, money: SiteMoney) -> pl.Series:
+    """Return what one main unit of each row's currency is worth in minor units of the site's; 0 without a rate."""
+    at_ms = int(cast("int", day["occurred_at_ms"].max()))  # a frame is one day, and so is a rate
+    worth: dict[str | None, float] = {}
+    for currency in day["currency"].unique().to_list():
+        factor = money.factor(currency, at_ms)
+        worth[currency] = (factor or 0.0) * 10.0 ** exponent_of(money.currency_of(currency))
+    return day["currency"].replace_strict(list(worth), list(worth.values()), return_dtype=pl.Float64)
+
+
+def _refunds(day: pl.DataFrame) -> pl.DataFrame:
+    """Return what was refunded on a day: the order, its line (null for all of it), and how many pieces."""
+    return day.filter((pl.col("event") == REFUND) & pl.col("transaction_id").is_not_null() & ~pl.col("bot")).select(
+        pl.col("transaction_id").hash(seed=0).alias("order"),
+        pl.when(pl.col("item_id").is_not_null())
+        .then(pl.struct("transaction_id", "item_id").hash(seed=0))
+        .alias("line"),
+        pl.col("quantity").fill_null(1).cast(pl.Int64).alias("pieces"),
+    )
+
+
+def _take_refunds(amounts: NDArray[np.int64], lines: pl.DataFrame, refunds: pl.DataFrame) -> None:
+    """Take what was refunded from the amounts of lines, in place; nothing is refunded twice."""
+    if refunds.is_empty() or lines.is_empty():
+        return
+    whole = refunds.filter(pl.col("line").is_null())["order"].unique()
+    of_lines = refunds.drop_nulls("line").group_by("line").agg(pl.col("pieces").sum())
+    left = lines.join(of_lines, on="line", how="left").select(
+        "number",
+        pl.when(pl.col("order").is_in(whole.to_list()))
+        .then(0.0)
+        .otherwise((1 - pl.col("pieces").fill_null(0) / pl.col("quantity")).clip(0.0, 1.0))
+        .alias("kept"),
+    )
+    rows = left["number"].to_numpy() + len(amounts)
+    amounts[rows] = np.rint(amounts[rows] * left["kept"].to_numpy()).astype(np.int64)
 
 
 def _order_lines(day: pl.DataFrame, *, first_row: int) -> pl.DataFrame:
@@ -207,6 +271,8 @@ def _order_lines(day: pl.DataFrame, *, first_row: int) -> pl.DataFrame:
         .select(
             (pl.col("number").cast(pl.Int64) + first_row).alias("number"),
             pl.struct("transaction_id", "item_id").hash(seed=0).alias("line"),
+            pl.col("transaction_id").hash(seed=0).alias("order"),
+            pl.col("quantity").fill_null(1).clip(1).cast(pl.Int64).alias("quantity"),
             pl.col("event_id").alias("report"),
             (pl.col("source") != "browser").fill_null(value=True).alias("is_elsewhere"),
             "occurred_at_ms",

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.money import OTHER_EXPONENT, exponent_of
 from recommendations.training.data.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog, offsets_of
 from recommendations.training.fitted import IndexArray
 
@@ -21,9 +22,10 @@ def log_from_frame(frame: pl.DataFrame) -> SessionLog:
     Parameters
     ----------
     frame : columns item_id, occurred_at_ms (int), kind (view, cart, purchase), and session_id, user_key or both
-        ``price`` (of a piece, in the main unit), ``quantity`` and ``position`` (of the click in a list) are read
-        where there are such columns. Without ``session_id``, a user's session ends after 30 minutes without an
-        interaction. Rows at the same millisecond of a session keep the order of the frame.
+        ``price`` (of a piece, in the main unit), ``currency``, ``quantity`` and ``position`` (of the click in a list)
+        are read where there are such columns; a price without a currency has two decimals. Without ``session_id``, a
+        user's session ends after 30 minutes without an interaction. Rows at the same millisecond of a session keep
+        the order of the frame.
 
     Raises
     ------
@@ -138,7 +140,10 @@ def _optional_columns(frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
         prices = frame["price"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         pieces = frame["quantity"].fill_null(1).to_numpy() if "quantity" in frame.columns else np.ones(len(frame))
         paid = np.where((frame["kind"] == "purchase").to_numpy(), np.nan_to_num(prices) * pieces, 0.0)
-        found = {"prices": prices.astype(np.float32), "amounts": np.rint(paid * 100).astype(np.int64)}
+        minor = np.full(len(frame), 10.0**OTHER_EXPONENT)
+        if "currency" in frame.columns:
+            minor = np.array([10.0 ** exponent_of(code or "") for code in frame["currency"].to_list()])
+        found = {"prices": prices.astype(np.float32), "amounts": np.rint(paid * minor).astype(np.int64)}
     if "position" in frame.columns:
         positions = frame["position"].fill_null(-1).clip(-1, np.iinfo(np.int16).max)
         found["positions"] = positions.to_numpy().astype(np.int16)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from recommendations.exceptions import RecommendationError
 from recommendations.training.fitted import DataRange, FloatArray, IndexArray
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    from scipy import sparse
+else:
+    sparse = deferred("scipy.sparse")
 
 SESSION_GAP_MS = 30 * 60 * 1000
 
@@ -52,11 +57,13 @@ class SessionLog:
     prices : float32, shape (n_interactions,), optional
         What one piece cost then, in the main unit; NaN where the log does not say.
     amounts : int64, shape (n_interactions,), optional
-        What was paid, in minor units (1/100); 0 for all but purchases.
+        What was paid and not refunded, in minor units of the site's currency; 0 for all but purchases.
     positions : int16, shape (n_interactions,), optional
         0-based slot of the list in which the item was clicked; -1 where no list led to the interaction.
     has_times : bool
         Whether ``occurred_at_ms`` are times; false for a log that knows the order alone.
+    decimals : int
+        Of the currency in whose minor units ``amounts`` are: 2 for EUR, 0 for JPY.
     """
 
     item_ids: tuple[str, ...]
@@ -69,6 +76,7 @@ class SessionLog:
     amounts: NDArray[np.int64] | None = None
     positions: NDArray[np.int16] | None = None
     has_times: bool = True
+    decimals: int = 2
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -55,7 +55,7 @@ NOTHING_KNOWN = Known()
 class Orders:
     """The orders of a log, by user and time; purchases of one user at one millisecond are one order.
 
-    Refunds are not in a ``SessionLog``, so monetary value is gross here.
+    Monetary value is what was paid and not refunded; an order that was refunded whole counts as one of nothing.
     """
 
     def __init__(self, log: SessionLog) -> None:
@@ -65,6 +65,7 @@ class Orders:
         self._span = int(log.occurred_at_ms.max(initial=0)) - self._first_ms + 2
         keys = users[bought] * self._span + log.occurred_at_ms[bought] - self._first_ms
         self._keys, order_of = np.unique(keys, return_inverse=True)
+        self._decimals = log.decimals
         amounts = np.zeros(len(bought), np.int64) if log.amounts is None else log.amounts[bought]
         value = np.zeros(len(self._keys), np.int64)
         np.add.at(value, order_of, amounts)
@@ -108,7 +109,9 @@ class Orders:
         if not already.any():
             scores[:] = 0  # nobody had bought when fifths were last computed
         age_s = np.where(bought, points.asked_at_ms - found.last_purchase_ms, 0) / 1000.0
-        known_orders = UserOrders.of(order_age_s=age_s, orders=found.orders, monetary=found.monetary, scores=scores)
+        known_orders = UserOrders.of(
+            order_age_s=age_s, orders=found.orders, monetary=found.monetary, scores=scores, decimals=self._decimals
+        )
         return known_orders, scores
 
     def _as_of(self, users: Longs, times_ms: Longs) -> rfm.Buyers:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from recommendations.ranking.rrf import FloatArray, IndexArray
 from recommendations.training.fitted import Neighbours
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    from scipy import sparse
+else:
+    sparse = deferred("scipy.sparse")
 
 BLOCK_ROWS = 1 << 15  # rows whose best entries are looked for at a time
 _LOW_32 = np.uint64(0xFFFFFFFF)

@@ -108,10 +108,10 @@ def rank_lists(  # what ranks, what is ranked, and two knobs with defaults
     return best
 
 
-def as_ranker(booster: lightgbm.Booster, tables: RankingTables) -> Ranker:
+def as_ranker(booster: lightgbm.Booster, tables: RankingTables, *, decimals: int = 2) -> Ranker:
     """Return what the graph builder takes; only the trees up to the best iteration."""
     text = booster.model_to_string(num_iteration=booster.best_iteration or -1)
-    return Ranker(booster_text=text, columns=COLUMNS, tables=tables)
+    return Ranker(booster_text=text, columns=COLUMNS, tables=tables, decimals=decimals)
 
 
 def training_rows(

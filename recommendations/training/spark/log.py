@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from features.archive.rows import ONCE
 from recommendations.training.data.archive import ARCHIVE_KINDS
 from recommendations.training.data.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog
+from recommendations.training.data.voices import CERTAIN, DAY_MS, SHARE
 from recommendations.training.fitted import DataRange
 from tracking.contract.events import INTERACTIONS
 from tracking.contract.user_key import USER_PREFIX
@@ -118,7 +119,7 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
     nothing = InvalidDataset(f"The archive {url} holds no view, cart or purchase of {site!r}.")
     folder = url.replace("s3://", "s3a://", 1) if url.startswith("s3://") else url
     try:
-        rows = spark.read.parquet(f"{folder.rstrip('/')}/site={site}")
+        rows = spark.read.option("mergeSchema", "true").parquet(f"{folder.rstrip('/')}/site={site}")
     except AnalysisException as error:
         raise nothing from error
     interactions = rows.where(F.col("event").isin(list(INTERACTIONS)) & F.col("item_id").isNotNull())
@@ -137,7 +138,8 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
     kinds = {event: KINDS[kind] for event, kind in ARCHIVE_KINDS.items()}
     kind_of = F.create_map(*(F.lit(part) for pair in kinds.items() for part in pair))
     merged = (
-        once.where(~F.col("bot") & F.col("event").isin(list(kinds)) & (F.col("report") == 1))
+        _without_surplus(once.where(~F.col("bot") & F.col("event").isin(list(kinds))))
+        .where(F.col("report") == 1)
         .join(owners, "anonymous_id", "left")
         .select(
             F.when(F.col("user_id").isNull() & F.col("owner").isNotNull(), F.concat(F.lit(USER_PREFIX), "owner"))
@@ -166,6 +168,31 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
     if not n_sessions:
         raise nothing
     return SparkLog(sessions=sessions, first=0, last=n_sessions)
+
+
+def _without_surplus(rows: DataFrame) -> DataFrame:
+    """As ``training.data.voices`` has it: of a network's visitors of an item and day, as many as go with the others."""
+    if "network" not in rows.columns:  # of an older version as a whole
+        return rows
+    day = F.floor(F.col("occurred_at_ms") / DAY_MS)
+    is_counted = F.col("network").isNotNull() & F.col("user_id").isNull()
+    rows = rows.withColumn("day", day).withColumn("is_counted", is_counted)
+    voices = (
+        rows.where("is_counted")
+        .groupBy("day", "item_id", "network", "user_key")
+        .agg(F.min("occurred_at_ms").alias("first_ms"))
+    )
+    of_network = Window.partitionBy("day", "item_id", "network")
+    voices = voices.withColumn("rank", F.row_number().over(of_network.orderBy("first_ms", "user_key"))).withColumn(
+        "of_network", F.count(F.lit(1)).over(of_network)
+    )
+    of_item = rows.groupBy("day", "item_id").agg(F.countDistinct("user_key").alias("of_item"))
+    surplus = (
+        voices.join(of_item, ["day", "item_id"])
+        .where(F.col("rank") > CERTAIN + SHARE * (F.col("of_item") - F.col("of_network")))
+        .select("day", "item_id", "network", "user_key", F.lit(True).alias("is_counted"))
+    )
+    return rows.join(surplus, ["day", "item_id", "network", "user_key", "is_counted"], "left_anti")
 
 
 def _cut_after_quiet(rows: DataFrame) -> DataFrame:

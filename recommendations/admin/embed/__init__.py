@@ -1,0 +1,1 @@
+"""Whether a shop has embedded what it needs."""

@@ -1,0 +1,76 @@
+"""A placement as its form says it, answered like a reply of the API, so that the real widget can draw it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import msgspec
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.utils.translation import gettext as _
+
+from recommendations.admin.gate import published_rules
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import NOBODY
+from recommendations.models import Placement
+from recommendations.pipeline.pipeline import recommend
+from recommendations.pipeline.query import ListQuery
+from recommendations.state import placements
+from recommendations.state.site import watch_site
+from tracking.admin.screens import get_or_404
+from tracking.error_codes import ErrorCode
+
+DEADLINE_MS: Final = 1_000.0
+MAX_FIELDS: Final = 200
+
+
+class _Asked(msgspec.Struct):
+    """What the widget sends here: the fields of the form, as pairs, in the place of who asks."""
+
+    draft: list[tuple[str, str]] = []
+
+
+def trial(model_admin: Any, request: HttpRequest, placement_id: int) -> HttpResponse:
+    """Answer the list of somebody of whom nothing is known, filled as the form says; nothing is saved or counted."""
+    placement: Placement = get_or_404(model_admin, request, placement_id)
+    try:
+        asked = msgspec.json.decode(request.body, type=_Asked)
+    except msgspec.DecodeError as error:
+        return JsonResponse(
+            {
+                "error": ErrorCode.INVALID_REQUEST,
+                "message": _("the body %(error)s") % {"error": error},
+                "field": "body",
+            },
+            status=400,
+        )
+    fields = QueryDict(mutable=True)
+    for name, value in asked.draft[:MAX_FIELDS]:
+        fields.appendlist(name, value)
+    form = model_admin.get_form(request, placement, change=True)(fields, instance=placement)
+    form.is_valid()
+    problems = [f"{form.fields[name].label or name}: {each}" for name in form.errors if name in form.fields
+                for each in form.errors[name]]  # fmt: skip
+    if problems:
+        return JsonResponse({"results": [], "problem": " ".join(problems)})
+    return JsonResponse({"results": [_list(form.instance)], "problem": ""})
+
+
+def _list(placement: Placement) -> dict[str, Any]:
+    serving = watch_site(placement.site.slug).ensure_loaded()
+    spec = placements.placement_spec(placement, published_rules(placement.site))
+    result = recommend(
+        ListQuery(placement=spec, limit=spec.size, explains=True),
+        NOBODY,
+        serving.for_user(NOBODY.key, now_ms=int(time.time() * 1000)),
+        deadline=Deadline.after(DEADLINE_MS),
+    )
+    shown = result.explanation.items if result.explanation is not None else ()
+    cards = [serving.item_index.catalogue.card(why.item_id) for why in shown]
+    return {
+        "placement": placement.name,
+        "heading": placement.heading or None,
+        "items": [msgspec.to_builtins(card) for card in cards if card is not None],
+        "rec_id": "",
+        "stage": "trial",
+    }

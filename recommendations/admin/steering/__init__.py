@@ -1,0 +1,1 @@
+"""Campaigns, recalls, further actions, and the list beside a rule's form."""
