@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-NO_SECRET = """RECSITE_SECRET_KEY is not set. `manage.py up` makes one for this machine; elsewhere set it, or
+UNSET = """RECSITE_SECRET_KEY is not set. `manage.py up` makes one for this machine; elsewhere set it, or
 RECSITE_SECRET_KEY_FILE, to 50 random characters or more:
   python -c "import secrets; print(secrets.token_urlsafe(50))\""""
 
@@ -32,7 +32,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        raise SystemExit(NO_SECRET if _is_without_secret(error) else f"Configuration: {error}") from error
+        raise SystemExit(UNSET if _is_without_secret(error) else f"Configuration: {error}") from error
     except Exception as error:
         raise _without_folder(error) or error from None
 

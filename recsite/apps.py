@@ -1,3 +1,4 @@
+import gc
 import logging
 
 from django.apps import AppConfig
@@ -18,6 +19,15 @@ class RecsiteConfig(AppConfig):
             celery,  # noqa: F401  (the default application from its import on)
             checks,
         )
+        from recsite.backoffice.names import translate_names
 
+        translate_names()
+
+        if settings.SENTRY_DSN:
+            from recsite.server.error_reports import report_errors
+
+            report_errors(settings.SENTRY_DSN, environment=settings.SENTRY_ENVIRONMENT)
         for name, nearest in settings.UNKNOWN_SETTINGS.items():
             logger.warning("settings.unknown name=%s hint=%s", name, checks.hint_of(nearest))
+        gc.freeze()  # what was imported stays: no collection looks at it again
+        gc.enable()

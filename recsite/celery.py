@@ -45,6 +45,10 @@ app.conf.beat_schedule = {
     "sweep-erased": {"task": "features.sweep_erased", "schedule": 86_400.0, "options": {"expires": 43_200}},
     "keep-archive": {"task": "features.keep_archive", "schedule": 3600.0, "options": {"expires": 3000}},
     "train-due-sites": {"task": "recommendations.train_due_sites", "schedule": 600.0, "options": {"expires": 540}},
+    "roll-up-reports": {"task": "recommendations.roll_up_reports", "schedule": 60.0, "options": {"expires": 50}},
+    "refresh-content": {"task": "recommendations.refresh_content", "schedule": 300.0, "options": {"expires": 240}},
+    "watch-experiments": {"task": "recommendations.watch_experiments", "schedule": 900.0, "options": {"expires": 600}},
+    "mail-reports": {"task": "recommendations.mail_reports", "schedule": 300.0, "options": {"expires": 240}},
     "check-health": {"task": "recommendations.check_health", "schedule": 3600.0, "options": {"expires": 3000}},
 }
 

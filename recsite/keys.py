@@ -8,6 +8,7 @@ from tracking.keys import RedisKey
 
 CACHE_PREFIX: Final = "rs:cache"
 CELERY_PREFIX: Final = "rs:celery:"
+LOGIN_PREFIX: Final = "rs:login"
 
 CACHE: Final = RedisKey(name="Django's cache", pattern="rs:cache:<rest>", ttl=300)
 CELERY: Final = RedisKey(
@@ -16,4 +17,10 @@ CELERY: Final = RedisKey(
     ttl="none: Celery removes a task when it is done; a task names a site, never a user",
 )
 
-TABLE: Final = (CACHE, CELERY)
+LOGIN_FAILURES: Final = RedisKey(
+    name="failed logins of a network, a name (both by keyed hash) and the installation in a day",
+    pattern="rs:login:<rest>",
+    ttl=86_400,
+)
+
+TABLE: Final = (CACHE, CELERY, LOGIN_FAILURES)

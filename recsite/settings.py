@@ -5,20 +5,26 @@ The names in ``docs/settings.md`` are the names of the environment variables rea
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
 
 from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy
 
 from recsite import valid
 from recsite.backoffice.navigation import UNFOLD  # noqa: F401  (a setting)
 from recsite.databases import databases
 from recsite.env import Env, read_env_file
 from recsite.keys import CACHE_PREFIX, CELERY_PREFIX
+from recsite.mail import SCHEMES, mail_settings
 from recsite.server.csp import STRICT
 from recsite.server.logs import logging_config
 from tracking.log.urls import DURABLE_SCHEMES
+
+# While modules are imported nothing is garbage, and looking for it costs a fifth of the start; apps.py ends this.
+gc.disable()
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
 MOST_DAYS = 100 * 366
@@ -59,7 +65,7 @@ SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 X_FRAME_OPTIONS = "DENY"
 
 INSTALLED_APPS = [
-    "unfold",
+    "recsite.backoffice.console.ConsoleConfig",  # Unfold, with every screen held to the sites of the staff member
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "django.contrib.admin",
@@ -100,9 +106,11 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "recsite.server.middleware.SecondFactor",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "tracking.staff.audit.ActorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "recsite.server.csp.PolicyMiddleware",
     "axes.middleware.AxesMiddleware",
+    "recsite.backoffice.login_limits.LoginWait",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
@@ -189,9 +197,13 @@ PROFILE_RETENTION_DAYS = env.integer(
 
 # --- Recommendations ----------------------------------------------------------------------------------------
 MODEL_DIR = Path(env.string("RECSITE_MODEL_DIR", str(DATA_DIR / "models"), each=valid.a_folder))
+# Folder of an ONNX sentence encoder (docs/models.md); empty counts letters and words.
+TEXT_ENCODER = env.string("RECSITE_TEXT_ENCODER", "", each=valid.a_folder_that_is_there)
 INFERENCE_PROVIDER = env.string("RECSITE_INFERENCE_PROVIDER", "auto", each=valid.one_of("auto", "cpu", "cuda"))
 INFERENCE_THREADS = env.integer("RECSITE_INFERENCE_THREADS", 2, minimum=1, maximum=64)
 BUDGET_MS = env.integer("RECSITE_BUDGET_MS", 60, minimum=1, maximum=10_000)
+# In which a proxy in front says the visitor's country, such as CF-IPCountry; empty: none does.
+COUNTRY_HEADER = env.string("RECSITE_COUNTRY_HEADER", "", each=valid.a_header_name)
 
 # --- Celery -------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = env.optional("CELERY_BROKER_URL", each=valid.a_broker) or REDIS_URL.replace("+cluster", "")
@@ -211,7 +223,14 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 
 # --- Languages, time, static files ----------------------------------------------------------------------------
+# Of logs, replies of the API and the shop; staff choose theirs in the console, or their browser does.
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 86400
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 TIME_ZONE = "UTC"
 USE_I18N = True
 FORMAT_MODULE_PATH = ["recsite.backoffice.formats"]
@@ -234,8 +253,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
+    "recsite.backoffice.login_limits.LoginLimits",
     "django.contrib.auth.backends.ModelBackend",
+    "tracking.staff.backend.RoleBackend",
 ]
 AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
@@ -247,14 +267,32 @@ AXES_CLIENT_IP_CALLABLE = (
 # Staff need an authenticator app beside their password; they set it up at their next login.
 REQUIRE_SECOND_FACTOR = env.boolean("RECSITE_REQUIRE_SECOND_FACTOR", False)
 OTP_TOTP_ISSUER = "Recsite"
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True  # a secret is shown to whom it belongs, once, while they set it up
+# Login by OpenID Connect beside passwords: off without an issuer.
+OIDC_ISSUER = env.url("RECSITE_OIDC_ISSUER", None, schemes=("https", "http"), each=valid.a_server)
+OIDC_RP_CLIENT_ID = env.string("RECSITE_OIDC_CLIENT_ID", "")
+OIDC_RP_CLIENT_SECRET = env.secret("RECSITE_OIDC_CLIENT_SECRET") or ""
+OIDC_GROUPS_CLAIM = env.string("RECSITE_OIDC_GROUPS_CLAIM", "groups")
+# Which group of the provider is which role: merchants=shop:Merchandiser, admins=shop:Owner.
+OIDC_ROLES = [valid.parts_of_role(one) for one in env.words("RECSITE_OIDC_ROLES", (), each=valid.a_role)]
+if OIDC_ISSUER:
+    INSTALLED_APPS.append("mozilla_django_oidc")
+    AUTHENTICATION_BACKENDS.append("recsite.backoffice.single_sign_on.Backend")
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_RP_SCOPES = env.string("RECSITE_OIDC_SCOPES", "openid email profile")
+OIDC_USE_PKCE = True
+OIDC_TIMEOUT = 5
+OIDC_CALLBACK_CLASS = "recsite.backoffice.single_sign_on.Callback"
+OIDC_AUTHENTICATE_CLASS = "recsite.backoffice.single_sign_on.Begin"
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 OAUTH2_PROVIDER: dict[str, Any] = {
     "SCOPES": {
-        "events": "Send events",
-        "recommendations": "Read recommendations",
-        "catalogue": "Read and write items, placements and exchange rates",
-        "users": "Export and erase users",
+        "events": gettext_lazy("Send events"),
+        "recommendations": gettext_lazy("Read recommendations"),
+        "catalogue": gettext_lazy("Read and write items, placements and exchange rates"),
+        "users": gettext_lazy("Export and erase users"),
+        "reports": gettext_lazy("Read reports"),
     },
     "ACCESS_TOKEN_EXPIRE_SECONDS": 900,
     "ACCESS_TOKEN_GENERATOR": "tracking.access.tokens.generate",
@@ -280,7 +318,7 @@ OAUTH2_PROVIDER: dict[str, Any] = {
     "REFRESH_TOKEN_REUSE_PROTECTION": True,
 }
 OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth2_provider.Application"
-OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"  # noqa: S105  (a class)
 # nginx says it together with the client certificate that it verified (deploy/nginx/mtls.conf); unset: nobody can.
 PROXY_SECRET = env.secret("RECSITE_PROXY_SECRET", each=valid.a_secret)
 
@@ -289,6 +327,10 @@ PROXY_SECRET = env.secret("RECSITE_PROXY_SECRET", each=valid.a_secret)
 CONTENT_SECURITY_POLICY = {"EXCLUDE_URL_PREFIXES": ("/metrics",), "DIRECTIVES": STRICT}
 CORS_ALLOWED_ORIGINS: list[str] = []  # the hot paths answer CORS by each site's own origins (tracking/http/edge.py)
 CORS_URLS_REGEX = r"^/v1/.*$"
+
+# --- E-mail: reports that people asked for -----------------------------------------------------------------------
+globals().update(mail_settings(env.url("RECSITE_EMAIL_URL", None, schemes=SCHEMES, each=valid.a_server)))
+DEFAULT_FROM_EMAIL = env.string("RECSITE_EMAIL_FROM", "Recsite <recsite@localhost>")
 
 # --- Metrics and logs -----------------------------------------------------------------------------------------
 METRICS_TOKEN = env.secret("RECSITE_METRICS_TOKEN", each=valid.a_token)  # unset: /metrics answers loopback only
@@ -299,6 +341,9 @@ PROMETHEUS_EXPORT_MIGRATIONS = False
 LOG_LEVEL = env.string("RECSITE_LOG_LEVEL", "INFO", each=valid.a_level)
 LOG_FORMAT = env.string("RECSITE_LOG_FORMAT", "text")
 LOGGING = logging_config(LOG_LEVEL, LOG_FORMAT)
+# A project of Sentry, GlitchTip or another service that speaks its protocol; unset: errors stand in the log alone.
+SENTRY_DSN = env.secret("RECSITE_SENTRY_DSN", each=valid.a_project)
+SENTRY_ENVIRONMENT = env.string("RECSITE_SENTRY_ENVIRONMENT", "production")
 
 # --- Demo -----------------------------------------------------------------------------------------------------
 DEMO = env.boolean("RECSITE_DEMO", False)  # serves the demo shop at / and allows its printed password

@@ -56,6 +56,13 @@ def an_origin(word: str) -> str:
     return word
 
 
+def a_header_name(word: str) -> str:
+    """Return the name of an HTTP header, or nothing."""
+    if word and not _NAME.fullmatch(word):
+        raise ValueError("is no name of a header; write one such as CF-IPCountry, or leave it empty")
+    return word
+
+
 def a_level(word: str) -> str:
     """Return a level of logging, in capitals."""
     if word.upper() not in LEVELS:
@@ -82,6 +89,15 @@ def a_secret(word: str) -> str:
 def a_token(word: str) -> str:
     """Return a token that stands in the configuration of another program."""
     return _secret(word, TOKEN_LENGTH)
+
+
+def a_project(url: str) -> str:
+    """Return the address of a project to which errors are told; it is a secret, so no message holds it."""
+    parts = _split(url)
+    project = parts.path.rpartition("/")[2]
+    if parts.scheme not in ("http", "https") or not parts.hostname or not parts.username or not project.isdecimal():
+        raise ValueError("is no address of a project; write https://key@host/number as the service shows it")
+    return url
 
 
 def a_server(url: str) -> str:
@@ -153,6 +169,13 @@ def a_folder(text: str) -> str:
     return text
 
 
+def a_folder_that_is_there(text: str) -> str:
+    """Return a folder that is read from, or nothing."""
+    if text and ("\0" in text or not Path(text).is_dir()):
+        raise ValueError("is no folder that is there; name the one that holds the files, or leave it empty")
+    return text
+
+
 def a_writable_folder(text: str) -> str:
     """Return a folder that is there, or can be made, and that this user may write to."""
     a_folder(text)
@@ -202,3 +225,17 @@ def _secret(word: str, least: int) -> str:
             'python -c "import secrets; print(secrets.token_urlsafe(50))"'
         )
     return word
+
+
+def a_role(text: str) -> str:
+    """Return a pair of a provider's group and a role on a site, as ``group=site:Role``."""
+    if not all(parts_of_role(text)):
+        raise ValueError("is no group with its role; write it like merchants=shop:Merchandiser")
+    return text
+
+
+def parts_of_role(text: str) -> tuple[str, str, str]:
+    """Return group, site and role of ``group=site:Role``; what is missing is empty."""
+    group, _, rest = text.rpartition("=")
+    site, _, role = rest.partition(":")
+    return group.strip(), site.strip(), role.strip()

@@ -1,34 +1,37 @@
-"""The admin's first page: interactions of today, the performance of the lists, and the health of every part."""
+"""The admin's first page: what lists brought against the period before, what to do, and the health of every part."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 from features.exceptions import StoreUnavailable
-from features.models import Item
 from features.money import to_major
-from features.store import connections
 from features.store.item_stats import ItemStats, load_item_stats
 from features.stream.lag import read_lag
 from recommendations.admin.gate import judge_site
 from recommendations.lint.findings import Finding, Problem, Severity
 from recommendations.models import ModelVersion, Placement
-from recommendations.monitoring.performance import Performance, grouped, read_days
 from recommendations.state.models import watch_models
+from recommendations.state.site import watch_site
+from recsite.backoffice.attention import Task, tasks_of
+from recsite.backoffice.incremental import decided, incremental
+from recsite.backoffice.trends import trends
 from tracking.admin.screens import site_choice
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter, Site
 from tracking.redis_client import UNAVAILABLE, connect
 
-DAY_S = 86_400
 REDIS_TIMEOUT_S = 0.5
 MAX_NAMED = 3
 
@@ -44,31 +47,54 @@ class Figure:
     link: str = ""
 
 
+Linked = TypeVar("Linked", Figure, Task)
+
+
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add the figures of one site to the context of the admin's first page."""
     context |= site_choice(request)
     site = context["site"]
     if site is None:
         return context
+    stats: ItemStats | None = None
+    tasks: list[Task] = []
     try:
-        stats = load_item_stats(connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S), site.slug)
+        client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
+        stats = load_item_stats(client, site.slug)
         context["interactions"] = interactions(stats, site)
-        context["performance"] = placement_performance(site)
+        context["incremental"] = incremental(site, client)
+        tasks = decided(site, client)
     except StoreUnavailable as error:
         context["store_error"] = str(error)
-    context["findings"] = attention(site)
-    context["health"] = [*stream_health(), *list_health(context["findings"]), *content_health(site)]
+    findings = attention(site)
+    context |= trends(site, {name: request.GET.get(name, "") for name in ("days", "show")})
+    found = tasks_of(site, [(each.finding, each.link) for each in findings], stats, more=tasks)
+    context["tasks"] = [_without_closed(one, request) for one in found]
+    if request.user.has_perm("recommendations.add_holdout"):
+        context["holdout_link"] = reverse("admin:recommendations_holdout_add")
+    health = [*stream_health(), *list_health(findings), *content_health(site)]
+    context["health"] = [_without_closed(one, request) for one in health]
     return context
+
+
+def _without_closed(one: Linked, request: HttpRequest) -> Linked:
+    """Return a figure or a task without its link, where the page behind that does not open for the reader."""
+    path = urlsplit(one.link).path  # nothing where a link leads to a part of this page
+    name = resolve(path).url_name if path else None
+    for model, screen in admin.site._registry.items():
+        if str(name).startswith(f"{model._meta.app_label}_{model._meta.model_name}_"):
+            return one if screen.has_view_permission(request) else replace(one, link="")
+    return one
 
 
 def interactions(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
     """Return views, carts, purchases and revenue, each over an hour, a day and a week."""
     rows = []
     for metric, title in (
-        ("views", "Views"),
+        ("views", _("Views")),
         ("carts", "Add-to-carts"),
-        ("purchases", "Purchases"),
-        ("revenue", "Revenue"),
+        ("purchases", _("Purchases")),
+        ("revenue", _("Revenue")),
     ):
         sums = {window: int(stats.of(metric, window).sum()) for window in ("1h", "24h", "7d")}
         if metric == "revenue":
@@ -78,15 +104,6 @@ def interactions(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
             values = {window: f"{amount:,}" for window, amount in sums.items()}
         rows.append({"title": title, "hour": values["1h"], "day": values["24h"], "week": values["7d"]})
     return rows
-
-
-def placement_performance(site: Site) -> list[Performance]:
-    """Return the performance of each placement in the last seven UTC days, the best first."""
-    client = connect(settings.REDIS_URL, timeout_s=REDIS_TIMEOUT_S)
-    today = int(time.time()) // DAY_S
-    rows = read_days(client, site.slug, first=today - 6, last=today, partitions=connections.partitions())
-    names = Placement.objects.filter(site=site, is_active=True).values_list("name", flat=True)
-    return grouped(rows, "placement", names=names, currency=site.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,19 +134,19 @@ def list_health(findings: Sequence[Attention]) -> list[Figure]:
     if emptied:
         return [
             Figure(
-                name="Rules and placements",
-                value="a list is empty",
+                name=_("Rules and placements"),
+                value=_("a list is empty"),
                 tone="bad",
                 link="#attention",
-                note=f"{', '.join(emptied[:MAX_NAMED])}: some visitors see nothing there",
+                note=_("%(emptied)s: some visitors see nothing there") % {"emptied": ", ".join(emptied[:MAX_NAMED])},
             )
         ]
     n_found = sum(each.finding.severity > Severity.NOTE for each in findings)
     return [
         Figure(
-            name="Rules and placements",
-            value=f"{n_found:,} to look at" if n_found else "in order",
-            note="see what needs attention" if n_found else "no rule contradicts another, none is without effect",
+            name=_("Rules and placements"),
+            value=_("%(n_found)s to look at") % {"n_found": intcomma(n_found)} if n_found else _("in order"),
+            note=_("see what needs attention") if n_found else _("no rule contradicts another, none is without effect"),
             tone="warn" if n_found else "ok",
             link="#attention" if n_found else _list("recommendations_rule"),
         )
@@ -145,13 +162,13 @@ def stream_health() -> list[Figure]:
     try:
         lags = read_lag()
     except (LogUnavailable, *UNAVAILABLE) as error:
-        return [Figure(name="Event log", value="unavailable", note=str(error)[:120], tone="bad")]
+        return [Figure(name=_("Event log"), value=_("unavailable"), note=str(error)[:120], tone="bad")]
     behind = sum(lag.records for lag in lags)
     return [
         Figure(
-            name="Features behind the log",
-            value=f"{behind:,} records",
-            note="up to date" if behind == 0 else "the stream workers are catching up",
+            name=_("Features behind the log"),
+            value=_("%(behind)s records") % {"behind": intcomma(behind)},
+            note=_("up to date") if behind == 0 else _("the stream workers are catching up"),
             tone="ok" if behind < 100 else "warn",
         )
     ]
@@ -159,24 +176,24 @@ def stream_health() -> list[Figure]:
 
 def content_health(site: Site) -> list[Figure]:
     """Return the state of catalogue, model and dead letters."""
-    items = Item.objects.filter(site=site)
-    total = items.count()
-    shown = items.filter(is_active=True).exclude(availability=Item.Availability.OUT_OF_STOCK).exclude(stock=0).count()
+    # Of what is in memory: to count a million rows takes the database half a second.
+    catalogue = watch_site(site.slug).ensure_loaded().item_index.catalogue
+    total, shown = len(catalogue), int(catalogue.is_recommendable.sum())
     live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
     letters = DeadLetter.objects.filter(site=site, status=DeadLetter.Status.NEW).count()
     return [
         Figure(
-            name="Items that can be shown",
-            value=f"{shown:,} of {total:,}",
-            note="the others are sold out or inactive" if shown < total else "everything is in stock",
+            name=_("Items that can be shown"),
+            value=_("%(shown)s of %(total)s") % {"shown": intcomma(shown), "total": intcomma(total)},
+            note=_("the others are sold out or inactive") if shown < total else _("everything is in stock"),
             tone="ok" if shown else "bad",
             link=_list("features_item"),
         ),
         model_health(site, live),
         Figure(
-            name="Dead letters",
-            value=f"{letters:,}",
-            note="records put aside, waiting for you" if letters else "none waits",
+            name=_("Dead letters"),
+            value=intcomma(letters),
+            note=_("records put aside, waiting for you") if letters else _("none waits"),
             tone="warn" if letters else "ok",
             link=_list("tracking_deadletter"),
         ),
@@ -187,15 +204,17 @@ def model_health(site: Site, live: ModelVersion | None) -> Figure:
     """Return which version answers, or why none does: what is live in the database may be refused by this code."""
     link = _list("recommendations_modelversion")
     if live is None:
-        note = "lists are popular items until manage.py train has run"
-        return Figure(name="Live model", value="none", note=note, tone="warn", link=link)
+        note = _("lists are popular items until manage.py train has run")
+        return Figure(name=_("Live model"), value=_("none"), note=note, tone="warn", link=link)
     refused = watch_models(site.slug).ensure_loaded().refused.get(live.version)
     if refused is not None:
         # The folder's path is of no use here; what is wrong and what to do stand after it.
-        note = f"lists are popular and similar items: {refused.partition(live.version)[2].strip() or refused}"
-        return Figure(name="Live model", value="refused", note=note[:300], tone="bad", link=link)
+        note = _("lists are popular and similar items: %(value)s") % {
+            "value": refused.partition(live.version)[2].strip() or refused
+        }
+        return Figure(name=_("Live model"), value=_("refused"), note=note[:300], tone="bad", link=link)
     age = timesince(live.created_at).split(",")[0]
-    return Figure(name="Live model", value=f"{age} old", note=live.version, link=link)
+    return Figure(name=_("Live model"), value=_("%(age)s old") % {"age": age}, note=live.version, link=link)
 
 
 def _list(model: str) -> str:

@@ -7,48 +7,63 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+
+def account(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return what the menu of the account has beside the password and the way out."""
+    return [{"title": _("Second factor"), "link": reverse("second-factor")}]
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of the sidebar: what a merchandiser needs first, what an administrator needs last."""
     groups = [
         _group(
-            "Merchandising",
-            ("Placements", "view_carousel", "recommendations_placement"),
-            ("Rules", "rule", "recommendations_rule"),
-            ("Items", "sell", "features_item"),
-            ("Feeds", "sync", "features_feed"),
-            ("Performance", "bar_chart", "recommendations_placement", "report"),
+            _("Merchandising"),
+            (_("Placements"), "view_carousel", "recommendations_placement"),
+            (_("Rules"), "rule", "recommendations_rule"),
+            (_("Campaigns"), "campaign", "recommendations_campaign"),
+            (_("Recalled items"), "block", "recommendations_recalleditem"),
+            (_("Experiments"), "science", "recommendations_experiment"),
+            (_("Hold-outs"), "front_hand", "recommendations_holdout"),
+            (_("Items"), "sell", "features_item"),
+            (_("Feeds"), "sync", "features_feed"),
+            (_("Reports"), "bar_chart", "recommendations_savedview", "report"),
+            (_("Performance"), "speed", "recommendations_placement", "report"),
         ),
         _group(
-            "Shoppers",
-            ("Segments", "groups", "features_segmentthreshold"),
-            ("RFM map", "grid_view", "features_rfmsnapshot"),
+            _("Shoppers"),
+            (_("Segments"), "groups", "features_segmentthreshold"),
+            (_("RFM map"), "grid_view", "features_rfmsnapshot"),
         ),
         _group(
-            "Models",
-            ("Model versions", "neurology", "recommendations_modelversion"),
-            ("Training", "model_training", "recommendations_trainingpolicy"),
-            ("Training runs", "history", "recommendations_trainingrun"),
+            _("Models"),
+            (_("Model versions"), "neurology", "recommendations_modelversion"),
+            (_("Training"), "model_training", "recommendations_trainingpolicy"),
+            (_("Training runs"), "history", "recommendations_trainingrun"),
         ),
         _group(
-            "Tracking",
-            ("Sites", "storefront", "tracking_site"),
-            ("API keys", "key", "tracking_apikey"),
-            ("Data quality", "fact_check", "features_item", "data_quality"),
-            ("Exchange rates", "currency_exchange", "features_exchangerate"),
-            ("Dead letters", "mail_off", "tracking_deadletter"),
+            _("Tracking"),
+            (_("Sites"), "storefront", "tracking_site"),
+            (_("API keys"), "key", "tracking_apikey"),
+            (_("Data quality"), "fact_check", "features_item", "data_quality"),
+            (_("Duplicates"), "content_copy", "features_item", "duplicates"),
+            (_("Exchange rates"), "currency_exchange", "features_exchangerate"),
+            (_("Suspicious sources"), "policy_alert", "tracking_quarantinedsource"),
+            (_("Dead letters"), "mail_off", "tracking_deadletter"),
         ),
         _group(
-            "Administration",
-            ("Staff", "person", "auth_user"),
-            ("Groups", "group", "auth_group"),
-            ("Second factors", "phonelink_lock", "otp_totp_totpdevice"),
-            ("OAuth clients", "lock_open", "tracking_oauthclient"),
-            ("Client certificates", "badge", "tracking_clientcertificate"),
-            ("Changes by staff", "manage_history", "admin_logentry"),
-            ("Periodic tasks", "schedule", "django_celery_beat_periodictask"),
-            ("Failed logins", "gpp_bad", "axes_accessattempt"),
+            _("Administration"),
+            (_("Members of sites"), "group_add", "tracking_membership"),
+            (_("Staff"), "person", "auth_user"),
+            (_("Groups"), "group", "auth_group"),
+            (_("Second factors"), "phonelink_lock", "otp_totp_totpdevice"),
+            (_("OAuth clients"), "lock_open", "tracking_oauthclient"),
+            (_("Client certificates"), "badge", "tracking_clientcertificate"),
+            (_("Audit log"), "manage_history", "tracking_auditentry"),
+            (_("Periodic tasks"), "schedule", "django_celery_beat_periodictask"),
+            (_("Failed logins"), "gpp_bad", "axes_accessattempt"),
             collapsible=True,
         ),
     ]
@@ -89,10 +104,12 @@ def favicon(request: HttpRequest) -> str:
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Recsite",
     "SITE_HEADER": "Recsite",
-    "SITE_SUBHEADER": "Live recommendations",
+    "SITE_SUBHEADER": gettext_lazy("Live recommendations"),
     "SITE_SYMBOL": "auto_awesome",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": favicon}],
     "SHOW_HISTORY": True,
+    "ACCOUNT": {"navigation": account},
+    "SHOW_LANGUAGES": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [styles],
     "SCRIPTS": [scripts],

@@ -18,6 +18,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django_otp import login as otp_login
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -29,8 +31,8 @@ class CodeForm(forms.Form):
 
     code = forms.RegexField(
         r"^\d{6}$",
-        label="Code",
-        error_messages={"invalid": "is six digits, as your app shows them"},
+        label=gettext_lazy("Code"),
+        error_messages={"invalid": gettext_lazy("is six digits, as your app shows them")},
         widget=UnfoldAdminTextInputWidget(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}
         ),
@@ -45,9 +47,12 @@ class CodeForm(forms.Form):
         code = str(self.cleaned_data["code"])
         is_allowed, problem = self._device.verify_is_allowed()
         if not is_allowed:
-            raise ValidationError(f"was wrong too often; wait until {problem['locked_until']:%H:%M:%S} UTC")
+            raise ValidationError(
+                _("was wrong too often; wait until %(problem)s UTC")
+                % {"problem": f"{problem['locked_until']:%H:%M:%S}"}
+            )
         if not self._device.verify_token(code):
-            raise ValidationError("is not the one that your app shows now; check the clocks and try the next one")
+            raise ValidationError(_("is not the one that your app shows now; check the clocks and try the next one"))
         return code
 
 
@@ -66,7 +71,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(_next(request))
     context = {
         **admin.site.each_context(request),
-        "title": "Second factor",
+        "title": _("Second factor"),
         "form": form,
         "next": _next(request),
         "picture": "" if device.confirmed else _picture(device.config_url),
@@ -80,7 +85,7 @@ def _device_of(user: Any) -> TOTPDevice:
     devices = TOTPDevice.objects.filter(user=user).order_by("-confirmed", "pk")
     found = devices.first()
     if found is None:
-        found = TOTPDevice.objects.create(user=user, name="Authenticator app", confirmed=False)
+        found = TOTPDevice.objects.create(user=user, name=_("Authenticator app"), confirmed=False)
     device: TOTPDevice = found
     return device
 
@@ -105,5 +110,5 @@ def _log(request: HttpRequest, device: TOTPDevice) -> None:
         object_id=device.pk,
         object_repr=str(request.user)[:200],
         action_flag=CHANGE,
-        change_message="Set up a second factor.",
+        change_message=_("Set up a second factor."),
     )

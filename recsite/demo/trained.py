@@ -7,7 +7,7 @@ from typing import cast
 from django.conf import settings
 
 from recommendations.exceptions import VersionRefused
-from recommendations.inference.loading import Providers
+from recommendations.inference.device import Providers
 from recommendations.models import ModelVersion
 from recommendations.ranking.columns import COLUMNS
 from recommendations.versions.folder import load_version
@@ -36,7 +36,7 @@ def give_up_refused(site: Site) -> str | None:
             version_path(site.slug, live.version),
             providers=cast(Providers, settings.INFERENCE_PROVIDER),
             expected_manifest_sha256=registered_sha256(live),
-            expected_columns=COLUMNS,
+            ranker_columns=COLUMNS,
             check_answers=False,  # the gate checked the golden queries before the version was promoted
         )
     except VersionRefused as error:

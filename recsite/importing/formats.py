@@ -72,7 +72,8 @@ def _told(known: Mapping[Shard, list[str]], *, is_mapped: bool) -> str:
         return MAPPED
     first = next(iter(known))
     columns = columns_of(head_of(first))
-    seen = f"; it begins with {', '.join(name[:40] for name in columns[:_SHOWN])}" if any(columns) else "; it is empty"
+    begins = ", ".join(name[:40] for name in columns[:_SHOWN]) or repr(head_of(first)[:40].decode("utf-8", "replace"))
+    seen = f"; it begins with {begins}" if head_of(first) else "; it is empty"
     raise InvalidSource(
         f"{first.name} is of no known format{seen}. Name one with --format, or say which column is what: "
         "--map item=COLUMN --map user=COLUMN --map time=COLUMN (--map event=COLUMN …); --preview shows what becomes of "

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from recsite.importing.base import ImportOptions, InvalidSource, SourceFormat, stable_event_id
 from recsite.importing.reading.rows import Header, Row, columns_of
-from recsite.importing.reading.times import UNITS
-from recsite.importing.sorted_source import LeftOut, SortedSource, record_of
-from tracking.contract.events import KNOWN_EVENTS, EventRecord, Purchase
+from recsite.importing.reading.times import UNITS, UnreadableTime
+from recsite.importing.sorted_source import LeftOut, SortedSource, left_out, less_of_order, record_of
+from tracking.contract.events import KNOWN_EVENTS, EventRecord
+from tracking.contract.mending.event import Useless
 from tracking.contract.mending.names import event_name
-from tracking.contract.mending.values import as_id
+from tracking.contract.mending.values import as_id, as_number
 from tracking.contract.placeholders import is_placeholder
 from tracking.contract.user_key import user_key_of
 
@@ -25,6 +28,8 @@ FIELDS: Final = (
 )  # fmt: skip
 """What ``--map`` and a preset name columns for."""
 
+_WHOLE: Final = re.compile(r"(\d+)\.0+")
+_SHORTENED: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d{1,2}")
 _FUTURE_MS: Final = 86_400_000
 _LEVELS: Final = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
 _WORDS: Final[Mapping[str, str]] = {
@@ -127,8 +132,11 @@ class PresetSource(SortedSource):
         rows = [row.values] if self._preset.expand is None else list(self._preset.expand(row.values))
         if not rows:
             yield LeftOut("holds no event", is_loss=False)
-        for values in rows:
-            yield self._record(values)
+        for values in rows:  # what is wrong with one event of a row costs no other
+            try:
+                yield self._record(values)
+            except (UnreadableTime, Useless) as error:
+                yield left_out(error)
 
     def _resolved(self, names: tuple[str, ...]) -> dict[str, str]:
         known = {name.casefold(): name for name in names}
@@ -147,11 +155,16 @@ class PresetSource(SortedSource):
             if name is None:
                 return LeftOut(f"event={word[:40]!r} has no meaning here; give it one: --event {word[:40]}=view_item")
             return LeftOut(f"{word[:40]!r} moves nothing", is_loss=False)
-        item_id = as_id(told.get("item"))[0]
-        if item_id is None:
+        for each in ("item", "user", "session", "order"):
+            if isinstance(told.get(each), str) and (shortened := _SHORTENED.fullmatch(told[each].strip())):
+                return LeftOut(f"{each}={shortened[0]!r} was shortened by a spreadsheet; export the column as text")
+        item_id = self._id(told, "item")
+        order = self._id(told, "order") if name in ("purchase", "refund") else None
+        is_whole = name == "refund" and order is not None  # without an item, all of the order or a value is given back
+        if item_id is None and (told.get("item") not in (None, "") or not is_whole):
             written = str(told.get("item") or "")
             return LeftOut(f"item_id={written[:40]!r} identifies no item" if written else "item is empty")
-        user_id, session = as_id(told.get("user"))[0], as_id(told.get("session"), longest=500)[0]
+        user_id, session = self._id(told, "user"), self._id(told, "session", longest=500)
         if user_id is not None and not user_id.isdecimal() and is_placeholder(user_id):
             user_id = None
         if user_id is None and session is None:
@@ -165,14 +178,38 @@ class PresetSource(SortedSource):
         raw["params"] = _params(name, told, item_id)
         identity: tuple[object, ...] = (self.name, at_ms, who, word or name, item_id)
         if name in ("purchase", "refund"):
-            order = as_id(told.get("order"))[0] or _order_id(who, at_ms)
-            raw["params"]["transaction_id"] = order
+            raw["params"]["transaction_id"] = order = order or _order_id(who, at_ms)
             identity = (self.name, at_ms, user_key_of(user_id=user_id, anonymous_id=anonymous_id), "order", order)
+        if name == "refund":
+            identity = (*identity, word, item_id, told.get("quantity"), told.get("price"))
         raw["event_id"] = stable_event_id(*identity, at_ms=at_ms)
+        if name == "purchase" and (less := _less(told)) is not None:
+            told_by = record_of(self.site, less_of_order(raw, less), user_id=user_id, anonymous_id=anonymous_id)
+            return told_by if told.get("order") else LeftOut("gives something back and names no order")
         event = self.notes.event({key: value for key, value in raw.items() if value is not None})
-        if isinstance(event, Purchase) and len(event.params.items) == 0:
-            return LeftOut("item is empty")
         return record_of(self.site, event, user_id=user_id, anonymous_id=anonymous_id)
+
+    def _id(self, told: Values, field: str, *, longest: int = 128) -> str | None:
+        """Return an id; a text such as ``39910.0``, which spreadsheets and data frames write, is 39910, and counted."""
+        found = as_id(told.get(field), longest=longest)[0]
+        match = _WHOLE.fullmatch(found) if found is not None and isinstance(told[field], str) else None
+        if match is None:
+            return found
+        self.notes.reread(_ID_FIELDS[field], told[field])
+        return match[1]
+
+
+_ID_FIELDS: Final = {"item": "item_id", "user": "user_id", "session": "session_id", "order": "transaction_id"}
+
+
+def _less(told: Values) -> Decimal | None:
+    """Return what a line takes off its order: one of negative quantity, or of a negative price; None for others."""
+    price, quantity = (as_number(_number(told.get(name))) for name in ("price", "quantity"))
+    if quantity is not None and quantity < 0:
+        return abs(price or Decimal(0)) * quantity
+    if price is not None and price < 0:
+        return price * (Decimal(1) if quantity is None else quantity)
+    return None
 
 
 def split_unit(column: str) -> tuple[str, str]:
@@ -183,9 +220,11 @@ def split_unit(column: str) -> tuple[str, str]:
     return name, unit
 
 
-def _params(name: str, told: Values, item_id: str) -> Values:
-    item: Values = {"item_id": item_id}
+def _params(name: str, told: Values, item_id: str | None) -> Values:
     price = _number(told.get("price"))
+    if item_id is None:
+        return {each: value for each, value in (("value", price), ("currency", told.get("currency"))) if value}
+    item: Values = {"item_id": item_id}
     if price is not None:
         item["price"] = price
     quantity = told.get("quantity")

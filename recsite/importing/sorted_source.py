@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -27,7 +28,7 @@ from tracking.contract.events import (
     PurchaseParams,
 )  # fmt: skip
 from tracking.contract.mending.event import Mend, Useless, mend_event
-from tracking.contract.mending.values import Done
+from tracking.contract.mending.values import Done, shown
 from tracking.contract.parsing import encode_record, parse_record
 from tracking.contract.parts import parts_of
 
@@ -73,6 +74,11 @@ class Notes(msgspec.Struct, kw_only=True):
     def computed(self, name: str, value: str) -> None:
         """Count a field that was made from others, so that a row is kept."""
         kind = self.mends.setdefault(f"{name} {Done.COMPUTED}", MendCount(sample=value))
+        kind.count += 1
+
+    def reread(self, name: str, value: str) -> None:
+        """Count an id that a spreadsheet wrote as a number."""
+        kind = self.mends.setdefault(f"{name} {Done.REREAD}", MendCount(sample=shown(value)))
         kind.count += 1
 
     def event(self, raw: Mapping[str, Any]) -> Event:
@@ -159,9 +165,7 @@ class SortedSource(ABC):
         first = entries[0]
         record = parse_record(first.body)
         if first.is_part:
-            if len(entries) > 1:
-                record = self._joined([parse_record(entry.body) for entry in entries])
-            return Unit((record,), line=first.line, rows=len(entries))
+            return self._order(entries)
         n_events = len(record.events) + len(record.custom)
         refusals = tuple(
             RefusedRow(entry.line, "stands twice", "", is_loss=False, shard=entry.shard)
@@ -170,8 +174,21 @@ class SortedSource(ABC):
         )
         return Unit((record,), refusals, first.line, n_events + len(refusals))
 
-    def _joined(self, parts: list[EventRecord]) -> EventRecord:
-        """Return the record of one order of which each part is a line."""
+    def _order(self, entries: list[Entry]) -> Unit:
+        """Return the unit of one order's lines; those that take something off it lower its value."""
+        records = [parse_record(entry.body) for entry in entries]
+        lines = [record for record in records if record.events]
+        less = sum((Decimal(str(event.params["less"])) for record in records for event in record.custom), Decimal(0))
+        if not lines:
+            refusals = tuple(
+                RefusedRow(entry.line, _ONLY_LESS, "", is_loss=True, shard=entry.shard) for entry in entries
+            )
+            return Unit(refusals=refusals, line=entries[0].line, rows=len(entries))
+        record = self._joined(lines, less) if len(records) > 1 else lines[0]
+        return Unit((record,), line=entries[0].line, rows=len(entries))
+
+    def _joined(self, parts: list[EventRecord], less: Decimal) -> EventRecord:
+        """Return the record of one order of which each part is a line; ``less`` is at most 0."""
         head = parts[0]
         params: list[PurchaseParams] = [part.events[0].params for part in parts]  # type: ignore[misc]  # by is_part
         lines: dict[tuple[str, float | None], EventItem] = {}
@@ -179,12 +196,16 @@ class SortedSource(ABC):
             known = lines.get((item.item_id, item.price))
             more = item if known is None else msgspec.structs.replace(known, quantity=known.quantity + item.quantity)
             lines[item.item_id, item.price] = more
-        return msgspec.structs.replace(head, events=self._purchases(head, params[0], list(lines.values())))
+        return msgspec.structs.replace(head, events=self._purchases(head, params[0], list(lines.values()), less))
 
-    def _purchases(self, head: EventRecord, params: PurchaseParams, items: list[EventItem]) -> tuple[Event, ...]:
+    def _purchases(
+        self, head: EventRecord, params: PurchaseParams, items: list[EventItem], less: Decimal
+    ) -> tuple[Event, ...]:
         at_ms = head.events[0].occurred_at_ms
         events = []
         value = value_of(tuple(items))  # of the whole order, in each of its parts
+        if value is not None:
+            value = max(0.0, round(value + float(less), 2))
         for part, some in enumerate(parts_of(items)):
             identity = (self.name, at_ms, head.user_key, "order", params.transaction_id, *([part] if part else []))
             events.append(
@@ -210,10 +231,8 @@ class SortedSource(ABC):
             return [LeftOut(row.problem)]
         try:
             return list(self.read_row(row))
-        except UnreadableTime as error:
-            return [LeftOut(str(error))]
-        except Useless as error:
-            return [LeftOut(f"{error.field}: {error.reason}" if error.field else error.reason)]
+        except (UnreadableTime, Useless) as error:
+            return [left_out(error)]
 
     def _entries(self) -> Iterator[Entry]:
         for shard, row in self.rows():
@@ -227,8 +246,9 @@ class SortedSource(ABC):
         self.notes.newest_ms = max(self.notes.newest_ms, newest_ms)
         self.notes.oldest_ms = min(self.notes.oldest_ms or newest_ms, newest_ms)
         first = (record.events or record.custom)[0]
-        is_part = isinstance(first, Purchase) and self.joins_orders
-        key = f"{record.user_key}\x1f{first.params.transaction_id}" if is_part else first.event_id  # type: ignore[union-attr]
+        order = first.params.transaction_id if isinstance(first, Purchase) else _order_less(first)
+        is_part = order is not None and self.joins_orders
+        key = f"{record.user_key}\x1f{order}" if is_part else first.event_id
         return Entry(newest_ms, key, encode_record(record), row.line, shard, is_part=is_part)
 
     @property
@@ -243,6 +263,31 @@ class SortedSource(ABC):
         return Entry(-1, f"{row.line:012d}", body, row.line, shard, left.reason, left.is_loss)
 
 
+_ONLY_LESS: Final = "only gives something back: no line of this order is above zero; make it a refund with --event"
+_LESS_EVENT: Final = "order_less"
+
+
+def less_of_order(raw: Mapping[str, Any], less: Decimal) -> CustomEvent:
+    """Return what stands, until the lines of an order are joined, for a line that takes something off it."""
+    return CustomEvent(
+        event=_LESS_EVENT, event_id=raw["event_id"], occurred_at_ms=raw["ts"],
+        params={"order": raw["params"]["transaction_id"], "less": str(less)},
+    )  # fmt: skip
+
+
+def _order_less(event: Event | CustomEvent) -> str | None:
+    if isinstance(event, CustomEvent) and event.event == _LESS_EVENT:
+        return str(event.params["order"])
+    return None
+
+
+def left_out(error: UnreadableTime | Useless) -> LeftOut:
+    """Return why a row is left out that has no reading."""
+    if isinstance(error, Useless) and error.field:
+        return LeftOut(f"{error.field}: {error.reason}")
+    return LeftOut(error.reason if isinstance(error, Useless) else str(error))
+
+
 def value_of(items: tuple[EventItem, ...]) -> float | None:
     """Return what the lines of an order add up to; None where a line has no price."""
     if any(item.price is None for item in items):
@@ -250,7 +295,7 @@ def value_of(items: tuple[EventItem, ...]) -> float | None:
     return round(sum((item.price or 0.0) * item.quantity for item in items), 2)
 
 
-def record_of(site: str, event: Event, *, user_id: str | None, anonymous_id: str | None) -> EventRecord:
+def record_of(site: str, event: Event | CustomEvent, *, user_id: str | None, anonymous_id: str | None) -> EventRecord:
     """Return the record of one past event."""
     return EventRecord(
         v=SCHEMA_VERSION,
@@ -259,7 +304,8 @@ def record_of(site: str, event: Event, *, user_id: str | None, anonymous_id: str
         anonymous_id=anonymous_id,
         user_id=user_id,
         source="import",
-        events=(event,),
+        events=() if isinstance(event, CustomEvent) else (event,),
+        custom=(event,) if isinstance(event, CustomEvent) else (),
     )
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.urls import reverse
+from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import urlencode
 
@@ -16,9 +17,9 @@ from recsite.server.metrics import metrics_view
 from tracking.http.current import CURRENT, request_id
 from tracking.http.request import request_of
 
-#: Paths whose answers are the same in every language: a ``Vary`` would split what caches hold of them.
-ONE_LANGUAGE = ("/r/", "/v1/", "/o/", "/metrics", "/static/")
-
+CONSOLE: Final = "/admin/"
+"""Where pages are in the language of who reads them. All else is the same for everybody: scripts, lists and replies
+of the API are cached, and a ``Vary`` would split what caches hold of them."""
 
 METRICS_PATH: Final = "/metrics"
 
@@ -52,18 +53,20 @@ class RequestId(MiddlewareMixin):
 
 
 class PageLanguage(LocaleMiddleware):
-    """Choose the language of pages for people, and leave scripts and data alone."""
+    """Choose the language of the console's pages, and leave scripts, data and the shop alone."""
 
     def process_request(self, request: HttpRequest) -> None:
-        """Choose the language by cookie or ``Accept-Language``."""
-        if not request.path_info.startswith(ONE_LANGUAGE):
+        """Choose the language by cookie or ``Accept-Language``; else English, whatever this thread spoke before."""
+        if request.path_info.startswith(CONSOLE):
             super().process_request(request)
+        else:
+            translation.activate(settings.LANGUAGE_CODE)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Say that the answer varies by language, where it does."""
-        if request.path_info.startswith(ONE_LANGUAGE):
-            return response
-        return super().process_response(request, response)
+        if request.path_info.startswith(CONSOLE):
+            return super().process_response(request, response)
+        return response
 
 
 class SecondFactor(MiddlewareMixin):

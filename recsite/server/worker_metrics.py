@@ -9,7 +9,8 @@ from typing import Any
 from celery.signals import worker_init
 from django.conf import settings
 from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector
+
+from recsite.server.metrics import LivingProcesses
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def serve_metrics(**kwargs: Any) -> None:
     registry: CollectorRegistry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        LivingProcesses(registry)  # type: ignore[no-untyped-call]
     try:
         start_http_server(settings.METRICS_PORT, addr=settings.METRICS_HOST, registry=registry)
     except OSError as error:

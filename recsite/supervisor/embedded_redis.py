@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from recsite.supervisor.ports import free_port
@@ -67,8 +67,13 @@ def make_server(folder: Path, *, log_path: Path, environment: Mapping[str, str])
     return server, f"redis://:{password}@127.0.0.1:{port}/0"
 
 
-def wait_ready(server: Supervised, url: str) -> None:
+def wait_ready(server: Supervised, url: str, *, pause: Callable[[], None]) -> None:
     """Return when the server answers PING and has read its log from disk.
+
+    Parameters
+    ----------
+    pause : callable
+        Called between two questions; waits a moment, and raises to give up.
 
     Raises
     ------
@@ -85,7 +90,7 @@ def wait_ready(server: Supervised, url: str) -> None:
                 client.ping()
                 return
             except UNAVAILABLE:  # not up yet, or still loading
-                time.sleep(0.05)
+                pause()
     finally:
         client.close()
     raise RuntimeError(f"Redis did not start; the end of {server.log_path}:\n{server.last_lines()}")

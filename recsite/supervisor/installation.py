@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from recsite.supervisor.launcher import Launcher
 from recsite.supervisor.processes import Supervised
 
 
@@ -105,18 +106,23 @@ class Installation:
         """Return the command line of a management command."""
         return [sys.executable, str(self.project / "manage.py"), *arguments]
 
-    def shoppers(self, environment: Mapping[str, str], address: str) -> Supervised:
+    def shoppers(self, environment: Mapping[str, str], address: str, *, launcher: Launcher | None = None) -> Supervised:
         """Return the simulated shoppers of the demo, who walk through the shop at ``address``."""
         return Supervised(
             name="shoppers",
             command=self.manage("demo_shoppers", "--url", address),
             environment=environment,
             log_path=self.logs / "shoppers.log",
+            project=self.project,
             takes_sigterm=True,
+            launcher=launcher,
         )
 
-    def processes(self, environment: Mapping[str, str]) -> list[Supervised]:
-        """Return web, stream worker, task worker and beat, in the order of their start."""
+    def processes(self, environment: Mapping[str, str], *, launcher: Launcher | None = None) -> list[Supervised]:
+        """Return web, stream worker, task worker and beat, in the order of their start.
+
+        With a launcher they are forked from it, and have its environment.
+        """
         celery = [sys.executable, "-m", "celery", "-A", "recsite"]
         commands = {
             "stream": [
@@ -173,7 +179,9 @@ class Installation:
                 command=command,
                 environment=environment,
                 log_path=self.logs / f"{name}.log",
+                project=self.project,
                 takes_sigterm=True,
+                launcher=launcher,
             )
             for name, command in commands.items()
         ]

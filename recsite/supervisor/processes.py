@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from recsite.server.stop_signals import held_sigterm
+from recsite.supervisor.launcher import Forked, Launcher
 
 STOP_TIMEOUT_S = 25.0
 KILL_TIMEOUT_S = 5.0
@@ -33,17 +34,23 @@ class Supervised:
         The whole environment of the process.
     log_path : Path
         Its standard output and error are appended here.
+    project : Path
+        The folder that it is started in.
     takes_sigterm : bool
         The program takes a SIGTERM that was held back while it started, so that an early stop is clean, too.
+    launcher : Launcher or None
+        Forks it, where the command is a Python program that takes SIGTERM; None starts the command as it is.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     log_path: Path
+    project: Path = Path()
     takes_sigterm: bool = False
+    launcher: Launcher | None = None
     restarts: int = 0
-    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _process: subprocess.Popen[bytes] | Forked | None = field(default=None, repr=False)
     _log: IO[bytes] | None = field(default=None, repr=False)
     _started_s: float = 0.0
     _start_again_s: float = 0.0
@@ -56,18 +63,22 @@ class Supervised:
     def start(self) -> None:
         """Start the process in a group of its own, so that Ctrl-C reaches the supervisor alone."""
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self._started_s = time.monotonic()
+        if self.launcher is not None:
+            self._process = self.launcher.start(self.command, name=self.name, output=self.log_path)
+            return
         if self._log is None:
             self._log = self.log_path.open("ab")
         with held_sigterm() if self.takes_sigterm else nullcontext():
             self._process = subprocess.Popen(
                 list(self.command),
                 env=dict(self.environment),
+                cwd=self.project,
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._started_s = time.monotonic()
 
     def watch(self) -> int | None:
         """Return the exit status once when the process has died, and start it again after its back-off."""

@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from rich.table import Table
 from recsite.supervisor import embedded_redis
 from recsite.supervisor.database import DatabaseOutdated, check_tables
 from recsite.supervisor.installation import Installation
+from recsite.supervisor.launcher import Forked, Launcher
 from recsite.supervisor.ports import is_free
 from recsite.supervisor.processes import Supervised
 
@@ -71,8 +73,8 @@ class Up:
         self.has_shoppers = has_shoppers
         self.running: list[Supervised] = []
         self.environment: dict[str, str] = {}
+        self.launcher = Launcher(installation.project, {})
         self._is_stopping = False
-        self._holds_signals = False
 
     def run(self) -> None:
         """Bring everything up, watch until Ctrl-C or SIGTERM, and leave nothing running."""
@@ -87,21 +89,17 @@ class Up:
             self._take_down()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if not self._is_stopping:
-            self._is_stopping = True
-            if not self._holds_signals:
-                raise Stopped
+        """Note it alone: an exception out of a handler breaks what it lands in, a start of a thread or a process."""
+        self._is_stopping = True
 
-    @contextmanager
-    def _holding_signals(self) -> Iterator[None]:
-        """Let a signal wait while a process starts: one that nobody remembers would outlive us."""
-        self._holds_signals = True
-        try:
-            yield
-        finally:
-            self._holds_signals = False
+    def _go_on(self) -> None:
+        """Raise `Stopped` when a signal came; called wherever there is nothing to leave half done."""
         if self._is_stopping:
             raise Stopped
+
+    def _pause(self) -> None:
+        time.sleep(POLL_S)
+        self._go_on()
 
     # --- up ---------------------------------------------------------------------------------------------------
 
@@ -123,8 +121,9 @@ class Up:
                 chosen = {**chosen, "REDIS_URL": self._start_redis()}
         self.environment = place.environment(chosen)
         place.write_env_file(chosen)
+        self.launcher = Launcher(place.project, self.environment)
         self._manage("Database", "migrate", "--no-input", "--verbosity", "0")
-        stream, *others = place.processes(self.environment)
+        stream, *others = place.processes(self.environment, launcher=self.launcher)
         if place.demo:
             self._manage("Demo shop", "demo_data", *self.data_arguments)
         trains = place.demo and not place.demo_ready.exists()
@@ -136,7 +135,7 @@ class Up:
         if trains:
             self._learn()
         if place.demo and not self.data_arguments and self.has_shoppers:
-            self._start(place.shoppers(self.environment, self._address))
+            self._start(place.shoppers(self.environment, self._address, launcher=self.launcher))
 
     def _learn(self) -> None:
         """Count the history and train a first model while the shop is open; its pages say what they wait for."""
@@ -166,13 +165,13 @@ class Up:
             folder, log_path=self.installation.logs / "redis.log", environment=dict(os.environ)
         )
         self._start(server)
-        embedded_redis.wait_ready(server, url)
+        embedded_redis.wait_ready(server, url, pause=self._pause)
         return url
 
     def _start(self, process: Supervised) -> None:
-        with self._holding_signals():
-            self.running.append(process)
-            process.start()
+        self._go_on()
+        self.running.append(process)
+        process.start()
 
     def _train(self) -> None:
         """Train a first model; a real log may be too small or too odd for one, and its shop is served without."""
@@ -191,25 +190,27 @@ class Up:
         """Run a management command in the foreground, its progress visible."""
         self.console.print(f"[bold]{title}[/bold]")
         started_s = time.monotonic()
-        process: subprocess.Popen[bytes] | None = None
-        try:
-            with self._holding_signals():
-                process = subprocess.Popen(
-                    self.installation.manage(*arguments),
-                    env={**self.environment, "RECSITE_LOG_LEVEL": "WARNING"},  # the command's own progress counts here
-                    stdin=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            status = process.wait()
-        except Stopped:
-            if process is not None:
-                _end(process)
-            raise
+        process = self.launcher.start(
+            self.installation.manage(*arguments),
+            name=arguments[0],
+            log_level="WARNING",  # the command's own progress counts here
+        )
+        status = self._status_of(process)
         if status != 0:
             raise CommandFailed(
                 f"`manage.py {' '.join(arguments)}` ended with status {status}; its message stands above"
             )
         self.console.print(f"  done in {time.monotonic() - started_s:.1f} s", style="dim")
+
+    def _status_of(self, process: Forked) -> int:
+        """Wait for a command and return its status; a signal to us ends it."""
+        try:
+            while (status := process.poll()) is None:
+                self._pause()
+        except Stopped:
+            _end(process)
+            raise
+        return status
 
     def _step(self, title: str) -> _Step:
         return _Step(self.console, title)
@@ -221,33 +222,32 @@ class Up:
                 self._restart_dead()
                 if time.monotonic() > deadline_s:
                     raise StartFailed(f"{title}: not ready after {timeout_s:.0f} s; look into {self.installation.logs}")
-                time.sleep(POLL_S)
+                self._pause()
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self._address}/readyz", timeout=2):
+            with urllib.request.urlopen(f"{self._address}/readyz", timeout=2):  # noqa: S310  (our own address)
                 return True
         except (urllib.error.URLError, OSError):
             return False
 
     def _caught_up(self) -> bool:
         """Return whether the stream worker has applied and archived everything that is in the log."""
-        process = subprocess.run(
-            self.installation.manage("stream_lag", "--json"),
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-        if process.returncode != 0:
-            return False
-        lag: Mapping[str, int] = json.loads(process.stdout.splitlines()[-1])
+        with tempfile.NamedTemporaryFile() as said:
+            process = self.launcher.start(
+                self.installation.manage("stream_lag", "--json"),
+                name="stream_lag",
+                output=Path(said.name),
+                errors=Path(os.devnull),
+            )
+            if self._status_of(process) != 0:
+                return False
+            lag: Mapping[str, int] = json.loads(said.read().splitlines()[-1])
         return lag["records"] == 0 and lag["archive_records"] == 0
 
     @property
     def _address(self) -> str:
-        host = "127.0.0.1" if self.installation.host in ("0.0.0.0", "::") else self.installation.host
+        host = "127.0.0.1" if self.installation.host in ("0.0.0.0", "::") else self.installation.host  # noqa: S104  (where it listens is where we ask)
         return f"http://{host}:{self.installation.port}"
 
     def _print_addresses(self) -> None:
@@ -269,8 +269,7 @@ class Up:
 
     def _restart_dead(self) -> None:
         for process in self.running:
-            with self._holding_signals():
-                status = process.watch()
+            status = process.watch()
             if status is not None:
                 self.console.print(f"[red]{process.name} ended with status {status}; it is started again.[/red]")
                 self.console.print(process.last_lines(), style="dim", markup=False, highlight=False)
@@ -278,7 +277,7 @@ class Up:
     def _watch(self) -> None:
         while True:
             self._restart_dead()
-            time.sleep(POLL_S)
+            self._pause()
 
     def _take_down(self) -> None:
         """Stop every service, then Redis, which they need; a second signal changes nothing."""
@@ -296,7 +295,7 @@ class Up:
         self.running.clear()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Forked) -> None:
     """End a command and what it started: with SIGTERM, and by force when that takes longer than ten seconds."""
     process.terminate()
     try:

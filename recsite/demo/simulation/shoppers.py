@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from recsite.demo.assortment import BRANDS, BY_SLUG, CATEGORIES, DEPARTMENTS, Category
 from recsite.demo.catalogue import CURRENCY, HISTORY_DAYS, Product
+from recsite.demo.simulation.lists import LIST_SIZE, list_events
 from tracking.contract.events import (
     SCHEMA_VERSION,
     AddToCart,
@@ -132,6 +133,7 @@ def record(
         for start in _visit_times(shopper, end, chance):
             visit = _visit(shopper, market, start, chance)
             told.extend((shopper, event) for event in visit.events)
+            told.extend((shopper, event) for event in _lists_of(visit, market, start))
     end_ms = int(end.timestamp() * 1_000)
     told.sort(key=lambda entry: entry[1].occurred_at_ms)
     for shopper, event in told:
@@ -146,6 +148,15 @@ def record(
                 ctx=Context(lang="en", lib="demo"),
                 events=(event,),  # type: ignore[arg-type]  # each is a member of the union
             )
+
+
+def _lists_of(visit: _Visit, market: Market, start: datetime) -> Iterator[BaseEvent]:
+    chance = Random(f"{visit.session_id}/lists")
+
+    def others() -> list[Product]:
+        return market.draw(visit.shopper, chance.choice(CATEGORIES), start, chance, k=LIST_SIZE)
+
+    return list_events(visit.events, others=others, chance=chance, event_id=event_id_at)
 
 
 def _make_shopper(number: int, chance: Random) -> Shopper:

@@ -5,22 +5,27 @@ from __future__ import annotations
 import contextlib
 import glob
 import io
+import struct
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final
-
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from features.feed_files import packing
 from recsite.importing.base import InvalidSource, Shard
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+else:
+    pq = deferred("pyarrow.parquet")
 
 ZIP: Final = b"PK\x03\x04"
 PARQUET: Final = b"PAR1"
 PEEK_BYTES: Final = 65_536
 _BOM: Final = b"\xef\xbb\xbf"
 _HIDDEN: Final = (".", "_")
-DAMAGED: Final = (*packing.DAMAGED, zipfile.BadZipFile)
+_OF_ZIP: Final = (zipfile.BadZipFile, struct.error, NotImplementedError)
 
 
 def shards_of(paths: Iterable[Path]) -> list[Shard]:
@@ -56,7 +61,9 @@ def _members_of(path: Path) -> list[Shard]:
             if any(each.flag_bits & 1 for each in archive.infolist()):
                 raise InvalidSource(f"{path} needs a password; unpack it first")
             names = [each.filename for each in archive.infolist() if not each.is_dir()]
-    except DAMAGED as error:
+    except InvalidSource:
+        raise
+    except packing.DAMAGED_ZIP as error:
         raise InvalidSource(f"{path} is a damaged zip file: {error}; fetch it again") from error
     return [
         Shard(path, name)
@@ -82,7 +89,7 @@ def opened(shard: Shard) -> Iterator[BinaryIO]:
     try:
         with contextlib.ExitStack() as stack:
             yield _unpacked(_raw(shard, stack), stack)
-    except DAMAGED as error:
+    except packing.damages(*_OF_ZIP) as error:
         raise InvalidSource(f"{shard.name} is cut off or damaged: {error}; fetch it again") from error
 
 
@@ -135,5 +142,5 @@ def parquet_file(shard: Shard) -> pq.ParquetFile:
         raise InvalidSource(f"{shard.name} is a packed Parquet file; unpack it first")
     try:
         return pq.ParquetFile(shard.path)
-    except DAMAGED as error:
+    except packing.damages(*_OF_ZIP) as error:
         raise InvalidSource(f"{shard.name} is a damaged Parquet file: {error}; fetch it again") from error

@@ -1,14 +1,17 @@
 """Tables of text, JSON lines, JSON arrays and Parquet as one stream of rows: column names and values.
 
-A damaged row costs one row. One line of a table is one row: a stray quotation mark joins no lines, and logs have no
-cells of several lines.
+A damaged row costs one row. One line of a table is one row, but for a cell in quotation marks that goes over lines:
+it has to end within ``MAX_LINES_OF_A_CELL``, and none of its lines may be a row, so that a stray mark joins none. Blank
+lines of it are left out.
 """
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -19,6 +22,7 @@ from recsite.importing.base import InvalidSource, Shard
 from recsite.importing.reading.containers import is_parquet, opened, parquet_file
 
 MAX_LINE: Final = 2 << 20
+MAX_LINES_OF_A_CELL: Final = 100
 _BATCH: Final = 5_000
 _DELIMITERS: Final = ("\t", ";", "|", ",")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -121,11 +125,24 @@ def _decoded(line: bytes) -> str:
 
 def _json_row(line: tuple[int, str]) -> Row:
     number, text = line
+    plain = text.strip().removesuffix(",")  # as of an array without its brackets
     try:
-        values = msgspec.json.decode(text)
+        values = msgspec.json.decode(plain)
     except (msgspec.DecodeError, RecursionError, ValueError):
-        return Row(number, {}, text, "is not valid JSON")
-    return _object_row(number, values, text)
+        values = _of_python(plain)
+        if values is None:
+            return Row(number, {}, text, "is not valid JSON")
+    return _object_row(number, values, plain)
+
+
+def _of_python(text: str) -> object:
+    """Return the value of a line that a program printed as Python writes it, with single quotes; None for others."""
+    if not text.startswith("{'"):
+        return None
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def _object_row(number: int, values: object, text: str) -> Row:
@@ -162,14 +179,51 @@ def _table_rows(lines: Iterator[tuple[int, str]], header_of: HeaderOf) -> Iterat
         delimiter = text.strip("\r\n")[4:5]
         number, text = next(lines, (number, ""))
     delimiter = delimiter or delimiter_of(text)
-    cells = _cells(text, delimiter)
+    cells = [cell.strip() for cell in _cells(text, delimiter)]
     header = header_of(cells)
+    again = ""
     if header is None:
-        header = tuple(cell.strip() for cell in cells)
+        header, again = tuple(cells), text.strip()
     else:
         lines = chain([(number, text)], lines)
-    for number, text in lines:
-        yield _table_row(number, text, header, delimiter)
+    for number, text in _joined(lines, len(header), delimiter):
+        if text.strip() != again:  # files that were put together repeat their header
+            yield _table_row(number, text, header, delimiter)
+
+
+def _joined(lines: Iterator[tuple[int, str]], n_columns: int, delimiter: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines; those of a cell that goes over several are one."""
+    waiting: deque[tuple[int, str]] = deque()
+    while True:
+        line = waiting.popleft() if waiting else next(lines, None)
+        if line is None:
+            return
+        number, text = line
+        if text.count('"') % 2 == 0 or not _opens_cell(text, delimiter):
+            yield line
+            continue
+        whole = text
+        for index in range(MAX_LINES_OF_A_CELL):
+            if index == len(waiting):
+                following = next(lines, None)
+                if following is None:
+                    break
+                waiting.append(following)
+            following_text = waiting[index][1]
+            if len(_cells(following_text, delimiter)) == n_columns > 1 and following_text.count('"') % 2 == 0:
+                break  # a row by itself
+            whole += following_text
+            if whole.count('"') % 2 == 0:
+                if len(_quoted(whole, delimiter)) == n_columns:
+                    text = whole
+                    for _ in range(index + 1):
+                        waiting.popleft()
+                break
+        yield number, text
+
+
+def _opens_cell(text: str, delimiter: str) -> bool:
+    return len(delimiter) == 1 and (text.startswith('"') or f'{delimiter}"' in text)
 
 
 def _table_row(number: int, text: str, header: Header, delimiter: str) -> Row:
@@ -178,7 +232,11 @@ def _table_row(number: int, text: str, header: Header, delimiter: str) -> Row:
         cells = cells[: len(header)]
     if len(cells) > len(header):
         return Row(number, {}, text, f"has {len(cells)} cells, and the header {len(header)} columns")
-    return Row(number, dict(zip(header, cells, strict=False)), text)
+    values: dict[str, Any] = {}
+    for name, cell in zip(header, cells, strict=False):
+        if not values.get(name):  # of columns of one name, the first that says something
+            values[name] = cell
+    return Row(number, values, text)
 
 
 def _cells(text: str, delimiter: str) -> list[str]:
@@ -187,7 +245,15 @@ def _cells(text: str, delimiter: str) -> list[str]:
         return line.split(delimiter)
     if line.count('"') % 2:
         return line.split(delimiter)  # a stray mark, as in 24" screen
-    return next(csv.reader([line], delimiter=delimiter), [])
+    return _quoted(line, delimiter) or line.split(delimiter)
+
+
+def _quoted(text: str, delimiter: str) -> list[str]:
+    """Return the cells of one record with quotation marks; none of what the module for tables does not take."""
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:  # a lone carriage return, or a cell that is too long for it
+        return []
 
 
 def delimiter_of(line: str) -> str:
@@ -204,6 +270,6 @@ def columns_of(head: bytes) -> tuple[str, ...]:
         try:
             values, _ = _JSON.raw_decode(head.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
-            return ()
-        return tuple(values)
+            values = _of_python(first.strip().removesuffix(","))
+        return tuple(values) if isinstance(values, dict) else ()
     return tuple(cell.strip() for cell in _cells(first, delimiter_of(first)))

@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from recsite.importing.base import SourceFormat, stable_event_id
 from recsite.importing.reading.rows import Row, columns_of
 from recsite.importing.sorted_source import LeftOut, SortedSource, record_of
@@ -26,6 +28,7 @@ from tracking.contract.placeholders import is_placeholder
 #: Names of theirs and ours; others are left out.
 EVENTS: Final = {**{name: name for name in GA4_EVENTS}, "view_search_results": "search"}
 _ITEM_FIELDS: Final = tuple(EventItem.__struct_fields__)
+_NESTED: Final = ("event_params", "items", "ecommerce")
 _NOTHING: Final = (None, "", "(not set)")
 _NUMBERS: Final = {"discount", "index", "price", "quantity"}
 _VALUES: Final = ("string_value", "int_value", "double_value", "float_value")
@@ -41,6 +44,7 @@ class Ga4Source(SortedSource):
         yield self._record(row.values)
 
     def _record(self, row: dict[str, Any]) -> EventRecord | LeftOut:
+        row = {**row, **{name: _nested(row[name]) for name in _NESTED if name in row}}
         written = str(row.get("event_name"))
         name = EVENTS.get(written)
         if name is None:
@@ -81,6 +85,18 @@ def anonymous_id_of(pseudo_id: str) -> str:
     return "ga4-" + hashlib.blake2b(pseudo_id.encode(), digest_size=16).hexdigest()
 
 
+def _nested(value: Any) -> Any:
+    """Return a list or an object; a table holds them as JSON, and some writers of Parquet wrap each entry."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            return value
+    if isinstance(value, dict) and isinstance(value.get("list"), list):
+        return [each.get("element") if isinstance(each, dict) else each for each in value["list"]]
+    return value
+
+
 def _params_told(params: Any) -> dict[str, Any]:
     """Return the event's parameters by name, from a list of key and value or an object of them."""
     if isinstance(params, dict):
@@ -101,7 +117,8 @@ def _params(name: str, row: dict[str, Any], told: dict[str, Any]) -> dict[str, A
         return _without_nothing({"page_title": told.get("page_title")})
     if name == "search":
         return _without_nothing({"search_term": told.get("search_term")})
-    items = [_item(item) for item in row.get("items") or () if isinstance(item, dict)]
+    listed = row.get("items")
+    items = [_item(item) for item in (listed if isinstance(listed, list) else ()) if isinstance(item, dict)]
     params: dict[str, Any] = {"items": [item for item in items if item]}
     ecommerce = row.get("ecommerce")
     shop: dict[str, Any] = ecommerce if isinstance(ecommerce, dict) else {}

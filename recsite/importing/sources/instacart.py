@@ -13,15 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Final
 
 from recsite.importing.base import ImportOptions, InvalidSource, SourceFormat
 from recsite.importing.preset import Preset, PresetSource
 from recsite.importing.reading.rows import Row
 from recsite.importing.sorted_source import LeftOut
 from tracking.contract.events import EventRecord
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 PUBLISHED_MS: Final = 1_493_769_600_000
 """3 May 2017, 00:00 UTC."""

@@ -24,9 +24,7 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from statistics import median
-from typing import Any, Final, NamedTuple
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from recsite.importing.base import InvalidSource, RefusedRow, SourceFormat, Unit, stable_event_id
 from recsite.importing.reading.rows import columns_of
@@ -41,6 +39,12 @@ from tracking.contract.events import (
     RefundParams,
 )  # fmt: skip
 from tracking.contract.parts import parts_of
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 FILE_NAME: Final = "online_retail.parquet"
 COLUMNS: Final = (

@@ -22,10 +22,13 @@ _WORD: Final = re.compile(r"[A-Za-z_][\w-]*")
 
 
 def _dict_rows(value: Any) -> list[Values]:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+    """Return the objects of a list; what is none becomes an empty one, so that it is counted."""
+    return [each if isinstance(each, dict) else {} for each in value] if isinstance(value, list) else []
 
 
 def _otto(values: Values) -> Iterator[Values]:
+    if "events" not in values:  # as a table, an event a row
+        yield values
     for event in _dict_rows(values.get("events")):
         yield {"session": values.get("session"), **event}
 
@@ -52,7 +55,7 @@ def _yoochoose_rows(values: Values) -> Iterator[Values]:
 
 
 def _diginetica(values: Values) -> Iterator[Values]:
-    known = {name.casefold(): value for name, value in values.items()}
+    known = {name.casefold().replace("_", ""): value for name, value in values.items()}
     at, frame = known.get("eventdate"), str(known.get("timeframe") or "")
     if isinstance(at, str) and _DAY.fullmatch(at.strip()) and frame.isdecimal():
         at = datetime.fromisoformat(at.strip()).replace(tzinfo=UTC).timestamp() * 1_000 + int(frame)
@@ -123,7 +126,8 @@ PRESETS: Final = (
     Preset(
         name="diginetica",
         summary="CIKM Cup 2016 (Diginetica): train-item-views.csv and train-purchases.csv",
-        tells=("sessionId itemId timeframe eventdate",),
+        tells=("sessionId itemId timeframe eventdate", "session_id item_id timeframe eventdate",
+               "sessionId itemId eventdate ordernumber", "session_id item_id eventdate ordernumber"),
         columns={"session": "session", "user": "user", "item": "item", "time": "at", "event": "event",
                  "order": "order"},
         expand=_diginetica,
@@ -161,9 +165,10 @@ PRESETS: Final = (
     ),
     Preset(
         name="otto",
-        summary="OTTO's sessions as JSON lines",
-        tells=("session events",),
+        summary="OTTO's sessions as JSON lines, or a table of their events",
+        tells=("session events", "session aid ts type"),
         columns={"session": "session", "item": "aid", "time": "ts", "event": "type"},
+        words={"0": "view_item", "1": "add_to_cart", "2": "purchase"},
         expand=_otto,
     ),
     Preset(

@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Final
 
 from recsite.importing.base import ImportOptions, InvalidSource, SourceFormat
 from recsite.importing.preset import Preset, PresetSource
+from tracking.deferred import deferred
+
+if TYPE_CHECKING:
+    import polars as pl
+else:
+    pl = deferred("polars")
 
 _TREE: Final = "category_tree.csv"
 _PROPERTIES: Final = "item_properties_part*.csv*"

@@ -9,11 +9,17 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from kombu.exceptions import OperationalError
+from redis import RedisError
 from rich.console import Console
 
 from features.feeds import upsert_items
+from features.store import connections
 from recommendations.exceptions import ModelUnavailable
+from recommendations.tasks import roll_up_reports
 from recsite.demo import setup
+from recsite.demo.experiments import ensure_experiments
+from recsite.demo.merchandising import ensure_merchandising
 from recsite.demo.source import DemoSource, end_of_history
 from recsite.demo.trained import give_up_refused
 from recsite.importing.checkpoint import Checkpoint
@@ -23,6 +29,10 @@ from recsite.importing.progress import progress_bar
 from recsite.importing.verdict import Verdict
 from tracking.log import open_log
 from tracking.models import Site
+
+FIRST_REPORTS_S = (20, 35, 50)
+"""So long after the data are made the reports are added up, beside each minute's turn: while the history is counted
+and the first model is trained, so that there are figures when that is done."""
 
 
 class Command(BaseCommand):
@@ -55,10 +65,29 @@ class Command(BaseCommand):
             setup.give_pages(site)
         else:
             self._simulate(site, console)
+            ensure_merchandising(site)
+            self._experiment(site, console)
+            self._add_up_soon()
         self._look_at_model(site, console)
         console.print(
             f"  shop key {key}" + (f" · admin / {password}" if password else ""), style="dim", highlight=False
         )
+
+    def _experiment(self, site: Site, console: Console) -> None:
+        try:
+            ensure_experiments(site, connections.client())
+        except RedisError as error:
+            console.print(
+                f"  no experiments yet: Redis does not answer ({error}); run `manage.py demo_data` again later"
+            )
+
+    def _add_up_soon(self) -> None:
+        """Have the reports added up while the demo starts; without a broker they are in the first minutes' turns."""
+        try:
+            for delay_s in FIRST_REPORTS_S:
+                roll_up_reports.apply_async(countdown=delay_s, expires=delay_s + 60, retry=False)
+        except OperationalError:
+            return
 
     def _import(self, data: Path, site: Site, *chosen: str) -> None:
         """Load a real log; what it lost was printed, and a demo goes on with the rest."""
