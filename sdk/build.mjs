@@ -16,10 +16,22 @@ const { version } = JSON.parse(readFileSync(here('package.json'), 'utf8'));
 const OUT = here('../tracking/static/recsite/');
 
 /** Largest gzip -9 size in bytes of each built file, its licence line included. */
-export const BUDGET_BYTES = { 'datalayer.js': 4000, 'tracker.js': 3600, 'widget.js': 4000, 'rec.js': 7500 };
+export const BUDGET_BYTES = {
+  'datalayer.js': 4000,
+  'tracker.js': 3600,
+  'widget.js': 4050,
+  'rec.js': 7500,
+  'stub.js': 800,
+  'markup.js': 500,
+  'debug.js': 2000,
+  'list.js': 3000,
+  'lists.js': 1300,
+  'live.js': 1200,
+  'token.js': 800,
+};
 
 /** Files that others import; a page never names them. */
-const MODULES = new Set(['datalayer.js']);
+const MODULES = new Set(['datalayer.js', 'debug.js', 'list.js', 'markup.js', 'live.js', 'token.js']);
 
 /** Style sheets are ordinary .css files, imported as minified text. */
 const cssText = {

@@ -3,7 +3,17 @@ import js from '@eslint/js';
 import globals from 'globals';
 
 export default [
-  { ignores: ['node_modules/', 'bench/', '**/*.d.ts', 'tests/types.ts'] },
+  {
+    ignores: [
+      'node_modules/',
+      'bench/',
+      '**/dist/',
+      '**/*.d.ts',
+      'tests/types.ts',
+      'packages/tests/consumer/',
+      '**/*.svelte.js',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['src/**/*.js'],
@@ -11,7 +21,20 @@ export default [
     rules: { 'no-console': ['error', { allow: ['warn', 'error'] }], 'no-var': 'error', 'prefer-const': 'error' },
   },
   {
-    files: ['*.mjs', 'tests/**/*.mjs', 'api-client/**/*.mjs'],
+    // Bundled: `require` evaluates a module of the tracker when a page calls.
+    files: ['packages/*/src/**/*.js'],
+    languageOptions: { globals: { ...globals.browser, ...globals.node } },
+    rules: { 'no-var': 'error', 'prefer-const': 'error' },
+  },
+  {
+    files: [
+      '*.mjs',
+      'tests/**/*.mjs',
+      'packages/**/*.mjs',
+      'tag-manager/**/*.mjs',
+      'api-client/**/*.mjs',
+      'frameworks/**/*.mjs',
+    ],
     // Tests pass functions to a page, so both worlds are theirs.
     languageOptions: {
       globals: {

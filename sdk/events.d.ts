@@ -1,5 +1,5 @@
 // Generated from tracking/contract/events.py by `python manage.py schema`; do not edit.
-export declare const SCHEMA_VERSION: "1.2";
+export declare const SCHEMA_VERSION: "1.3";
 /** Items were put into the cart. */
 export interface AddToCart {
   event: "add_to_cart";
@@ -92,6 +92,7 @@ export interface EventRecord {
   ctx?: Context;
   events?: (PageView | ViewItemList | SelectItem | ViewItem | AddToCart | RemoveFromCart | ViewCart | BeginCheckout | AddToWishlist | Purchase | Refund | Search | Identify)[];
   custom?: CustomEvent[];
+  network?: number | null;
 }
 /** The anonymous user turned out to be a known one. */
 export interface Identify {

@@ -1,7 +1,8 @@
 /**
- * Types of the recsite SDK: `window.rec` and `<rec-widget>`. Event names and fields follow Google Analytics 4; they come from
- * the server's contract in events.d.ts, which lies beside this file.
+ * Types of the recsite SDK: `window.rec`, `<rec-widget>` and their events. Event names and fields follow Google Analytics 4;
+ * they come from the server's contract in events.d.ts, lists from the API's document in api.d.ts: both lie beside this file.
  */
+import type { ListProblem, Mend, RecommendedItem, RecommendedList, RejectedEvent } from './api.js';
 import type { EventParams as Contract } from './events.js';
 
 export type Consent = 'granted' | 'pending' | 'denied';
@@ -15,8 +16,49 @@ type Loose<T> = T extends readonly (infer One)[]
 type Id = 'item_id' | 'item_list_id' | 'transaction_id' | 'rec_id';
 type Amount = 'price' | 'discount' | 'quantity' | 'index' | 'value' | 'tax' | 'shipping';
 
+/** Fields of Google Analytics 4 that the server takes and leaves aside: a data layer need not be cleaned of them. */
+interface OfItem {
+  affiliation?: string | null;
+  coupon?: string | null;
+  creative_name?: string | null;
+  creative_slot?: string | null;
+  google_business_vertical?: string | null;
+  item_list_id?: string | number | null;
+  item_list_name?: string | null;
+  location_id?: string | null;
+  promotion_id?: string | null;
+  promotion_name?: string | null;
+}
+interface OfEvent {
+  affiliation?: string | null;
+  coupon?: string | null;
+  creative_name?: string | null;
+  creative_slot?: string | null;
+  customer_type?: string | null;
+  item_list_id?: string | number | null;
+  item_list_name?: string | null;
+  payment_type?: string | null;
+  promotion_id?: string | null;
+  promotion_name?: string | null;
+  search_term?: string | null;
+  shipping_tier?: string | null;
+  page_location?: string | null;
+  page_referrer?: string | null;
+  engagement_time_msec?: number | null;
+  send_to?: string | string[] | null;
+}
+type WithItems<T> = T extends { items: readonly (infer One)[] }
+  ? Omit<T, 'items'> & { items: readonly (One & OfItem)[] }
+  : T extends { items?: readonly (infer One)[] }
+    ? Omit<T, 'items'> & { items?: readonly (One & OfItem)[] }
+    : T;
+/** What the contract does not name itself. */
+type AndGa4<T> = T & Omit<OfEvent, keyof T>;
+
 /** Parameters by event name, as in the server's contract; other names are kept as the shop's own events. */
-export type EventParams = { [Name in Exclude<keyof Contract, 'identify'>]: Loose<NonNullable<Contract[Name]>> };
+export type EventParams = {
+  [Name in Exclude<keyof Contract, 'identify'>]: AndGa4<WithItems<Loose<NonNullable<Contract[Name]>>>>;
+};
 
 /** An item inside an event; only `item_id` is required. The SDK adds `rec_id` when a recommendation led there. */
 export type EventItem = EventParams['view_item']['items'][number];
@@ -36,48 +78,65 @@ export interface QueuedEvent {
   params: Record<string, any>;
 }
 
-/** An item of a list, with the attributes that the catalogue knows. */
-export interface Item {
+/** An item of a list, with the fields that the catalogue knows; `null` is a price that it does not know. */
+export interface Item extends RecommendedItem {
   item_id: string;
-  title?: string;
-  url?: string;
-  image_url?: string;
-  price?: number;
-  sale_price?: number;
-  currency?: string;
-  brand?: string;
-  category?: string;
-  availability?: string;
-  reason?: string;
 }
 
 /** One list, as the server answered. */
-export interface Result {
-  placement: string;
-  rec_id: string;
-  heading?: string | null;
+export interface Result extends Omit<RecommendedList, 'items'> {
   items: Item[];
-  stage: string;
-  fallback_reason: string | null;
-  model_version: string | null;
-  variant: string;
-  feature_age_ms: number | null;
+  error?: undefined;
 }
 
-/** An event, or a whole request, that the server refused. */
-export interface Rejection {
+/** No list: `error` is what went wrong on the way, or the server's word for why there is none. */
+export interface NoResult {
+  items: never[];
+  error: Error | ListProblem['error'];
+  placement?: string;
+  message?: string;
+  rec_id?: undefined;
+}
+
+/** Which list; ids as text. */
+export interface Wish {
+  placement: string;
+  /** 1 to 100; the placement's own size where it is left out. */
+  limit?: number;
+  /** The items of the page. */
+  context_items?: string[];
+  /** As in `price < 50 and category under "Shoes"`. */
+  filter?: string;
+  /** Items that are on the page already. */
+  exclude?: string[];
+}
+
+/** A request that was refused as a whole. */
+export interface Refusal {
   error: string;
   message: string;
   field?: string;
-  index?: number;
-  event_id?: string | null;
+  index?: undefined;
+  event_id?: undefined;
 }
 
+/** An event, or a whole request, that the server refused. */
+export type Rejection = RejectedEvent | Refusal;
+
+/** Something that the server said: a code, what it mended, or a list that there is none of. */
+export type Warning = string | Mend | ListProblem | { error: string; message: string };
+
 export interface Listeners {
+  /** The tracker is there and knows who is shopping. */
+  ready: Rec;
   /** Events the server refused. */
   reject: Rejection[];
+  /** What the server said of requests that it answered. */
+  warning: Warning[];
   /** The shopper's choice changed. */
   consent: Consent;
+  /** Somebody else is shopping, or the same with another token. */
+  user: unknown;
 }
 
 export interface Methods {
@@ -94,6 +153,8 @@ export interface Methods {
   ): string | undefined;
   /** Log out: the next event comes from a stranger. */
   reset(): void;
+  /** Take a function that answers a new token for a user id; it is called before one expires. */
+  token(renew: (userId: string) => string | undefined | null | Promise<string | undefined | null>): void;
   consent(choice: Consent): void;
   /** Send what is queued, without waiting for its batch. */
   flush(): Promise<void>;
@@ -102,11 +163,16 @@ export interface Methods {
   on<Name extends keyof Listeners>(name: Name, listener: (detail: Listeners[Name]) => void): void;
   /** Who is shopping; empty without consent. */
   id(): { anonymous_id?: string; user_id?: string; user_token?: string; session_id?: string };
-  /** Ask for a list without a widget; never rejects. */
-  recommend(
-    wish: { placement: string; limit?: number; context_items?: string[] },
-    cart?: string[],
-  ): Promise<Result | { items: []; error: Error }>;
+  /** Ask for a list without a widget; never rejects. `isLost` is looked at before the request. */
+  recommend(wish: Wish, cart?: string[], isLost?: () => boolean): Promise<Result | NoResult>;
+  /** Count impressions and clicks of an element that shows an item; returns what ends it. */
+  observe(element: Element, item: { item_id: string }, index: number, result: ListOf): () => void;
+}
+
+/** The list that an item is from: a `Result` is one. */
+export interface ListOf {
+  placement?: string;
+  rec_id?: string;
 }
 
 export interface Rec extends Methods {
@@ -129,12 +195,17 @@ export interface WidgetEvents {
   /** Before a list is drawn; cancel to draw it yourself. */
   'rec:render': CustomEvent<Result>;
   /** A click on an item, tracked already; cancel to stay on the page. */
-  'rec:click': CustomEvent<{ item: Item; index: number; result: Result }>;
+  'rec:click': CustomEvent<{ item: Item; index: number; result: Result; rec_id?: string }>;
+  /** A button with `data-rec-action` inside a card; cancel to do it yourself, untracked. */
+  'rec:action': CustomEvent<{ action: string; item: Item; index: number; result: Result; rec_id: string }>;
   /** Before a live update is drawn; cancel to keep the list. */
   'rec:update': CustomEvent<Result>;
   /** No list; cancel to keep skeleton or list as they are. */
-  'rec:error': CustomEvent<{ items: []; error?: Error }>;
+  'rec:error': CustomEvent<NoResult>;
 }
+
+/** Events of the tracker, on `window`: what `rec('on', name, …)` hears. */
+export type PageEvents = { [Name in keyof Listeners as `rec:${Name}`]: CustomEvent<Listeners[Name]> };
 
 /** Attributes of `<rec-widget>`, for JSX and templates. */
 export interface WidgetAttributes {
@@ -144,14 +215,71 @@ export interface WidgetAttributes {
   context?: string;
   /** Items in the cart, comma-separated. */
   cart?: string;
+  filter?: string;
+  /** Id of a `<template>` of the page that is the card. */
+  template?: string;
   limit?: number | string;
   /** Empty: the heading that the placement has on the server. */
   heading?: string;
   layout?: 'grid' | 'carousel';
   loading?: 'eager' | 'lazy';
-  live?: boolean | '';
+  live?: boolean | '' | 'true' | 'false';
   label?: string;
   'label-previous'?: string;
   'label-next'?: string;
   'label-updated'?: string;
+}
+
+/** The element, as `document.querySelector('rec-widget')` finds it. Attributes are properties, too, in camel case. */
+export interface RecWidgetElement extends HTMLElement {
+  /** The list that it shows. */
+  readonly result: Result | undefined;
+  placement: string | null;
+  itemId: string | number | null;
+  context: string | readonly string[] | null;
+  cart: string | readonly string[] | null;
+  filter: string | null;
+  limit: string | number | null;
+  heading: string | null;
+  layout: 'grid' | 'carousel' | null;
+  loading: 'eager' | 'lazy' | null;
+  live: boolean | string | null;
+  /** Instead of a `<template>` inside: what a framework cannot write as a child. */
+  template: HTMLTemplateElement | string | null | undefined;
+  /** Draw the items yourself: return one element for each, or undefined after drawing them elsewhere. */
+  renderItems: ((result: Result, widget: RecWidgetElement) => Iterable<Node> | undefined | void) | null | undefined;
+  addEventListener<Type extends keyof (WidgetEvents & HTMLElementEventMap)>(
+    type: Type,
+    listener: (this: RecWidgetElement, event: (WidgetEvents & HTMLElementEventMap)[Type]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+/** Options where attributes cannot be written: `window.recsite = { key: 'pk_…' }` before the script. Values are text. */
+export interface PageOptions {
+  key: string;
+  host?: string;
+  consent?: Consent;
+  auto?: 'true' | 'false';
+  datalayer?: string;
+  region?: string;
+  gpc?: 'ignore';
+}
+
+declare global {
+  interface Window {
+    rec: Rec;
+    recsite?: PageOptions;
+  }
+  interface HTMLElementTagNameMap {
+    'rec-widget': RecWidgetElement;
+  }
+  interface HTMLElementEventMap extends WidgetEvents {}
+  interface DocumentEventMap extends WidgetEvents {}
+  interface WindowEventMap extends WidgetEvents, PageEvents {}
 }

@@ -23,6 +23,7 @@ export const OPERATIONS = {
   listExchangeRates: ['GET', '/v1/exchange-rates', 'query'],
   writeExchangeRates: ['PUT', '/v1/exchange-rates', 'body'],
   deleteExchangeRates: ['DELETE', '/v1/exchange-rates', 'query'],
+  readReport: ['GET', '/v1/reports', 'query'],
   exportUser: ['GET', '/v1/users/{user_id}', 'query'],
   readFeatures: ['GET', '/v1/users/{user_id}/features', 'query'],
   readHistory: ['GET', '/v1/users/{user_id}/history', 'query'],

@@ -3,6 +3,7 @@ import { consentMode } from './datalayer/consent-mode.js';
 import { watch } from './datalayer/layers.js';
 import { pushReader } from './datalayer/pushes.js';
 import { follow, strictest } from './datalayer/signals.js';
+import { tabs } from './datalayer/tabs.js';
 
 const STORED = 'rec_consent';
 const CHOICES = /^(granted|pending|denied)$/;
@@ -28,19 +29,23 @@ export const read = (name, layer, from, { own: told, change, methods, ready }) =
   const standing = CHOICES.test(told) ? told : 'pending';
   if (standing !== told) console.warn(`rec: '${told}' is not granted, pending or denied`);
   const tag = /** @type {HTMLElement | null} */ (document.querySelector('script[data-datalayer]'));
-  const mode = consentMode(tag?.dataset.region);
+  const said = { ...tag?.dataset, ...window.recsite };
+  const mode = consentMode(said.region);
   const eventsOf = pushReader();
   // What the script tag says counts until somebody speaks.
-  const isOwn =
-    standing !== (tag?.dataset.consent ?? 'granted') || standing === attempt(() => localStorage.getItem(STORED));
+  const isOwn = standing !== (said.consent ?? 'granted') || standing === attempt(() => localStorage.getItem(STORED));
   let own = isOwn ? standing : undefined;
 
-  let said = 'pending'; // as the tracker began
+  let known = 'pending'; // as the tracker began
+  let signal; // of the banner in this tab
+  let heard; // of the banner in another tab, since this one's spoke last
   let isSettled = false;
 
   const now = () => {
-    const signal = strictest(mode.state(Date.now()), banner.state());
-    return own || signal ? strictest(own, signal) : standing;
+    const here = strictest(mode.state(Date.now()), banner.state());
+    if (here !== signal) heard = undefined;
+    signal = here;
+    return own || heard || signal ? strictest(own, heard || signal) : standing;
   };
 
   const speak = () => {
@@ -48,14 +53,21 @@ export const read = (name, layer, from, { own: told, change, methods, ready }) =
     const waitMs = mode.waitMs(Date.now());
     if (waitMs) setTimeout(speak, waitMs);
     const next = now();
-    if (next === said) return;
-    said = next;
+    if (next === known) return;
+    known = next;
     change(next, true);
+    // A banner that has not spoken yet says nothing to tabs where it has.
+    if (signal === next && next !== 'pending' && !heard) others.tell(next);
     // Whoever withdraws leaves nothing here: the banner remembers it.
     if (next === 'denied' && own !== 'denied') attempt(() => localStorage.removeItem(STORED));
   };
 
   const banner = follow(window, speak);
+  // A banner speaks in one tab; who withdrew there has withdrawn here.
+  const others = tabs((word) => {
+    heard = word;
+    speak();
+  });
 
   const take = (entry) =>
     attempt(() => {
@@ -72,7 +84,7 @@ export const read = (name, layer, from, { own: told, change, methods, ready }) =
     if (!CHOICES.test(choice)) return change(choice); // which names it in a warning
     own = choice;
     if (now() === choice) {
-      said = choice;
+      known = choice;
       change(choice);
     } else {
       attempt(() => localStorage.removeItem(STORED)); // what it was before; the stricter word is another's to remember

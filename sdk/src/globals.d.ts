@@ -8,6 +8,7 @@ declare module '*.css' {
 }
 interface Window {
   rec?: any;
+  recsite?: Record<string, string>;
   dataLayer?: any[];
   navigation?: EventTarget;
   __tcfapi?: (...args: any[]) => void;

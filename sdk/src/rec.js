@@ -1,3 +1,3 @@
 /** Tracker and widget in one file: what most shops embed. */
-import './tracker.js';
+import './tracker/start.js';
 import './widget.js';

@@ -88,10 +88,59 @@ test('a wrong choice is named in a warning and changes nothing', async () => {
   await page.waitForFunction(() => window.rec?.version);
   await page.evaluate(() => rec('consent', 'yes'));
   assert.ok(
-    page.logs.some((text) => text.includes("'yes' is not granted, pending or denied")),
+    page.logs.some((text) => text.includes("'yes' is not /^(granted|pending|denied)$/")),
     page.logs.join(),
   );
   await until(() => world.collector.requests.length, 'page view');
+  await context.close();
+});
+
+test('an answer that was on its way brings no cookie back to who has said no, whatever page it comes to', async () => {
+  const { collector, shop } = world;
+  const { context, open } = await newShopper(world);
+  const cookies = async () => (await context.cookies()).map(({ name }) => name);
+  collector.answer = () => ({
+    status: 202,
+    headers: { 'Set-Cookie': `rec_aid=${'c'.repeat(32)}; Path=/; Max-Age=9999; SameSite=Lax` },
+  });
+  const page = await open('/');
+  /** Say no while an answer is on its way, and go to `path`; returns when the server has answered. */
+  const leave = async (path) => {
+    await page.evaluate(() => {
+      rec('consent', 'granted');
+      rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] });
+    });
+    await until(async () => (await cookies()).length, 'the cookie of who said yes');
+    const isSent = () => !Object.keys(localStorage).some((key) => key.startsWith('rec_queue'));
+    await until(() => page.evaluate(isSent), 'an answer to all that happened until now');
+    collector.delayMs = 1000;
+    const answered = collector.attempts.length;
+    await page.evaluate(() => {
+      rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] });
+      const turn = new Promise((resolve) => setTimeout(resolve)); // sleep: the visitor's next click
+      return turn.then(() => rec('consent', 'denied'));
+    });
+    await page.goto(shop.origin + path);
+    await until(() => collector.attempts.length > answered, 'the late answer');
+    collector.delayMs = 0;
+  };
+  // To a page of the shop that knows nothing of us, and then to one that does.
+  await leave('/other');
+  await until(async () => (await cookies()).length, 'the cookie that the answer brought');
+  await page.goto(shop.origin + '/');
+  await page.waitForFunction(() => window.rec?.version);
+  await until(async () => !(await cookies()).length, 'no cookie once the script has started');
+  // To a page that has started already.
+  await leave('/');
+  await unchanged(300);
+  assert.deepEqual(await cookies(), []);
+  // Just before a yes.
+  const id = await page.evaluate((former) => {
+    document.cookie = `rec_aid=${former};path=/`;
+    rec('consent', 'granted');
+    return rec.id().anonymous_id;
+  }, 'c'.repeat(32));
+  assert.notEqual(id, 'c'.repeat(32), 'who said no, and then yes, is a stranger');
   await context.close();
 });
 
@@ -169,5 +218,78 @@ test('a session ends after 30 idle minutes and after a day', async () => {
   const numbers = [0, 1, 2, 62].map((n) => byItem['SKU' + n].session_number);
   assert.deepEqual(numbers, [1, 1, 2, 3]);
   assert.equal(byItem.SKU0.session_id, byItem.SKU1.session_id);
+  await context.close();
+});
+
+test('what a banner says in one tab counts in the others, and nothing of it is stored', async () => {
+  const { collector } = world;
+  const { context, open } = await newShopper(world);
+  const options = {
+    ...WIDGET,
+    attributes: 'data-datalayer',
+    head: `<script>window.dataLayer=[];function gtag(){dataLayer.push(arguments)}
+      gtag('consent','default',{analytics_storage:'denied',personalization_storage:'denied'})</script>`,
+  };
+  const say = (page, word) =>
+    page.evaluate((to) => gtag('consent', 'update', { analytics_storage: to, personalization_storage: to }), word);
+  const [here, there] = [await open('/', options), await open('/', options)];
+  for (const page of [here, there]) await page.waitForFunction(() => window.rec?.version);
+  assert.deepEqual([await here.evaluate(() => rec.id()), collector.requests.length], [{}, 0], 'it starts pending');
+  const is = (page, isGranted) => page.waitForFunction((wanted) => !!rec.id().anonymous_id === wanted, isGranted);
+  await say(here, 'granted');
+  await is(there, true);
+  await until(() => collector.named('page_view').length === 2, 'what waited in both tabs');
+  await say(here, 'denied');
+  await is(there, false);
+  await there.evaluate(() => rec('track', 'view_item', { items: [{ item_id: 'SKU1' }] }));
+  await unchanged(300);
+  assert.equal(collector.named('view_item').length, 0);
+  assert.deepEqual(await stored(there), NOTHING);
+  assert.equal(collector.sockets.size, 0);
+  await context.close();
+});
+
+test('a choice, a log-in and a log-out in one tab are followed in the other', async () => {
+  const { collector } = world;
+  const { context, open } = await newShopper(world);
+  const [here, there] = [await open('/', WIDGET), await open('/', WIDGET)];
+  for (const page of [here, there]) await page.waitForFunction(() => window.rec?.version);
+  const id = (page) => page.evaluate(() => rec.id());
+  await there.evaluate(() => rec('token', (user) => Promise.resolve('token-of-' + user)));
+  await here.evaluate(() => rec('identify', 'ann', 'token-of-ann'));
+  await until(async () => (await id(there)).user_token === 'token-of-ann', 'she is logged in there, too');
+  await until(() => collector.hellos.filter(({ user_id }) => user_id === 'ann').length === 2, 'both sockets are hers');
+  const before = await id(there);
+  await here.evaluate(() => rec('reset'));
+  await until(async () => (await id(there)).anonymous_id !== before.anonymous_id, 'another visitor there, too');
+  assert.deepEqual(
+    [(await id(there)).user_id, (await id(there)).anonymous_id],
+    [undefined, (await id(here)).anonymous_id],
+  );
+  await until(() => collector.sockets.size === 2, 'a socket of each tab');
+  await here.evaluate(() => rec('consent', 'denied'));
+  await until(async () => !(await id(there)).anonymous_id, 'nobody is there');
+  await until(() => collector.sockets.size === 0, 'no socket without consent');
+  await context.close();
+});
+
+test('a token that the server no longer takes is renewed by the function of the shop', async () => {
+  const { collector } = world;
+  const { context, open } = await newShopper(world);
+  const page = await open('/', WIDGET);
+  await page.waitForFunction(() => window.rec?.version);
+  await page.evaluate(() => {
+    window.warnings = [];
+    rec('on', 'warning', (told) => window.warnings.push(...told));
+    rec('token', async (user) => 'fresh-token-of-' + user);
+    rec('identify', 'ann', 'old-token');
+  });
+  await until(() => collector.hellos.some(({ user_token }) => user_token === 'old-token'), 'the socket says hello');
+  collector.push({ type: 'ready', warnings: ['user_token_expired'] });
+  await until(() => collector.lists.at(-1).user_token === 'fresh-token-of-ann', 'lists are asked again');
+  await until(() => collector.hellos.at(-1).type === 'subscribe' || collector.hellos.at(-1).user_token, 'a new hello');
+  assert.ok(collector.hellos.some(({ user_token }) => user_token === 'fresh-token-of-ann'));
+  assert.deepEqual(await page.evaluate(() => window.warnings), ['user_token_expired']);
+  assert.equal(collector.sockets.size, 1, 'on the socket that is there');
   await context.close();
 });

@@ -103,6 +103,7 @@ test('Retry-After of a 429 is honoured by this page, the next one and other tabs
   collector.attempts = [];
   await page.evaluate(() => rec('track', 'add_to_cart', { items: [{ item_id: 'SKU1' }] }));
   await until(() => collector.attempts.length, 'the refused request');
+  await page.waitForFunction(() => Number(localStorage.rec_retry)); // a page that leaves before the answer cannot obey it
   const refusedAt = collector.attempts[0][0];
   isLimited = false;
   await page.goto(shop.origin + '/?next');
@@ -332,7 +333,7 @@ test('hidden pages send what they hold at once', async () => {
   await page.evaluate(() => {
     rec('track', 'search', { search_term: 'shoes' });
     Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' });
-    document.dispatchEvent(new Event('visibilitychange'));
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
   });
   await until(() => ids('search').size, 'the search');
   assert.ok(Date.now() - hiddenAt < 1500, 'before its batch was due');

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 import { WebSocketServer } from 'ws';
+import { LIGHT } from './chromium.mjs';
 
 const STATIC = new URL('../../tracking/static/recsite/', import.meta.url);
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -25,6 +26,7 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  LIGHT,
 ];
 
 export const built = (file) => readFileSync(new URL(file, STATIC));
@@ -86,6 +88,7 @@ export const startCollector = async () => {
         listStatus: 200,
         answer: () => ({ status: 202 }), // `{status, headers, reply}` for a request of events
         items: (placement) => Array.from({ length: placement.limit || 4 }, (_, i) => product(i + 1)),
+        result: (placement, result) => result, // one list of an answer
       }),
     /** Every copy that arrived: an event tracked right before a page goes comes twice. */
     copies: () => collector.requests.flatMap((envelope) => envelope.events),
@@ -134,12 +137,14 @@ export const startCollector = async () => {
     if (path === '/v1/recommendations') {
       const ask = JSON.parse(body);
       collector.lists.push({ ...ask, headers: request.headers });
-      const results = ask.placements.map((placement, i) => ({
-        placement: placement.placement,
-        rec_id: `rec-${collector.lists.length}-${i}`,
-        items: collector.items(placement),
-        stage: 'personalised',
-      }));
+      const results = ask.placements.map((placement, i) =>
+        collector.result(placement, {
+          placement: placement.placement,
+          rec_id: `rec-${collector.lists.length}-${i}`,
+          items: collector.items(placement),
+          stage: 'personalised',
+        }),
+      );
       return response
         .writeHead(collector.listStatus, { 'Content-Type': 'application/json', ...cors })
         .end(

@@ -8,8 +8,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
-import { product, startWorld } from './harness.mjs';
-import { newShopper } from './open.mjs';
+import { page as embed, product, startWorld } from './harness.mjs';
 
 const AXE = readFileSync(new URL('../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 const FOLDER = fileURLToPath(new URL('../var/layouts/', import.meta.url));
@@ -68,8 +67,11 @@ const LAYOUTS = {
 };
 
 let world;
+let page; // one window for all: opening one takes longer than a layout
 before(async () => {
   world = await startWorld();
+  page = await world.browser.newPage();
+  page.on('pageerror', (error) => page.errors.push(error.message));
   mkdirSync(FOLDER, { recursive: true });
 });
 after(() => world.stop());
@@ -108,10 +110,10 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
       { timeout: 120_000 },
       async () => {
         const { collector, shop } = world;
-        const { context, open } = await newShopper(world, {
-          viewport: { width, height: 700 },
-          colorScheme: layout.theme || 'light',
-        });
+        collector.renew();
+        page.errors = [];
+        await page.setViewportSize({ width, height: 700 });
+        await page.emulateMedia({ colorScheme: layout.theme || 'light' });
         COLOURS.forEach((colour, n) => {
           shop.pages[`/things/${n}.svg`] = {
             type: 'image/svg+xml',
@@ -121,10 +123,11 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
         collector.items = layout.items || goods();
         if (layout.waits) collector.delayMs = 4000;
         const heading = layout.heading || 'Picked for you';
-        const page = await open('/', {
+        shop.pages['/'] = embed(collector, {
           head: `<style>body { margin: 0; padding: 24px; font: 16px/1.5 system-ui, sans-serif } ${layout.style || ''}</style>`,
           body: `<main><h1>Shop</h1><rec-widget placement="home" heading="${heading}" limit="${layout.limit}" ${layout.attributes || ''}>${layout.slot || ''}</rec-widget><p>The page goes on here.</p></main>`,
         });
+        await page.goto(shop.origin);
         if (layout.html)
           await page.evaluate(
             (text) =>
@@ -155,7 +158,6 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
           [],
         );
         assert.deepEqual(page.errors, []);
-        await context.close();
       },
     );
   }

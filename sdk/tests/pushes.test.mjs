@@ -247,8 +247,11 @@ const run = async ({ steps, hasTcf }, read) => {
 };
 
 test(`${SEQUENCES} random sequences send what ten lines say`, async (context) => {
-  Object.assign(globalThis, { document: { querySelector: () => null }, addEventListener: () => {} });
-  context.after(() => ['document', 'addEventListener', 'window'].forEach((name) => delete globalThis[name]));
+  // Node's own channel would tell each of these pages of all the others, and keep the process alive.
+  const globals = { document: { querySelector: () => null }, addEventListener: () => {}, BroadcastChannel: undefined };
+  const before = { ...globals, BroadcastChannel, document: undefined, addEventListener: undefined, window: undefined };
+  Object.assign(globalThis, globals);
+  context.after(() => Object.assign(globalThis, before));
   mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
   const { read } = await import('../src/datalayer.js');
   let events = 0;

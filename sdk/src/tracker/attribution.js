@@ -12,12 +12,8 @@ export const attribute = (name, params) => {
   const clicked = attempt(() => read('rec_clicked').filter((click) => Date.now() - click?.[2] < WINDOW_MS), []);
   for (const item of items) {
     const recId = item.rec_id || params.rec_id;
-    if (name === 'select_item') {
-      if (recId) clicked.push([item.item_id, recId, Date.now()]);
-    } else if (!recId) {
-      const click = clicked.findLast((each) => each[0] === item.item_id);
-      if (click) item.rec_id = click[1];
-    }
+    if (name !== 'select_item') item.rec_id = recId || clicked.findLast((each) => each[0] === item.item_id)?.[1];
+    else if (recId) clicked.push([item.item_id, recId, Date.now()]);
   }
   if (name === 'select_item') write('rec_clicked', clicked.slice(-KEPT));
 };

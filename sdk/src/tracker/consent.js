@@ -11,18 +11,25 @@ const STORED = 'rec_consent';
 const CHOICE = /^(granted|pending|denied)$/;
 export const isForbidden = navigator.globalPrivacyControl && option('gpc') !== 'ignore';
 
-/** What the shopper chose on an earlier page, else what the shop says of those who have not. */
-export const standing = attempt(() => localStorage.getItem(STORED).match(CHOICE)[0]) || option('consent', 'granted');
+/** Return what the shopper chose on an earlier page, or, by now, in another tab. */
+export const stored = () => attempt(() => localStorage.getItem(STORED).match(CHOICE)[0]);
 
-let state = isForbidden ? 'denied' : LAYER ? 'pending' : standing;
+/** What the shopper chose on an earlier page, else what the shop says of those who have not. */
+export const standing = stored() || option('consent', 'granted');
+
+export let state = isForbidden ? 'denied' : LAYER ? 'pending' : standing;
 
 export const isGranted = () => state === 'granted';
 export const isDenied = () => state === 'denied';
 
 /** Take the shopper's choice, and remember it unless that is somebody else's task. */
 export const decide = (choice, isForeign) => {
-  if (!CHOICE.test(choice)) throw TypeError(`'${choice}' is not granted, pending or denied`);
+  if (!CHOICE.test(choice)) throw TypeError(`'${choice}' is not ${CHOICE}`);
   state = choice;
   if (!isForeign)
-    attempt(() => (choice === 'pending' ? localStorage.removeItem(STORED) : localStorage.setItem(STORED, choice)));
+    attempt(() => {
+      // Other tabs hear each word, also the one that is not kept.
+      localStorage.setItem(STORED, choice);
+      if (choice === 'pending') localStorage.removeItem(STORED);
+    });
 };

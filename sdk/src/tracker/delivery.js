@@ -5,9 +5,9 @@
  * is unanswered and the stored queue stays for the next page. text/plain costs no CORS preflight.
  */
 import { isGranted } from './consent.js';
-import { adoptAnonymous, anonymous, user } from './identity.js';
+import { adoptAnonymous, anonymousId, dropCookie, user } from './identity.js';
 import { announce, attempt, HOST, KEY } from './page.js';
-import { adopt, drop, entries, reclaim, save } from './queue.js';
+import { adopt, drop, entries, save } from './queue.js';
 import { read, write } from './storage.js';
 
 const BATCH_EVENTS = 20;
@@ -23,10 +23,10 @@ let isSending = false;
 let failures = 0;
 let retryAt = 0;
 
-/** Return how long to be quiet: one back-off for all pages of the shop, so that a new page is no new storm. */
+/** Return how long to be quiet, or false: one back-off for all pages of the shop, so that a new page is no new storm. */
 const quietMs = () => {
   const ms = (read('rec_retry') || retryAt) - Date.now();
-  return ms > 0 && ms < LONGEST_HOLD_MS ? ms : 0;
+  return ms > 0 && ms <= LONGEST_HOLD_MS && ms;
 };
 
 const backOff = (ms) => {
@@ -36,8 +36,8 @@ const backOff = (ms) => {
 
 /** Send after `ms`, or when back-off allows. */
 export const arm = (ms) => {
-  const at = Date.now() + Math.max(ms, quietMs());
-  if (timer && timerAt <= at) return;
+  const at = Date.now() + Math.max(ms, /** @type {any} */ (quietMs()));
+  if (timer && at >= timerAt) return;
   clearTimeout(timer);
   timerAt = at;
   timer = setTimeout(flush, at - Date.now());
@@ -45,14 +45,13 @@ export const arm = (ms) => {
 
 const envelope = (batch) => {
   const { a, u } = batch[0];
-  const { id, token } = user;
   return JSON.stringify({
     key: KEY,
     v: '1.0',
     sent_at: Date.now(),
     anonymous_id: a,
     user_id: u,
-    user_token: u && u === id ? token : undefined,
+    user_token: u === user.id ? user.token : undefined,
     ctx: {
       ref: document.referrer.slice(0, 2e3),
       lang: navigator.language,
@@ -99,30 +98,29 @@ export const flush = async () => {
     // No answer, or one without JSON: the status decides.
   }
   isSending = false;
-  if (/^(undefined|408|429|5..)$/.test(`${response?.status}`)) {
+  if (/^(undefined|408|429|5..)$/.test(/** @type {any} */ (response?.status))) {
     const askedMs = 1e3 * /** @type {any} */ (response?.headers.get('Retry-After')) || 0;
     const ownMs = Math.min(LONGEST_WAIT_MS, 500 * 2 ** ++failures) * (0.5 + Math.random());
-    backOff(Math.min(Math.max(askedMs, ownMs), LONGEST_HOLD_MS - 1));
+    backOff(Math.min(Math.max(askedMs, ownMs), LONGEST_HOLD_MS));
     if (failures < TRIES) arm(0);
     return;
   }
-  failures = 0;
-  backOff(0);
   drop(batch);
-  if (reply?.anonymous_id && batch[0].a === anonymous()) adoptAnonymous(reply.anonymous_id);
-  const refused = reply?.error ? [reply] : reply?.rejected || [];
-  if (refused.length) {
+  calm();
+  if (batch[0].a !== anonymousId) dropCookie();
+  else if (reply?.anonymous_id) adoptAnonymous(reply.anonymous_id);
+  if (reply?.warnings?.[0]) announce('warning', reply.warnings);
+  const refused = reply?.error ? [reply] : reply?.rejected;
+  if (refused?.[0]) {
     console.warn('rec: events refused', refused);
     announce('reject', refused);
   }
-  arm(0);
 };
 
 const beacon = (batch) => {
   if (!navigator.sendBeacon(HOST + '/v1/events', envelope(batch)) && batch[1]) {
-    const half = batch.length >> 1;
-    beacon(batch.slice(0, half));
-    beacon(batch.slice(half));
+    beacon(batch.slice(0, batch.length >> 1));
+    beacon(batch.slice(batch.length >> 1));
   }
 };
 
@@ -138,16 +136,18 @@ const leave = () => {
   save(0);
 };
 
+/** Nothing is wrong any more: go on. */
+const calm = () => {
+  failures = 0;
+  backOff(0);
+  arm(0);
+};
+
 /** Start to deliver, first of all what earlier pages left. */
 export const startDelivery = () => {
   addEventListener('pagehide', leave);
-  addEventListener('pageshow', (event) => event.persisted && (reclaim(), arm(0)));
-  document.addEventListener('visibilitychange', flush);
-  addEventListener('online', () => {
-    failures = 0;
-    backOff(0);
-    arm(0);
-  });
+  addEventListener('visibilitychange', flush); // it bubbles
+  addEventListener('online', calm);
   adopt();
   arm(0);
 };

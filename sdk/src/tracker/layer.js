@@ -5,12 +5,12 @@
  * goes away before, or to which the reader never comes, hands over its pushes as they are, for the server to read: unless
  * something on it asks for consent, which only the reader understands.
  */
-import { attempt, HOST, LAYER } from './page.js';
+import { attempt, LAYER, load } from './page.js';
 
 /** Let the reader have the layer; `settle` when the page cannot wait for it. */
 export const openLayer = (settle, tools) => {
-  const layer = (window[LAYER] ||= []);
   let from = 0;
+  const layer = (window[LAYER] ||= []);
   const blind = () =>
     attempt(() => {
       if (window.__tcfapi || layer.some((entry) => entry?.[0] === 'consent')) return;
@@ -20,7 +20,7 @@ export const openLayer = (settle, tools) => {
         else params?.items && rec.track(name, params);
     });
   addEventListener('pagehide', blind);
-  import(`${HOST}/r/v${VERSION}/datalayer.js`).then(({ read }) => {
+  load('datalayer').then(({ read }) => {
     removeEventListener('pagehide', blind);
     read(LAYER, layer, from, tools);
   }, blind);

@@ -6,14 +6,15 @@ const tag = /** @type {HTMLScriptElement | null} */ (
 );
 
 /**
- * Return the option `data-<name>` of the script tag.
+ * Return the option `data-<name>` of the script tag, or `<name>` of `window.recsite`: Tag Manager strips attributes, and a
+ * package has no tag.
  * @param {string} name
  * @param {string} [fallback]
  */
-export const option = (name, fallback) => tag?.dataset[name] ?? fallback;
+export const option = (name, fallback) => window.recsite?.[name] ?? tag?.dataset[name] ?? fallback;
 
 /** Address before `/v1/…`: `data-host`, else where the script came from. */
-export const HOST = option('host', new URL(tag?.src || '/', location.href).origin);
+export const HOST = option('host') || new URL(tag?.src || location.href).origin;
 
 export const KEY = option('key');
 
@@ -29,9 +30,11 @@ export const attempt = (fn, fallback) => {
   }
 };
 
+/** Import a file of this very version, which only pages that use it load. */
+export const load = (name) => import(`${HOST}/r/v${VERSION}/${name}.js`);
+
 /** Tell listeners of `rec('on', name, …)`; they are window events, so that tag managers hear them too. */
 export const announce = (name, detail) => dispatchEvent(new CustomEvent('rec:' + name, { detail }));
 
 /** Run now, or when a prerendered page is really shown: a page nobody saw must leave no event. */
-export const whenActive = (fn) =>
-  document.prerendering ? document.addEventListener('prerenderingchange', fn, { once: true }) : fn();
+export const whenActive = (fn) => (document.prerendering ? document.addEventListener('prerenderingchange', fn) : fn());

@@ -7,7 +7,7 @@
  */
 import { uuid7 } from './ids.js';
 import { attempt } from './page.js';
-import { keys, read, remove, write } from './storage.js';
+import { read, remove, write } from './storage.js';
 
 const PREFIX = 'rec_queue.';
 const OWN = PREFIX + uuid7();
@@ -25,7 +25,7 @@ let beat;
 /** Store the queue as it is now; `time` 0 releases it to any page. */
 export const save = (time = Date.now()) => {
   clearTimeout(beat);
-  isStored = entries.length && write(OWN, { time, entries });
+  isStored = entries[0] && write(OWN, { time, entries });
   if (!isStored) remove(OWN);
   else if (time) beat = setTimeout(save, BEAT_MS);
 };
@@ -34,10 +34,10 @@ export const save = (time = Date.now()) => {
 export const push = (...more) => {
   entries.push(...more);
   while (entries.length > CAP_EVENTS || (entries[1] && JSON.stringify(entries).length > CAP_CHARS)) {
-    let worst = entries.findIndex(({ e }) => e.event === 'view_item_list');
-    if (worst < 0) worst = entries.findIndex(({ e }) => e.event !== 'purchase');
-    if (worst < 0) break;
-    entries.splice(worst, 1);
+    const worst =
+      entries.find(({ e }) => e.event === 'view_item_list') || entries.find(({ e }) => e.event !== 'purchase');
+    if (!worst) break;
+    entries = entries.filter((entry) => entry !== worst);
   }
   save();
 };
@@ -48,18 +48,21 @@ export const drop = (done) => {
   save();
 };
 
+/** Return the keys of all queues that are stored. */
+const keys = () => attempt(() => Object.keys(localStorage), []).filter((key) => key.startsWith(PREFIX));
+
 /** Forget everything, of every tab. */
 export const clear = () => {
   entries = [];
-  keys(PREFIX).forEach(remove);
+  keys().forEach(remove);
 };
 
 /** Take over what released and dead pages left. */
 export const adopt = () => {
   const now = Date.now();
-  for (const key of keys(PREFIX)) {
-    const left = key === OWN ? undefined : read(key);
-    if (left && Math.abs(now - left.time) > DEAD_MS) {
+  for (const key of keys()) {
+    const left = read(key);
+    if (key !== OWN && Math.abs(now - left?.time) > DEAD_MS) {
       remove(key);
       attempt(() => push(...left.entries.filter(({ e }) => now - e.ts < OLDEST_MS)));
     }

@@ -11,6 +11,3 @@ export const write = (key, value) =>
 
 /** Forget `key`, consent or not. */
 export const remove = (key) => attempt(() => localStorage.removeItem(key));
-
-/** Return all keys of localStorage that start with `prefix`. */
-export const keys = (prefix) => attempt(() => Object.keys(localStorage), []).filter((key) => key.startsWith(prefix));

@@ -2,7 +2,7 @@
 import { attribute } from './attribution.js';
 import { isDenied } from './consent.js';
 import { arm } from './delivery.js';
-import { anonymous, touchSession, user } from './identity.js';
+import { tell, user } from './identity.js';
 import { uuid7 } from './ids.js';
 import { attempt, whenActive } from './page.js';
 import { entries, push } from './queue.js';
@@ -11,7 +11,7 @@ const BATCH_EVENTS = 20;
 const BATCH_MS = 2e3;
 const LARGEST = 48e3; // bytes of one event, under what keepalive carries; the server cuts long lists itself
 /** Sent at once: what changes the shopper's lists, and what must not be lost. */
-const AT_ONCE = /^(view_item|select_item|identify|purchase|refund|(add_to|remove_from|view)_cart)$/;
+const AT_ONCE = /^(view_item|select_item|identify|purchase|refund|.+_cart)$/;
 
 const hooks = [];
 let lastPage;
@@ -37,7 +37,7 @@ export const track = (name, params) => {
   const id = uuid7();
   const copy = JSON.parse(JSON.stringify(params || {}), tidy); // the caller may change its object before we send
   whenActive(() => {
-    const session = touchSession();
+    const session = tell(1);
     attribute(name, copy);
     const event = {
       event_id: id,
@@ -51,8 +51,8 @@ export const track = (name, params) => {
     };
     if (hooks.some((hook) => attempt(() => hook(event)) === false)) return;
     if (new Blob([JSON.stringify(event)]).size > LARGEST) throw RangeError(`'${name}' is over 48 kB`);
-    push({ e: event, a: anonymous(), u: user.id });
-    arm(AT_ONCE.test(name) || entries.length >= BATCH_EVENTS ? 0 : BATCH_MS);
+    push({ e: event, a: session.a, u: user.id });
+    arm(AT_ONCE.test(name) || entries[BATCH_EVENTS - 1] ? 0 : BATCH_MS);
   });
   return id;
 };

@@ -1,0 +1,5 @@
+/** Return an object that a component follows. */
+export const follow = (first) => {
+  const state = $state(first);
+  return state;
+};

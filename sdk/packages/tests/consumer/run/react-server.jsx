@@ -1,0 +1,4 @@
+import { renderToString } from 'react-dom/server';
+import { app } from './react.jsx';
+
+export const render = (props) => renderToString(app(props));
