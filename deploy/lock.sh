@@ -1,12 +1,24 @@
 #!/bin/sh
 # Compile requirements.lock from requirements.txt: every package, with the hashes of its files, for every system and
-# every Python that we support. Needs uv (pip install uv) and an index. The image installs this file and nothing else.
+# every Python that we support; and requirements-gpu.lock, what requirements-gpu.txt adds to it. Needs uv (pip install uv)
+# and an index. The image installs these files and nothing else.
 set -eu
 cd "$(dirname "$0")/.."
 command -v uv >/dev/null || { echo "uv is missing: pip install uv" >&2; exit 3; }
-head='# Every package that requirements.txt brings, with the hashes of its files; written by deploy/lock.sh.'
-# What stands in the lock already is kept while requirements.txt allows it; uv pip compile --upgrade takes the newest.
-uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header "$@" \
-    requirements.txt --output-file requirements.lock
-printf '%s\n' "$head" | cat - requirements.lock >requirements.lock.new
-mv requirements.lock.new requirements.lock
+compile() { # SOURCE LOCK HEAD OPTION…: writes LOCK from SOURCE
+    source=$1 lock=$2 head=$3
+    shift 3
+    # What stands in the lock already is kept while the source allows it; uv pip compile --upgrade takes the newest.
+    uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header "$@" "$source" --output-file "$lock"
+    printf '%s\n' "$head" | cat - "$lock" >"$lock.new"
+    mv "$lock.new" "$lock"
+}
+compile requirements.txt requirements.lock \
+    '# Every package that requirements.txt brings, with the hashes of its files; written by deploy/lock.sh.' \
+    --universal --python-version 3.11 "$@"
+only=$(mktemp)
+trap 'rm -f "$only"' EXIT
+grep -v '^-r ' requirements-gpu.txt >"$only"
+compile "$only" requirements-gpu.lock \
+    '# What requirements-gpu.txt adds to requirements.lock, with the hashes of its files; written by deploy/lock.sh.' \
+    --no-annotate --python-platform x86_64-manylinux_2_28 --python-version 3.11 "$@"
