@@ -1,11 +1,15 @@
-"""Recsite with a clock that can be set forward: ``POST /_clock/660`` makes eleven minutes pass for everything in it."""
+"""Recsite with a clock that can be set forward: ``POST /_clock/660`` makes eleven minutes pass for everything in it.
+
+``RECSITE_BENCH_CLOCK_AHEAD_S`` sets it from the start on, also back.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
-_ahead_s = 0.0
+_ahead_s = float(os.environ.get("RECSITE_BENCH_CLOCK_AHEAD_S", "0"))
 _time, _time_ns, _monotonic = time.time, time.time_ns, time.monotonic
 time.time = lambda: _time() + _ahead_s
 time.time_ns = lambda: _time_ns() + int(_ahead_s * 1e9)

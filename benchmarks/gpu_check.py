@@ -21,9 +21,10 @@ from benchmarks.report import machine, print_table
 from recommendations.graphs.builder import HIDDEN
 from recommendations.graphs.fold_in import Target, build_fold_in
 from recommendations.inference.batching import BUCKETS, BatchedScorer, DenseRequest
+from recommendations.inference.device import missing_part
 from recommendations.inference.loading import scorer_of
 from recommendations.inference.queries import RetrievalQuery, history_of
-from recommendations.inference.runtime import check_runtime, gpu_is_present, load_session, operators_by_provider
+from recommendations.inference.runtime import check_runtime, load_session, operators_by_provider
 from recommendations.training.fitted import AlsFactors
 
 N_REQUESTS = 200
@@ -40,8 +41,8 @@ def main() -> int:
     for problem in check_runtime():
         print(f"FAILED {problem.message}\n  {problem.hint}", file=sys.stderr)
         return 1
-    if not gpu_is_present():
-        print("no NVIDIA device is visible here; nothing was checked", file=sys.stderr)
+    if (missing := missing_part()) is not None:
+        print(f"nothing was checked, {missing}", file=sys.stderr)
         return 3
     als = model_data.als_factors(n_items=options.items)
     with tempfile.TemporaryDirectory() as folder:

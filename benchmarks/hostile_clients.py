@@ -80,8 +80,8 @@ async def floods(port: int, key: str) -> Counter[int]:
     return Counter(await asyncio.gather(*(code_of(*messages) for messages in each * 5)))
 
 
-async def frames(port: int, frame: bytes, *, for_s: float = 5.0, at_once: int = 2_000) -> int:
-    """Send one frame over and over, as fast as it goes; return the code with which the socket was closed, or 0."""
+async def frames(port: int, frame: bytes, *, first: bytes = b"", for_s: float = 5.0, at_once: int = 2_000) -> int:
+    """Send one frame over and over after ``first``, as fast as it goes; return the code of the close, or 0 for none."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     key = base64.b64encode(os.urandom(16)).decode()
     writer.write(
@@ -92,6 +92,7 @@ async def frames(port: int, frame: bytes, *, for_s: float = 5.0, at_once: int = 
     answered = asyncio.create_task(reader.read(1 << 20))
     until = time.monotonic() + for_s
     heard = b""
+    writer.write(first)
     with contextlib.suppress(OSError):
         while time.monotonic() < until:
             writer.write(frame * at_once)

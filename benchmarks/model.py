@@ -24,6 +24,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from benchmarks import gpu as gpu_benchmark
 from benchmarks import model_data
 from benchmarks.report import print_table
 from recommendations.graphs.builder import HIDDEN
@@ -55,8 +56,12 @@ class Questions:
     expected_all: list[set[int]]  # the best of all, for contenders that exclude nothing
 
 
-def run(*, quick: bool) -> dict[str, float]:
-    """Measure all sizes and return the figures; ``quick`` asks fewer times and leaves hnswlib out at 100k."""
+def run(*, quick: bool, gpu: bool = False) -> dict[str, float]:
+    """Measure all sizes and return the figures; ``quick`` asks fewer times and leaves hnswlib out at 100k.
+
+    Raises ``NotHere`` before anything is measured where ``gpu`` is wanted and there is none.
+    """
+    on_gpu = gpu_benchmark.run(quick=quick) if gpu else {}
     faiss.omp_set_num_threads(1)
     figures: dict[str, float] = {}
     rows: list[list[object]] = []
@@ -81,6 +86,7 @@ def run(*, quick: bool) -> dict[str, float]:
         ["items", "by", "p50 ms", "p95 ms", "of graph", "overlap@20", "does"],
         rows,
     )
+    figures |= on_gpu
     print_table(
         "The graph in batches, in memory, and its floor",
         ["items", *(f"batch {size}: ms a request" for size in BATCHES), "load s", "memory MB", "file MB", "floor ms"],

@@ -15,10 +15,14 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Console", "figures_line", "machine", "print_table"]
+__all__ = ["Console", "NotHere", "figures_line", "machine", "print_table"]
 
 FILE_WIDTH: Final = 140
 _LIBRARIES = ("onnxruntime-gpu", "numpy", "implicit", "Django", "redis", "kafka-python")
+
+
+class NotHere(Exception):
+    """What was to be measured is not on this machine; the message is one sentence with the remedy."""
 
 
 def machine() -> dict[str, str | int | float]:

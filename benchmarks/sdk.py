@@ -31,9 +31,9 @@ class ToolMissing(RuntimeError):
 def run(*, quick: bool) -> dict[str, float]:
     """Measure, print the table, and return the figures."""
     for folder in (SDK, SDK / "bench"):
-        _install(folder)
+        install(folder)
     peer_rounds = QUICK_PEER_ROUNDS if quick else PEER_ROUNDS
-    measured = json.loads(_node("run.mjs", str(ROUNDS), str(peer_rounds), cwd=SDK / "bench", timeout_s=RUN_TIMEOUT_S))
+    measured = json.loads(node("run.mjs", str(ROUNDS), str(peer_rounds), cwd=SDK / "bench", timeout_s=RUN_TIMEOUT_S))
     rows: list[dict[str, Any]] = measured["rows"]
     ours = next(row for row in rows if row["name"] == "recsite")
     print_table(
@@ -58,7 +58,7 @@ def run(*, quick: bool) -> dict[str, float]:
     }
 
 
-def _install(folder: Path) -> None:
+def install(folder: Path) -> None:
     """Install the pinned packages of ``folder`` where they are missing or another version."""
     lock, done = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
     if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
@@ -66,7 +66,7 @@ def _install(folder: Path) -> None:
     _command("npm", "ci", "--no-audit", "--no-fund", cwd=folder, timeout_s=INSTALL_TIMEOUT_S)
 
 
-def _node(*arguments: str, cwd: Path, timeout_s: float) -> str:
+def node(*arguments: str, cwd: Path, timeout_s: float) -> str:
     return _command("node", *arguments, cwd=cwd, timeout_s=timeout_s)
 
 

@@ -36,6 +36,7 @@ class Lab:
         self.folder = folder
         self.redis_port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._redis: subprocess.Popen[bytes] | None = None
         self.environment = {
             **os.environ,
             "RECSITE_SECRET_KEY": secrets.token_urlsafe(50),
@@ -63,7 +64,7 @@ class Lab:
         program = shutil.which("redis-server")
         if program is None:
             raise SystemExit("redis-server is missing; apt install redis-server")
-        self.start(
+        self._redis = self.start(
             program, "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)
         )
         for _ in range(200):
@@ -72,11 +73,17 @@ class Lab:
             time.sleep(0.02)
         raise SystemExit("Redis did not start")
 
+    def redis_pss_mb(self) -> float:
+        """Return what Redis holds in memory."""
+        assert self._redis is not None
+        pss: int = psutil.Process(self._redis.pid).memory_full_info().pss
+        return pss / 2**20
+
     def make_shop(self, *, items: int, shoppers: int) -> str:
         """Make the shop in a process of its own and return its publishable key."""
         made = subprocess.run(
             [sys.executable, "-m", "benchmarks.serving_world", str(items), str(shoppers)],
-            cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False, timeout=600,
+            cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False, timeout=3_600,
         )  # fmt: skip
         if made.returncode:
             raise SystemExit(made.stderr[-2_000:])

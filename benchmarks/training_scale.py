@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from features.archive.rows import DAY_MS, SCHEMA
+from features.archive.rows import DAY_MS, schema
 from features.archive.writer import ArchiveFolder, date_of
 from recommendations.training.data.archive import read_archive
 from recommendations.training.fit import neighbours
@@ -70,9 +70,9 @@ def write_archive(folder: Path, *, n_items: int, n_events: int, seed: int = 0) -
             "received_at_ms": pa.array(np.tile(times, 2)),
             "bot": pa.array(np.zeros(2 * n, bool)),
         }
-        columns = [named.get(field.name, nobody.cast(field.type)) for field in SCHEMA]
+        columns = [named.get(field.name, nobody.cast(field.type)) for field in schema()]
         path = f"{archive.root}/site={SITE}/date={date_of(day)}/p0-{day}.parquet"
-        archive.write_table(path, pa.Table.from_arrays(columns, schema=SCHEMA))
+        archive.write_table(path, pa.Table.from_arrays(columns, schema=schema()))
 
 
 class Enough(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Final
 
-PARTS: Final = ("dearest", "honest", "counts")
+PARTS: Final = ("dearest", "honest", "counts", "votes")
 """Modules of this package, in the order in which they run."""
 
 

@@ -1,4 +1,4 @@
-"""What one caller may do to the counts of a shop: fill Redis with made-up ids, and vote items up.
+"""What one caller may do to the counts of a shop with made-up ids: fill Redis. And the shop that ``votes`` attacks.
 
 Records go through a stream worker of its own into a Redis of its own, as those of a real shop do; the log is in memory,
 so that Redis holds nothing but features.
@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
@@ -18,27 +18,24 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.report import print_table
 from features.state.counting.unknown import SiteKeys
 from tests.services.redis_server import RedisServer
-from tracking.contract.events import SCHEMA_VERSION, EventRecord
+from tracking.contract.events import SCHEMA_VERSION, EventRecord, log_key
 from tracking.contract.parsing import encode_record, parse_record
 
 if TYPE_CHECKING:
-    from features.store.item_stats import ItemStatsMerger
+    from features.store.item_stats import ItemStats, ItemStatsMerger
 
 PARTITIONS: Final = 8
 N_ITEMS: Final = 1_000
 REQUESTS: Final = 100
 IDS_A_REQUEST: Final = 2_400
 """Twelve events of 200 items: as many as a body of 64 kB holds of short ids."""
-DAILY_USERS: Final = 10_000
 VIEWS_A_USER: Final = 6
 CART_SHARE: Final = 0.1
 BUY_SHARE: Final = 0.03
-TRAFFIC_SHARE: Final = 0.01
-N_TARGETS: Final = 5
 TOP: Final = 20
 WEIGHTS: Final = (1.0, 3.0, 5.0)
-_NEW_NAMES: Final = "a new anonymous id an event"
 _DAY_S: Final = 86_400
+LATENESS_MS: Final = 900_000
 
 Events = list[dict[str, Any]]
 
@@ -46,7 +43,7 @@ Events = list[dict[str, Any]]
 class Shop:
     """One site's worker, and what it wrote."""
 
-    def __init__(self, redis_url: str, *, name: str) -> None:
+    def __init__(self, redis_url: str, *, name: str, lateness_ms: int = LATENESS_MS) -> None:
         from features.store import connections
         from features.store.item_stats import ItemStatsMerger
         from features.store.online import OnlineStore
@@ -54,32 +51,54 @@ class Shop:
         from tracking.log import open_log
         from tracking.redis_client import connect
 
+        self._lateness_ms = lateness_ms
+        self._make_worker = StreamWorker
+        self._make_merger = ItemStatsMerger
         self.name = name
         self.items = [f"sku-{number:05}" for number in range(N_ITEMS)]
         self.client = connect(redis_url, timeout_s=30)
         self._log = open_log(f"memory://{name}-{uuid.uuid4().hex}?partitions={PARTITIONS}")
         self._log.ensure_topic(timeout_s=5)
-        log_name = connections.name_of(self._log)
+        self._log_name = connections.name_of(self._log)
+        self._store = OnlineStore(self.client, log_name=self._log_name, session_ttl_s=900, profile_ttl_s=90 * _DAY_S)
+        self._start()
+
+    def _start(self) -> None:
         known = SiteKeys(items=frozenset(self.items), n_items=N_ITEMS, placements=frozenset())
-        self._store = OnlineStore(self.client, log_name=log_name, session_ttl_s=900, profile_ttl_s=90 * _DAY_S)
-        self._worker = StreamWorker(
+        self._worker = self._make_worker(
             self._log,
             self._store,
-            lateness_ms=900_000,
+            lateness_ms=self._lateness_ms,
             batch_records=500,
             announce=lambda changed: None,
             keys_of_site=lambda site: known,
         )
-        self._merger: ItemStatsMerger = ItemStatsMerger(
-            self.client, partitions=PARTITIONS, log_name=log_name, lateness_ms=900_000
+        self._merger: ItemStatsMerger = self._make_merger(
+            self.client, partitions=PARTITIONS, log_name=self._log_name, lateness_ms=self._lateness_ms
         )
 
-    def take(self, requests: Sequence[tuple[str, Events]]) -> None:
-        """Append the requests of anonymous users to the log, and apply them."""
+    def counts(self) -> dict[bytes, bytes]:
+        """Return what stands in Redis of the counts of items, for ``go_back``."""
+        return {key: self.client.dump(key) for key in self.client.scan_iter("*items:*", count=1_000)}
+
+    def go_back(self, counts: Mapping[bytes, bytes]) -> None:
+        """Let the counts of items be what they were; what is known of users stays."""
+        self._worker.close()
+        self.client.delete(*self.client.scan_iter("*items:*", count=1_000))
+        for key, value in counts.items():
+            self.client.restore(key, 8 * _DAY_S * 1_000, value)
+        self._start()
+
+    def take(self, requests: Sequence[tuple[str, Events]], *, site: str = "") -> None:
+        """Append the requests of anonymous users of a site to the log, and apply them; of this shop's for none."""
         pairs = []
         for anonymous_id, events in requests:
-            record = self._record(anonymous_id, events)
-            pairs.append((f"{self.name}/{record.user_key}".encode(), encode_record(record)))
+            record = self._record(anonymous_id, events, site=site or self.name)
+            pairs.append((log_key(record.site, record.user_key), encode_record(record)))
+        self.take_pairs(pairs)
+
+    def take_pairs(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """Append keys and records to the log, and apply them."""
         asyncio.run(self._append(pairs))
         while self._worker.step(0.05) or sum(
             self._log.behind(self._store.positions(range(PARTITIONS))).values()
@@ -96,18 +115,22 @@ class Shop:
         """Return what every key takes in Redis, its name included."""
         return sum(int(self.client.memory_usage(key, samples=0) or 0) for key in self.client.scan_iter(count=1_000))
 
-    def top(self) -> list[str]:
-        """Return the most popular items, as every list that falls back to them shows."""
+    def stats(self, site: str = "") -> ItemStats:
+        """Return what was merged of a site; of this shop for none."""
         from features.store.item_stats import load_item_stats
 
-        return load_item_stats(self.client, self.name).popular(window="24h", weights=WEIGHTS, limit=TOP)
+        return load_item_stats(self.client, site or self.name)
+
+    def top(self, window: str = "24h") -> list[str]:
+        """Return the most popular items, as every list that falls back to them shows."""
+        return self.stats().popular(window=window, weights=WEIGHTS, limit=TOP)
 
     def close(self) -> None:
         """Leave the log."""
         self._worker.close()
         self.client.close()
 
-    def _record(self, anonymous_id: str, events: Events) -> EventRecord:
+    def _record(self, anonymous_id: str, events: Events, *, site: str) -> EventRecord:
         import msgspec
 
         newest = max(event["ts"] for event in events)
@@ -115,7 +138,7 @@ class Shop:
             msgspec.json.encode(
                 {
                     "v": SCHEMA_VERSION,
-                    "site": self.name,
+                    "site": site,
                     "received_at_ms": newest,
                     "anonymous_id": anonymous_id,
                     "events": events,
@@ -134,10 +157,10 @@ class Shop:
 
 
 @contextmanager
-def shop(name: str) -> Iterator[Shop]:
+def shop(name: str, *, lateness_ms: int = LATENESS_MS) -> Iterator[Shop]:
     """Yield a shop with a Redis of its own."""
     with RedisServer() as redis:
-        made = Shop(redis.url, name=name)
+        made = Shop(redis.url, name=name, lateness_ms=lateness_ms)
         try:
             yield made
         finally:
@@ -145,10 +168,8 @@ def shop(name: str) -> Iterator[Shop]:
 
 
 def measure(*, quick: bool) -> dict[str, float]:
-    """Make ids up, then vote; print both."""
-    made_up = _made_up_ids(n_requests=REQUESTS)
-    votes = _votes(n_users=DAILY_USERS)
-    return {**made_up, **votes}
+    """Make ids up; prints what that costs."""
+    return _made_up_ids(n_requests=REQUESTS)
 
 
 def _event(rng: random.Random, name: str, items: Sequence[dict[str, Any]], at_ms: int) -> dict[str, Any]:
@@ -207,43 +228,3 @@ def _made_up_ids(*, n_requests: int) -> dict[str, float]:
         "redis_bytes_per_made_up_id": (after - before) / n_ids,
         "merge_cpu_ms_after_made_up_ids": cpu_after * 1e3,
     }
-
-
-def _votes(*, n_users: int) -> dict[str, float]:
-    """Let attackers with one per cent of the traffic push the least popular items, each in a way of its own.
-
-    The figure is that of attackers who are as many users as their share of the traffic. One who takes a new name for
-    each event is more than that, to everything that looks at names alone; the table and a figure of its own show it.
-    """
-    rows, moved_by = [], {}
-    n_events = int(n_users * VIEWS_A_USER * (1 + CART_SHARE + BUY_SHARE) * TRAFFIC_SHARE)
-    attackers = {"one anonymous id": 1, "one per cent of all users": n_users // 100, _NEW_NAMES: n_events}
-    for words, n_names in attackers.items():
-        rng = random.Random(13)
-        with shop("votes") as made:
-            now_ms = time.time_ns() // 1_000_000
-            made.take(list(_honest(made, rng, n_users=n_users, now_ms=now_ms)))
-            made.merge()
-            honest = made.top()
-            targets = made.items[-N_TARGETS:]
-            lines = [{"item_id": item_id, "price": 1e6, "quantity": 100_000} for item_id in targets]
-            names = [_anonymous_id(rng) for _ in range(n_names)]
-            kinds = ("view_item", "add_to_cart", "purchase")
-            requests = [
-                (names[number * n_names // n_events], [_event(rng, kinds[number % 3], lines, now_ms)])
-                for number in range(n_events)
-            ]
-            made.take(requests)
-            made.merge()
-            moved = len(set(made.top()) & set(targets))
-            kept = len(set(made.top()) & set(honest))
-        rows.append([words, n_events, moved, kept])
-        moved_by[words] = float(moved)
-    print_table(
-        f"An attacker with {TRAFFIC_SHARE:.0%} of the traffic of {n_users:,} users a day",
-        ["under the name of", "events", f"its items in the top {TOP}", "honest ones that stayed"],
-        rows,
-        caption=f"{N_TARGETS} of the least popular of {N_ITEMS:,} items, in each event, 100,000 pieces each.",
-    )
-    new_names = moved_by.pop(_NEW_NAMES)
-    return {"attacker_items_in_top20": max(moved_by.values()), "new_names_items_in_top20": new_names}

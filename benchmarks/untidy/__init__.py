@@ -13,6 +13,7 @@ from tests.services.redis_server import RedisServer
 
 EVENTS: Final = 100_000
 ROWS: Final = 1_000_000
+INPUTS: Final = 10_000
 
 
 def run(*, quick: bool) -> dict[str, float]:
@@ -25,6 +26,7 @@ def run(*, quick: bool) -> dict[str, float]:
 
         set_up(folder / "data", redis_url=redis.url, log_url=f"{redis.url}?stream=cases&partitions=4")
         figures = _cases(folder)
+        figures |= _mutations(n_inputs=INPUTS // 10 if quick else INPUTS)
         logs = {
             "Redis Streams": f"{redis.url}?stream=ledger&partitions=4",
             "Kafka": f"kafka://{kafka.bootstrap}/ledger?partitions=4",
@@ -52,6 +54,19 @@ def _cases(folder: Path) -> dict[str, float]:
         caption="; ".join(f"{name}: {wrong}" for name, wrong in outcomes if wrong) or "Nothing came out wrong.",
     )  # fmt: skip
     return {"cases": len(outcomes), "cases_right": sum(not wrong for _, wrong in outcomes)}
+
+
+def _mutations(*, n_inputs: int) -> dict[str, float]:
+    from benchmarks.untidy.mutations import mutate_all
+
+    found = mutate_all(n_inputs)
+    print_table(
+        "The same inputs, mutated",
+        ["inputs", "refused as a whole", "lines of the readers reached", "faults", "memory grown, MB"],
+        [[found.inputs, found.refused, found.lines, len(found.faults), found.growth_mb]],
+        caption="; ".join(found.faults[:5]) or "No reader failed, and every event and row was counted.",
+    )
+    return {"mutations": found.inputs, "mutation_faults": len(found.faults), "mutation_growth_mb": found.growth_mb}
 
 
 def _ledgers(folder: Path, logs: dict[str, str], *, n_events: int) -> dict[str, float]:
