@@ -7,7 +7,7 @@ CYCLONEDX := 7.5.0
 STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo up test test-fast check fix sbom clean
+.PHONY: help install install-dev demo up test test-fast check fix messages sbom faults soak clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,10 +43,19 @@ check: install-dev ## Lint, types, import contracts, words, dead names and templ
 fix: install-dev ## Format the code and mend what the linter can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
+messages: install-dev ## Bring the translations in step with the sources, and name what is not translated yet
+	@$(BIN)/python -m tests.house.catalogue
+
 sbom: install ## Every package of the environment with version and licence: var/sbom.json (CycloneDX)
 	@$(PYTHON) -m venv var/sbom-tool && var/sbom-tool/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==$(CYCLONEDX)
 	@var/sbom-tool/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o var/sbom.json $(BIN)/python
 	@echo "var/sbom.json"
+
+faults: install-dev ## One part after the other fails under load; QUICK=1, JSON=file, ONLY="redis log" (parts of names)
+	@$(BIN)/python -m benchmarks faults $(if $(QUICK),--quick) $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only $(ONLY))
+
+soak: install-dev ## Steady load for MINUTES=60: memory, handles, lag and disk must stay flat; JSON=file
+	@$(BIN)/python -m benchmarks soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json "$(JSON)")
 
 clean: ## Remove what the demo wrote (database, Redis, models); the environment stays
 	rm -rf var

@@ -23,6 +23,35 @@ stage() { # title, command …: run it, show what it says only when it fails or 
     fi
 }
 
+beside=()
+beside() { # title, command …: run it while the next stages run, and show it at `join`; most stages wait more than they work
+    local title=$1 number=${#beside[@]}
+    shift
+    {
+        local started=$SECONDS
+        "$@"
+        printf '%s %s\n' $? $((SECONDS - started)) >"$scratch/beside.$number.ended"
+    } >"$scratch/beside.$number.out" 2>&1 &
+    beside+=("$title")
+}
+
+join() { # show what `beside` started, in its order
+    local number status took
+    wait
+    for number in "${!beside[@]}"; do
+        printf '\n\033[1m%s\033[0m\n' "${beside[$number]}"
+        cat "$scratch/beside.$number.out"
+        read -r status took <"$scratch/beside.$number.ended" || status=1 took="?"
+        if [ "$status" = 0 ]; then
+            printf '  %s: ok, %s s\n' "${beside[$number]}" "$took"
+        else
+            failed+=("${beside[$number]}")
+            printf '  %s: FAILED, %s s\n' "${beside[$number]}" "$took"
+        fi
+    done
+    beside=()
+}
+
 finish() {
     printf '\n'
     if ((${#left_out[@]})); then
@@ -50,6 +79,13 @@ deploy_checks() {
         RECSITE_DATA_DIR="$scratch" python manage.py check --deploy --fail-level WARNING
 }
 
+# pyspark is 400 MB for one optional trainer: a newcomer's run leaves it out and says so. It must not appear under mypy.
+types_then_pyspark() {
+    mypy || return
+    [ "$REQUIRE_ALL" = 0 ] \
+        || python -m pip install --disable-pip-version-check --quiet --requirement requirements-spark.txt
+}
+
 case "${1:-}" in
     fast)
         stage "Fast tests" python -m pytest -q --fast -n 2 --dist loadgroup
@@ -65,12 +101,16 @@ esac
 stage "Format" ruff format --check .
 stage "Lint" ruff check .
 stage "Import contracts" lint-imports
-stage "House" python -m tests.house
-stage "Types" mypy
 stage "Templates" djlint templates --lint --quiet
 stage "System checks and migrations" system_checks
 stage "Deployment checks" deploy_checks
-[ "${1:-}" = check ] && finish
+beside "House" python -m tests.house
+if [ "${1:-}" = check ]; then
+    beside "Types" mypy
+    join
+    finish
+fi
+beside "Types, then pyspark" types_then_pyspark
 
 # --- what the tests need from the machine -----------------------------------------------------------------------
 declare -A package_of=(
@@ -109,16 +149,29 @@ install_missing() {
 install_missing
 for tool in "${!package_of[@]}"; do has "$tool" || left_out+=("${package_of[$tool]}"); done
 
-# pyspark is 400 MB for one optional trainer: a newcomer's run leaves it out and says so.
-if [ "$REQUIRE_ALL" = 1 ]; then
-    stage "pyspark" python -m pip install --disable-pip-version-check --quiet --requirement requirements-spark.txt
+# helm is no Debian package: Go makes it once, in a minute and a half, and keeps it.
+helm_version=v3.22.0
+helm_home=${XDG_CACHE_HOME:-$HOME/.cache}/recsite/helm-$helm_version
+export PATH="$helm_home:$PATH"
+make_helm() { GOBIN="$helm_home" go install "helm.sh/helm/v3/cmd/helm@$helm_version"; }
+if ! command -v helm >/dev/null; then
+    if command -v go >/dev/null; then beside "Helm" make_helm; else left_out+=(helm); fi
 fi
 
 # --- tests ------------------------------------------------------------------------------------------------------
+install_together() { # folder …: what their lock files name, all at the same time; most of it is waiting
+    local each pids=()
+    for each in "$@"; do
+        npm ci --prefix "$each" --no-audit --no-fund --silent &
+        pids+=($!)
+    done
+    for each in "${pids[@]}"; do wait "$each" || return 1; done
+}
 sdk() {
-    (cd sdk && npm ci --no-audit --no-fund --silent && npm run --silent check && npm test --silent)
+    (cd sdk && install_together . frameworks && npm run --silent check && npm test --silent)
 }
 if has node && has npm && has chromium; then stage "SDK in Chromium" sdk; fi
+join
 # Most tests wait for servers and pages, so two processes take half the time; each starts servers of its own.
 stage "Tests" python -m pytest -q --durations=15 -n 2 --dist loadgroup
 finish

@@ -1,9 +1,10 @@
 // Open the API's page in Chromium: how many operations it shows, and what the console complains of.
 import { chromium } from '../../sdk/node_modules/playwright-core/index.mjs';
+import { LIGHT } from '../../sdk/tests/chromium.mjs';
 import { DEADLINE_MS } from '../services/deadline.mjs';
 
 const [address, executablePath] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+const browser = await chromium.launch({ executablePath, args: [LIGHT, '--no-sandbox'] });
 const page = await browser.newPage();
 const problems = [];
 page.on('console', (message) => ['error', 'warning'].includes(message.type()) && problems.push(message.text()));

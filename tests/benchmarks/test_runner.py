@@ -11,17 +11,27 @@ from types import ModuleType
 import pytest
 
 from benchmarks import __main__ as runner
+from benchmarks import gpu
 from benchmarks.report import figures_line, machine
+from recommendations.inference import device
 
 COMPARED = {
     "model": {"overlap_at_20", "time_ratio_to_implicit_100k", "time_ratio_to_faiss_100k", "floor_ratio_1m"},
-    "serve": {"requests_per_s", "p50_ms", "p90_ms", "p99_ms", "cpu_ms_per_request", "ratio_to_plain_asgi"},
+    "serve": {
+        *("requests_per_s", "p50_ms", "p90_ms", "p99_ms", "cpu_ms_per_request", "ratio_to_plain_asgi"),
+        *("uncached_cpu_ms", "uncached_requests_per_s", "uncached_ratio_to_plain_asgi"),
+        *("web_rss_mb", "installation_pss_mb", "first_list_s"),
+    },
     "collect": {"events_per_cpu_s_kafka", "events_per_cpu_s_redis", "p99_ms", "ratio_to_plain_asgi"},
     "stream": {
         *("events_per_s_kafka", "events_per_s_redis", "lost", "doubled", "bytes_per_user", "read_ratio_to_feast"),
     },
     "live": {"p50_ms", "p99_ms"},
     "quality": {"rr_hr20", "rr_mrr20", "rr_new_hr20", "rr_coverage"},
+    "page": {
+        *("sequences", "violations", "cls_max_390", "cls_max_1280", "requests_per_page", "sockets_per_page"),
+        *("bytes_per_page", "nodes_after_100_mounts", "frameworks_passed", "frameworks"),
+    },
     "sdk": {"tracker_gzip_bytes", "widget_gzip_bytes", "both_gzip_bytes", "delivered_on_navigation"},
 }
 """What others compare versions by; written down here a second time, so that no name is changed in passing."""
@@ -109,3 +119,25 @@ def test_what_the_sdk_benchmark_reads_from_its_environment_is_documented() -> No
     read = set(re.findall(r"process\.env\.([A-Z_]+)", (root / "sdk/bench/run.mjs").read_text())) - {"NODE_ENV"}
 
     assert read == {name for name in read if f"`{name}`" in (root / "docs/sdk.md").read_text()} != set()
+
+
+@pytest.mark.parametrize("name", ["model", "serve"])
+def test_without_a_gpu_its_benchmarks_say_so_in_one_sentence_and_end_with_a_status_of_their_own(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(device, "gpu_is_present", lambda: False)
+    assert runner.main([name, "--gpu", "--quick"]) == runner.NOT_HERE == 3
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"{name}: no GPU was measured, no_gpu: no NVIDIA device is visible")
+    assert said.err.count("\n") == 1
+
+
+def test_what_is_measured_on_a_gpu_is_measured_here_on_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same code on the provider that is here: both graphs must then name the same items."""
+    figures = gpu.measured({"small": (2_000, 16)}, provider="cpu", rounds=3)
+    assert figures["gpu_overlap_small"] > 0.99
+    for size in (1, 8, 32, 128):
+        lists_per_s = figures[f"gpu_batch_{size}_lists_per_s_small"]
+        assert lists_per_s == pytest.approx(size * 1e3 / figures[f"gpu_batch_{size}_ms_small"])
+    assert figures["gpu_floor_ms_small"] > 0

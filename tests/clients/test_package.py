@@ -91,3 +91,44 @@ def test_an_import_loads_no_other_package(wheel: Path, tmp_path: Path) -> None:
     )
 
     assert set(done.stdout.split()) - {"typing_extensions"} == {"msgspec", "recsite_client"}  # of msgspec
+
+
+CONSUMER = """
+from recsite_client import PlacementRequest, Recsite, Tracker, anonymous_id
+
+recsite = Recsite("https://rec.shop.example", "sk_1", timeout_s=0.3)
+
+
+def titles(cookies: dict[str, str]) -> list[str]:
+    lists = recsite.recommend(placements=[PlacementRequest(placement="home")], anonymous_id=anonymous_id(cookies))
+    prices: list[float] = [item.price for item in lists["home"].items if isinstance(item.price, float)]
+    return [f"{item.title} {price}" for item, price in zip(lists["home"].items, prices)]
+
+
+reveal_type(recsite.list_items().next)
+"""
+
+
+@pytest.mark.slow
+def test_it_is_installed_into_an_environment_of_its_own_and_typed_there(wheel: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
+    python = tmp_path / "venv/bin/python"
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+    subprocess.run([*pip, wheel], check=True, timeout=300)
+    (tmp_path / "shop.py").write_text(CONSUMER)
+
+    ran = subprocess.run(
+        [python, "-c", "import recsite_client as r; print(r.__file__, r.anonymous_id({'rec_aid': 'a' * 32}))"],
+        capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path,
+    )  # fmt: skip
+    typed = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--python-executable", python, "shop.py"],
+        capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path,
+    )  # fmt: skip
+
+    assert ran.stdout.split() == [
+        str(next(tmp_path.glob("venv/lib/*/site-packages/recsite_client/__init__.py"))),
+        "a" * 32,
+    ]
+    assert 'Revealed type is "str | None"' in typed.stdout or 'Revealed type is "Union[str, None]"' in typed.stdout
+    assert "Success: no issues" in typed.stdout, typed.stdout

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.deploy.conftest import ROOT
 from tests.services.fixtures import leave_out
+from tests.services.installations.launching import Started
 from tests.services.process import Missing
 from tests.services.waiting import COMMAND_S
 
@@ -27,6 +29,7 @@ Item.objects.bulk_create([
     for n in range(2_000)
 ])
 """
+LOSE = "from features.models import Item; Item.objects.all().delete()"
 LOOK = """
 import hashlib
 from features.models import Item
@@ -42,7 +45,13 @@ class Place:
     data: Path
     environment: dict[str, str]
 
+    def __post_init__(self) -> None:
+        self._launcher = Started(self.environment)
+        weakref.finalize(self, self._launcher.close).atexit = False
+
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        if command[0] == "manage.py":
+            return self._launcher.manage(*command[1:], timeout_s=COMMAND_S)
         return subprocess.run(
             [sys.executable, *command], cwd=ROOT, env=self.environment, capture_output=True, text=True,
             timeout=COMMAND_S, check=False,
@@ -110,8 +119,7 @@ def test_what_was_saved_and_lost_is_there_again(place: Place, tmp_path: Path) ->
     assert "--replace" in refused.stderr
 
     place.lose()
-    place.well("manage.py", "shell", "-v", "0", "-c", "from features.models import Item; Item.objects.all().delete()")
-    assert place.well("manage.py", "shell", "-v", "0", "-c", LOOK).startswith("0 ")
+    assert place.well("manage.py", "shell", "-v", "0", "-c", LOSE + LOOK).startswith("0 ")
     begun = time.monotonic()
     restored = place.well("deploy/backup.py", "restore", str(file), "--replace")
     print(f"\nsaved in {saved_s:.1f} s, restored in {time.monotonic() - begun:.1f} s:\n{said}{restored}")
@@ -121,20 +129,31 @@ def test_what_was_saved_and_lost_is_there_again(place: Place, tmp_path: Path) ->
     assert place.well("manage.py", "migrate", "--check") == ""
 
 
-@pytest.mark.parametrize("damage", ["cut", "other key", "other engine", "no backup"])
-def test_what_is_not_ours_or_cut_short_changes_nothing(tmp_path: Path, damage: str) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    environment = {
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation with its backup beside it; a folder to be copied."""
+    folder = tmp_path_factory.mktemp("saved")
+    (folder / "data/models").mkdir(parents=True)
+    (folder / "data/models/kept").write_bytes(b"kept")
+    place = Place(folder / "data", of(folder / "data"))
+    place.well("manage.py", "migrate", "--no-input", "--verbosity", "0", "contenttypes")
+    place.well("deploy/backup.py", "save", str(folder / "recsite.tar"))
+    return folder
+
+
+def of(data: Path) -> dict[str, str]:
+    return {
         **os.environ, "RECSITE_DATA_DIR": str(data), "RECSITE_SECRET_KEY": "only-for-tests-" + "b" * 50,
         "DATABASE_URL": f"sqlite:///{data}/recsite.sqlite3",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", ["cut", "other key", "other engine", "no backup"])
+def test_what_is_not_ours_or_cut_short_changes_nothing(saved: Path, tmp_path: Path, damage: str) -> None:
+    shutil.copytree(saved, tmp_path / "own")
+    data, file = tmp_path / "own/data", tmp_path / "own/recsite.tar"
+    environment = of(data)
     place = Place(data, environment)
-    place.well("manage.py", "migrate", "--no-input", "--verbosity", "0", "contenttypes")
-    (data / "models").mkdir()
-    (data / "models/kept").write_bytes(b"kept")
-    file = tmp_path / "recsite.tar"
-    place.well("deploy/backup.py", "save", str(file))
     if damage == "cut":
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     elif damage == "other key":

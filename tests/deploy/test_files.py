@@ -219,15 +219,35 @@ def test_what_is_no_digest_pins_nothing(tmp_path: Path, answer: str) -> None:
 
 
 def test_the_image_installs_what_is_locked_with_its_hashes() -> None:
-    assert "--require-hashes -r /build/requirements.lock" in (DEPLOY / "Dockerfile").read_text()
-    lock = (ROOT / "requirements.lock").read_text().replace("\\\n", " ")
+    is_locked("requirements.txt", "requirements.lock")
+
+
+def test_the_target_with_cuda_adds_what_is_locked_for_it_and_nothing_else() -> None:
+    is_locked("requirements-gpu.txt", "requirements-gpu.lock")
+    text = (DEPLOY / "Dockerfile").read_text()
+    stages = dict(re.findall(r"^FROM (\S+) AS (\S+)$", text, re.MULTILINE))
+    assert stages["recsite"] == "cuda"
+    assert text.rstrip().endswith("FROM recsite"), "without a target the image has no CUDA"
+    assert "USER root" not in text
+    of_cuda = text.partition(" AS cuda\n")[2]
+    assert "COPY --from=build-cuda /opt/cuda /opt/venv/lib/python3.11/site-packages" in of_cuda
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in of_cuda
+    web = compose("compose.gpu.yaml")["services"]
+    assert set(web) == {name for name in compose()["services"] if name.startswith("web-")}
+    assert all(each["build"]["target"] == "cuda" for each in web.values())
+
+
+def is_locked(source: str, lock_name: str) -> None:
+    """Check that a lock holds each package that a file of requirements names, all with hashes, and is installed."""
+    assert re.search(rf"--require-hashes .*-r /build/{lock_name}", (DEPLOY / "Dockerfile").read_text())
+    lock = (ROOT / lock_name).read_text().replace("\\\n", " ")
     lines = [line for line in lock.splitlines() if line and line[0] not in "# "]
     locked = {re.split(r"[=;\s]", line, maxsplit=1)[0].lower(): line for line in lines}
     assert all("--hash=sha256:" in line for line in lines)
     wanted = [
         re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])?==(\S+)", line)
-        for line in (ROOT / "requirements.txt").read_text().splitlines()
-        if line and not line.startswith("#")
+        for line in (ROOT / source).read_text().splitlines()
+        if line and not line.startswith(("#", "-r "))
     ]
     for requirement in wanted:
         assert requirement is not None
@@ -294,7 +314,8 @@ def test_web_takes_the_address_that_its_nginx_saw() -> None:
 def test_the_image_serves_with_the_limits_of_an_installation(tmp_path: Path) -> None:
     place = Installation(project=ROOT, data=tmp_path, host="127.0.0.1", port=1, web_workers=1, demo=False)
     web = next(process for process in place.processes({}) if process.name == "web")
-    served = json.loads((DEPLOY / "Dockerfile").read_text().rpartition("CMD ")[2].replace("\\\n", ""))
+    shared = (DEPLOY / "Dockerfile").read_text().partition(" AS cuda\n")[0].rpartition("\n# ")[0]
+    served = json.loads(shared.rpartition("CMD ")[2].replace("\\\n", ""))
 
     def limits(command: list[str]) -> dict[str, str]:
         own = {"--host", "--port", "--workers"}

@@ -1,13 +1,14 @@
 // Click a product in a real browser and measure when the list on the same page shows something else.
 // node click.mjs PAGE_URL CHROMIUM SCREENSHOT → one line of JSON: {ms: […], before: […], after: […]}
 import { chromium } from "../../sdk/node_modules/playwright-core/index.mjs";
+import { LIGHT } from "../../sdk/tests/chromium.mjs";
 import { DEADLINE_MS } from "../services/deadline.mjs";
 
 const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
 const [pageUrl, executablePath, screenshot] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  args: [LIGHT, "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
     "--disable-blink-features=AutomationControlled"],  // what a program drives is a bot, and bots change no list
 });

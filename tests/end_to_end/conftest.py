@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +18,8 @@ import pytest
 from recsite.supervisor.installation import Installation
 from recsite.supervisor.ports import free_port
 from recsite.supervisor.processes import Supervised
+from tests.services.installations.launching import Started
+from tests.services.installations.migrated import put_migrated
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import COMMAND_S, wait_until
 
@@ -60,17 +60,11 @@ class Running:
     environment: dict[str, str]
     processes: dict[str, Supervised]
     data: Path
+    launcher: Started
 
     def manage(self, *arguments: str, timeout_s: float = COMMAND_S) -> str:
         """Run a management command and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        done = self.launcher.manage(*arguments, timeout_s=timeout_s)
         assert done.returncode == 0, f"{arguments}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
 
@@ -123,18 +117,26 @@ def visitor(name: str) -> str:
     return f"{name}-{'0' * 24}"
 
 
-def start_installation(data: Path, *, redis_url: str, log_url: str, database_url: str | None) -> Running:
+def start_installation(
+    data: Path, *, redis_url: str, log_url: str, database_url: str | None, **settings: str
+) -> Running:
     """Bring up web and stream worker over the given services, with two worlds of items in the catalogue."""
     port = free_port()
     place = Installation(project=ROOT, data=data, host="127.0.0.1", port=port, web_workers=1, demo=False)
     place.make_folders()
     chosen = {"REDIS_URL": redis_url, "EVENT_LOG_URL": log_url, "RECSITE_SECRET_KEY": "only-for-tests-" + "y" * 50}
+    chosen |= settings
     if database_url:
         chosen["DATABASE_URL"] = database_url
     environment = place.environment(chosen)
-    processes = {process.name: process for process in place.processes(environment) if process.name in ("web", "stream")}
-    running = Running(f"http://127.0.0.1:{port}", "", "", environment, processes, data)
-    running.manage("migrate", "--no-input", "--verbosity", "0")
+    launcher = Started(environment)
+    everything = place.processes(environment, launcher=launcher)
+    processes = {process.name: process for process in everything if process.name in ("web", "stream")}
+    running = Running(f"http://127.0.0.1:{port}", "", "", environment, processes, data, launcher)
+    if database_url:
+        running.manage("migrate", "--no-input", "--verbosity", "0")
+    else:
+        put_migrated(data)
     keys = json.loads(running.manage("shell", "-v", "0", "-c", SHOP).splitlines()[-1])
     running.pk, running.sk = keys["pk"], keys["sk"]
     for process in processes.values():
@@ -158,6 +160,7 @@ def stop_installation(running: Running) -> None:
     for process in running.processes.values():
         process.ask_to_stop()
     stopped = {name: process.wait_stopped(25) for name, process in running.processes.items()}
+    running.launcher.close()
     assert stopped == dict.fromkeys(stopped, True), f"did not stop cleanly on SIGTERM: {stopped}"
 
 

@@ -1,6 +1,7 @@
 // node screens.mjs CHROMIUM BASE SESSION: every screen of merchandisers at two widths and in two themes, and one rule of each action.
 import { readFileSync } from 'node:fs';
 import { chromium } from '../../sdk/node_modules/playwright-core/index.mjs';
+import { LIGHT } from '../../sdk/tests/chromium.mjs';
 import { DEADLINE_MS } from '../services/deadline.mjs';
 
 const [executablePath, base, session] = process.argv.slice(2);
@@ -21,7 +22,7 @@ const RULES = {
 };
 const problems = [];
 const rules = {};
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+const browser = await chromium.launch({ executablePath, args: [LIGHT, '--no-sandbox', '--disable-gpu'] });
 const open = async (width, colorScheme) => {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
   await context.addCookies([{ name: 'sessionid', value: session, url: base }]);

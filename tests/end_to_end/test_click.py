@@ -20,7 +20,10 @@ from tests.services.fixtures import leave_out
 from tests.services.process import Missing
 from tests.services.waiting import BROWSER_S, until_subscribed
 
-pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser, pytest.mark.redis, pytest.mark.slow,
+    pytest.mark.parametrize("installation", ["redis"], indirect=True),  # test_path.py goes the same way on both logs
+]  # fmt: skip
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Shop</title>
 <script async src="{address}/r/v1/rec.js" data-key="{pk}"></script>

@@ -14,7 +14,10 @@ from tests.services.fixtures import leave_out
 from tests.services.process import Missing
 from tests.services.waiting import BROWSER_S
 
-pytestmark = [pytest.mark.browser, pytest.mark.redis, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser, pytest.mark.redis, pytest.mark.slow,
+    pytest.mark.parametrize("installation", ["redis"], indirect=True),  # no screen knows which log there is
+]  # fmt: skip
 
 STAFF = """
 from django.contrib.auth import get_user_model

@@ -36,6 +36,7 @@ BOOKKEEPING = {
     "seen", "seen_import", "seen_until_s", "seen_import_until_s",  # which events were counted
     "seen_orders", "seen_orders_import", "votes",  # which orders, and for which items the user was
     "cart_cleared", "conversions", "transactions",  # what makes carts, credit and refunds the same in any order
+    "late_orders",  # and the arms of experiments
     "is_fully_loaded",  # whether the database was asked
     "counts",  # holds those counts of the view that have no field of their own
 }  # fmt: skip

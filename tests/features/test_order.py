@@ -96,10 +96,13 @@ class Store:
         self.sessions.update(applied.sessions)
         self.profiles.update(applied.profiles)
         self.orders |= {(*user, order): blob for user, own in applied.orders.items() for order, blob in own.items()}
-        for key, (fields, _) in applied.increments.items():
+        for key, (fields, _, _) in applied.increments.items():
             for name, amounts in fields.items():
-                for metric, amount in enumerate(amounts):
+                n_sums = windows.N_SUMS if ":items:" in key else len(amounts)
+                for metric, amount in enumerate(amounts[:n_sums]):
                     self.counts[key, name, metric] += amount
+                for tag in amounts[n_sums:]:  # of a network; seen once or often is the same
+                    self.counts[key, name, tag + windows.N_SUMS] = 1
 
     def _look_up(self, needed: list[tuple[str, str, int]], stored: StoredBatch) -> None:
         for site, user_key, order in needed:
@@ -181,7 +184,7 @@ def test_an_error_of_one_event_is_noticed() -> None:
 
 def test_sums_of_panes_and_of_placements_are_whole_numbers() -> None:
     panes = windows.pane_increments([windows.ItemEffect("a", NOW_MS, windows.PURCHASES, 2, 30)] * 3, now_ms=NOW_MS)
-    assert {tuple(counts["a"]) for counts in panes.values()} == {(0, 0, 6, 90, 0, 0, 0)}
+    assert {tuple(counts["a"]) for counts in panes.values()} == {(0, 0, 6, 90, 0, 0, 0, 0)}
     assert len(panes) == len(windows.WIDTHS_S)
     credited = attribution.sum_effects([attribution.PlacementEffect("home|||", 3, attribution.CLICKS, 1)] * 2)
     assert credited == {3: {"home|||": [0, 0, 2, 0, 0, 0, 0]}}

@@ -97,9 +97,9 @@ def in_text(path: str, text: str) -> list[Finding]:
     concerned = [word for word in listed if word.concerns(path)]
     let_through = [one for one in allowed if path.startswith(one.paths or "")]
     found: dict[tuple[int, str], Finding] = {}
-    clean: set[str] = set()  # names without any word of the list; most names stand many times in a file
+    clean = _clean(tuple(concerned), tuple(let_through))
     for piece in pieces(path, text):
-        if piece.kind == "identifier" and piece.text in clean:
+        if (piece.kind, piece.text) in clean:
             continue
         before = len(found)
         flat, line_at = _one_line(piece)
@@ -118,9 +118,16 @@ def in_text(path: str, text: str) -> list[Finding]:
                 said = flat if piece.kind == "identifier" else match.group()
                 what = f"{piece.kind} “{said}”: not “{word.banned}” but “{word.instead}”"
                 found.setdefault((line, what), Finding(path=path, line=line, what=what))
-        if piece.kind == "identifier" and len(found) == before:
-            clean.add(piece.text)
+        if len(found) == before and len(piece.text) < 200:
+            clean.add((piece.kind, piece.text))
     return sorted(found.values())
+
+
+@cache
+def _clean(concerned: tuple[Word, ...], let_through: tuple[Allowed, ...]) -> set[tuple[str, str]]:
+    """Return the set of pieces known to hold no word of these; most names and messages stand in many files."""
+    del concerned, let_through  # they tell the sets apart
+    return set()
 
 
 def _covers(pattern: re.Pattern[str], text: str, start: int, end: int, around: tuple[int, int]) -> bool:

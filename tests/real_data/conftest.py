@@ -18,6 +18,8 @@ from tests.services.left_out import note
 from tests.services.process import Missing
 
 DATA = ROOT.parent / "shared" / "data"
+TAKES_MINUTES = {"test_kafka_gives_the_same_features"}
+"""Of this log: that both logs give the same features is shown on smaller ones in ``tests/features/test_faults.py``."""
 collect_ignore = [] if os.environ.get("REAL_DATA") == "all" else ["test_served_list.py"]
 
 
@@ -30,10 +32,14 @@ def data_file(config: pytest.Config, name: str) -> Path:
     return path
 
 
-def pytest_collection_modifyitems(config: pytest.Config) -> None:
-    """Name what takes too long for each run, so that a green one never hides it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out and name what takes too long for each run, so that a green one never hides it."""
     for name in collect_ignore:
         note(config, f"tests/real_data/{name}", "takes minutes; REAL_DATA=all runs it")
+    if os.environ.get("REAL_DATA") != "all":
+        for item in [item for item in items if item.name in TAKES_MINUTES]:
+            items.remove(item)
+            note(config, f"tests/real_data: {item.name}", "takes minutes; REAL_DATA=all runs it")
 
 
 @pytest.fixture(scope="session")

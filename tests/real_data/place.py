@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 import urllib.request
@@ -24,6 +25,8 @@ from recsite.importing.loading import BATCH
 from recsite.supervisor.installation import Installation
 from recsite.supervisor.ports import free_port
 from recsite.supervisor.processes import Supervised
+from tests.services.installations.launching import Started
+from tests.services.installations.migrated import put_migrated
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import wait_until
 from tracking.log import open_log
@@ -86,8 +89,11 @@ class Place:
         self.environment = {
             name: value for name, value in self.installation.environment(chosen).items() if name != "DATABASE_URL"
         }
-        self.processes = {process.name: process for process in self.installation.processes(self.environment)}
-        self.manage("migrate", "--no-input", "--verbosity", "0")
+        self.launcher = Started(self.environment)
+        self.stack.callback(self.launcher.close)
+        everything = self.installation.processes(self.environment, launcher=self.launcher)
+        self.processes = {process.name: process for process in everything}
+        put_migrated(self.data)
         return self
 
     def __exit__(
@@ -105,14 +111,17 @@ class Place:
 
     def manage(self, *arguments: str, status: int = 0, redis_url: str | None = None) -> str:
         """Run a management command, which must end with ``status``; return what it printed."""
-        done = subprocess.run(
-            self.installation.manage(*arguments),
-            env={**self.environment, **({"REDIS_URL": redis_url} if redis_url else {})},
-            capture_output=True,
-            text=True,
-            timeout=IMPORT_TIMEOUT_S,
-            check=False,
-        )
+        if redis_url is None:
+            done = self.launcher.manage(*arguments, timeout_s=IMPORT_TIMEOUT_S)
+        else:
+            done = subprocess.run(
+                self.installation.manage(*arguments),
+                env={**self.environment, "REDIS_URL": redis_url},
+                capture_output=True,
+                text=True,
+                timeout=IMPORT_TIMEOUT_S,
+                check=False,
+            )
         assert done.returncode == status, (
             f"{arguments}: status {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         )
@@ -217,12 +226,7 @@ class Place:
         return f"{self.redis.url.removesuffix('/0')}/{number}"
 
     def _import_killed(self, command: list[str], *, at_units: int) -> None:
-        process = subprocess.Popen(
-            self.installation.manage(*command),
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = self.launcher.start(self.installation.manage(*command), name=command[0], output=Path(os.devnull))
         wait_until(
             lambda: process.poll() is not None or self._checkpoint()["units"] >= at_units,
             f"unit {at_units}",

@@ -105,7 +105,7 @@ def exchanged(folder: Path) -> dict[str, Any]:
 
 
 def other_columns(folder: Path) -> dict[str, Any]:
-    return {"expected_columns": ("column_0", "newer")}
+    return {"ranker_columns": ("column_0", "newer")}
 
 
 def linked(folder: Path) -> None:

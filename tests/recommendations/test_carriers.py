@@ -3,8 +3,10 @@
 A *carrier* is an object of ours that one function hands to a function of another module, as an argument or a result,
 while the request is served, and that was made for this request. Not counted: the structs of ``serving.schemas``,
 which are the request and the reply themselves; what ``tracking`` and ``features`` make (the HTTP request, the
-identity, the features that were read); and four plain values: ``Ranked`` (two arrays), ``Deadline`` (a moment),
-``RequestPrice`` (three numbers) and ``Turn`` (a lock that is given back).
+identity, the features that were read); and seven plain values: ``Ranked`` (two arrays), ``Votes`` (three arrays),
+``Deadline`` (a moment), ``RequestPrice`` (three numbers), ``Turn`` (a lock that is given back), ``Visit`` (seven texts
+of the request) and ``ActiveRules`` (a sequence of rules that were compiled before). What a library calls for a function
+of ours, such as a cached property, is called by that function.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ CARRIERS = {"RequestUser", "SiteState", "ListQuery", "ServingContext", "Pipeline
 MAX_MODULES = 25
 """That a carrier passes through; what only computes with numbers, texts or arrays is not counted."""
 
-VALUES = {"Ranked", "Deadline", "RequestPrice", "Turn"}
+VALUES = {"Ranked", "Votes", "Deadline", "RequestPrice", "Turn", "Visit", "ActiveRules"}
 
 
 @dataclasses.dataclass
@@ -56,7 +58,7 @@ class Trace:
         module = _module_of(code)
         if module is None:
             return
-        caller = _module_of(frame.f_back.f_code) if frame.f_back is not None else None
+        caller = _module_that_called(frame)
         if event == "call":
             self.modules.add(module)
             names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -80,6 +82,15 @@ class Trace:
 def _module_of(code: CodeType) -> str | None:
     path = Path(code.co_filename)
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else None
+
+
+def _module_that_called(frame: FrameType) -> str | None:
+    back = frame.f_back
+    while back is not None:
+        if (module := _module_of(back.f_code)) is not None:
+            return module
+        back = back.f_back
+    return None
 
 
 def _name_of(value: object) -> str:

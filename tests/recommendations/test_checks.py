@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
+from pathlib import Path
 
 import onnxruntime
 import pytest
@@ -34,8 +36,16 @@ def test_plain_onnxruntime_beside_the_gpu_build_is_an_error(monkeypatch: pytest.
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in problem.hint
 
 
-def test_a_build_without_cuda_under_the_name_of_the_gpu_build_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+def test_a_build_without_cuda_under_the_name_of_the_gpu_build_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there = Path(onnxruntime.__file__).parent / "capi" / "build_and_package_info.py"
+    assert ("CUDAExecutionProvider" in onnxruntime.get_available_providers()) == ("-gpu" in there.read_text())
+    for name in ("onnxruntime/__init__.py", "onnxruntime/capi/build_and_package_info.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("package_name = 'onnxruntime'\n")
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    monkeypatch.syspath_prepend(tmp_path)
     (message,) = errors()
     assert "without CUDA" in message
 

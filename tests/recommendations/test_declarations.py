@@ -96,9 +96,10 @@ def test_every_action_does_something_and_says_so() -> None:
     assert list(ACTIONS) == list(RuleAction)
     for name, action in ACTIONS.items():
         spec = RuleSpec(rule_id=1, name="r", action=action.name, strength=4.0, items=("sku1",))
-        touches = [action.is_filter, action.is_pin, action.factor(spec) is not None]
+        touches = [action.is_filter, name is RuleAction.PIN, action.is_of_list, action.factor(spec) is not None]
         assert touches.count(True) == 1, name
-        assert rule_words(spec).startswith(f"{action.verb} item sku1")
+        assert "item sku1" in action.sentence(spec, "item sku1")
+        assert rule_words(spec).startswith(action.sentence(spec, "item sku1"))
         effect = RuleEffect(rule_id=1, name="r", action=name, factor=action.factor(spec), position=3)
         assert effect_words(effect)
 

@@ -14,6 +14,7 @@ ROOT = Path(recommendations.__file__).parent
 DECLARED = [value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)]
 FEW_VALUES = {
     "site", "placement", "stage", "reason", "step", "result", "cause", "code", "feature", "status",
+    "source",  # of installed packages
 }  # fmt: skip
 
 

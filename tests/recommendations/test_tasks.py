@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
-import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ import pytest
 from recommendations import tasks
 from recommendations.models import TrainingRun
 from tests.recommendations.conftest import Shop
+from tests.services.installations.launching import Started
+from tests.services.installations.migrated import put_migrated
 from tests.services.waiting import DEADLINE_S, wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
+from tracking.models import Site
 
 
 @pytest.mark.redis
@@ -69,29 +69,19 @@ def test_a_worker_trains_the_site_that_is_due_and_lets_it_answer(shop: Shop, tmp
     }
     environment.pop("DATABASE_URL", None)
 
-    def manage(*arguments: str) -> None:
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=WAIT_S, check=False
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-
-    manage("migrate", "-v0")
-    manage("shell", "-v0", "-c", PREPARE)
+    put_migrated(tmp_path)
     worker_command = (
         "-m celery -A recsite worker -Q recsite -P prefork -c 1 -l WARNING --without-mingle --without-gossip"
     )
-    with (
-        (tmp_path / "worker.log").open("wb") as said,
-        subprocess.Popen(
-            [sys.executable, *worker_command.split()], cwd=ROOT, env=environment, stdout=said, stderr=said
-        ) as worker,
-    ):
+    with closing(Started(environment)) as launcher:
+        for code in (PREPARE, TRAIN_DUE):
+            done = launcher.manage("shell", "-v0", "-c", code, timeout_s=WAIT_S)
+            assert done.returncode == 0, done.stderr[-2000:]
+        worker = launcher.start([sys.executable, *worker_command.split()], name="tasks", output=tmp_path / "worker.log")
         try:
-            manage("shell", "-v0", "-c", TRAIN_DUE)
             run = _ended_run(tmp_path / "recsite.sqlite3")
         finally:
-            worker.send_signal(signal.SIGTERM)
+            worker.terminate()
             worker.wait(DEADLINE_S)
 
     assert run[:2] == ("done", ""), (tmp_path / "worker.log").read_text()[-3000:]
@@ -113,3 +103,14 @@ def _ended_run(database: Path) -> tuple[Any, ...]:
         return found
 
     return wait_until(ended, "the end of the training", within_s=WAIT_S, step_s=0.5)
+
+
+@pytest.mark.django_db
+def test_reports_are_rolled_up_until_no_more_days_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    Site.objects.create(slug="s1", name="§")
+    waiting = [tasks.ROLLED_AT_ONCE, tasks.ROLLED_AT_ONCE, 3]
+    monkeypatch.setattr(tasks, "roll_up", lambda site, most_days: waiting.pop(0))
+
+    tasks.roll_up_reports()
+
+    assert waiting == []

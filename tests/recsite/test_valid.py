@@ -36,7 +36,16 @@ WRONG: Final[dict[str, tuple[str, ...]]] = {
     "SPOOL_DIR": FOLDERS,
     "RECSITE_ARCHIVE_URL": (FILE, f"{FILE}/below", "s4://bucket/path", "s3:///path"),
     "RECSITE_MODEL_DIR": FOLDERS,
+    "RECSITE_SENTRY_DSN": (
+        "errors.example/7", "https://errors.example/7", "https://key@errors.example", "https://key@errors.example/shop",
+        "redis://key@errors.example/7", "https://key@/7",
+    ),
     "RECSITE_STATIC_ROOT": FOLDERS,
+    "RECSITE_TEXT_ENCODER": FOLDERS,
+    "RECSITE_COUNTRY_HEADER": ("cf ip country", "x:country"),
+    "RECSITE_OIDC_ISSUER": ("idp.example", "ftp://idp.example", "https://"),
+    "RECSITE_OIDC_ROLES": ("merchants", "=shop:Owner", "admins=shop"),
+    "RECSITE_EMAIL_URL": ("mail.example:25", "http://mail.example", "smtp://"),
     "RECSITE_ALLOWED_HOSTS": HOSTS,
     "RECSITE_CSRF_TRUSTED_ORIGINS": ("shop.example", "https://", "https://shop.example/admin", "ftp://shop.example"),
     "RECSITE_TRUSTED_PROXY_NETWORKS": ("10.0.0.0/99", "proxy.example", "10.0.0.1/8"),
@@ -61,7 +70,11 @@ WRONG: Final[dict[str, tuple[str, ...]]] = {
         FLAGS,
     ),
 }  # fmt: skip
-ANYTHING: Final = {"RECSITE_SECRET_KEY", "RECSITE_SECRET_KEY_FALLBACKS", "RECSITE_HSTS_PRELOAD", "RECSITE_LOG_FORMAT"}
+ANYTHING: Final = {
+    "RECSITE_SECRET_KEY", "RECSITE_SECRET_KEY_FALLBACKS", "RECSITE_HSTS_PRELOAD", "RECSITE_LOG_FORMAT",
+    "RECSITE_OIDC_CLIENT_ID", "RECSITE_OIDC_CLIENT_SECRET", "RECSITE_OIDC_GROUPS_CLAIM", "RECSITE_OIDC_SCOPES",
+    "RECSITE_EMAIL_FROM", "RECSITE_SENTRY_ENVIRONMENT",
+}  # fmt: skip
 """Of these every text is one, or they are tried elsewhere."""
 
 READS: Final = """
@@ -109,7 +122,7 @@ def test_whatever_cannot_work_is_refused_with_name_value_and_remedy(tmp_path: Pa
         name, _, value = line.partition("=")
         assert not said[line].startswith("!"), (line, said[line])
         assert name in said[line]
-        if name not in ("RECSITE_PROXY_SECRET", "RECSITE_METRICS_TOKEN"):
+        if name not in ("RECSITE_PROXY_SECRET", "RECSITE_METRICS_TOKEN", "RECSITE_SENTRY_DSN"):
             assert value[:20] in said[line] or repr(value)[1:20] in said[line]
         assert (
             ";" in said[line]

@@ -1,12 +1,13 @@
 // Open pages in a real browser and tell what their policy forbade.
 // node csp.mjs CHROMIUM COOKIE BASE_URL PATH… → one line of JSON: {PATH: {status, policy, violations: […], problems: […]}}
 import { chromium } from "../../sdk/node_modules/playwright-core/index.mjs";
+import { LIGHT } from "../../sdk/tests/chromium.mjs";
 import { DEADLINE_MS } from "../services/deadline.mjs";
 
 const [executablePath, session, base, ...paths] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  args: [LIGHT, "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync"],
 });
 const found = {};
@@ -19,10 +20,11 @@ try {
       globalThis.__violations.push(`${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile ?? ""} ${event.sample}`);
     });
   });
+  let problems = [];
+  const page = await context.newPage(); // one for all: a window costs more than most pages
+  page.on("pageerror", (error) => problems.push(String(error)));
   for (const path of paths) {
-    const page = await context.newPage();
-    const problems = [];
-    page.on("pageerror", (error) => problems.push(String(error)));
+    problems = [];
     const response = await page.goto(base + path, { waitUntil: "load", timeout: DEADLINE_MS });
     await page.waitForTimeout(200); // sleep: time for what the policy may forbid
     if (paths.indexOf(path) < 2) { // the menus of every page are the same
@@ -41,7 +43,6 @@ try {
       violations: await page.evaluate(() => [...new Set(globalThis.__violations)]).catch(() => []),
       problems,
     };
-    await page.close();
   }
   console.log(JSON.stringify(found));
 } finally {

@@ -23,6 +23,7 @@ from recommendations.http.recommend import public_application, rank_application,
 from recommendations.http.rest import SCOPE_OF, api
 from recommendations.live.consumer import LiveConsumer
 from recommendations.live.hub import close_hub
+from recommendations.models import ReportHour
 from recommendations.serving.user import close_reader
 from recsite.asgi import http_routes, websocket_routes
 from tests.recommendations.conftest import ANONYMOUS
@@ -172,7 +173,10 @@ async def recommend_public(owner: Tenant, intruder: Tenant) -> None:
     assert (await get(owner.own_placement)).status == 404
     shared = await get("home_new", f"&context_items={owner.own_item}")
     assert shared.status == 200
-    assert hides(shared.body, owner)
+    told = shared.json
+    for result in told["results"]:  # which only says again what was sent
+        assert "which the catalogue does not have" in result.pop("warnings")[0]
+    assert hides(json.dumps(told).encode(), owner)
     assert (await get("home_new", f"&site={owner.slug}")).status == 400
 
 
@@ -271,6 +275,20 @@ def exchange_rates(owner: Tenant, intruder: Tenant) -> None:
     assert intruder.api("delete", "/exchange-rates").json() == {"deleted": 1}
     assert [row["rate"] for row in owner.api("get", "/exchange-rates").json()["rates"]] == [0.91]
     assert owner.api("delete", "/exchange-rates").json() == {"deleted": 1}
+
+
+@fences("GET /v1/reports")
+def reports(owner: Tenant, intruder: Tenant) -> None:
+    hour = int(time.time()) // 3_600 * 3_600
+    ReportHour.objects.all().delete()
+    ReportHour.objects.create(
+        site=owner.shop.site, utc_day=hour // 86_400, hour=hour, placement=owner.own_placement, impressions=7
+    )
+    assert [row["impressions"] for row in owner.api("get", "/reports").json()["rows"] if row["impressions"]] == [7]
+    for by in ("day", "placement", "item"):
+        assert hides(intruder.api("get", f"/reports?by={by}&placement={owner.own_placement}").content, owner)
+        assert not any(row["impressions"] for row in intruder.api("get", f"/reports?by={by}").json()["rows"])
+    assert intruder.api("get", f"/reports?site={owner.slug}").json()["field"] == "site"
 
 
 @fences("GET /v1/placements")

@@ -46,7 +46,7 @@ def of_uvicorn(port: int, data: Path) -> list[str]:
 def started(command: list[str], port: int, data: Path, **environment: str) -> Iterator[None]:
     """Run the command line with an application that says the address, until the end of the block."""
     assert APPLICATION in command
-    command = ["tests.services.address_app:application" if word == APPLICATION else word for word in command]
+    command = ["tests.security.address_app:application" if word == APPLICATION else word for word in command]
     settings = {"RECSITE_SECRET_KEY": "only-for-tests-" + "p" * 50, "RECSITE_DATA_DIR": str(data), **environment}
     process = subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

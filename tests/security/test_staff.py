@@ -14,7 +14,9 @@ from django.urls import reverse
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp import models as totp_models
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from limits.storage import MemoryStorage
 
+from recsite.backoffice.login_limits import failures
 from tracking.models import Site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
@@ -27,6 +29,11 @@ NOW_S = 1_800_000_010.0
 def _one_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the clock of authenticator codes still: a code must not grow old between two lines of a test."""
     monkeypatch.setattr(totp_models, "time", SimpleNamespace(time=lambda: NOW_S))
+
+
+@pytest.fixture(autouse=True)
+def _no_failures_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "_shared", MemoryStorage())
 
 
 @pytest.fixture
@@ -114,8 +121,14 @@ def test_guessing_codes_is_slowed_down(anna: Any, settings: Any) -> None:
     client.get("/admin/second-factor/")
     device = TOTPDevice.objects.get()
     guess = f"{(int(code_of(device)) + 500_000) % 1_000_000:06d}"
-    for _ in range(3):
-        answer = client.post("/admin/second-factor/", {"code": guess})
+    for _ in range(2):
+        TOTPDevice.objects.update(throttling_failure_timestamp=None)
+        client.post("/admin/second-factor/", {"code": guess})
+    device.refresh_from_db()
+    assert device.throttling_failure_count == 2
+    # Each failure doubles the wait: a second, then two; as after ten of them, so that it outlasts a slow machine.
+    TOTPDevice.objects.update(throttling_failure_count=10)
+    answer = client.post("/admin/second-factor/", {"code": guess})
     assert "wrong too often" in answer.content.decode()
     assert client.post("/admin/second-factor/", {"code": code_of(device)}).status_code == 200
 
@@ -155,3 +168,16 @@ def test_what_staff_change_is_written_down_and_nobody_rewrites_it(anna: Any) -> 
     assert client.post(f"/admin/admin/logentry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
     client.post("/admin/admin/logentry/", {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"})
     assert LogEntry.objects.count() == 1
+
+
+def test_the_secret_of_an_app_is_shown_by_no_page_of_the_admin(anna: Any) -> None:
+    device = TOTPDevice.objects.create(user=anna, name="phone", confirmed=True)
+    client = Client()
+    client.force_login(anna)
+    for name in ("config", "qrcode"):
+        for number in (device.pk, device.pk + 1):
+            answer = client.get(reverse(f"admin:otp_totp_totpdevice_{name}", args=[number]))
+            assert answer.status_code == 403, "of a device that does not exist, too"
+    page = client.get(reverse("admin:otp_totp_totpdevice_change", args=[device.pk])).content.decode()
+    assert device.key not in page
+    assert reverse("second-factor") in page, "the menu of the account leads to the page for it"

@@ -24,6 +24,7 @@ _PLACEHOLDERS: Final = {
     "version": r"[^:]+",
     "key id": r"\d+",
     "hash": r"[0-9a-f]{32}",
+    "experiment": r"[a-z0-9_-]+",
     "rest": r".+",
 }
 

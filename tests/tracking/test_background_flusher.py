@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.services.redis_server import RedisServer
 from tests.services.waiting import wait_until
 from tracking import background_flusher
-from tracking.background_flusher import BackgroundFlusher
+from tracking.background_flusher import BackgroundFlusher, RedisFlusher
 from tracking.metrics import BACKGROUND_DROPPED
+from tracking.redis_client import connect
 
 T = TypeVar("T")
 NEVER_S = 3_600.0
@@ -250,6 +252,37 @@ def test_an_outage_is_logged_once_and_its_end_too(make, store: Store, caplog, mo
 
     wait_until(lambda: "background.recovered owner=things" in caplog.text)
     assert caplog.text.count("background.unavailable owner=things") == 1
+
+
+@pytest.mark.redis
+def test_a_redis_that_is_full_is_said_in_one_line_with_what_to_do_and_what_waits_is_written_later(caplog) -> None:
+    caplog.set_level("INFO")
+    with RedisServer() as server:
+        client = connect(server.url, timeout_s=5.0)
+        client.config_set("maxmemory", 1)
+
+        def write(redis: Any, batch: deque[str]) -> None:
+            pipe = redis.pipeline(transaction=False)
+            for value in batch:
+                pipe.rpush("written", value)
+            pipe.execute()
+            batch.clear()
+
+        flusher: RedisFlusher[str] = RedisFlusher(
+            "things", write, timeout_s=5.0, every_s=NEVER_S, capacity=10, retries=True
+        )
+        flusher.start_at(server.url)
+        flusher.put("one")
+        for _ in range(3):
+            flusher._flush_quietly()
+        assert caplog.text.count("background.unavailable owner=things") == 1
+        assert "remedy=Redis is full; give it more memory (maxmemory)" in caplog.text
+        assert "Traceback" not in caplog.text
+        client.config_set("maxmemory", 0)
+        flusher._flush_quietly()
+        assert client.lrange("written", 0, -1) == [b"one"]
+        flusher.stop()
+        client.close()
 
 
 def test_a_flush_waits_for_the_batch_under_way(make, store: Store) -> None:

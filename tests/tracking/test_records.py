@@ -13,7 +13,7 @@ from tracking.access.sites import KeyInfo
 from tracking.contract.parsing import parse_envelope, parse_record
 from tracking.exceptions import InvalidEvent
 from tracking.log.base import MAX_RECORD_BYTES
-from tracking.records import DAY_MS, Built, Clock, build_records, encode_records
+from tracking.records import DAY_MS, Built, Clock, Sender, build_records, encode_records
 
 NOW_MS = 1_764_000_000_000
 
@@ -24,7 +24,7 @@ def a_key(kind: str) -> KeyInfo:
 
 def built(kind: str = "pk", **envelope: Any) -> Built:
     parsed = parse_envelope(json.dumps(envelope).encode(), max_events=1_000)
-    return build_records(parsed, key=a_key(kind), received_at_ms=NOW_MS)
+    return build_records(parsed, key=a_key(kind), received_at_ms=NOW_MS, sender=Sender(network=77))
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,12 @@ def test_a_record_that_is_too_large_becomes_several_in_order() -> None:
     assert [one.event_id for _, value in pairs for one in parse_record(value).custom] == [
         event["event_id"] for event in events
     ]
+
+
+def test_a_page_s_record_carries_its_network_and_a_server_s_none() -> None:
+    parts = {"anonymous_id": uuid.uuid4().hex, "events": [an_event()]}
+
+    (of_page,), (of_server,) = built("pk", **parts).records, built("sk", **parts).records
+
+    assert (of_page.network, of_server.network) == (77, None)
+    assert parse_record(encode_records([of_page])[0][1]).network == 77

@@ -6,9 +6,9 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import urllib.request
+import weakref
 from collections import Counter
 from pathlib import Path
 from typing import Self
@@ -16,6 +16,9 @@ from typing import Self
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from recsite.supervisor.launcher import Forked
+from tests.services.installations.launching import Started
+from tests.services.installations.migrated import put_migrated
 from tests.services.process import free_port
 from tests.services.waiting import COMMAND_S, wait_until
 
@@ -56,15 +59,21 @@ class Web:
             "EVENT_LOG_URL": log_url,
             "PROMETHEUS_MULTIPROC_DIR": str(data / "counters"),
             "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
             **environment,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._launcher = Started(self._environment)
+        weakref.finalize(self, self._launcher.close).atexit = False  # at the end of the run all ends anyway
+        self._process: Forked | None = None
         self.key = ""
 
     def prepare(self, *, kind: str = "pk") -> Self:
         """Make the database, a site and a key of ``kind``; return self."""
         (self.data / "counters").mkdir(parents=True, exist_ok=True)
-        self.manage("migrate", "-v0")
+        if "DATABASE_URL" in self._environment:
+            self.manage("migrate", "-v0")
+        else:
+            put_migrated(self.data)
         said = self.manage("shell", "-v0", "-c", SETUP.format(kind=kind))
         self.key = said.partition("key=")[2].split()[0]
         return self
@@ -76,9 +85,7 @@ class Web:
             "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "10",
             "--http", "recsite.server.uvicorn_http:TimedProtocol",
         ]  # fmt: skip
-        with self.out.open("ab") as out:
-            self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=out, stderr=out)
-        process = self._process
+        self._process = process = self._launcher.start(command, name="web", output=self.out)
 
         def answers() -> bool:
             try:
@@ -125,11 +132,9 @@ class Web:
 
     def manage(self, *arguments: str) -> str:
         """Run a management command on its database, as another process would; return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self._environment, check=True, capture_output=True, timeout=COMMAND_S,
-        )  # fmt: skip
-        return done.stdout.decode()
+        done = self._launcher.manage(*arguments, timeout_s=COMMAND_S)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
 
 async def send_forever(

@@ -1,10 +1,11 @@
 // A member of staff uploads tables of rates: one with faults, one without; looked at wide, narrow, light and dark.
 // node rates.mjs CHROMIUM BASE_URL COOKIE FOLDER-OF-TABLES [FOLDER for screenshots] → one line of JSON
 import { chromium } from '../../../sdk/node_modules/playwright-core/index.mjs';
+import { LIGHT } from '../../../sdk/tests/chromium.mjs';
 import { DEADLINE_MS } from '../../services/deadline.mjs';
 
 const [executablePath, base, session, tables, folder] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync', '--disable-component-update'] });
+const browser = await chromium.launch({ executablePath, args: [LIGHT, '--no-sandbox', '--disable-gpu', '--disable-sync', '--disable-component-update'] });
 const problems = [];
 const seen = { problems, overflow: {}, said: {} };
 const staff = await browser.newContext({ viewport: { width: 1280, height: 900 } });

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -17,7 +17,7 @@ from django.urls import reverse
 from features.models import ExchangeRate
 from features.store import connections
 from tests.features.quality.stocking import stock
-from tracking.models import Site
+from tracking.models import Membership, Site
 
 pytestmark = pytest.mark.django_db
 PAGE = "admin:features_exchangerate_changelist"
@@ -100,6 +100,7 @@ def test_who_may_only_look_changes_nothing(site: Site, settings: Any) -> None:
     client.force_login(user)
     assert client.get(reverse(PAGE)).status_code == 403
     user.user_permissions.add(Permission.objects.get(codename="view_exchangerate"))
+    Membership.objects.create(site=site, user=user, role=Group.objects.create(name="Guests"))
     page = client.get(reverse(PAGE), {"site": site.slug})
     assert page.status_code == 200
     assert "Upload a table" not in page.content.decode()

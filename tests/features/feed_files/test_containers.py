@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import tarfile
 import zipfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.feed_files.containers import Limits, unpacked
+from features.feed_files.packing import damages
 from features.feed_files.report import FeedBroken, FeedReport
 from tests.features.feed_files.test_packing import PACK
 from tests.features.feed_files.writing import CONTAINERS, in_zip
@@ -82,3 +86,12 @@ def in_tar() -> bytes:
 def test_what_is_no_feed_is_named_with_a_remedy(data: bytes, said: str) -> None:
     with pytest.raises(FeedBroken, match=said):
         opened(data)
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=4), st.integers(0, 8)), min_size=1, max_size=3))
+def test_a_damaged_archive_is_named_whatever_zipfile_makes_of_it(changes: list[tuple[int, bytes, int]]) -> None:
+    data = bytearray(in_zip(FEED))
+    for at, put_in, cut in changes:
+        data[at : at + cut] = put_in
+    with contextlib.suppress(FeedBroken, *damages(), zipfile.BadZipFile):  # the last ones are named by the reader
+        opened(bytes(data))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.feed_files.packing import DAMAGED, PACKINGS, PEEK_BYTES, packing_of
+from features.feed_files.packing import PACKINGS, PEEK_BYTES, damages, packing_of
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
@@ -46,7 +46,7 @@ def test_what_was_packed_comes_out(name: str, data: bytes) -> None:
 @pytest.mark.parametrize("name", PACK)
 def test_what_was_cut_off_is_damaged(name: str) -> None:
     packed = PACK[name](b"id,title\n" * 50_000)
-    with pytest.raises(DAMAGED):
+    with pytest.raises(damages()):
         unpacked(packed[: len(packed) // 2])
 
 

@@ -178,3 +178,34 @@ def test_a_feed_of_translations_changes_titles_alone() -> None:
     )
 
     assert found == {"item_id": "1", "titles": {"de": "Becher"}}
+
+
+@given(st.integers(1, 500), st.integers(0, 500))
+def test_a_sale_costs_something_and_less_than_the_price(price: int, sale: int) -> None:
+    found, report = mended({"item_id": "A", "price": price, "sale_price": sale})
+    assert found["price_minor"] == price * 100
+    assert found["sale_price_minor"] == (sale * 100 if 0 < sale < price else None)
+    assert bool(report.mended) == (not 0 < sale < price)
+
+
+@pytest.mark.parametrize(
+    ("written", "item_id"),
+    [('="0071"', "0071"), ("'0071", "0071"), ("39910.0", "39910"), ("\u200bA ", "A"), ("Cafe\u0301", "Caf\u00e9")],
+)
+def test_an_id_is_read_without_the_marks_of_programs(written: str, item_id: str) -> None:
+    assert mended({"item_id": written, "price": 1})[0]["item_id"] == item_id
+
+
+@pytest.mark.parametrize("nothing", ["#N/A", "#REF!", "\\N", "NaN", "null"])
+def test_what_says_nothing_sets_nothing(nothing: str) -> None:
+    found, _ = mended({"item_id": "A", "price": 1, "title": nothing, "brand": nothing})
+    assert found.keys() == {"item_id", "price_minor", "currency"}
+
+
+def test_objects_of_a_program_are_known_by_their_name_and_address() -> None:
+    found, _ = mended(
+        {"item_id": "A", "price": {"amount": "5.00", "currency": "USD"}, "brand": {"name": "Bo"},
+         "tags": [{"name": "new"}], "categories": [{"name": "Shoes"}, {"name": "Men"}], "images": [{"src": "https://s.example/1.jpg"}]}
+    )  # fmt: skip
+    assert (found["price_minor"], found["currency"], found["brand"], found["tags"]) == (500, "USD", "Bo", ["new"])
+    assert (found["category"], found["image_url"]) == ("Shoes > Men", "https://s.example/1.jpg")

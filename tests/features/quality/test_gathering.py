@@ -31,7 +31,9 @@ def test_items_of_events_are_told_from_those_of_the_catalogue() -> None:
 
 def test_events_of_ids_that_are_not_told_apart_are_unknown_ones() -> None:
     rest = np.zeros((len(WINDOWS), len(METRICS)), np.int64)
-    rest[WINDOWS.index("7d")] = [100, 20, 3, 999, 50, 9, 1]
+    counted = {"views": 100, "carts": 20, "purchases": 3, "revenue": 999, "viewers": 50, "carters": 9, "buyers": 1}
+    for name, n in counted.items():
+        rest[WINDOWS.index("7d"), METRICS.index(name)] = n
     use = catalogue_use(replace(stats(mug=5, X1=2), rest=rest), known_ids=frozenset({"mug"}))
     assert (use.known, use.unknown, use.not_told_apart) == (5, 125, 123)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from features.quality.report import CatalogueUse, Level, QualityReport, make_report
 from tracking.quality import counts
+from tracking.quality.clocks import WrongClock
 from tracking.quality.counts import Name, Sample
 from tracking.quality.reading import QualityCountsRead
 
@@ -109,3 +110,14 @@ def test_ids_too_many_to_be_told_apart_are_said() -> None:
 
     assert "900 events" in finding.detail
     assert "makes ids up" in finding.remedy
+
+
+def test_a_process_whose_clock_is_off_is_named_with_what_to_do() -> None:
+    clocks = [WrongClock("web-2:71", 7_200_000, 1), WrongClock("web-1:70", -600_000, 1)]
+    read = QualityCountsRead(day=Counter(), month=Counter(), samples={})
+    found = make_report(read, site="shop", currency="EUR", wrong_clocks=clocks).findings
+    assert [one.title for one in found if one.level is Level.FAULT] == [
+        "The clock of web-2:71 is 120 min ahead",
+        "The clock of web-1:70 is 10 min behind",
+    ]
+    assert all("NTP" in one.remedy for one in found if one.level is Level.FAULT)

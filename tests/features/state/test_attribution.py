@@ -22,6 +22,7 @@ SCRIPT = """
 globalThis.document = {currentScript: {dataset: {key: 'pk_test'}, src: 'https://shop.example/rec.js'}};
 globalThis.location = {href: 'https://shop.example/'};
 globalThis.navigator ??= {};
+globalThis.window = globalThis;
 const store = {};
 globalThis.localStorage = {getItem: (key) => store[key] ?? null, setItem: (key, value) => { store[key] = value; }};
 const {attribute} = await import(process.argv[2]);

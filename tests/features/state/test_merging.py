@@ -43,6 +43,8 @@ PROFILES = st.builds(
         st.tuples(AMOUNT, st.sampled_from("ab"), st.just("p"), st.integers(1, 2), AMOUNT, AMOUNT), max_size=3
     ),
     transactions=st.dictionaries(st.integers(1, 9), st.tuples(AMOUNT, AMOUNT, st.just(0)).map(list)),
+    exposures=st.dictionaries(st.sampled_from("abc"), st.lists(AMOUNT, min_size=12, max_size=12)),
+    late_orders=st.dictionaries(st.integers(1, 9), st.lists(AMOUNT, min_size=5, max_size=5)),
 )
 
 
@@ -61,6 +63,16 @@ def added(one: dict[int, list[int]], other: dict[int, list[int]]) -> dict[int, l
 def last_written(one: dict[str, list[int]], other: dict[str, list[int]]) -> dict[str, list[int]]:
     writes = [(at_ms, -quantity, item_id) for cart in (one, other) for item_id, (at_ms, quantity) in cart.items()]
     return {item_id: [at_ms, -minus] for at_ms, minus, item_id in sorted(writes)}
+
+
+def first_seen(one: dict[str, list[int]], other: dict[str, list[int]]) -> dict[str, list[int]]:
+    """The arm of the earlier exposure, and all figures added up."""
+    merged = {**one, **other}
+    for name in one.keys() & other.keys():
+        earlier = min(one[name], other[name], key=lambda exposure: (exposure[1], exposure[0]))
+        sums = [a + b for a, b in zip(one[name][2:], other[name][2:], strict=True)]
+        merged[name] = [*earlier[:2], *sums]
+    return merged
 
 
 def add(one: int, other: int) -> int:
@@ -94,6 +106,8 @@ RULES: dict[str, Callable[[Any, Any], Any]] = {
     "sessions": lambda one, other: merging.joined_sessions([*one, *other]),
     "touches": lambda one, other: sorted({*one, *other}),
     "conversions": lambda one, other: sorted([*one, *other]),
+    "exposures": first_seen,
+    "late_orders": lambda one, other: {**one, **other},
     "is_fully_loaded": lambda one, other: True,
 }  # fmt: skip
 

@@ -44,7 +44,7 @@ def test_every_window_counts_every_effect_that_it_reaches(effects: list[tuple[st
                 for counts in items.values():
                     sums = windows.add_counts(sums, counts)
         expected = [sum(one.amount for one in reached if one.metric == metric) for metric in range(3)]
-        assert sums == [*expected, sum(one.revenue for one in reached), 0, 0, 0]
+        assert sums == [*expected, sum(one.revenue for one in reached), 0, 0, 0, 0]
 
 
 def test_a_window_is_its_current_pane_and_those_that_cover_its_length() -> None:

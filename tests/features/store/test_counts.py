@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from features.state.attribution import METRICS as PLACEMENT_METRICS
 from features.state.batch import CountIncrement
+from features.state.counting.networks import MOST, NOT_KNOWN
 from features.state.counting.unknown import REST, Bound
-from features.state.windows import FIRST_OF_VISITORS
+from features.state.windows import FIRST_OF_VISITORS, REGULARS
 from features.state.windows import METRICS as ITEM_METRICS
 from features.store import counts
 from features.store.counts import CountCache
@@ -71,13 +72,31 @@ def test_counts_from_before_visitors_were_counted_stand_for_a_visitor_an_event(w
     world.client.hset("rs:{p0}:test", "a", msgspec.msgpack.encode([7, 2, 1, 990]))
 
     with world.store.batch(0) as batch:
-        (change,) = CountCache().add(batch, {"rs:{p0}:test": CountIncrement({"a": [1, 0, 0, 0, 1, 0, 0]}, 60)})
+        (change,) = CountCache().add(
+            batch, {"rs:{p0}:test": CountIncrement({"a": [1, 0, 0, 0, 1, 0, 0, 0, 5]}, 60, is_of_items=True)}
+        )
 
-    assert decode(change.values["a"]) == [8, 2, 1, 990, 8, 2, 1]
+    assert decode(change.values["a"]) == [8, 2, 1, 990, 8, 2, 1, 7, NOT_KNOWN, 5]
+
+
+def test_the_networks_behind_an_item_join_and_rank_nothing(worlds: Worlds) -> None:
+    key = "rs:{p0}:test"
+    cache, bound = CountCache(), Bound(1, key, FIRST_OF_VISITORS, REGULARS)
+    tags = list(range(1, 2 * MOST, 2))
+
+    with worlds("memory").store.batch(0) as batch:
+        for name, visitors, networks in (("real", 2, tags), ("real", 0, [2, 3]), ("loud", 1, [4_000_000_000])):
+            amounts = {name: [*one_view(visitors=visitors), *networks]}
+            (change,) = cache.add(batch, {key: CountIncrement(amounts, 60, is_of_items=True)}, {key: bound})
+
+    assert list(change.values) == [REST]
+    assert decode(change.values[REST]) == [*one_view(visitors=1), 4_000_000_000]
+    held = cache._hashes[key]["real"]
+    assert held == (2, 0, 0, 0, 2, 0, 0, 0, *sorted({*tags, 2})[:MOST])
 
 
 def one_view(*, visitors: int) -> list[int]:
-    return [1, 0, 0, 0, visitors, 0, 0]
+    return [1, 0, 0, 0, visitors, 0, 0, 0]
 
 
 def test_a_bounded_hash_keeps_what_had_visitors_and_adds_the_rest_up(worlds: Worlds) -> None:
@@ -91,7 +110,7 @@ def test_a_bounded_hash_keeps_what_had_visitors_and_adds_the_rest_up(worlds: Wor
         (change,) = cache.add(batch, {key: CountIncrement({**flood, "new": one_view(visitors=2)}, 60)}, {key: bound})
 
     assert sorted(change.values) == [REST, "new"]
-    assert decode(change.values[REST]) == [1000, 0, 0, 0, 0, 0, 0]
+    assert decode(change.values[REST]) == [1000, 0, 0, 0, 0, 0, 0, 0]
     assert list(change.removed) == ["flood-0"]  # what never was written needs no deletion
 
 

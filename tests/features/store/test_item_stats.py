@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -14,10 +14,11 @@ from features import keys
 from features.definitions import ITEM_WINDOWS
 from features.state import progress
 from features.state.watermarks import clock_name
-from features.state.windows import FIRST_OF_VISITORS, METRICS, first_pane
+from features.state.windows import FIRST_OF_VISITORS, METRICS, REGULARS, first_pane
 from features.store.item_stats import (
     MAX_LIFT,
     WINDOWS,
+    WITHOUT_REGULARS,
     WITHOUT_VIEWERS,
     ItemStats,
     ItemStatsMerger,
@@ -29,6 +30,7 @@ from tests.features.making import LATENESS_MS, NOW_MS, SITE
 
 pytestmark = pytest.mark.redis
 Worlds = Callable[..., World]
+encode = msgspec.msgpack.encode
 AMOUNTS = [10**number for number in range(len(METRICS))]
 
 
@@ -82,9 +84,61 @@ def test_statistics_that_an_older_version_merged_are_read_with_a_visitor_an_even
     assert stats.of("buyers", "7d").tolist() == stats.of("purchases", "7d").tolist() == counts[:, 3, 2].tolist()
 
 
-def visited(*visitors: tuple[int, int, int]) -> ItemStats:
+def test_an_item_has_as_many_visitors_as_its_networks_allow(worlds: Worlds) -> None:
+    world = worlds("memory")
+    world.client.set(
+        keys.progress(0, world.log_name),
+        progress.encode(progress.Progress(watermarks={clock_name(SITE, "browser"): NOW_MS})),
+    )
+    made = {"pushed": [[600, 0, 0, 0, 600, 600, 600, 0, 7]], "liked": [[9, 0, 0, 0, 9, 3, 1, 2, *range(1, 9)]]}
+    for item_id, blobs in made.items():
+        for partition in range(PARTITIONS):  # of one network, whichever partitions its ids fall into
+            world.client.hset(keys.item_pane(partition, SITE, 3_600, NOW_MS // 3_600_000), item_id, encode(blobs[0]))
+    old = [5, 0, 0, 0, 5, 0, 0]
+    for blob, partition in ((old, 0), ([600, 0, 0, 0, 600, 0, 0, 0, 7], 1)):  # one pane of an older version
+        world.client.hset(keys.item_pane(partition, SITE, 3_600, NOW_MS // 3_600_000), "older", encode(blob))
+
+    merger_of(world).merge()
+
+    stats = load_item_stats(world.client, SITE)
+    assert [stats.count("pushed", name, "24h") for name in ("views", "viewers", "carters", "buyers")] == [
+        600 * PARTITIONS, 3, 3, 3,
+    ]  # fmt: skip
+    assert stats.count("liked", "viewers", "24h") == min(9 * PARTITIONS, 14)
+    assert stats.count("older", "viewers", "24h") == 605
+
+
+def test_statistics_without_regulars_take_everybody_for_one(worlds: Worlds) -> None:
+    world = worlds("memory")
+    counts, visitors = np.ones((1, len(WINDOWS), 4), np.int64), np.full((1, len(WINDOWS), 3), 9, np.int32)
+    world.client.set(
+        keys.item_stats(SITE), encode([1, NOW_MS, NOW_MS, ["a"], counts.tobytes(), visitors.tobytes(), b""])
+    )
+
+    assert load_item_stats(world.client, SITE).of("regulars", "1h").tolist() == [9]
+
+
+def test_ids_of_today_lead_no_list_where_others_have_a_past() -> None:
+    usual = [(20, 2, 1, 8)] * 100
+    stats = visited(*(one[:3] for one in [*usual, (100, 100, 100)]), regulars=[*(one[3] for one in usual), 0])
+    stats.counts[:, WINDOWS.index("24h") :] *= 24
+
+    assert stats.plausible_visitors("1h")[-1, 0] == WITHOUT_REGULARS
+    stats.counts[0, WINDOWS.index("1h"), [FIRST_OF_VISITORS, REGULARS]] = 30, 12
+    assert stats.trending() == ["i0", "i100"]
+    assert "i100" not in stats.popular(window="1h", limit=20)
+
+
+def test_in_its_first_days_a_shop_has_no_regulars_to_go_by() -> None:
+    stats = visited((30, 3, 1), (60, 6, 2), regulars=[0, 40])
+
+    assert stats.plausible_visitors("24h")[:, 0].tolist() == [30, 60]
+
+
+def visited(*visitors: tuple[int, int, int], regulars: Sequence[int] = ()) -> ItemStats:
     counts = np.zeros((len(visitors), len(WINDOWS), len(METRICS)), np.int64)
-    counts[:, :, FIRST_OF_VISITORS:] = np.array(visitors)[:, None, :]
+    counts[:, :, FIRST_OF_VISITORS:REGULARS] = np.array(visitors)[:, None, :]
+    counts[:, :, REGULARS] = np.array(regulars or [0] * len(visitors))[:, None]
     names = tuple(f"i{number}" for number in range(len(visitors)))
     return ItemStats(site=SITE, made_at_ms=1, event_time_ms=1, item_ids=names, counts=counts)
 

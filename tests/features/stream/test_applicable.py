@@ -84,7 +84,7 @@ def _names_bad(value: object) -> bool:
 
 
 STEPS = {
-    "read": (micro, "parse_record"),
+    "read": (micro, "read_record"),
     "encode": (states, "encode"),
     "count items": (windows, "pane_increments"),
     "count lists": (attribution, "sum_effects"),

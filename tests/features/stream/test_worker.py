@@ -38,6 +38,7 @@ from tests.features.making import (
     wire,
 )
 from tests.features.traffic import traffic
+from tests.services.installations.migrated import put_migrated
 from tests.services.waiting import wait_until_async
 from tracking.log import Record
 
@@ -59,7 +60,7 @@ def test_celery_runs_shows_and_drains_the_worker(worlds: Worlds, tmp_path: Path)
         "RECSITE_ARCHIVE_URL": str(tmp_path / "archive"),
     }
     # Orders are counted in the currency of their site, which stands in the database.
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
+    put_migrated(tmp_path)
     celery = [sys.executable, "-m", "celery", "-A", "recsite"]
     out = (tmp_path / "worker.out").open("wb")
     worker = subprocess.Popen(

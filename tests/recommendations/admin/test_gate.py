@@ -155,12 +155,14 @@ def test_a_placement_that_shows_nothing_or_little_is_not_saved_at_once(
 def test_the_first_page_turns_red_where_a_list_is_empty_and_leads_to_what_empties_it(
     stocked: Shop, admin: Client
 ) -> None:
-    assert "What needs attention" not in admin.get(reverse("admin:index")).content.decode()
+    in_order = "Nothing: rules, feeds, models and placements are in order."
+    assert in_order in admin.get(reverse("admin:index")).content.decode()
     rule = Rule.objects.create(site=stocked.site, name="Nothing", action="exclude", condition="price > 0")
     publish(rule)  # by other means than the form
 
     page = admin.get(reverse("admin:index")).content.decode()
 
+    assert in_order not in page
     assert "a list is empty" in page
     assert (
         f'<a class="rs-link" href="{reverse("admin:recommendations_rule_change", args=[rule.pk])}">Nothing</a>' in page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
@@ -13,6 +13,7 @@ from recommendations.models import Placement, Rule, RuleVersion
 from recommendations.state.placements import load_placements
 from tests.recommendations.admin.conftest import rule_form
 from tests.recommendations.conftest import Shop
+from tracking.models import Membership
 
 pytestmark = pytest.mark.redis
 
@@ -111,11 +112,13 @@ def test_withdrawing_and_deleting_are_versions_and_the_report_keeps_the_name(sho
 def test_somebody_who_may_only_look_goes_back_to_nothing(shop: Shop, admin: Client, client: Client) -> None:
     post(admin, shop, **PUBLISH)
     rule = Rule.objects.get()
-    client.force_login(User.objects.create_user("sam", password="x" * 16, is_staff=True))
+    sam = User.objects.create_user("sam", password="x" * 16, is_staff=True)
+    Membership.objects.create(site=shop.site, user=sam, role=Group.objects.get(name="Viewer"))
+    client.force_login(sam)
+    url = reverse("admin:recommendations_rule_history_of", args=[rule.pk])
 
-    answer = client.post(reverse("admin:recommendations_rule_history_of", args=[rule.pk]), {"version": "1"})
-
-    assert answer.status_code == 403
+    assert client.get(url).status_code == 200
+    assert client.post(url, {"version": "1"}).status_code == 403
 
 
 def test_two_people_on_one_rule_are_told_of_each_other_and_nothing_is_lost_silently(

@@ -6,6 +6,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recommendations.admin.wording import (
     FIELD_LABELS,
@@ -16,10 +18,10 @@ from recommendations.admin.wording import (
     source_words,
     state_words,
 )
-from recommendations.core.actions import PinOrder, RuleAction
+from recommendations.core.actions import PagePrice, PinOrder, RuleAction
 from recommendations.pipeline.eligibility import Filtered
 from recommendations.pipeline.explanation import RuleEffect
-from recommendations.pipeline.rules.base import RuleSpec
+from recommendations.pipeline.rules.base import RulePart, RuleSpec
 
 DAY_MS = 86_400_000
 
@@ -102,3 +104,31 @@ def test_what_a_rule_says_otherwise_is_named_by_field_in_the_words_of_its_form()
 
 def test_every_field_of_a_rule_has_a_name_in_differences() -> None:
     assert set(FIELD_LABELS) == set(RuleSpec.__struct_fields__) - {"rule_id"}
+
+
+def test_a_sentence_names_every_part_of_a_rule_whatever_it_has() -> None:
+    words = st.lists(st.sampled_from(["Alpha", "Bravo", "Carol"]), min_size=1, max_size=3, unique=True).map(tuple)
+    lists = ("brands", "tags", "replacements", "segments", "locales", "countries", "campaigns", "queries", "placements")
+
+    @given(st.sampled_from(list(RuleAction)), st.fixed_dictionaries({}, optional=dict.fromkeys(lists, words)))
+    def names_all(action: RuleAction, values: dict[str, tuple[str, ...]]) -> None:
+        also = (RulePart(action=RuleAction.EXCLUDE, items=("NEVER-1",)), RulePart(action=RuleAction.LIMIT, at_most=7))
+        spec = RuleSpec(
+            rule_id=1, name="r", action=action, also=also, same=("brand", "attributes.colour"),
+            page_price=PagePrice.WITHIN, page_price_percent=15.0, devices=("tablet",), pages=("cart", "/sale"),
+            price_to=49.5, stock_from=3, condition="margin > 0.3", context_condition='category under "Z"',
+            shoppers="new", starts_at_ms=DAY_MS, at_most=9, position=4, strength=3.5, **values,
+        )  # fmt: skip
+        said = rule_words(spec)
+
+        for name, each in values.items():
+            if name != "replacements" or action is RuleAction.REPLACE:
+                assert all(word in said for word in each), (name, said)
+        for part in (
+            "the same brand and colour as the item of the page", "± 15 %", "tablet", "cart or /sale", "up to 49.5",
+            "stock from 3", "margin > 0.3", 'category under "Z"', "new shoppers", "2 Jan 1970", "item NEVER-1",
+            "never shows", "at most 7",
+        ):  # fmt: skip
+            assert part in said, (part, said)
+
+    names_all()

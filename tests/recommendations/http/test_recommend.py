@@ -87,9 +87,57 @@ async def test_one_unknown_placement_does_not_blank_the_others(stocked: Shop) ->
     results = answer.json["results"]
     assert [result["placement"] for result in results] == wanted
     assert [len(result["items"]) for result in results] == [3, 0, 3]
-    assert results[1].keys() == {"placement", "items", "error", "message"}
+    assert results[1].keys() == {"placement", "items", "error", "message", "field"}
     assert results[1]["error"] == "unknown_placement"
     assert "'nowhere'" in results[1]["message"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "value"),
+    [
+        ({"limit": 101}, "limit", "101"),
+        ({"limit": 0}, "limit", "0"),
+        ({"limit": "four"}, "limit", '"four"'),
+        ({"context_items": ["sku1", ""]}, "context_items[1]", ""),
+        ({"context_items": "sku1"}, "context_items", '"sku1"'),
+        ({"filter": "price <"}, "filter", '"price <"'),
+        ({"filter": "margin > 1"}, "filter", "margin"),
+        ({"limt": 3}, "limt", "3"),
+        ({"exclude": [7]}, "exclude[0]", "7"),
+    ],
+)
+async def test_a_wrong_list_says_so_in_its_place_and_the_others_are_made(
+    stocked: Shop, wrong: dict[str, Any], field: str, value: str
+) -> None:
+    placements = [
+        {"placement": "home_new", "limit": 3},
+        {"placement": "home_for_you", **wrong},
+        {"placement": "nowhere"},
+        {"placement": "home_trending", "limit": 2},
+    ]
+
+    answer = await request_lists(stocked, {"placements": placements})
+
+    assert answer.status == 200
+    results = answer.json["results"]
+    assert [result["placement"] for result in results] == [each["placement"] for each in placements]
+    assert [len(result["items"]) for result in results] == [3, 0, 0, 2]
+    assert [results[1]["error"], results[1]["field"]] == ["invalid_request", field]
+    assert field in results[1]["message"]
+    assert value in results[1]["message"]
+    alone = await request_lists(stocked, {"placements": [placements[1]]})
+    assert [alone.status, alone.json["error"]] == [400, "invalid_request"]
+
+
+async def test_item_ids_that_the_catalogue_does_not_have_are_named_with_their_list(stocked: Shop) -> None:
+    placements = [{"placement": "home_new"}, {"placement": "home_for_you", "context_items": ["sku1", "typo"]}]
+
+    answer = await request_lists(stocked, {"placements": placements, "cart": [f"gone{n}" for n in range(7)]})
+
+    (cart,), (context, _) = (result["warnings"] for result in answer.json["results"])
+    assert "'typo'" in context
+    assert "sku1" not in context
+    assert "'gone4' and 2 more" in cart
 
 
 @pytest.mark.parametrize(

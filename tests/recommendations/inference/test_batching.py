@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from recommendations.exceptions import ModelUnavailable
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target, build_fold_in
-from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery
+from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, batching
 from recommendations.inference.batching import BUCKETS, BatchedScorer, DenseRequest
 from recommendations.inference.loading import scorer_of
 from recommendations.inference.queries import history_of
@@ -32,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def scorer(folder: Path):
+def scorer(folder: Path) -> Iterator[BatchedScorer]:
     scorer = scorer_of(load_session(folder / "als_cuda.onnx"), 10)
     scorer.warm_up()
     yield scorer
@@ -100,6 +102,39 @@ def test_a_batch_that_fails_is_told_to_all_of_its_requests_and_the_next_works(
     assert len(scorer.score(good)[0])
 
 
+def test_a_batch_that_the_devices_memory_does_not_hold_is_left_out_with_those_above_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = batching.Bucket.run
+    sizes: list[int] = []
+
+    def short(self: batching.Bucket, requests: list[DenseRequest]) -> object:
+        if len(self._indices) >= 32:
+            raise ModelUnavailable("out of memory")
+        sizes.append(len(requests))
+        return run(self, requests)
+
+    monkeypatch.setattr(batching.Bucket, "run", short)
+    scorer = scorer_of(load_session(folder / "als_cuda.onnx"), 10)
+    scorer.warm_up()
+    assert scorer.largest == 8
+    bias = bias_hiding()
+    with ThreadPoolExecutor(64) as pool:
+        list(pool.map(lambda item: scorer.score(request(np.array([item]), bias)), range(1, 200)))
+    assert max(sizes) <= 8
+    scorer.close()
+
+
+def test_a_device_that_does_not_hold_one_request_is_no_device(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(self: batching.Bucket, requests: list[DenseRequest]) -> object:
+        raise ModelUnavailable("out of memory")
+
+    monkeypatch.setattr(batching.Bucket, "run", short)
+    scorer = scorer_of(load_session(folder / "als_cuda.onnx"), 10)
+    with pytest.raises(ModelUnavailable, match="out of memory"):
+        scorer.warm_up()
+
+
 def test_a_device_that_hangs_is_given_up_in_time(scorer: BatchedScorer, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     run = BatchedScorer._run
@@ -128,7 +163,6 @@ def test_what_does_not_fit_the_device_is_answered_by_the_cpu(folder: Path, score
             "popularity_recent.npy": plain.popularity_recent,
             "popularity_all_time.npy": plain.popularity_all_time,
         },
-        provider="cpu",
     )
     allowed = np.zeros(N_ITEMS, bool)
     allowed[50:90] = True
@@ -168,9 +202,19 @@ def test_a_failing_device_is_left_alone_for_a_while_and_the_cpu_answers(
         raise ModelUnavailable("the device is gone")
 
     monkeypatch.setattr(BatchedScorer, "score", failing)
+    before = REGISTRY.get_sample_value("recsite_gpu_fallbacks_total", {"reason": "no_answer"}) or 0.0
     for _ in range(3):
         np.testing.assert_array_equal(source.retrieve(question)["als"].indices, expected.indices)
     assert len(calls) == 1
+    assert REGISTRY.get_sample_value("recsite_gpu_fallbacks_total", {"reason": "no_answer"}) == before + 3
+    resting = source.shortfall
+    assert resting is not None
+    assert resting.detail == "the device is gone"
+    monkeypatch.undo()
+    source._rest_until_s = 0.0
+    resting = source.shortfall
+    assert resting is None
+    np.testing.assert_array_equal(source.retrieve(question)["als"].indices, expected.indices)
 
 
 def test_a_version_that_was_swapped_out_leaves_no_thread(folder: Path) -> None:
@@ -185,7 +229,6 @@ def test_a_version_that_was_swapped_out_leaves_no_thread(folder: Path) -> None:
             "popularity_recent.npy": plain.popularity_recent,
             "popularity_all_time.npy": plain.popularity_all_time,
         },
-        provider="cpu",
     )
     assert scorer.is_alive
     del version

@@ -15,18 +15,21 @@ from asgiref.testing import ApplicationCommunicator
 from features.catalogue.site import watch_catalogue
 from features.keys import CHANGED_CHANNEL
 from features.stream.notify import announce_changed
+from recommendations.core.deadline import Deadline
+from recommendations.core.types import FallbackReason, RequestUser
 from recommendations.http.recommend import recommend_application
 from recommendations.live import consumer
+from recommendations.live import page as live_page
 from recommendations.live.consumer import MAX_MESSAGE_BYTES, LiveConsumer
 from recommendations.live.hub import MAX_REFRESHES, SOCKETS_PER_ADDRESS, LiveHub, close_hub, hub
 from recommendations.serving.admission import quotas
-from recommendations.serving.user import close_reader
+from recommendations.serving.user import close_reader, read_user
 from recommendations.state.placements import watch_placements
 from recommendations.state.site import watch_site
 from tests.recommendations.conftest import ANONYMOUS, Shop
 from tests.services.waiting import DEADLINE_S, stays_async, until_subscribed, wait_until_async
 from tests.tracking.asgi_client import call
-from tracking.access.identity import sign_token
+from tracking.access.identity import Identity, sign_token
 from tracking.http.quotas import Quotas
 from tracking.redis_client import connect
 
@@ -128,6 +131,54 @@ async def test_an_act_of_the_shopper_pushes_the_new_list(stocked: Shop, open_pag
     assert after["version"] == before["version"] + 1
     assert listed(after) != listed(before)
     assert set(listed(after)) <= {f"sku{number}" for number in range(1, 12, 2)}
+
+
+async def test_features_that_are_read_too_late_are_looked_at_again(
+    stocked: Shop, open_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await open_page()
+    before = await page.hears()
+    late = [FallbackReason.DEADLINE, FallbackReason.STORE_UNAVAILABLE]
+
+    async def read(site: str, identity: Identity, *, deadline: Deadline) -> RequestUser:
+        if late:
+            return RequestUser(key=identity.user_key, problem=late.pop())
+        return await read_user(site, identity, deadline=deadline)
+
+    monkeypatch.setattr(live_page, "read_user", read)
+    await user_views(stocked, "sku1", "sku3")
+    after = await page.hears()
+
+    assert not late
+    assert after["version"] == before["version"] + 1, "nobody's list took the place of the one on the page"
+    assert set(listed(after)) <= {f"sku{number}" for number in range(1, 12, 2)}
+
+
+async def test_a_page_looks_again_so_often_and_then_waits_for_news(
+    stocked: Shop, open_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await open_page()
+    await page.hears()
+    await user_views(stocked, "sku1", "sku3")
+    personal = await page.hears()
+    looks, was_last = 0, asyncio.Event()
+
+    async def read(site: str, identity: Identity, *, deadline: Deadline) -> RequestUser:
+        nonlocal looks
+        looks += 1
+        if looks == len(consumer.LOOK_AGAIN_S) + 1:
+            was_last.set()
+        return RequestUser(key=identity.user_key, problem=FallbackReason.STORE_UNAVAILABLE)
+
+    monkeypatch.setattr(consumer, "LOOK_AGAIN_S", (0.0, 0.0))
+    monkeypatch.setattr(live_page, "read_user", read)
+    await user_views(stocked, "sku5")
+    await asyncio.wait_for(was_last.wait(), DEADLINE_S)
+    nobodys = await page.hears()
+
+    assert listed(nobodys) != listed(personal)
+    assert await page.is_silent()
+    assert looks == 3
 
 
 async def test_what_is_put_into_the_cart_leaves_the_open_page(stocked: Shop, open_page: Any) -> None:
@@ -329,6 +380,35 @@ async def test_a_new_token_makes_the_page_the_users_again(stocked: Shop, open_pa
     await page.say({"type": "hello", "key": stocked.publishable, "anonymous_id": ANONYMOUS, "user_token": token})
 
     assert await page.hears() == {"type": "ready", "warnings": []}
+
+
+async def test_lists_that_are_being_made_when_somebody_else_says_hello_are_thrown_away(
+    stocked: Shop, open_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await open_page()
+    await page.hears()
+    under_way, goes_on, make_lists = asyncio.Event(), asyncio.Event(), live_page.make_lists
+
+    async def made_when_told(*arguments: Any, **options: Any) -> Any:
+        results = await make_lists(*arguments, **options)
+        under_way.set()
+        await goes_on.wait()
+        return results
+
+    monkeypatch.setattr(live_page, "make_lists", made_when_told)
+    await user_views(stocked, "sku1", "sku3")
+    async with asyncio.timeout(DEADLINE_S):
+        await under_way.wait()
+    stranger = ANONYMOUS[::-1]
+    await page.say({"type": "hello", "key": stocked.publishable, "anonymous_id": stranger})
+    ready = await page.hears()
+    goes_on.set()
+    first = listed(await page.hears())
+
+    assert ready["type"] == "ready"
+    assert (stocked.site.slug, f"a:{stranger}") in hub()._by_user
+    other = await open_page(anonymous_id=stranger)
+    assert first == listed(await other.hears()), "the first list after another hello is the newcomer's"
 
 
 async def test_a_rule_begins_and_ends_on_open_pages_by_its_schedule(stocked: Shop, open_page: Any) -> None:

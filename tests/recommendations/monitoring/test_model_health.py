@@ -61,7 +61,7 @@ class TestHealth:
         checks = next_day(trained[0], settings.ARCHIVE_URL)
 
         assert {name: check.verdict for name, check in checks.items()} == dict.fromkeys(
-            ("age_hours", "coverage", "unknown_items", *drift.FEATURES, drift.SCORES), Verdict.FINE
+            ("age_hours", "coverage", "unknown_items", "missing_columns", *drift.FEATURES, drift.SCORES), Verdict.FINE
         )
         assert checks["age_hours"].value == 24
 
@@ -152,7 +152,7 @@ class TestHealth:
         assert "unknown_items" in said
         assert HealthReport.objects.get().model_version == version
         page = admin_client.get(f"/admin/recommendations/modelversion/{version.pk}/change/").content.decode()
-        assert "age_hours" in page
+        assert "age, hours" in page
 
 
 @pytest.mark.redis

@@ -13,7 +13,8 @@ from recommendations.filters import language
 from recommendations.items.index import ItemIndex
 from recommendations.pipeline.eligibility import Eligibility, Filtered
 from recommendations.pipeline.query import ListQuery, PlacementSpec
-from recommendations.pipeline.rules.base import RuleSpec, active_rules, compile_rule
+from recommendations.pipeline.rules.applying import Rules
+from recommendations.pipeline.rules.base import RuleSpec, compile_rule
 from tests.recommendations.worlds import NOW_MS, item_index
 
 ON = item_index({}, {"stock": 0}, {"price_minor": 9_000}, {}, {}, {})
@@ -26,7 +27,7 @@ def eligibility(*rules: dict[str, Any], hidden: set[int] | None = None, on: Item
     text = "price < 50"
     compiled = [compile_rule(RuleSpec(rule_id=n, name="r", **rule)) for n, rule in enumerate(rules, start=1)]
     query = ListQuery(placement=PlacementSpec(name="p"), limit=4, filter=text, condition=language.parse(text))
-    active = active_rules(compiled, RequestUser(), on, page_row=None, now_ms=NOW_MS)
+    active = Rules(compiled).active(RequestUser(), on, page_row=None, now_ms=NOW_MS)
     return Eligibility(query, on, active, hidden=hidden or set())
 
 

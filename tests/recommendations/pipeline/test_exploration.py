@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import RequestUser
+from recommendations.core.types import Ranked, RequestUser, RowArray
 from recommendations.items.index import ItemIndex
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery, PlacementSpec
+from recommendations.ranking.rrf import FusionWeights
 from recommendations.retrieval.base import ServingContext
+from recommendations.retrieval.base import listed as listed_in_order
 from tests.recommendations.worlds import DAY_US, NOW_MS, ids, item_index, served
 
 PLACEMENT = PlacementSpec(name="home", strategy="for_you", size=10, exploration=0.3)
@@ -118,3 +121,42 @@ def test_the_best_item_of_a_shop_is_found_although_it_came_last(share: float, is
                     clicks[item_id] = clicks.get(item_id, 0.0) + 1
 
     assert (max(clicks, key=clicks.__getitem__) == "sku40") is is_found
+
+
+class Knowing:
+    """A model that knows items up to a row, and proposes them in the order of their rows."""
+
+    version, sources, ranked_sources = "v", ("walk",), ()
+    fusion = FusionWeights(weights={"walk": 1.0}, k=10.0)
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+
+    def indices(self, rows: Sequence[int]) -> list[int]:
+        return [row + 1 if row < self._n else 0 for row in rows]
+
+    def knows(self, rows: Sequence[int]) -> bool:
+        return any(self.indices(rows))
+
+    def candidates(
+        self, newest_first: Sequence[int], *, sources: tuple[str, ...], given: RowArray | None
+    ) -> tuple[dict[str, Ranked], None]:
+        return {"walk": listed_in_order(np.arange(1, self._n, dtype=np.int32))}, None
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(6, 0), (7, 1), (13, 1), (14, 2)])
+@pytest.mark.parametrize("looks_at_new", [True, False])
+def test_new_items_like_what_the_user_looks_at_stand_at_the_end(limit: int, expected: int, looks_at_new: bool) -> None:
+    old = [{"category": "Shoes"} for _ in range(60)]
+    new = [{**YESTERDAY, "category": "Shoes"} for _ in range(4)] + [{**YESTERDAY, "category": "Hats"}]
+    on = item_index(*old, *new)
+    seen = ("sku0", "sku60") if looks_at_new else ("sku0", "sku1")
+    user = RequestUser(key="a:1", recents=seen, session=seen)
+
+    placement = PlacementSpec(name="home", strategy="for_you", size=limit)
+    result = served(on, placement, user=user, limit=limit, model=Knowing(60))
+
+    found = ids(on, result)
+    arrived = [item_id for item_id in found if int(item_id.removeprefix("sku")) > 60]
+    assert arrived == (found[limit - expected :] if looks_at_new else [])
+    assert "sku64" not in found  # new, and like nothing that was looked at

@@ -12,6 +12,7 @@ QUERY: Final = ListQuery(placement=PlacementSpec(name="home"), limit=4)
 OTHERS: Final[dict[str, Any]] = {
     "placement": PlacementSpec(name="other"), "limit": 5, "context_items": ("sku1",), "cart": ("sku1",),
     "exclude": ("sku1",), "filter": "price < 50", "candidates": ("sku1",),
+    "arms": (("x7", 1),),
 }  # fmt: skip
 OF_THE_REPLY: Final[dict[str, Any]] = {"fields": ("item_id",), "locale": "de", "explains": True}
 
@@ -27,6 +28,7 @@ def test_what_only_changes_the_reply_is_not() -> None:
 
 
 def test_every_field_is_one_of_both() -> None:
-    parsed = {"condition"}  # of ``filter``
+    # Of ``filter``; of the visit only what rules ask for; of the arms.
+    parsed = {"condition", "visit", "model"}
     assert {field.name for field in fields(ListQuery)} == OTHERS.keys() | OF_THE_REPLY.keys() | parsed
     assert language.parse(OTHERS["filter"]) == language.parse("price < 50")

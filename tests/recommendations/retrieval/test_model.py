@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from features.state.states import ProfileState, encode
+from features.state.user_features import StateBlobs, merge
+from recommendations.core.manifest import read_manifest
 from recommendations.graphs.export import export_model_set
 from recommendations.inference import ModelSet
 from recommendations.items.index import ItemIndex
+from recommendations.ranking.columns import USER_COLUMNS
 from recommendations.retrieval.model import ModelLink, ranking_user
 from tests.recommendations import model_worlds
 from tests.recommendations.worlds import item_index
@@ -107,4 +114,24 @@ def test_a_version_without_a_ranker_ranks_nothing(link: ModelLink) -> None:
 
 
 def test_nobody_who_never_ordered_has_orders() -> None:
-    assert ranking_user(None) is None
+    assert ranking_user(None, decimals=2) is None
+
+
+@pytest.mark.parametrize(("decimals", "monetary"), [(2, 1_200_00), (0, 1_200), (3, 1_200_000)])
+def test_orders_are_compared_with_prices_in_the_currency_that_the_ranker_learnt(decimals: int, monetary: int) -> None:
+    state = ProfileState(newest_ms=1, orders=4, revenue=monetary, last_purchase_ms=1)
+    found = ranking_user(merge([StateBlobs(None, encode(state))], now_ms=2), decimals=decimals)
+
+    assert found is not None
+    assert found.log_order_value[0] == pytest.approx(np.log(300.0))
+    assert found.columns[0, USER_COLUMNS.index("spent")] == pytest.approx(np.log1p(1_200.0))
+
+
+def test_a_version_says_in_which_currency_its_ranker_learnt(tmp_path: Path) -> None:
+    fitted = model_worlds.fitted_model_set(n_items=N_ITEMS, with_ranker=True)
+    assert fitted.ranker is not None
+    export_model_set(replace(fitted, ranker=replace(fitted.ranker, decimals=0)), tmp_path / "yen")
+
+    ranker = read_manifest(tmp_path / "yen").ranker
+    assert ranker is not None
+    assert ranker.decimals == 0

@@ -42,6 +42,15 @@ def test_a_query_has_the_placement_and_what_the_request_adds() -> None:
     assert [query.locale, query.explains, query.fields] == ["de", True, None]
 
 
+def test_ids_are_those_that_events_and_the_catalogue_keep() -> None:
+    """A page that writes é as two characters, or copies a blank along, means the same item."""
+    (query,) = queries_of(
+        [wanted("home", context_items=("caf\u0065\u0301 ",), exclude=("\u200bsku1",))], STATE, cart=(" sku2",)
+    )
+
+    assert [query.context_items, query.exclude, query.cart] == [("caf\u00e9",), ("sku1",), ("sku2",)]
+
+
 def test_a_limit_has_a_limit() -> None:
     (query,) = queries_of([wanted("home", limit=1_000)], STATE)
 

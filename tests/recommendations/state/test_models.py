@@ -10,6 +10,7 @@ import pytest
 
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
+from recommendations.inference.device import Shortfall
 from recommendations.models import ModelVersion
 from recommendations.state.models import LiveModels, ModelLoader, ServedModel, describe
 from recommendations.versions.folder import check_integrity
@@ -63,7 +64,11 @@ def test_versions_are_loaded_once_and_the_same_object_says_that_nothing_changed(
     first = loader.load()
 
     assert loader.load() is first
-    assert describe(first) == {"live": "a", "provider": "cpu", "canary": "b", "shadow": None, "refused": {}}
+    described = describe(first)
+    gpu = described.pop("gpu")
+    assert described == {"live": "a", "provider": "cpu", "canary": "b", "shadow": None, "refused": {}}
+    assert set(gpu) == {"reason", "detail", "remedy"}
+    assert gpu["reason"] in set(Shortfall)
     ModelVersion.objects.filter(version="b").update(canary_percent=25)
     second = loader.load()
     assert second.canary_percent == 25

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import random
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from recommendations.models import Placement, Rule
+from recommendations.models import Campaign, Placement, Rule
+from recommendations.state import placements
 from recommendations.state.placements import (
     DEFAULT_PLACEMENTS,
     Placements,
@@ -15,6 +17,7 @@ from recommendations.state.placements import (
     ensure_default_placements,
     has_draft_changes,
     load_placements,
+    load_published,
     publish,
     withdraw,
 )
@@ -122,3 +125,42 @@ def test_the_usual_placements_are_made_once_and_never_written_over() -> None:
     assert len(made) == len(DEFAULT_PLACEMENTS) - 1
     assert Placement.objects.get(site=site, name="home_new").heading == "Fresh"
     assert ensure_default_placements(site) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_kept_of_published_rules_is_what_the_database_says_after_every_change(site: Site, seed: int) -> None:
+    chance = random.Random(seed)
+
+    def any_rule() -> Rule:
+        return chance.choice(list(Rule.objects.filter(site=site)) or [rule(site, f"rule {chance.random()}")])
+
+    def any_campaign() -> Campaign:
+        return chance.choice(
+            list(Campaign.objects.filter(site=site))
+            or [Campaign.objects.create(site=site, name=f"campaign {chance.random()}")]
+        )
+
+    def save(row: Rule | Campaign, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save()
+
+    changes = {
+        "add": lambda: rule(site, f"rule {chance.random()}"),
+        "publish": lambda: publish(any_rule()),
+        "withdraw": lambda: withdraw(any_rule()),
+        "edit": lambda: save(any_rule(), items=[f"sku{chance.randrange(9)}"]),
+        "move": lambda: save(any_rule(), campaign=chance.choice([None, any_campaign()])),
+        "delete": lambda: any_rule().delete(),
+        "switch": lambda: save(any_campaign(), is_on=chance.random() < 0.5),
+        "schedule": lambda: save(any_campaign(), ends_at=datetime.now(UTC) + timedelta(days=chance.randrange(1, 9))),
+        "delete campaign": lambda: any_campaign().delete(),
+    }
+    for _ in range(60):
+        name = chance.choice(list(changes))
+        changes[name]()
+        kept = load_published(site.slug)
+        read = placements._read_published(site.slug, kept.changed)
+        assert [each.spec for each in kept.rules] == [each.spec for each in read.rules], name
+        assert kept.stamp == read.stamp, name
+        assert load_published(site.slug) is kept, "nothing changed since"

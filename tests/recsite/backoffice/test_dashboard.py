@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import RequestFactory
 
 from features.stream.lag import read_lag
@@ -42,7 +43,9 @@ def test_a_log_that_is_unavailable_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.django_db
 def test_without_a_site_there_are_no_figures(rf: RequestFactory) -> None:
-    context = dashboard.dashboard(rf.get("/admin/"), {})
+    request = rf.get("/admin/")
+    request.user = get_user_model().objects.create_superuser("root")
+    context = dashboard.dashboard(request, {})
     assert context["site"] is None
     assert "health" not in context
 

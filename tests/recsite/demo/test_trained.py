@@ -55,7 +55,7 @@ def test_a_version_with_other_columns_is_trained_again_and_that_is_said(
 
     said = " ".join(capsys.readouterr().out.split())
     assert "this release refuses the trained model, so it is trained again" in said
-    assert "other columns than ours" in said
+    assert "6 of them are not made any more" in said
     assert not (tmp_path / "demo_ready").exists()
     version.refresh_from_db()
     assert version.status == ModelVersion.Status.REFUSED

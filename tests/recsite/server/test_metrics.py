@@ -1,7 +1,12 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.test import Client, RequestFactory, override_settings
 
-from recsite.server.metrics import may_read, metrics_view
+from recsite.server.metrics import collect_metrics, may_read, metrics_view
 from tracking import metrics as tracking_metrics
 
 
@@ -37,3 +42,30 @@ def test_prometheus_asks_a_process_by_any_name(client: Client, host: str) -> Non
     assert answer.status_code == 200
     assert client.get("/metrics", HTTP_HOST=host).status_code == 403
     assert client.get("/admin/login/", HTTP_HOST=host).status_code == 400
+
+
+SET_AND_END = """
+import sys
+from prometheus_client import Counter, Gauge
+Gauge("lives", "", ["who"], multiprocess_mode="livemax").labels(sys.argv[1]).set(1)
+Counter("was_done", "").inc()
+"""
+
+
+def test_what_a_dead_process_said_of_now_ends_with_it_and_what_it_did_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    subprocess.run([sys.executable, "-c", SET_AND_END, "dead"], env={**os.environ}, check=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{SET_AND_END}\nprint('set', flush=True)\nsys.stdin.read()", "living"],
+        env={**os.environ}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as living:  # fmt: skip
+        assert living.stdout is not None
+        living.stdout.readline()
+        text = collect_metrics().decode()
+        living.communicate()
+    assert 'lives{who="living"} 1.0' in text
+    assert 'who="dead"' not in text
+    assert "was_done_total 2.0" in text
+    assert 'who="living"' not in collect_metrics().decode()

@@ -1,6 +1,7 @@
 """The Redis that the project starts for itself."""
 
 import os
+import time
 from pathlib import Path
 
 import redis
@@ -13,7 +14,7 @@ def test_embedded_redis_keeps_its_data_over_a_restart(tmp_path: Path) -> None:
         server, url = embedded_redis.make_server(tmp_path, log_path=tmp_path / "log", environment=dict(os.environ))
         server.start()
         try:
-            embedded_redis.wait_ready(server, url)
+            embedded_redis.wait_ready(server, url, pause=lambda: time.sleep(0.05))  # sleep: the step of the loop
             with redis.Redis.from_url(url, socket_timeout=2) as client:
                 assert client.get("name") == expected
                 client.set("name", "kept")

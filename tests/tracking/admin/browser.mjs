@@ -1,11 +1,13 @@
 // A member of staff sets a shop up and watches its events, while a user opens a page with the copied tag.
-// node browser.mjs CHROMIUM BASE_URL COOKIE SITE_ID LETTER_ID KEY [FOLDER for screenshots] → one line of JSON
+// node browser.mjs CHROMIUM BASE_URL COOKIE SITE_ID LETTER_ID KEY PLACEMENT_ID [FOLDER for screenshots] → one line of JSON
 import { createServer } from 'node:http';
+import axe from '../../../sdk/node_modules/axe-core/axe.js';
 import { chromium } from '../../../sdk/node_modules/playwright-core/index.mjs';
+import { LIGHT } from '../../../sdk/tests/chromium.mjs';
 import { DEADLINE_MS } from '../../services/deadline.mjs';
 
-const [executablePath, base, session, site, letter, key, folder] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync', '--disable-component-update'] });
+const [executablePath, base, session, site, letter, key, placement, folder] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath, args: [LIGHT, '--no-sandbox', '--disable-gpu', '--disable-sync', '--disable-component-update'] });
 const userAgent = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 const problems = [];
 const seen = { problems, overflow: {} };
@@ -41,6 +43,9 @@ try {
   const embed = await open(`/admin/tracking/site/${site}/embed/`);
   await embed.waitForFunction(() => /No event/.test(document.getElementById('seen').textContent));
   seen.before = await embed.textContent('#seen');
+  const checks = () => embed.evaluate(() => Object.fromEntries([...document.querySelectorAll('[data-check]')].map((one) => [one.dataset.check, one.dataset.state])));
+  await embed.waitForSelector('[data-check=key]');
+  seen.checks = { before: await checks() };
   seen.tag = await embed.textContent('#tag');
   const button = embed.locator('[data-copy=tag]');
   // The button says it for 1.5 seconds: what it says is written down, so that a busy machine misses nothing.
@@ -65,6 +70,26 @@ try {
   await visitor.waitForFunction(() => window.rec?.version);
   await embed.waitForFunction(() => /first event/.test(document.getElementById('seen').textContent));
   seen.after = await embed.textContent('#seen');
+
+  // All blocks of the page, copied and put into one page as they are printed.
+  const blocks = [seen.tag, await embed.textContent('#track'), await embed.textContent('#widget')];
+  shop.html = `<!doctype html><html lang="en"><title>Shop</title><body>${blocks.join('\n')}</body></html>`;
+  const reader = await (await browser.newContext({ userAgent })).newPage();
+  const errors = [];
+  reader.on('pageerror', (error) => errors.push(error.message));
+  await reader.addInitScript(() => Object.defineProperty(navigator, 'webdriver', { get: () => false }));
+  await reader.goto(shopUrl);
+  await reader.waitForFunction(() => window.rec?.version);
+  seen.printed = { errors, widget: await reader.evaluate(() => customElements.get('rec-widget') !== undefined && document.querySelector('rec-widget').shadowRoot !== null) };
+  const debuggerPage = await open(`/admin/tracking/site/${site}/live/`);
+  const arrived = ['view_item', 'add_to_cart', 'purchase'];
+  for (const name of arrived) await debuggerPage.waitForFunction((name) => document.getElementById('live-list').textContent.includes(name), name);
+  seen.printed.tracked = arrived;
+  await debuggerPage.close();
+  await embed.waitForSelector('[data-check=events][data-state=done]');
+  await embed.waitForSelector('[data-check=live][data-state=done]');
+  seen.checks.after = await checks();
+  seen.checks.said = await embed.textContent('#checks');
   await look(embed, 'embed');
 
   // The debugger.
@@ -101,6 +126,84 @@ try {
   await live.click('#live-pause');
   await until('search');
   seen.going_on = { events: await names() };
+
+  // A placement: what is typed is drawn by the shop's own widget beside the form, and a mistake is named there.
+  const form = await open(`/admin/recommendations/placement/${placement}/change/`);
+  const drawn = () => form.locator('.rs-trial rec-widget');
+  const title = drawn().getByText('Trail boots').first();
+  await title.waitFor();
+  await form.fill('[name=heading]', 'Just in');
+  await drawn().getByText('Just in').waitFor();
+  await title.waitFor();
+  const trial = { items: [await title.textContent()], heading: 'Just in', said: await form.locator('[data-trial-url] > [role=status]').textContent() };
+  await look(form, 'placement');
+  await form.fill('[name=condition]', 'pricee < 50');
+  await form.waitForFunction(() => document.querySelector('[data-trial-url] [role=status]').textContent.includes('pricee'));
+  seen.trial = { ...trial, wrong: true };
+
+  // The same list steered by hand: with the mouse, by keys, by buttons on a phone; undone, and published.
+  const steer = await open(`/admin/recommendations/placement/${placement}/steer/`);
+  await steer.waitForSelector('[data-steer=ready]');
+  await steer.setViewportSize({ width: 1280, height: 2400 }); // a page that scrolls between press and move drags another card
+  const listed = () => steer.evaluate(() => [...document.querySelectorAll('[data-list] > [data-rank]')].map((card) => card.dataset.item));
+  const stands = (item, rank, pinned) =>
+    steer.waitForFunction(
+      ([item, rank, pinned]) => {
+        const card = document.querySelectorAll('[data-list] > [data-rank]')[rank - 1];
+        return card?.dataset.item === item && 'pinned' in card.dataset === pinned && !document.querySelector('[data-part][aria-busy]');
+      },
+      [item, rank, pinned],
+    );
+  const announced = (text) => steer.waitForFunction((text) => document.querySelector('[data-live]').textContent.includes(text), text);
+  const card = (item) => steer.locator(`[data-list] > [data-item=${item}]`);
+  const before = await listed();
+  seen.steer = { before };
+  await card('BOOT4').dragTo(card(before[0]));
+  await stands('BOOT4', 1, true);
+  seen.steer.dragged = await listed();
+  await steer.fill('[name=q]', 'boots 6');
+  await steer.locator('.is-found [data-item=BOOT6]').dragTo(card(before[1]));
+  await stands('BOOT6', 3, true);
+  await card('BOOT4').dragTo(steer.locator('[data-zone=unpin]'));
+  await announced('not pinned any more');
+  seen.steer.unpinned = await listed();
+  await card('BOOT5').dragTo(steer.locator('[data-zone=exclude]'));
+  await announced('never shown');
+  seen.steer.excluded = await listed();
+  await steer.keyboard.press('Control+z');
+  await announced('Undone');
+  seen.steer.undone = await listed();
+  const grab = card('BOOT5').locator('[data-grab]');
+  await grab.focus();
+  await steer.keyboard.press('Enter');
+  await announced('picked up');
+  for (let step = 0; step < 9; step += 1) await steer.keyboard.press('ArrowUp');
+  await announced('Rank 1 of 6');
+  await steer.keyboard.press('ArrowDown');
+  await announced('Rank 2 of 6');
+  await steer.keyboard.press('Enter');
+  await stands('BOOT5', 2, true);
+  seen.steer.said = await steer.textContent('[data-live]');
+  seen.steer.focus = await steer.evaluate(() => document.activeElement.closest('[data-item]')?.dataset.item);
+  await steer.keyboard.press('Delete');
+  await announced('not pinned any more');
+  seen.steer.deleted = await listed();
+  seen.steer.axe = [];
+  await steer.evaluate(axe.source);
+  for (const width of [390, 1280]) {
+    await steer.setViewportSize({ width, height: 900 });
+    const { violations } = await steer.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));
+    seen.steer.axe.push(...violations.map((one) => `${width} ${one.id} ${one.nodes[0].target}`));
+  }
+  await look(steer, 'steer');
+  await steer.setViewportSize({ width: 390, height: 844 });
+  await card('BOOT3').getByRole('button', { name: 'one rank up' }).click();
+  await announced('Boots 3 is pinned');
+  seen.steer.tapped = await listed();
+  await Promise.all([steer.waitForURL(/rule=\d+/), steer.getByRole('button', { name: 'Save and publish' }).click()]);
+  await steer.waitForSelector('[data-steer=ready]');
+  seen.steer.published = await listed();
+  seen.steer.told = await steer.getByText('every process serves it within two seconds').count();
 
   // Dead letters, for their looks.
   await look(await open('/admin/tracking/deadletter/'), 'letters');

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
@@ -20,13 +24,19 @@ def two() -> tuple[Site, Site]:
     return Site.objects.create(slug="outlet", name="Outlet"), Site.objects.create(slug="shop", name="Shop")
 
 
-def request_for(address: str) -> HttpRequest:
-    return RequestFactory().get(address)
+def request_for(address: str, *, user: Any = None) -> HttpRequest:
+    request = RequestFactory().get(address)
+    request.user = user or get_user_model()(username="anna", is_staff=True, is_superuser=True)
+    return request
 
 
 def test_the_site_of_the_address_is_chosen_else_the_first(two: tuple[Site, Site]) -> None:
     assert site_choice(request_for("/?site=shop")) == {"sites": list(two), "site": two[1]}
     assert site_choice(request_for("/"))["site"] == two[0]
+
+
+def test_who_is_not_of_the_staff_has_no_site_to_choose(two: tuple[Site, Site]) -> None:
+    assert site_choice(request_for("/", user=AnonymousUser())) == {"sites": [], "site": None}
 
 
 def test_an_installation_without_sites_has_none_to_show() -> None:

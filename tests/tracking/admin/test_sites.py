@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
+from typing import Any
+
+import jwt
 import pytest
 import redis
 from django.contrib.auth import get_user_model
@@ -11,7 +16,7 @@ from django.urls import reverse
 from tests.tracking.admin.conftest import text
 from tracking.access import sites
 from tracking.collect import live_events
-from tracking.models import Site
+from tracking.models import Membership, Site
 
 pytestmark = pytest.mark.django_db
 
@@ -41,10 +46,11 @@ def test_the_embed_page_prints_what_to_copy(staff: Client, site: Site) -> None:
 
 
 def test_those_who_may_only_look_see_no_secret(site: Site) -> None:
-    from django.contrib.auth.models import Permission
+    from django.contrib.auth.models import Group, Permission
 
     user = get_user_model().objects.create_user("ben", password="x" * 16, is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_site"))
+    Membership.objects.create(site=site, user=user, role=Group.objects.create(name="Guests"))
     client = Client()
     client.force_login(user)
     assert site.token_secret not in text(client.get(reverse("admin:tracking_site_embed", args=[site.pk])))
@@ -88,3 +94,16 @@ def test_without_redis_the_debugger_says_so(staff: Client, site: Site, settings)
     assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
     assert staff.get(reverse("admin:tracking_site_seen", args=[site.pk])).json() == {"state": "unknown"}
     assert live_events.KEEP == 200
+
+
+def test_the_printed_python_signs_a_token_that_the_server_takes(staff: Client, site: Site, monkeypatch) -> None:
+    sites.create_key(site, "pk")
+    page = staff.get(reverse("admin:tracking_site_embed", args=[site.pk])).content.decode()
+    printed = html.unescape(re.search(r'<pre id="python"[^>]*>(.*?)</pre>', page, re.DOTALL)[1])  # type: ignore[index]
+    monkeypatch.setenv("RECSITE_TOKEN_SECRET", site.token_secret)
+    names: dict[str, Any] = {}
+
+    exec(printed, names)  # as a shop's developer would paste it
+    claims = jwt.decode(names["user_token"](42), site.token_secret, algorithms=["HS256"])
+
+    assert (claims["sub"], claims["site"], claims["exp"] - claims["iat"]) == ("42", site.slug, 900)

@@ -11,16 +11,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.tracking.asgi_client import Answered, call
 from tests.tracking.conftest import PUBLISHABLE, SECRET, SHOP, an_event, records_in
 from tracking.access.identity import sign_token
+from tracking.access.sites import KeyInfo
 from tracking.collect.endpoint import Collector
 from tracking.collect.live_events import LiveEvents
 from tracking.contract.events import MAX_EVENTS_BROWSER, MAX_EVENTS_SERVER, Context
 from tracking.dead_letters.letter import DeadLetterRecord, revive
 from tracking.exceptions import LogUnavailable
-from tracking.http.edge import HotPath
+from tracking.http.edge import HotPath, Request
 from tracking.http.quotas import Quotas
 from tracking.log.memory import MemoryLog
 
@@ -395,3 +397,26 @@ async def test_ten_users_are_heard_after_one_address_spent_the_keys_quota(durabl
     assert [flood.count(status) for status in (202, 429)] == [40, 60]
     users = [(await call(endpoint, body, client=f"2001:db8:{number % 10 + 1}::7")).status for number in range(30)]
     assert set(users) == {202}
+
+
+async def test_what_a_quarantined_source_sends_is_answered_and_dropped(endpoint, memory_log, monkeypatch) -> None:
+    def quarantined(*names: int | str) -> None:
+        def authenticate(self: Request, value: str | None, *, scope: str) -> KeyInfo:
+            key = known(self, value, scope=scope)
+            return replace(key, site=replace(key.site, quarantined=frozenset(names)))
+
+        monkeypatch.setattr(Request, "authenticate", authenticate)
+
+    known = Request.authenticate
+    monkeypatch.setattr(Request, "network_tag", lambda self, site: 7)
+    quarantined(7)
+    answer = await post(endpoint, an_event())
+    assert (answer.status, answer.json["accepted"]) == (202, 1)
+    assert records_in(memory_log) == []
+    quarantined("a:" + ANONYMOUS)
+    assert (await post(endpoint, an_event())).status == 202
+    assert records_in(memory_log) == []
+    quarantined(8, "a:somebody-else")
+    await post(endpoint, an_event())
+    await post(endpoint, an_event(), key=SECRET, user_id="u-1")
+    assert len(records_in(memory_log)) == 2

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.services.redis_server import RedisServer
 from tests.tracking.asgi_client import Answered, call
 from tests.tracking.conftest import SECRET, an_event, records_in
 from tracking.collect.endpoint import Collector
@@ -74,3 +75,19 @@ async def test_without_redis_requests_are_simply_answered(install_keys, durable,
     event = an_event()
     assert [(await send(endpoint, event)).status for _ in range(2)] == [202, 202]
     assert len(records_in(memory_log)) == 2
+
+
+async def test_a_redis_that_is_full_makes_the_key_count_for_nothing_and_loses_no_event(
+    install_keys, durable, memory_log, caplog
+) -> None:
+    install_keys(slug=f"shop{time.monotonic_ns()}")
+    with RedisServer("--maxmemory", "1") as full:
+        idempotency = Idempotency(full.url, timeout_s=1.0)
+        collector = Collector(durable, quotas=Quotas(), live=LiveEvents(), idempotency=idempotency)
+        answer = await send(HotPath(collector.collect, name="collect-full"), an_event())
+        await idempotency.close()
+
+    assert (answer.status, len(records_in(memory_log))) == (202, 1)
+    assert "idempotency.unavailable" in caplog.text
+    assert "remedy=Redis is full" in caplog.text
+    assert "Traceback" not in caplog.text

@@ -88,7 +88,8 @@ def test_the_sdk_takes_from_a_data_layer_what_ga4_has_but_page_views_which_it_co
 def test_the_sdk_sends_at_once_what_the_contract_says() -> None:
     declared = {name for name, kind in KNOWN_EVENTS.items() if kind.is_sent_at_once}
 
-    assert names_in(regex_of("track.js", "AT_ONCE")) == declared
+    pattern = regex_of("track.js", "AT_ONCE")  # names of a shop's own are nobody's business: it may match more
+    assert {name for name in KNOWN_EVENTS if pattern.match(name)} == declared
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from tracking.contract.parsing import ParsedEnvelope, parse_envelope
-from tracking.contract.placeholders import PLACEHOLDER_IDS, PLACEHOLDER_ORDERS, PLACEHOLDER_USER_IDS, is_placeholder
+from tracking.contract.placeholders import (
+    PLACEHOLDER_IDS,
+    PLACEHOLDER_ORDERS,
+    PLACEHOLDER_USER_IDS,
+    are_ids_tidy,
+    is_placeholder,
+    untidy_id,
+)
+
+
+class Line(Struct):
+    item_id: str
+
+
+class Params(Struct):
+    transaction_id: str | None
+    items: list[Line]
 
 
 @pytest.mark.parametrize("user_id", sorted(PLACEHOLDER_USER_IDS))
@@ -76,3 +94,18 @@ def test_space_around_an_id_is_not_part_of_it(item_id: str) -> None:
 @pytest.mark.parametrize("item_id", ["0", "id", "guest", "user", "nullable", "none-1", "A B"])
 def test_odd_ids_of_items_are_ids(item_id: str) -> None:
     assert not parsed("view_item", {"items": [{"item_id": item_id}]}).mends
+
+
+ids = st.text(max_size=12) | spelled(PLACEHOLDER_ORDERS) | st.sampled_from(["A", " A", "42"])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["view_item", "purchase", "page_view"]), ids, st.lists(ids, max_size=3))))
+def test_events_have_tidy_ids_where_each_of_them_has(told: list[tuple[str, str, list[str]]]) -> None:
+    events = [
+        SimpleNamespace()
+        if name == "page_view"
+        else SimpleNamespace(params=Params(transaction_id=order or None, items=[Line(item_id=one) for one in items]))
+        for name, order, items in told
+    ]
+
+    assert are_ids_tidy(events) is all(untidy_id(event) is None for event in events)

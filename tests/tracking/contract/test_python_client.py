@@ -7,9 +7,10 @@ from pathlib import Path
 
 import msgspec
 from recsite_client import contract as copy
+from recsite_client import refusals as copied_refusals
 
-from tracking.contract import events
-from tracking.contract.python_client import ROOTS, client_contract
+from tracking.contract import events, refusals
+from tracking.contract.python_client import ROOTS, client_contract, client_refusals
 
 SOURCE = Path(events.__file__).read_text()
 
@@ -42,3 +43,8 @@ def test_the_copy_runs_and_holds_the_same_schema() -> None:
 def test_the_committed_copy_is_generated_from_the_contract() -> None:
     """Fails when events.py changed: run `python manage.py schema` and commit what it writes."""
     assert Path(copy.__file__).read_text() == client_contract(SOURCE)
+
+
+def test_the_client_words_refusals_as_the_server_does() -> None:
+    """Fails when refusals.py changed: run `python manage.py schema` and commit what it writes."""
+    assert Path(copied_refusals.__file__).read_text() == client_refusals(Path(refusals.__file__).read_text())

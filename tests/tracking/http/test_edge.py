@@ -70,6 +70,18 @@ async def test_a_key_that_may_not_be_used_is_refused(headers: dict[str, str], st
     assert set(answer.json) == {"error", "message", "field"}
 
 
+@pytest.mark.parametrize("headers", [{}, {"x-api-key": PUBLISHABLE}, {"x-api-key": SECRET}])
+@pytest.mark.parametrize(
+    "query", [f"key={SECRET}", f"apikey={SECRET}", "key=sk_unknown", "user_token=eyJ", "a=1&access_token=x", "k=%73k_x"]
+)
+async def test_a_secret_in_the_address_is_refused_whatever_else_is_sent(headers: dict[str, str], query: str) -> None:
+    answer = await call(path(), b"{}", headers=headers, query=query.encode())
+    assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+    assert "Authorization: Bearer" in answer.json["message"]
+    assert answer.json["field"] in query
+    assert SECRET not in answer.body.decode()
+
+
 async def test_an_unknown_key_is_not_shown_in_full() -> None:
     answer = await call(path(), b"{}", headers={"x-api-key": "sk_" + "z" * 24})
     assert "z" * 7 not in answer.body.decode()

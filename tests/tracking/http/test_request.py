@@ -80,6 +80,25 @@ def test_the_digest_of_an_address_is_one_for_a_network_of_ipv6() -> None:
     assert "2001" not in one
 
 
+def test_the_tag_of_a_network_is_of_one_site_and_day() -> None:
+    one, same, other = (
+        a_request(client=(address, 1)).network_tag("shop") for address in ("9.9.9.1", "9.9.9.254", "9.9.8.1")
+    )
+    tomorrow = a_request(client=("9.9.9.1", 1))
+    tomorrow.received_at_ms += 86_400_000
+
+    assert one == same != other
+    assert len({one, a_request(client=("9.9.9.1", 1)).network_tag("other"), tomorrow.network_tag("shop")}) == 3
+    assert a_request(client=("::ffff:9.9.9.77", 1)).network_tag("shop") == one
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.1.2.3", "192.168.0.9", "172.31.0.1", "::1", "fd00::1", "", "unix:"]
+)
+def test_what_is_near_is_of_no_network(address: str) -> None:
+    assert a_request(client=(address, 1)).network_tag("shop") is None
+
+
 def test_a_cookie_is_found_by_its_whole_name() -> None:
     request = a_request({"cookie": "xrec_aid=no; rec_aid=yes=1; other=2"})
 

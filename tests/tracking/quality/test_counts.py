@@ -136,6 +136,16 @@ async def test_programs_are_counted_by_kind(shop: Shop) -> None:
     assert shop.read().of(counts.BOTS) == {("script",): (3, 3)}
 
 
+@pytest.mark.redis
+async def test_an_unknown_event_is_counted_by_its_name(shop: Shop) -> None:
+    await shop.send(an_event("view_itme"), an_event("add_to_crt"), an_event("view_itme"))
+
+    refused = shop.read().of(counts.REFUSED)
+    assert {name: day for name, (day, _) in refused.items()} == {
+        ("event 'view_itme'", "unknown_event"): 2, ("event 'add_to_crt'", "unknown_event"): 1,
+    }  # fmt: skip
+
+
 async def test_names_that_callers_choose_are_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counts, "MAX_NAMES", 10)
     for number in range(30):

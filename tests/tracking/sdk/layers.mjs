@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { chromium } from "../../../sdk/node_modules/playwright-core/index.mjs";
+import { LIGHT } from "../../../sdk/tests/chromium.mjs";
 import { DEADLINE_MS } from "../../services/deadline.mjs";
 
 const [executablePath, base, key, file] = process.argv.slice(2);
@@ -16,7 +17,7 @@ const shop = createServer((request, response) => {
 await new Promise((resolve) => shop.listen(0, "127.0.0.1", resolve));
 const browser = await chromium.launch({
   executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  args: [LIGHT, "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
 });
 const found = {};
 try {

@@ -191,7 +191,7 @@ CASES = {
             ("search", {"search_term": "y" * 200}),
             ("add_payment_info", {"payment_type": "card", "items": [{"item_id": "S"}]}),
         ),
-        mended=frozenset({"other", "search_term"}),  # other: a name that became another
+        mended=frozenset({"event", "search_term"}),  # event: a name that became another
     ),
 }
 

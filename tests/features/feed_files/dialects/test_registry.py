@@ -173,6 +173,38 @@ def test_magentos_store_views_are_translations_and_its_variants_have_a_group() -
     assert not any(essence(items[name])["can_be_bought"] for name in ("T-S", "U"))
 
 
+def test_the_rest_exports_of_shop_systems_say_what_their_tables_say() -> None:
+    woo = {"id": 7, "name": "Hoodie", "status": "draft", "catalog_visibility": "visible", "sku": "H", "price": "9.00",
+           "regular_price": "12.00", "sale_price": "9.00", "stock_status": "instock", "permalink": "https://s.example/h",
+           "categories": [{"id": 1, "name": "Hoodies"}], "images": [{"src": "https://s.example/h.jpg"}],
+           "tags": [{"name": "new"}], "attributes": [{"name": "Size", "options": ["S", "M"]}]}  # fmt: skip
+    magento = {"id": 1, "sku": "B", "name": "Bag", "attribute_set_id": 15, "price": 34, "status": 2, "visibility": 4,
+               "custom_attributes": [{"attribute_code": "url_key", "value": "bag"}]}  # fmt: skip
+
+    (hoodie,), (bag,) = (
+        items_in(json.dumps(text).encode())[0].values() for text in ([woo], {"items": [magento], "total_count": 1})
+    )
+
+    assert (hoodie["item_id"], hoodie["price_minor"], hoodie["sale_price_minor"]) == ("7", 1200, 900)
+    assert (hoodie["is_active"], hoodie["category"], hoodie["tags"]) == (False, "Hoodies", ["new"])
+    assert (hoodie["url"], hoodie["image_url"]) == ("https://s.example/h", "https://s.example/h.jpg")
+    assert hoodie["attributes"] == {"size": "S, M", "sku": "H"}
+    assert (bag["item_id"], bag["price_minor"], bag["is_active"], bag["url"]) == ("B", 3400, False, "/bag.html")
+
+
+def test_heurekas_names_in_capitals_are_read() -> None:
+    text = (
+        "<?xml version='1.0'?><SHOP><SHOPITEM><ITEM_ID>A</ITEM_ID><PRODUCTNAME>Mug</PRODUCTNAME><PRICE_VAT>9,50"
+        "</PRICE_VAT><CATEGORYTEXT>Kitchen | Mugs</CATEGORYTEXT><DELIVERY_DATE>3</DELIVERY_DATE></SHOPITEM></SHOP>"
+    )
+
+    items, report = items_in(text.encode())
+
+    assert report.dialect == "heureka"
+    assert (items["A"]["title"], items["A"]["price_minor"], items["A"]["category"]) == ("Mug", 950, "Kitchen > Mugs")
+    assert items["A"]["availability"] == "backorder"
+
+
 def test_akeneos_languages_are_translations() -> None:
     header = ["sku", "family", "enabled", "name-en_US", "name-de_DE", "price-EUR", "price-USD", "parent"]
 

@@ -66,7 +66,7 @@ def test_an_id_counted_before_orders_had_a_memory_of_their_own_still_counts_once
 
 @pytest.mark.slow
 def test_thousands_of_orders_stay_within_a_state_and_count_at_most_once() -> None:
-    made = [order(f"t{n}", at_ms=NOW_MS + 1_000 * n) for n in range(20 * KEEP_SEEN_ORDERS)]
+    made = [order(f"t{n}", at_ms=NOW_MS + 1_000 * n) for n in range(5 * KEEP_SEEN_ORDERS)]
     states = States().apply(record(*made)).apply(record(*reversed(made)))
 
     assert states.profile.orders == len(made)

@@ -44,7 +44,7 @@ def statistics(effects: list[ItemEffect], *, now_ms: int) -> ItemStats:
     widths = [width_s for _, width_s, _ in ITEM_WINDOWS]
     for pane, items in panes.items():
         for item_id, amounts in items.items():
-            counts[row_of[item_id], widths.index(pane.width_s)] += amounts
+            counts[row_of[item_id], widths.index(pane.width_s)] += amounts[: windows.N_SUMS]
     return ItemStats(site="shop", made_at_ms=0, event_time_ms=now_ms, item_ids=tuple(item_ids), counts=counts)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recommendations.core.actions import PinOrder, RuleAction
-from recommendations.core.types import RowArray
+from recommendations.core.types import Mask, RowArray
 from recommendations.filters import language
 from recommendations.pipeline.query import PlacementSpec
 from recommendations.pipeline.rules.base import ActiveRule, Pin, RuleSpec, compile_rule
@@ -27,8 +27,8 @@ def pinning(rule_id: int, position: int, *items: str) -> ActiveRule:
 def placed(*rules: ActiveRule, size: int = 8, hidden: tuple[int, ...] = ()) -> dict[int, tuple[int, int]]:
     """Return item number and rule by position."""
 
-    def may_show(rows: RowArray) -> RowArray:
-        return rows[~np.isin(rows, SHOP.rows(f"sku{number}" for number in hidden))]
+    def may_show(rows: RowArray) -> Mask:
+        return ~np.isin(rows, SHOP.rows(f"sku{number}" for number in hidden))
 
     pins = pins_of(rules, SHOP, may_show, size=size)
     assert [pin.position for pin in pins] == sorted(pin.position for pin in pins)
@@ -53,6 +53,13 @@ def test_what_may_not_be_shown_leaves_its_position_to_the_next_item() -> None:
 
 def test_pins_beyond_the_list_are_dropped() -> None:
     assert placed(pinning(1, 2, "sku1", "sku2", "sku3"), size=3) == {1: (1, 1), 2: (2, 1)}
+
+
+def test_of_very_many_pins_those_of_the_highest_priority_are_placed() -> None:
+    rules = [pinning(number, number % 8 + 1, f"sku{number % 10}") for number in range(1, 200)]
+
+    assert placed(*rules) == placed(*rules[:10])
+    assert len(placed(*rules, size=4)) == 4
 
 
 def test_the_others_keep_their_order_around_the_pins() -> None:

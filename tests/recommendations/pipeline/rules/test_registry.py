@@ -6,7 +6,7 @@ import numpy as np
 
 from recommendations.core.actions import RuleAction
 from recommendations.pipeline.rules.base import ActiveRule, RuleSpec
-from recommendations.pipeline.rules.registry import allowed, blamed, filters_of, pinning, with_boosts
+from recommendations.pipeline.rules.registry import FILTERS, allowed, blamed, with_boosts
 from recommendations.retrieval.base import listed
 
 
@@ -26,13 +26,15 @@ RULES = [
 ]
 
 
+FILTERING = [each for each in RULES if each.spec.action in FILTERS]
+
+
 def test_rules_are_told_apart_by_what_they_touch() -> None:
-    assert [each.spec.rule_id for each in filters_of(RULES)] == [1, 2, 3]
-    assert [each.spec.rule_id for each in pinning(RULES)] == [6]
+    assert [each.spec.rule_id for each in FILTERING] == [1, 2, 3]
 
 
 def test_includes_add_up_and_excludes_win() -> None:
-    kept = allowed(filters_of(RULES), lambda mask: mask)
+    kept = allowed(FILTERING, lambda mask: mask)
 
     assert kept is not None
     assert kept.nonzero()[0].tolist() == [0, 2]
@@ -47,7 +49,7 @@ def test_the_rule_that_keeps_a_row_out_is_found() -> None:
 def test_scores_are_multiplied_and_divided_and_the_given_ones_stay() -> None:
     ranked = listed(np.array([3, 4, 5], np.int32), np.array([6.0, 6.0, 6.0], np.float32))
 
-    found, used = with_boosts(ranked, RULES)
+    found, used = with_boosts(ranked, RULES[3:5])
 
     assert found.scores.tolist() == [6.0, 9.0, 3.0]
     assert used == [4, 5]
@@ -57,4 +59,4 @@ def test_scores_are_multiplied_and_divided_and_the_given_ones_stay() -> None:
 def test_rules_that_touch_no_candidate_change_nothing() -> None:
     ranked = listed(np.array([3], np.int32))
 
-    assert with_boosts(ranked, RULES) == (ranked, [])
+    assert with_boosts(ranked, RULES[3:5]) == (ranked, [])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import polars as pl
 import pytest
 
-from features.archive.rows import SCHEMA
+from features.archive.rows import COLUMNS
 from features.archive.writer import ArchiveFolder
 from features.definitions import JOINS_A_DAY
+from features.money import Quote, Rates, SiteMoney, exponent_of
 from recommendations.training.data import archive
 from recommendations.training.data.archive import read_archive, read_impressions
 from recommendations.training.data.dataset import InvalidDataset, Kind
@@ -23,7 +26,7 @@ def sessions_of(log):
 def write_archive(folder, *events, site="shop", day=0):
     rows = []
     for number, event in enumerate(events):
-        values = dict.fromkeys(SCHEMA.names)
+        values = dict.fromkeys(COLUMNS)
         values |= {
             "site": site,
             "event_id": f"{number}",
@@ -33,7 +36,7 @@ def write_archive(folder, *events, site="shop", day=0):
             "consent": "granted",
         }
         values |= {"user_key": "a:one", "anonymous_id": "one", "session_id": "s", "event": "view_item"} | event
-        rows.append(tuple(values[name] for name in SCHEMA.names))
+        rows.append(tuple(values[name] for name in COLUMNS))
     ArchiveFolder(str(folder)).write(site, day, "p0-0-9.parquet", rows)
 
 
@@ -210,3 +213,57 @@ def test_of_a_users_browsers_of_a_day_a_persons_number_is_joined() -> None:
     assert owners["owner"].value_counts(sort=True).rows() == [(till, JOINS_A_DAY), (ada, 2)]
     first = pl.Series([f"a:b{number:02}" for number in range(JOINS_A_DAY)]).hash(seed=0)
     assert set(owners.filter(pl.col("owner") == till)["anonymous"]) == set(first)
+
+
+def bought(item_id, **values):
+    known = {"item_id": item_id, "event": "purchase", "occurred_at_ms": 5, "price": 10.0, "quantity": 2}
+    return {**known, "transaction_id": "o1", "currency": "EUR", **values}
+
+
+def amounts_of(log):
+    is_purchase = log.kinds == Kind.PURCHASE
+    ids = [log.item_ids[index] for index in log.items[is_purchase]]
+    return dict(zip(ids, log.amounts[is_purchase].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("currency", "site", "minor"),
+    [
+        ("EUR", "EUR", 2_000), ("JPY", "JPY", 20), ("KWD", "KWD", 20_000), ("CLF", "CLF", 200_000), (None, "JPY", 20),
+        ("USD", "EUR", 1_600), ("JPY", "EUR", 12), ("XXX", "EUR", 0),
+    ],
+)  # fmt: skip
+def test_amounts_are_minor_units_of_the_sites_currency(tmp_path, currency, site, minor):
+    rates = Rates([Quote(0, "USD", "EUR", Decimal("0.8")), Quote(0, "JPY", "EUR", Decimal("0.006"))])
+    write_archive(tmp_path, bought("a", currency=currency))
+
+    log = read_archive(tmp_path, site="shop", money=SiteMoney(site, rates))
+    assert amounts_of(log) == {"a": minor}
+    assert log.decimals == exponent_of(site)
+
+
+@pytest.mark.parametrize(
+    ("refunds", "left"),
+    [
+        ([{"item_id": None}], {"a": 0, "b": 0}),
+        ([{"item_id": "a", "quantity": 1}], {"a": 1_000, "b": 2_000}),
+        ([{"item_id": "a", "quantity": 1}, {"item_id": "a", "quantity": 5}], {"a": 0, "b": 2_000}),
+        ([{"item_id": "b", "quantity": None}, {"item_id": "c"}], {"a": 2_000, "b": 1_000}),
+        (
+            [{"item_id": "a", "transaction_id": "o2"}, {"item_id": "a", "transaction_id": None}],
+            {"a": 2_000, "b": 2_000},
+        ),
+    ],
+)
+def test_what_was_refunded_is_not_counted_on_whatever_day_that_was(tmp_path, refunds, left):
+    told = [
+        {"event": "refund", "transaction_id": "o1", "quantity": 2, "occurred_at_ms": 86_400_000 + number, **refund}
+        for number, refund in enumerate(refunds)
+    ]
+    write_archive(tmp_path, bought("a"), bought("b", row=1))
+    write_archive(tmp_path, *[{**each, "event_id": f"r{number}"} for number, each in enumerate(told)], day=1)
+
+    log = read_archive(tmp_path, site="shop")
+
+    assert amounts_of(log) == left
+    assert len(log.items) == 2  # a refund is no interaction

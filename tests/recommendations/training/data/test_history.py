@@ -59,6 +59,15 @@ def test_an_order_counts_for_later_points_only():
     assert np.expm1(column(users, "order_age"))[2] == pytest.approx(3.1, abs=1e-4)
 
 
+def test_what_was_spent_is_in_the_main_unit_of_the_sites_currency():
+    yen = replace(BUYER, decimals=0)
+
+    users = Orders(yen).known_before(points_at_every_position(yen))
+
+    assert np.expm1(column(users, "spent"))[2] == pytest.approx(4_000, rel=1e-5)
+    assert np.exp(users.log_order_value[2]) == pytest.approx(4_000, rel=1e-5)
+
+
 def test_the_future_changes_nothing():
     points = points_at_every_position(BUYER)
     until = int(points.asked_at_ms[2])

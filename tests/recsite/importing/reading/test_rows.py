@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recsite.importing.base import InvalidSource, Shard
 from recsite.importing.reading import rows
@@ -41,6 +46,53 @@ def test_json_lines_arrays_and_parquet(indent: int | None, tmp_path: Path) -> No
 def test_a_stray_quotation_mark_joins_no_rows(tmp_path: Path) -> None:
     found = rows_of(tmp_path / "log", b'who,what\nada,24" screen\nbob,"a, b"\neve,"cut\nfay,x\nsep,\n')
     assert [row["what"] for row in found] == ['24" screen', "a, b", '"cut', "x", ""]
+
+
+def without_blank_lines(cell: str) -> str:
+    first, *more = cell.split("\n")
+    return "\n".join([first, *(line for line in more[:-1] if line.strip()), *more[-1:]])
+
+
+CELLS = st.text(alphabet='ab ,"\n\r', max_size=12)
+
+
+@given(st.lists(st.tuples(st.from_regex(r"[a-z]{1,5}", fullmatch=True), CELLS, CELLS), min_size=1, max_size=6))
+def test_a_cell_may_go_over_lines(written: list[tuple[str, str, str]]) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([("who", "what", "more"), *written])
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(out.getvalue().encode())
+        file.flush()
+        found = list(read_rows(Shard(Path(file.name))))
+
+    # A line of a cell that looks like a whole row is taken for one: no mark joins rows.
+    lines = out.getvalue().split("\n")
+    further = [line for line in lines if not line.startswith('"') or line.count('"') % 2]
+    is_clear = not any(line.count('"') % 2 == 0 and line.count(",") >= 2 for line in further)
+    if is_clear and not any("\r" in cell or cell.count('"') % 2 for cells in written for cell in cells[1:]):
+        assert [tuple(row.values.values()) for row in found] == [
+            tuple(map(without_blank_lines, cells)) for cells in written
+        ]
+    assert len(found) >= len(written)
+
+
+def test_the_first_column_of_a_name_that_says_something_counts(tmp_path: Path) -> None:
+    assert rows_of(tmp_path / "log", b"who,what,who\nada,a,\n,b,bob\n") == [
+        {"who": "ada", "what": "a"}, {"who": "bob", "what": "b"},
+    ]  # fmt: skip
+
+
+def test_files_that_were_put_together_repeat_their_header(tmp_path: Path) -> None:
+    assert rows_of(tmp_path / "log", b"who,what\nada,a\nwho,what\nbob,b\n") == [
+        {"who": "ada", "what": "a"}, {"who": "bob", "what": "b"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("write", [json.dumps, repr, lambda values: json.dumps(values) + ","])
+def test_a_line_of_json_may_end_in_a_comma_or_be_pythons(write: Any, tmp_path: Path) -> None:
+    assert rows_of(tmp_path / "log", "\n".join(map(write, VALUES)).encode()) == VALUES
+    assert columns_of(write(VALUES[0]).encode()) == ("who", "what")
 
 
 def test_a_line_of_excel_names_the_delimiter(tmp_path: Path) -> None:

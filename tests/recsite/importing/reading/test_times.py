@@ -26,12 +26,29 @@ def test_a_number_is_read_in_the_unit_that_it_was_written_in(at_ms: int, unit: s
 def test_written_times_are_utc_unless_they_say_otherwise(at_ms: int) -> None:
     moment = datetime.fromtimestamp(at_ms // 1_000, UTC)
     at_ms = at_ms // 1_000 * 1_000
-    for text in (moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{moment:%Y/%m/%d %H:%M:%S}"):
+    for text in (
+        moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S} UTC", f"{moment:%Y/%m/%d %H:%M:%S}",
+        f"{moment:%d.%m.%Y %H:%M:%S}", f"{moment:%Y%m%d%H%M%S}", f"{moment:%a, %d %b %Y %H:%M:%S} GMT",
+    ):  # fmt: skip
         assert read_time(text)[0] == at_ms
     assert read_time(moment)[0] == read_time(moment.replace(tzinfo=None))[0] == at_ms
 
 
-@pytest.mark.parametrize("written", ["2021-03-01", date(2021, 3, 1), "2021-03-01T02:00:00+02:00"])
+@given(MOMENTS)
+def test_a_day_with_slashes_is_read_where_only_one_number_can_be_the_month(at_ms: int) -> None:
+    day = datetime.fromtimestamp(at_ms // 1_000, UTC).replace(hour=0, minute=0, second=0)
+    for written in (f"{day:%d/%m/%Y}", f"{day:%m/%d/%Y}", f"{day.day}-{day.month}-{day.year}"):
+        if day.day > 12 or day.day == day.month:
+            assert read_time(written)[0] == day.timestamp() * 1_000
+        else:
+            with pytest.raises(UnreadableTime):
+                read_time(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2021-03-01", date(2021, 3, 1), "2021-03-01T02:00:00+02:00", "20210301", "Mar 1, 2021", "01-Mar-2021", "1.3.2021"],
+)
 def test_dates_begin_at_midnight(written: object) -> None:
     assert read_time(written)[0] == 1_614_556_800_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,23 @@ def test_a_preset_is_told_from_the_content_and_reads_its_rows(name: str, tmp_pat
     assert source.name == name
     assert found == expected
     assert refusals(source) == []
+
+
+@pytest.mark.parametrize(
+    "table", ["session,aid,ts,type\n1,5,1614556800000,carts\n", "session,aid,ts,type\n1,5,1614556800,1\n"]
+)
+def test_otto_may_be_a_table(table: str, tmp_path: Path) -> None:
+    (record,) = records(open_source(write(tmp_path / "log", table), site="shop"))
+    assert record.events[0].__struct_config__.tag == "add_to_cart"
+
+
+def test_what_is_wrong_with_one_event_of_a_session_costs_no_other(tmp_path: Path) -> None:
+    good = [{"aid": 1, "ts": 1614556800, "type": "clicks"}, {"aid": 3, "ts": 1614556801, "type": "orders"}]
+    events = [good[0], {**good[0], "ts": "soon"}, "x", {**good[0], "aid": None}, good[1]]
+    source = open_source(write(tmp_path / "log", json.dumps({"session": 1, "events": events}) + "\n"), site="shop")
+
+    assert [record.events[0].params.items[0].item_id for record in records(source)] == ["1", "3"]  # type: ignore[union-attr]
+    assert len(refusals(source)) == 3
 
 
 def test_lines_of_an_order_are_one_purchase_with_its_pieces_and_money(tmp_path: Path) -> None:

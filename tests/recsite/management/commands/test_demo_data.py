@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from features.models import Item
+from recommendations.models import Experiment
 from tracking.contract.parsing import parse_record
 
 
@@ -17,9 +18,12 @@ def test_demo_data_makes_everything_once(db: None, settings: Any, tmp_path: Any,
     settings.DEMO, settings.DATA_DIR = True, tmp_path
     settings.EVENT_LOG_URL = f"memory://demo-{tmp_path.name}?partitions=2"
 
-    call_command("demo_data")
+    call_command("demo_data")  # without Redis
+    assert Experiment.objects.count() == 0
     password = (tmp_path / "admin_password").read_text()
+    settings.REDIS_URL = redis_url
     call_command("demo_data")
+    assert Experiment.objects.count() == 2
 
     from tracking.log import open_log
 

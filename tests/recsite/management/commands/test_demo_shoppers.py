@@ -26,9 +26,8 @@ from tracking.redis_client import connect
 def test_what_they_do_reaches_the_report_and_they_outlive_the_web_process(tmp_path: Path) -> None:
     with RedisServer() as server:
         running = start_installation(
-            tmp_path, redis_url=server.url, log_url=server.url + "?partitions=2", database_url=None
+            tmp_path, redis_url=server.url, log_url=server.url + "?partitions=2", database_url=None, RECSITE_DEMO="1"
         )
-        running.environment["RECSITE_DEMO"] = "1"
         running.manage("shell", "-v", "0", "-c", _SHOP)
         walkers = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "demo_shoppers", "--url", running.address],

@@ -100,6 +100,36 @@ def test_every_way_of_writing_two_decimals_gives_the_same_money(whole: int, cent
     assert amount.value * 100 == whole * 100 + cents
 
 
+AROUND = (
+    "{}",
+    "<span>{}</span>",
+    "&euro;{}",
+    "{} &euro;",
+    "<b>&#8364;</b>\u00a0{}",
+    "{} incl. VAT",
+    "{} € (inkl. 19% MwSt.)",
+)
+DIGITS = ("0123456789", "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669",
+          "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19")  # fmt: skip
+
+
+@given(st.integers(0, 10**6), st.integers(0, 99), st.sampled_from(AROUND), st.sampled_from(DIGITS))
+def test_markup_notes_on_tax_and_other_digits_change_no_money(whole: int, cents: int, around: str, digits: str) -> None:
+    written = f"{whole}.{cents:02}".translate(str.maketrans("0123456789", digits))
+
+    amount = read_amount(around.format(written))
+
+    assert amount is not None
+    assert amount.value * 100 == whole * 100 + cents
+
+
+@pytest.mark.parametrize("word", ["Fr", "kr", "Rs", "R", "Kc"])
+def test_the_full_stop_of_a_word_is_no_decimal_point(word: str) -> None:
+    amount = read_amount(f"{word}. 12.50")
+    assert amount is not None
+    assert amount.value == Decimal("12.50")
+
+
 @given(st.text(alphabet="0123456789.,'- €$ERU()e\u00a0", max_size=20))
 def test_any_text_is_read_or_refused_and_never_anything_else(written: str) -> None:
     try:

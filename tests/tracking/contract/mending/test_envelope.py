@@ -58,6 +58,13 @@ def test_no_number_is_null() -> None:
     assert read_json(b'{"price": NaN, "value": -Infinity}') == {"price": None, "value": None}
 
 
+def test_a_text_that_was_cut_inside_a_character_costs_no_request() -> None:
+    assert read_json(b'{"title": "smile \\ud83d", "other": "\\ud83d\\ude00"}') == {
+        "title": "smile ",
+        "other": "\U0001f600",
+    }
+
+
 @given(st.dictionaries(st.sampled_from(["user_id", "anonymous_id", "ctx", "sent_at", "events", "records"]), JSON))
 def test_any_head_is_mended_or_refused(head: dict[str, object]) -> None:
     with contextlib.suppress(msgspec.ValidationError):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.tracking.contract.mending.test_values import JSON
 from tracking.contract.events import KNOWN_EVENTS, MAX_ITEMS, Event, EventRecord
-from tracking.contract.mending.event import Useless, mend_event
+from tracking.contract.mending.amounts import NOTHING
+from tracking.contract.mending.event import FIELDS, Useless, mend_event
 from tracking.contract.parsing import encode_record, parse_record
 
 A = {"item_id": "A"}
@@ -46,6 +47,9 @@ def test_an_item_is_known_by_each_of_its_usual_names(item: Any) -> None:
         {"1": {"item_id": "A"}, "3": {"item_id": "B"}},
         [None, {"item_id": "A"}, None, {"item_id": "B"}],
         [[{"item_id": "A"}, {"item_id": "B"}]],
+        [[{"item_id": "A"}], [{"item_id": "B"}]],
+        {"A": {"price": 5}, "B": {"price": 6}},
+        [{"product": {"id": "A"}, "quantity": 2}, {"item": {"sku": "B"}}],
         '[{"item_id": "A"}, {"item_id": "B"}]',
         ["A", "B"],
     ],
@@ -195,6 +199,69 @@ def test_every_mend_says_path_value_and_remedy() -> None:
     assert "1299.00 or 1.299" in mend.remedy
 
 
+@given(st.fixed_dictionaries({}, optional={"items": JSON, "value": JSON}))
+def test_a_refund_that_names_a_part_is_never_of_everything(params: dict[str, Any]) -> None:
+    try:
+        event, _ = mended("refund", {"transaction_id": "T1", **params})
+    except Useless:
+        return
+    says = [value for value in params.values() if value not in (None, "", [], {}) and value == value]
+    says = [value for value in says if not isinstance(value, str) or value.strip().lower() not in ("", *NOTHING)]
+    assert not says or event["params"].keys() & {"items", "value"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"items": [{"item_id": "A", "price": -20}]}, {"items": [{"item_id": "A", "price": "-20,00", "quantity": "-1"}]},
+        {"items": ["A"], "value": "-20.00"}, {"products": [{"id": "A", "price": 20}]},
+    ],
+)  # fmt: skip
+def test_what_a_refund_gives_back_may_be_written_below_zero(part: dict[str, Any]) -> None:
+    params = mended("refund", {"transaction_id": "T1", **part})[0]["params"]
+    assert params.get("value", params["items"][0].get("price")) == 20.0
+    assert params["items"][0]["item_id"] == "A"
+
+
+CODES = st.sampled_from(["EUR", "USD", "JPY", "KWD", "CHF"])
+
+
+@given(CODES, CODES, st.integers(1, 999), st.booleans())
+def test_an_amount_never_appears_under_another_currency(said: str, event: str, amount: int, is_before: bool) -> None:
+    written = f"{said} {amount}" if is_before else f"{amount}{said}"
+    order = {"transaction_id": "T1", "items": [{"item_id": "A", "price": written}], "value": written}
+
+    alone, beside = (mended("purchase", {**order, **more})[0]["params"] for more in ({}, {"currency": event}))
+
+    assert (alone["currency"], alone["value"], alone["items"][0]["price"]) == (said, amount, amount)
+    assert beside["currency"] == event
+    assert ("value" in beside, "price" in beside["items"][0]) == (said == event, said == event)
+
+
+@pytest.mark.parametrize(
+    ("event", "params"),
+    [
+        ({"items": ["A"], "value": 5}, None),
+        ({}, {"data": {"items": ["A"], "value": 5}}),
+        ({}, {"eventModel": {"items": ["A"], "value": 5}}),
+        ({}, {"content_ids": ["A"], "value": {"amount": "5.00", "currencyCode": "EUR"}}),
+        ({}, {"lineItems": [{"sku": "A"}], "orderTotal": "5,00"}),
+        ({}, {"items": ["A"], "value": ["&euro;5.00"]}),
+        ({}, {"items": [{"id": {"id": "A"}}], "value": "<b>5,00</b> € incl. VAT"}),
+    ],
+)
+def test_fields_are_found_wherever_a_shop_puts_them(event: dict[str, Any], params: Any) -> None:
+    told = {**BASE, **event, "event": "view_item"} | ({} if params is None else {"params": params})
+    found = msgspec.json.decode(msgspec.json.encode(mend_event(told).event))["params"]
+    assert (found["items"][0]["item_id"], found["value"]) == ("A", 5.0)
+
+
+@pytest.mark.parametrize("written", ["2 pcs", "2x", "x 2", "2 Stk.", "2,0", "\u0662"])
+def test_pieces_are_counted_however_they_are_written(written: str) -> None:
+    (line,) = items("add_to_cart", {"items": [{"item_id": "A", "quantity": written}]})
+    assert line["quantity"] == 2
+
+
 TIDY = {
     "purchase": {"transaction_id": "T1", "currency": "EUR", "value": 30.5, "items": [{**A, "price": 9.5}]},
     "view_item_list": {"item_list_id": "home", "items": [{"item_id": "A", "index": 0, "rec_id": "r"}]},
@@ -240,4 +307,5 @@ def test_mends_are_counted_under_names_of_the_contract_alone() -> None:
         {**BASE, "event": "View-Item", "params": {"items": [{"I d": "A", "price": "?"}], "traits": 1, "ecommerce": {}}}
     )
 
-    assert {mend.field for mend in result.mends} == {"other", "item_id", "price"}
+    assert {mend.field for mend in result.mends} == {"event", "params", "item_id", "price"}
+    assert {mend.field for mend in result.mends} <= FIELDS

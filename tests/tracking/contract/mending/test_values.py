@@ -41,6 +41,9 @@ def test_texts(written: object, text: str | None, done: Done | None) -> None:
         ("0071", "0071"),
         ("39910.0", "39910.0"),
         (" A B ", "A B"),
+        ("\u200bA\u00a0\ufeff", "A"),
+        ("Cafe\u0301", "Caf\u00e9"),
+        ({"id": "A", "name": "Mug"}, "A"),
         (["SKU1"], "SKU1"),
         (True, None),
         (float("nan"), None),
@@ -58,8 +61,12 @@ def test_ids(written: object, item_id: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "number"), [("3", 3), (3.9, 3), ("1.0000", 1), ("1,5", 1), (True, None), ("abc", None), ("1e99", None)]
-)
+    ("written", "number"),
+    [
+        ("3", 3), (3.9, 3), ("1.0000", 1), ("1,5", 1), (True, None), ("abc", None), ("1e99", None), ("1,234", 1234),
+        ("12.345.678", 12_345_678), ("1,000", 1),
+    ],
+)  # fmt: skip
 def test_whole_numbers(written: object, number: int | None) -> None:
     assert as_integer(written)[0] == number
 
@@ -73,6 +80,8 @@ def test_whole_numbers(written: object, number: int | None) -> None:
         ("2026-11-28T10:00:00Z", 1_795_860_000_000),
         ("2026-11-28T11:00:00+01:00", 1_795_860_000_000),
         ("2026-11-28T10:00:00", None),
+        ("Sat, 28 Nov 2026 10:00:00 GMT", 1_795_860_000_000),
+        ("Sat Nov 28 2026 11:00:00 GMT+0100 (Central European Standard Time)", 1_795_860_000_000),
         ("yesterday", None),
     ],
 )
