@@ -302,6 +302,8 @@ export interface RecommendedList {
   explanation?: Record<string, unknown>;
   /** What the page should hear of this list, such as item ids that the catalogue does not have */
   warnings?: string[];
+  /** How the widget lays the cards out where the page does not say; absent: a grid */
+  layout?: "grid" | "carousel";
 }
 /** One refused event in the answer */
 export interface RejectedEvent {

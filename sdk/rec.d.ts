@@ -221,7 +221,8 @@ export interface WidgetAttributes {
   limit?: number | string;
   /** Empty: the heading that the placement has on the server. */
   heading?: string;
-  layout?: 'grid' | 'carousel';
+  /** Empty or left out: the layout that the placement, or an experiment's arm, has on the server. */
+  layout?: 'grid' | 'carousel' | '';
   loading?: 'eager' | 'lazy';
   live?: boolean | '' | 'true' | 'false';
   label?: string;

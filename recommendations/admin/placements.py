@@ -109,10 +109,9 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
     class Meta:
         model = Placement
         fields = (
-            "site", "name", "heading", "is_active", "strategy", "window", "size", "segment_strategies", "sources",
-            "condition", "hides_cart", "bought_days", "repeatable", "repeats", "diversity", "max_per_category",
-            "max_per_brand", "exploration",
-            "fallback", "editorial_items",
+            "site", "name", "heading", "layout", "is_active", "strategy", "window", "size", "segment_strategies",
+            "sources", "condition", "hides_cart", "bought_days", "repeatable", "repeats", "diversity",
+            "max_per_category", "max_per_brand", "exploration", "fallback", "editorial_items",
         )  # fmt: skip
         labels = {
             "is_active": gettext_lazy("Live"),
@@ -214,7 +213,7 @@ class PlacementAdmin(FilledByArm, ModelAdmin):  # type: ignore[misc]  # unfold s
         ),
     )
     fieldsets = (
-        (None, {"fields": ("site", "name", "heading", "is_active")}),
+        (None, {"fields": ("site", "name", "heading", "layout", "is_active")}),
         (gettext_lazy("What fills it"), {"fields": ("strategy", "window", "size", "segment_strategies", "sources")}),
         (gettext_lazy("Which items"), {"fields": ("condition", "hides_cart", "bought_days", "repeatable", "repeats")}),
         (gettext_lazy("Variety"), {"fields": ("diversity", "max_per_category", "max_per_brand", "exploration")}),

@@ -29,6 +29,7 @@ class Changes:
     """What an arm sets otherwise than the placement; None, or empty, stays as it is."""
 
     heading: str = ""
+    layout: str = ""
     strategy: str = ""
     model: str = ""
     size: int | None = None

@@ -148,6 +148,8 @@ def from_document(document: Mapping[str, Any]) -> ArmTotals:
 def _ship(placement: Placement, winner: Arm) -> None:
     if winner.heading:
         placement.heading = winner.heading
+    if winner.layout:
+        placement.layout = winner.layout
     if winner.strategy:
         placement.strategy, placement.segment_strategies, placement.sources = winner.strategy, {}, []
     if winner.size is not None:

@@ -101,6 +101,8 @@ def changed(spec: PlacementSpec, changes: Changes) -> PlacementSpec:
         spec = _without_rules(spec, changes.rules_off)
     if changes.heading:
         spec = replace(spec, heading=changes.heading)
+    if changes.layout:
+        spec = replace(spec, layout=changes.layout)
     if changes.strategy:
         spec = replace(spec, strategy=changes.strategy, segment_strategies={}, sources=())
     if changes.diversity is not None:
@@ -159,6 +161,7 @@ def changes_of(arm: Arm) -> Changes:
     """Return what an arm sets otherwise."""
     return Changes(
         heading=arm.heading,
+        layout=arm.layout,
         strategy=arm.strategy,
         model=arm.model,
         size=arm.size,

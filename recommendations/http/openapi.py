@@ -96,6 +96,10 @@ LIST: Final[dict[str, Any]] = {
             "items": {"type": "string"},
             "description": "What the page should hear of this list, such as item ids that the catalogue does not have.",
         },
+        "layout": {
+            "enum": ["grid", "carousel"],
+            "description": "How the widget lays the cards out where the page does not say; absent: a grid.",
+        },
     },
 }
 LIST_PROBLEM: Final[dict[str, Any]] = {

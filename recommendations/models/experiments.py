@@ -123,6 +123,14 @@ class Arm(models.Model):
     name = models.CharField(max_length=60)
     weight = models.PositiveSmallIntegerField(default=50, validators=[MinValueValidator(1), MaxValueValidator(100)])
     heading = models.CharField(max_length=200, blank=True)
+    layout = models.CharField(
+        max_length=16,
+        choices=Placement.Layout.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=gettext_lazy("Of the widget; a page that says layout itself keeps what it says."),
+    )
     strategy = models.CharField(max_length=32, choices=strategy_choices(), blank=True)
     model = models.CharField(max_length=8, choices=Model.choices, blank=True)
     size = models.PositiveSmallIntegerField(

@@ -68,6 +68,10 @@ class Placement(models.Model):
         EDITORIAL = "editorial", gettext_lazy("fill up with the items named below")
         EMPTY = "empty", gettext_lazy("rather show fewer items")
 
+    class Layout(models.TextChoices):
+        GRID = "grid", gettext_lazy("a grid")
+        CAROUSEL = "carousel", gettext_lazy("a carousel")
+
     class Window(models.TextChoices):
         HOUR = "1h", gettext_lazy("the last hour")
         DAY = "24h", gettext_lazy("the last day")
@@ -83,6 +87,14 @@ class Placement(models.Model):
     )
     heading = models.CharField(
         max_length=200, blank=True, help_text=gettext_lazy("Heading that the widget shows unless the page gives one.")
+    )
+    layout = models.CharField(
+        max_length=16,
+        choices=Layout.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=gettext_lazy("How the widget lays its cards out unless the page says; empty: a grid."),
     )
     strategy = models.CharField(max_length=32, choices=strategy_choices(), default="for_you")
     segment_strategies = models.JSONField(

@@ -39,6 +39,7 @@ class PlacementSpec:
 
     name: str
     heading: str = ""
+    layout: str = ""
     strategy: str = "for_you"
     segment_strategies: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()

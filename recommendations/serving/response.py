@@ -94,6 +94,7 @@ def reply_of(result: ListResult, query: ListQuery, state: SiteState, user: Reque
         feature_age_ms=user.feature_age_ms,
         explanation=result.explanation if result.explanation is not None else msgspec.UNSET,
         warnings=warnings,
+        layout=result.query.placement.layout or None,
     )
 
 

@@ -180,6 +180,7 @@ class ListReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     feature_age_ms: int | None
     explanation: Any = msgspec.UNSET
     warnings: tuple[str, ...] = ()
+    layout: str | None = None
 
 
 class ListProblem(Struct, frozen=True, kw_only=True):

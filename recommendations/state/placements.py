@@ -246,6 +246,7 @@ def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
     return PlacementSpec(
         name=row.name,
         heading=row.heading,
+        layout=row.layout,
         strategy=row.strategy,
         segment_strategies=dict(row.segment_strategies),
         sources=tuple(row.sources),

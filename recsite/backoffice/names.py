@@ -123,6 +123,7 @@ WORDS: Final = frozenset(
         gettext_noop("kind"),
         gettext_noop("label"),
         gettext_noop("last used at"),
+        gettext_noop("layout"),
         gettext_noop("lists"),
         gettext_noop("live at"),
         gettext_noop("locale"),

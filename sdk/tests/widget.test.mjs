@@ -554,6 +554,42 @@ test('carousel arrows scroll by a page, mirrored in right-to-left pages', async 
   }
 });
 
+test('the server lays out what the page leaves open, and the page wins; nothing below jumps', async () => {
+  const { collector } = world;
+  for (const width of [1280, 390]) {
+    const { context, open } = await newShopper(world, { viewport: { width, height: 3000 } });
+    collector.delayMs = 300;
+    collector.result = (_, list) => ({ ...list, heading: 'For you', layout: 'carousel' });
+    const page = await open('/', {
+      init: () => {
+        window.shift = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach((entry) => (window.shift += entry.value))).observe({
+          type: 'layout-shift',
+          buffered: true,
+        });
+      },
+      head: '<style>rec-widget:not(:defined){display:block;min-height:900px}</style>',
+      body:
+        '<rec-widget placement="a" limit="8" heading></rec-widget><p>one</p><rec-widget placement="b"></rec-widget>' +
+        '<p>two</p><rec-widget placement="c" layout="grid" heading></rec-widget><p style="height:9000px">three</p>',
+    });
+    await until(() => page.evaluate(() => document.querySelector('rec-widget')?.shadowRoot), 'the skeleton');
+    const heights = () => page.evaluate(() => [...document.querySelectorAll('rec-widget')].map((w) => w.offsetHeight));
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    const [skeleton, before] = [await heights(), await page.evaluate(() => window.shift)];
+    for (const n of [0, 1, 2]) await shown(page, n);
+    const arrows = await page.evaluate(() =>
+      [...document.querySelectorAll('rec-widget')].map((each) => each.shadowRoot.querySelectorAll('button').length),
+    );
+    assert.deepEqual(arrows, [2, 2, 0], 'only the page that says grid keeps it');
+    assert.deepEqual(await heights(), skeleton);
+    assert.equal(await page.evaluate(() => window.shift), before);
+    await page.evaluate(() => scrollTo(0, 6000));
+    await until(async () => (await heights())[0] < skeleton[0], 'the room that nobody looks at');
+    await context.close();
+  }
+});
+
 test('axe finds nothing in any layout, state or colour scheme', async () => {
   const { collector } = world;
   for (const contextOptions of [

@@ -102,7 +102,7 @@ class ArmInline(StackedInline):  # type: ignore[misc]  # unfold ships no types
     model = Arm
     extra = 0
     min_num = 2
-    fields = (("name", "weight"), ("heading", "strategy"), ("size", "diversity"), "model", "rules_off")
+    fields = (("name", "weight"), ("heading", "layout"), ("strategy", "model"), ("size", "diversity"), "rules_off")
     autocomplete_fields = ("rules_off",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any) -> bool:

@@ -46,6 +46,8 @@ def settings_of(arm: Arm) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if arm.heading:
         found["heading"] = arm.heading
+    if arm.layout:
+        found["layout"] = arm.layout
     if arm.strategy:
         found |= {"strategy": arm.strategy, "segment_strategies": {}, "sources": []}
     if arm.size is not None:

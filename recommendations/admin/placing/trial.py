@@ -70,6 +70,7 @@ def _list(placement: Placement) -> dict[str, Any]:
     return {
         "placement": placement.name,
         "heading": placement.heading or None,
+        "layout": placement.layout or None,
         "items": [msgspec.to_builtins(card) for card in cards if card is not None],
         "rec_id": "",
         "stage": "trial",

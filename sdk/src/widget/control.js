@@ -51,7 +51,7 @@ export const control = (host) => {
 
   const text = (name, fallback = '') => host.getAttribute(name) || fallback;
   const limit = () => +text('limit', '4');
-  const isCarousel = () => text('layout') === 'carousel';
+  const isCarousel = () => text('layout', result?.layout) === 'carousel';
   const isLive = () => host.hasAttribute('live') && text('live') !== 'false';
 
   /** Return the comma-separated ids of an attribute. */
@@ -107,7 +107,7 @@ export const control = (host) => {
           'header',
           'header',
           element(heading ? 'h2' : 'i', 'heading', heading),
-          ...(isCarousel() && more ? more.arrows(host, list) : []),
+          ...(isCarousel() && more ? more.arrows(host, list, isFree) : []),
         ),
       );
     section.append(list, status);
@@ -129,7 +129,7 @@ export const control = (host) => {
       more.fill(li, item, index, result, template, host.closest('[lang]')?.lang);
       cards.set(key, li);
     });
-    if (isSame && before.size) {
+    if (isSame && before.size && isCarousel() === !!list.parentElement.className) {
       // Browsers keep a carousel on the card it stands on, and would follow it to its new place.
       const left = list.scrollLeft;
       fillList();

@@ -58,6 +58,7 @@ def test_shipping_writes_the_arm_into_the_placement_and_withdraws_what_it_goes_w
     winner = experiment.arms.last()
     assert winner is not None
     winner.heading, winner.strategy, winner.size, winner.diversity = "New heading", "trending", 5, 30
+    winner.layout = "carousel"
     winner.save()
     winner.rules_off.add(rule)
     lifecycle.start(experiment)
@@ -66,8 +67,8 @@ def test_shipping_writes_the_arm_into_the_placement_and_withdraws_what_it_goes_w
     lifecycle.stop(experiment, totals, winner=winner)
 
     placement = Placement.objects.get(site=shop.site, name="home_for_you")
-    assert [placement.heading, placement.strategy, placement.size, placement.diversity] == [
-        "New heading", "trending", 5, 30,
+    assert [placement.heading, placement.strategy, placement.size, placement.diversity, placement.layout] == [
+        "New heading", "trending", 5, 30, "carousel",
     ]  # fmt: skip
     rule.refresh_from_db()
     assert rule.published is None

@@ -64,10 +64,10 @@ def _loaded(shop: Shop) -> SiteState:
     return state
 
 
-def test_arms_have_their_own_heading_and_size_and_the_reply_names_them(shop: Shop) -> None:
+def test_arms_have_their_own_heading_layout_and_size_and_the_reply_names_them(shop: Shop) -> None:
     for number in range(12):
         shop.add(f"thing{number}")
-    experiment = _started(shop, heading="Just for you", size=3)
+    experiment = _started(shop, heading="Just for you", layout="carousel", size=3)
     state = _loaded(shop)
 
     replies = [_reply(state, user) for user in USERS]
@@ -77,6 +77,7 @@ def test_arms_have_their_own_heading_and_size_and_the_reply_names_them(shop: Sho
     control = state.placements.by_name["home_for_you"]
     for reply, arm in zip(replies, arms, strict=True):
         assert reply.heading == ("Just for you" if arm else control.heading)
+        assert reply.layout == ("carousel" if arm else None)
         assert bytes(reply.items).count(b'"item_id"') == (3 if arm else control.size)
     assert arms == [_arms(shop, _reply(state, user))[experiment.key] for user in USERS]
 

@@ -45,6 +45,7 @@ class RecommendedList(Struct, frozen=True, kw_only=True):
     rec_id: str = ""
     stage: str = "empty"
     fallback_reason: str | None = None
+    layout: str | None = None
     model_version: str | None = None
     variant: str = ""
     feature_age_ms: int | None = None
