@@ -18,12 +18,14 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from recommendations.admin.embed.checks import embed_checks
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.gate import Verdict, judge_placement
+from recommendations.admin.placing.learnt import learnt_words
 from recommendations.admin.placing.of_arm import FilledByArm
-from recommendations.admin.placing.trial import trial
+from recommendations.admin.placing.trial import VisitForm, trial
 from recommendations.admin.preview import preview
 from recommendations.admin.report import report
 from recommendations.admin.steering.steer import steer
 from recommendations.admin.typed import understood, vocabulary
+from recommendations.core.objectives import Objective
 from recommendations.core.strategies import STRATEGIES, strategy_choices
 from recommendations.lint.names import unknown_in
 from recommendations.models import Placement
@@ -111,7 +113,8 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         fields = (
             "site", "name", "heading", "layout", "is_active", "strategy", "window", "size", "segment_strategies",
             "sources", "condition", "hides_cart", "bought_days", "repeatable", "repeats", "diversity",
-            "max_per_category", "max_per_brand", "exploration", "fallback", "editorial_items",
+            "max_per_category", "max_per_brand", "exploration", "weight_click", "weight_cart", "weight_purchase",
+            "weight_revenue", "weight_margin", "fallback", "editorial_items",
         )  # fmt: skip
         labels = {
             "is_active": gettext_lazy("Live"),
@@ -124,6 +127,7 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
             "max_per_brand": gettext_lazy("At most of one brand"),
             "exploration": gettext_lazy("New items, %"),
             "diversity": gettext_lazy("Difference, %"),
+            **{f"weight_{objective.value}": gettext_lazy(objective.words) for objective in Objective},
         }
         help_texts = {
             "is_active": gettext_lazy("Off: pages that ask for it get an empty list."),
@@ -156,6 +160,11 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         """Return ids as the catalogue spells them."""
         site = self.cleaned_data.get("site") or getattr(self.instance, "site", None)
         return understood("items", self.cleaned_data["editorial_items"], site)
+
+    @property
+    def visit(self) -> VisitForm:
+        """For whom the list beside the form is shown."""
+        return VisitForm()
 
     @property
     def confirmed(self) -> str:
@@ -216,13 +225,36 @@ class PlacementAdmin(FilledByArm, ModelAdmin):  # type: ignore[misc]  # unfold s
         (None, {"fields": ("site", "name", "heading", "layout", "is_active")}),
         (gettext_lazy("What fills it"), {"fields": ("strategy", "window", "size", "segment_strategies", "sources")}),
         (gettext_lazy("Which items"), {"fields": ("condition", "hides_cart", "bought_days", "repeatable", "repeats")}),
+        (
+            gettext_lazy("What it is ordered for"),
+            {
+                "fields": (
+                    "learnt",
+                    "weight_click",
+                    "weight_cart",
+                    "weight_purchase",
+                    "weight_revenue",
+                    "weight_margin",
+                ),
+                "description": gettext_lazy(
+                    "Weights beside each other, from 0 to 100, such as 70 for clicks and 30 for margin. All 0: the "
+                    "order as it was learnt. Revenue and margin are the chance of a purchase times today's price, and "
+                    "what is left of it after the cost."
+                ),
+            },
+        ),
         (gettext_lazy("Variety"), {"fields": ("diversity", "max_per_category", "max_per_brand", "exploration")}),
         (gettext_lazy("When there is too little"), {"fields": ("fallback", "editorial_items")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> tuple[str, ...]:
         """Keep the name once pages may use it."""
-        return ("site", "name") if obj is not None else ()
+        return ("site", "name", "learnt") if obj is not None else ("learnt",)
+
+    @display(description=gettext_lazy("Counts now"))
+    def learnt(self, placement: Placement) -> str:
+        """Return what the live version can order a list for."""
+        return learnt_words(placement) if placement.pk else _("Save the placement once, and this says what counts.")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return placements with the number of rules that name them."""

@@ -40,12 +40,60 @@ class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     last_n: int
 
 
+class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Candidates of the held-out time to which about the same chance was given, and how often it came so."""
+
+    candidates: int
+    expected: float
+    observed: float
+
+
+class ObjectiveEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a version learnt of one objective; see ``core.objectives``.
+
+    Attributes
+    ----------
+    graph : str, optional
+        Its own trees, of the ranker's columns; None where the ranker's own score tells it, as a share of the query.
+    positives : int
+        Candidates in the training data of which it came true.
+    scores, chances : tuple of float
+        Knots of its ``Calibration``; empty where there were too few positives to learn it.
+    reliability : tuple of ReliabilityBin
+        By rising chance; empty where nothing was held out.
+    error : float, optional
+        The expected calibration error: the mean over the held-out candidates of |expected - observed| of their bin.
+    rate : float, optional
+        The share of the held-out candidates of which it came true; what the error is to be seen against.
+    """
+
+    graph: str | None = None
+    positives: int = 0
+    scores: tuple[float, ...] = ()
+    chances: tuple[float, ...] = ()
+    reliability: tuple[ReliabilityBin, ...] = ()
+    error: float | None = None
+    rate: float | None = None
+
+    @property
+    def is_learnt(self) -> bool:
+        """Whether a placement's weight on it counts."""
+        return bool(self.scores)
+
+
 class RankerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The ranker's graph, the columns that it was trained on, in order, and the decimals of the currency it learnt."""
+    """The ranker's graph, the columns that it was trained on, in order, and the decimals of the currency it learnt.
+
+    Attributes
+    ----------
+    objectives : dict of name to ObjectiveEntry
+        Those that were learnt, and those of which there was too little; empty for a version of an older release.
+    """
 
     graph: str
     columns: tuple[str, ...]
     decimals: int = 2
+    objectives: dict[str, ObjectiveEntry] = {}
 
 
 class FusionEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

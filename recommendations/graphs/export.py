@@ -25,7 +25,9 @@ from recommendations.core.manifest import (
     FileEntry,
     FusionEntry,
     Manifest,
+    ObjectiveEntry,
     RankerEntry,
+    ReliabilityBin,
     SourceEntry,
     write_manifest,
 )
@@ -33,7 +35,7 @@ from recommendations.exceptions import ExportFailed
 from recommendations.graphs.fold_in import Target, build_fold_in
 from recommendations.graphs.golden import golden_arrays
 from recommendations.graphs.neighbours import build_neighbours, groups_of
-from recommendations.graphs.ranker import build_ranker
+from recommendations.graphs.ranker import build_ranker, build_trees
 from recommendations.graphs.session_knn import build_session_knn
 from recommendations.training.fitted import FittedModelSet, Ranker
 
@@ -84,7 +86,12 @@ def export_model_set(
         ranker = None
         if fitted.ranker is not None:
             _write_graph(build_ranker(fitted.ranker), partial / RANKER_GRAPH)
-            ranker = RankerEntry(graph=RANKER_GRAPH, columns=fitted.ranker.columns, decimals=fitted.ranker.decimals)
+            ranker = RankerEntry(
+                graph=RANKER_GRAPH,
+                columns=fitted.ranker.columns,
+                decimals=fitted.ranker.decimals,
+                objectives=_write_objectives(fitted.ranker, partial),
+            )
             for name, table in _ranking_tables(fitted.ranker).items():
                 path = partial / f"{names.RANKING_NAME_PREFIX}{name}.npy"
                 np.save(path, np.ascontiguousarray(table), allow_pickle=False)
@@ -127,6 +134,29 @@ def _write_sources(fitted: FittedModelSet, folder: Path, targets: frozenset[Targ
         _write_graph(build_fold_in(fitted.als, target=Target.CUDA), folder / cuda_graph)
     sources[ALS_SOURCE] = SourceEntry(kind="fold_in", graph=graph, cuda_graph=cuda_graph, last_n=fitted.als.last_n)
     return sources
+
+
+def _write_objectives(ranker: Ranker, folder: Path) -> dict[str, ObjectiveEntry]:
+    """Write the trees of each objective that has its own, and return what the manifest says of all."""
+    entries: dict[str, ObjectiveEntry] = {}
+    for name, learnt in ranker.objectives.items():
+        graph = None
+        if learnt.booster_text is not None:
+            graph = f"objective_{name}.onnx"
+            _write_graph(build_trees(learnt.booster_text, columns=ranker.columns), folder / graph)
+        entries[name] = ObjectiveEntry(
+            graph=graph,
+            positives=learnt.positives,
+            scores=learnt.scores,
+            chances=learnt.chances,
+            reliability=tuple(
+                ReliabilityBin(candidates=each.candidates, expected=each.expected, observed=each.observed)
+                for each in learnt.reliability
+            ),
+            error=learnt.error,
+            rate=learnt.rate,
+        )
+    return entries
 
 
 def _manifest_of(

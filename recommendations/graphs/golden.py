@@ -24,7 +24,7 @@ def golden_arrays(fitted: FittedModelSet, *, seed: int) -> dict[str, NDArray[Any
     ``items`` int64 [Q, L], newest last, 0 pads at the front; for each source ``{source}.top`` float64 [Q,
     TOP], the best scores, falling, 0 where there are no more; ``{source}.probe`` int64 [Q, P] and
     ``{source}.probe_score`` float64 [Q, P], the scores of some given items. With a ranker, ``ranker.matrix``
-    and ``ranker.score``.
+    and ``ranker.score``, and of each objective with trees of its own ``objective_{name}.score``.
     """
     rng = np.random.default_rng(seed)
     histories = _histories(fitted.sessions, rng)
@@ -43,6 +43,10 @@ def golden_arrays(fitted: FittedModelSet, *, seed: int) -> dict[str, NDArray[Any
         booster = lightgbm.Booster(model_str=fitted.ranker.booster_text)
         arrays["ranker.matrix"] = matrix
         arrays["ranker.score"] = np.asarray(booster.predict(matrix), np.float64)
+        for name, learnt in fitted.ranker.objectives.items():
+            if learnt.booster_text is not None:
+                trees = lightgbm.Booster(model_str=learnt.booster_text)
+                arrays[f"objective_{name}.score"] = np.asarray(trees.predict(matrix), np.float64)
     return arrays
 
 

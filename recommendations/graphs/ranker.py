@@ -22,8 +22,13 @@ def build_ranker(ranker: Ranker) -> onnx.ModelProto:
     ExportFailed
         The booster was not trained on the columns it is said to have been.
     """
-    booster = lightgbm.Booster(model_str=ranker.booster_text)
-    n_columns = len(ranker.columns)
+    return build_trees(ranker.booster_text, columns=ranker.columns)
+
+
+def build_trees(booster_text: str, *, columns: tuple[str, ...]) -> onnx.ModelProto:
+    """Build the graph of one booster whose prediction is its raw score; see ``build_ranker``."""
+    booster = lightgbm.Booster(model_str=booster_text)
+    n_columns = len(columns)
     if booster.num_feature() != n_columns:
         raise ExportFailed(
             f"the ranker has {booster.num_feature()} features but names {n_columns} columns; train it again"

@@ -65,6 +65,9 @@ def check_answers(folder: Path) -> Verdict:
             scores = model_set.rank(golden["ranker.matrix"])
             agrees = np.isclose(scores, golden["ranker.score"], rtol=1e-3, atol=1e-4)
             agreement["ranker"] = float(agrees.mean())
+            for name, found in model_set.objective_scores(golden["ranker.matrix"]).items():
+                expected = golden[f"objective_{name}.score"]
+                agreement[f"objective_{name}"] = float(np.isclose(found, expected, rtol=1e-3, atol=1e-4).mean())
     except (InvalidQuery, ModelUnavailable, KeyError, ValueError, IndexError) as error:
         raise VersionRefused(RefusalReason.CORRUPT, f"the version cannot answer: {error}") from error
     for name, share in agreement.items():

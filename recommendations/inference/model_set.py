@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recommendations.core import manifest as names
 from recommendations.core.manifest import Manifest, read_manifest
+from recommendations.core.objectives import Calibration, log_shares
 from recommendations.exceptions import InvalidQuery, ModelUnavailable
 from recommendations.inference.device import Device, GpuShortfall, Providers, insist
 from recommendations.inference.huge_pages import use_huge_pages
@@ -56,11 +57,13 @@ class ModelSet:
     popularity_recent, popularity_all_time : float32, shape (n_items,)
     ranking_arrays : mapping of name to array, shape (n_items, …)
         The fields of ``ranking.RankingTables``, memory-mapped; empty without a ranker.
+    given_columns : tuple of str
+        The columns of the matrices that ``rank`` takes.
     missing_columns : tuple of str
         Columns of the ranker that callers do not give any more; it takes 0 for them.
     """
 
-    def __init__(
+    def __init__(  # the parts of a version, as ``load`` reads them
         self,
         *,
         manifest: Manifest,
@@ -68,6 +71,7 @@ class ModelSet:
         sources: Sequence[Source],
         ranker: GraphSession | None,
         arrays: Mapping[str, NDArray[Any]],
+        objectives: Mapping[str, GraphSession] | None = None,
         ranker_columns: tuple[str, ...] | None = None,
         gpu_shortfall: GpuShortfall | None = None,
     ) -> None:
@@ -83,10 +87,15 @@ class ModelSet:
         for source in sources:
             weakref.finalize(self, source.close)
         self._ranker = ranker
+        self._objectives = objectives or {}
+        known = manifest.ranker.objectives if manifest.ranker else {}
+        self._calibrations = {
+            name: Calibration(entry.scores, entry.chances) for name, entry in known.items() if entry.is_learnt
+        }
         trained = manifest.ranker.columns if manifest.ranker else ()
-        self._given_columns = trained if ranker_columns is None else ranker_columns
-        self.missing_columns = tuple(name for name in trained if name not in self._given_columns)
-        self._columns = _columns_among(trained, self._given_columns)
+        self.given_columns = trained if ranker_columns is None else ranker_columns
+        self.missing_columns = tuple(name for name in trained if name not in self.given_columns)
+        self._columns = _columns_among(trained, self.given_columns)
         self.popularity_recent = arrays[names.POPULARITY_RECENT_NAME]
         self.popularity_all_time = arrays[names.POPULARITY_ALL_TIME_NAME]
         self.ranking_arrays: Mapping[str, NDArray[Any]] = {
@@ -131,6 +140,8 @@ class ModelSet:
         if providers == "cuda":
             insist(device, "cuda" if any(source.provider == "cuda" for source in sources) else "cpu")
         ranker = load_session(folder / manifest.ranker.graph) if manifest.ranker else None
+        known = manifest.ranker.objectives if manifest.ranker else {}
+        objectives = {name: load_session(folder / entry.graph) for name, entry in known.items() if entry.graph}
         arrays = {
             name: load_array(folder / name, n_items=manifest.n_items)
             for name in manifest.files
@@ -141,6 +152,7 @@ class ModelSet:
             item_ids=load_item_ids(folder / names.ITEM_IDS_NAME, manifest.n_items),
             sources=sources,
             ranker=ranker,
+            objectives=objectives,
             arrays=arrays,
             ranker_columns=ranker_columns,
             gpu_shortfall=device.shortfall,
@@ -216,17 +228,55 @@ class ModelSet:
         """
         if self._ranker is None or self.manifest.ranker is None:
             raise ModelUnavailable("this model version has no ranker; use the fusion of its sources")
-        n_columns = len(self._given_columns)
+        matrix = self._arranged(matrix)
+        return _scored(self._ranker, matrix)
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The objectives that the version has learnt."""
+        return tuple(self._calibrations)
+
+    def chances(self, matrix: FloatArray, scores: FloatArray, wanted: Collection[str]) -> dict[str, FloatArray]:
+        """Return the calibrated chance of each candidate of one query, by objective; those not learnt are left out.
+
+        Parameters
+        ----------
+        matrix, scores
+            What ``rank`` was given, and what it returned.
+
+        Raises
+        ------
+        InvalidQuery, ModelUnavailable
+            As ``rank``.
+        """
+        arranged: FloatArray | None = None
+        found: dict[str, FloatArray] = {}
+        for name, calibration in self._calibrations.items():
+            if name not in wanted:
+                continue
+            if name in self._objectives:
+                arranged = self._arranged(matrix) if arranged is None else arranged
+                found[name] = calibration(_scored(self._objectives[name], arranged))
+            else:
+                found[name] = calibration(log_shares(scores))
+        return found
+
+    def objective_scores(self, matrix: FloatArray) -> dict[str, FloatArray]:
+        """Return the raw scores of the objectives that have trees of their own; of ``rank``'s matrix."""
+        arranged = self._arranged(matrix)
+        return {name: _scored(session, arranged) for name, session in self._objectives.items()}
+
+    def _arranged(self, matrix: FloatArray) -> FloatArray:
+        """Return the columns that the version was trained on, in its order; 0 for those that are not given."""
+        n_columns = len(self.given_columns)
         if matrix.ndim != 2 or matrix.shape[1] != n_columns:
             raise InvalidQuery(field="matrix", reason=f"has shape {matrix.shape}, not (n, {n_columns})")
-        if len(matrix) == 0:
-            return np.empty(0, np.float32)
-        if self._columns is not None:
+        if self._columns is not None and len(matrix):
             arranged = np.zeros((len(matrix), len(self._columns)), np.float32)
             known = self._columns >= 0
             arranged[:, known] = matrix[:, self._columns[known]]
             matrix = arranged
-        return as_float32(self._ranker.run({"matrix": as_float32(matrix)})[0].reshape(-1))
+        return as_float32(matrix)
 
     def warm_up(self) -> None:
         """Run every graph once, so that the first user does not wait for allocations."""
@@ -234,7 +284,8 @@ class ModelSet:
             self.retrieve(RetrievalQuery(indices=np.array([1], np.int64)))
             self.retrieve(RetrievalQuery(indices=np.array([1], np.int64), candidates=np.array([1], np.int64)))
         if self.manifest.ranker is not None:
-            self.rank(np.zeros((1, len(self._given_columns)), np.float32))
+            matrix = np.zeros((1, len(self.given_columns)), np.float32)
+            self.chances(matrix, self.rank(matrix), self.objectives)
 
     def _wanted(self, names: tuple[str, ...] | None) -> tuple[str, ...]:
         if names is None:
@@ -280,6 +331,12 @@ class ModelSet:
         filled = np.full(self._n_rows, HIDDEN, np.float32)
         filled[1 : len(bias)] = bias[1:]
         return filled
+
+
+def _scored(session: GraphSession, matrix: FloatArray) -> FloatArray:
+    if len(matrix) == 0:
+        return np.empty(0, np.float32)
+    return as_float32(session.run({"matrix": matrix})[0].reshape(-1))
 
 
 def _columns_among(trained: tuple[str, ...], given: tuple[str, ...]) -> NDArray[np.intp] | None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recommendations.core.actions import LimitPer, PagePrice, PinOrder, RuleAction
+from recommendations.core.objectives import Objective, Weights
 from recommendations.core.strategies import BOUGHT_DAYS, STRATEGIES, strategy_choices
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
@@ -53,6 +54,11 @@ def validate_words(value: Any) -> None:
 
 def _words(help_text: Any) -> models.JSONField[Any, Any]:
     return models.JSONField(default=list, blank=True, validators=[validate_words], help_text=help_text)
+
+
+def _weight(name: Any) -> models.PositiveSmallIntegerField[Any, Any]:
+    """Return a weight of an objective beside the others; ``core.objectives`` says what they are."""
+    return models.PositiveSmallIntegerField(name, default=0, db_default=0, validators=[MaxValueValidator(100)])
 
 
 class Placement(models.Model):
@@ -155,6 +161,11 @@ class Placement(models.Model):
             "Percent of the positions below the first that show an item of the last 30 days, by chance. 0: none."
         ),
     )
+    weight_click = _weight(gettext_lazy("clicks"))
+    weight_cart = _weight(gettext_lazy("add-to-carts"))
+    weight_purchase = _weight(gettext_lazy("purchases"))
+    weight_revenue = _weight(gettext_lazy("revenue"))
+    weight_margin = _weight(gettext_lazy("margin"))
     fallback = models.CharField(
         max_length=16,
         choices=Fallback.choices,
@@ -171,6 +182,12 @@ class Placement(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def objectives(self) -> Weights:
+        """What its lists are ordered for; none for the order that was learnt."""
+        weights = ((objective.value, float(getattr(self, f"weight_{objective.value}"))) for objective in Objective)
+        return tuple((name, weight) for name, weight in weights if weight)
 
     def clean(self) -> None:
         """Refuse strategies that do not exist."""

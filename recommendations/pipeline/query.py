@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from recommendations.core.objectives import Weights
 from recommendations.core.strategies import BOUGHT_DAYS
 from recommendations.core.visit import NO_VISIT, Visit
 from recommendations.filters.language import Condition
@@ -28,6 +29,8 @@ class PlacementSpec:
         ``filter``, parsed; its mask is cached under that text.
     exploration : float
         Chance of each position but the first to hold a new item.
+    objectives : tuple of (str, float)
+        What the list is ordered for, ``core.objectives``; none for the order that was learnt.
     hides_cart : bool
         Leave out what lies in the cart.
     bought_days : int
@@ -57,6 +60,7 @@ class PlacementSpec:
     editorial_items: tuple[str, ...] = ()
     rules: tuple[CompiledRule, ...] = ()
     exploration: float = 0.0
+    objectives: Weights = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.rules, Rules):  # once, so that copies of a placement share what is made of its rules

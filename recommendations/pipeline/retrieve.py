@@ -72,7 +72,7 @@ def _model_candidates(
     try:
         found, ranker = model.candidates(state.about, sources=sources, given=given)
         if ranker is not None and state.strategy.uses_ranker and given is None:
-            state.order = ranker(state.user, state.context.item_index.counts)
+            state.order = ranker(state.user, state.context.item_index.counts, state.query.placement.objectives)
     except ModelUnavailable as error:
         logger.warning("retrieve.model_failed version=%s error=%s", model.version, error)
         state.problem = FallbackReason.MODEL_FAILED

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from recommendations.core.objectives import Weights
 from recommendations.core.types import FloatArray, Ranked, RequestUser, RowArray
 from recommendations.items.index import ItemIndex
 from recommendations.ranking.rrf import FusionWeights
@@ -25,8 +26,9 @@ _LONGEST: Final = 1_000
 _BY_RANK: Final = _by_rank(_LONGEST)
 
 
-Ranker = Callable[[RequestUser, Mapping[str, FloatArray]], RowArray]
-"""Returns rows in the order that suits a user, best first; beside the user it is given ``ItemIndex.counts``."""
+Ranker = Callable[[RequestUser, Mapping[str, FloatArray], Weights], RowArray]
+"""Returns rows in the order that suits a user, best first; beside the user it is given ``ItemIndex.counts`` and what
+the placement weighs, nothing for the order as it was learnt."""
 
 
 class CandidateModel(Protocol):

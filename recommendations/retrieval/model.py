@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.state.user_features import UserFeatures
+from recommendations.core.objectives import NEEDS, Weights, mixed, values_of
 from recommendations.core.row_index import is_first
 from recommendations.core.types import FloatArray, Ranked, RequestUser, RowArray
 from recommendations.inference import HIDDEN, ModelSet, RetrievalQuery, SourceResult
 from recommendations.items.index import ItemIndex
 from recommendations.metrics import STAGE_SECONDS
 from recommendations.ranking.batch import RankingTables
-from recommendations.ranking.columns import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_FEATURES
+from recommendations.ranking.columns import CANDIDATES_PER_SOURCE, COLUMNS, ITEM_COLUMNS, ITEM_FEATURES
 from recommendations.ranking.item_features import RecentPopularity, UserOrders
 from recommendations.ranking.online import Listing, one_ranking_input
 from recommendations.ranking.rrf import FusionWeights
@@ -74,6 +75,7 @@ class ModelLink:
         # Of the sizes of a shoe one is listed: with so many of them, sources are asked for more.
         self._k = min(max(PER_SOURCE, ENOUGH_PRODUCTS * rows.variants), MOST_ASKED)
         self._products = item_index.products
+        self._prices, self._margins = catalogue.price, catalogue.margin
         self._popularity = _popular(model.popularity_recent, model.popularity_all_time)
         self._tables = _tables_of(model)
         self._decimals = model.manifest.ranker.decimals if model.manifest.ranker is not None else 2
@@ -111,8 +113,8 @@ class ModelLink:
         if self._tables is None:
             return lists, None
 
-        def ranked(user: RequestUser, counts: Mapping[str, FloatArray]) -> RowArray:
-            return self.rank(answer, k=2 * self._k, user=user.features, counts=counts)
+        def ranked(user: RequestUser, counts: Mapping[str, FloatArray], objectives: Weights) -> RowArray:
+            return self.rank(answer, k=2 * self._k, user=user.features, counts=counts, objectives=objectives)
 
         return lists, ranked
 
@@ -184,6 +186,7 @@ class ModelLink:
         k: int,
         user: UserFeatures | None = None,
         counts: Mapping[str, FloatArray] | None = None,
+        objectives: Weights = (),
     ) -> RowArray:
         """Return rows in the order of the ranker, best first: those of the answer, the history and popular ones.
 
@@ -193,6 +196,9 @@ class ModelLink:
             Whose orders the ranker may look at.
         counts : mapping of window to float32, shape (n_rows,), optional
             What is popular just now (``ItemIndex.counts``).
+        objectives : tuple of (str, float)
+            What to order for instead; those that the version has not learnt count nothing, and where none of them is
+            known, the order is as without.
 
         Raises
         ------
@@ -212,14 +218,30 @@ class ModelLink:
             user=ranking_user(user, decimals=self._decimals),
             popularity=self._recent_popularity(counts),
         )
-        # Indices rise, so ties go to the lower one.
-        order = np.argsort(-self._model.rank(features), kind="stable")[:k]
+        scores = self._model.rank(features)
+        mixture = self._mixed(objectives, items, features, scores) if objectives else None
+        # Of equal mixtures the ranker's order stays, and ties of that go to the lower index.
+        order = (np.argsort(-scores, kind="stable") if mixture is None else np.lexsort((-scores, -mixture)))[:k]
         rows: RowArray = self.row_of_index.take(items.take(order))
         rows = rows[rows >= 0]
         if self._products.has_variants:  # a row may stand for two items: for its product, and for itself
             rows = rows[is_first(rows)]
         _RANKING_SECONDS.observe(time.perf_counter() - started)
         return rows
+
+    def _mixed(
+        self, objectives: Weights, items: RowArray, features: FloatArray, scores: FloatArray
+    ) -> FloatArray | None:
+        """Return one score a candidate by what the placement weighs; None where the version knows none of it."""
+        names = [name for name, _ in objectives]
+        chances = self._model.chances(features, scores, {NEEDS[name] for name in names})
+        rows = self.row_of_index.take(items)
+        listed = rows >= 0
+        np.maximum(rows, 0, out=rows)
+        price = np.where(listed, self._prices.take(rows), np.nan)
+        margin = np.where(listed, self._margins.take(rows), np.nan)
+        values = {name: values_of(name, chances, price=price, margin=margin) for name in names}
+        return mixed({name: value for name, value in values.items() if value is not None}, objectives)
 
     def _features_of_today(self, features: FloatArray, price: FloatArray) -> FloatArray:
         """Return item features with the prices that users pay now, where the catalogue has one."""
@@ -274,13 +296,19 @@ def _popular(recent: FloatArray, all_time: FloatArray) -> Listing:
 
 
 def _tables_of(model: ModelSet) -> RankingTables | None:
-    """Return what the ranker's features need; None without a ranker, or with one of another release."""
-    ranker = model.manifest.ranker
-    if ranker is None or tuple(ranker.columns) != COLUMNS:
+    """Return what the ranker's features need; None without a ranker that is asked in this release's columns.
+
+    A ranker that another release trained finds its own among them by name, as long as the tables are of this form.
+    """
+    arrays = model.ranking_arrays
+    if model.manifest.ranker is None or model.given_columns != COLUMNS:
         return None
     if not set(RANKED_SOURCES).issubset(model.sources):
         return None
-    arrays = model.ranking_arrays
+    if arrays["item_columns"].shape[1:] != (len(ITEM_COLUMNS),) or arrays["item_facts"].shape[1:] != (
+        len(ITEM_FEATURES),
+    ):
+        return None
     # As plain arrays: a memory map's every slice costs a Python call.
     return RankingTables(
         item_columns=np.asarray(arrays["item_columns"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
+from recommendations.core.objectives import Weights
 from recommendations.core.types import FloatArray, Ranked, RequestUser, RowArray
 from recommendations.ranking.rrf import FusionWeights
 from recommendations.retrieval.base import CandidateModel, Ranker
@@ -60,11 +61,12 @@ class OnceAPage:
 
 
 def _once(ranker: Ranker) -> Ranker:
-    orders: list[RowArray] = []
+    orders: dict[Weights, RowArray] = {}
 
-    def ranked(user: RequestUser, counts: Mapping[str, FloatArray]) -> RowArray:
-        if not orders:
-            orders.append(ranker(user, counts))
-        return orders[0]
+    def ranked(user: RequestUser, counts: Mapping[str, FloatArray], objectives: Weights) -> RowArray:
+        known = orders.get(objectives)
+        if known is None:
+            known = orders[objectives] = ranker(user, counts, objectives)
+        return known
 
     return ranked

@@ -267,6 +267,7 @@ def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
         fallback=row.fallback,  # type: ignore[arg-type]  # one of the model's choices
         editorial_items=tuple(row.editorial_items),
         exploration=row.exploration / 100.0,
+        objectives=row.objectives,
         rules=tuple(rule for rule in rules if not rule.spec.placements or row.name in rule.spec.placements),
     )
 

@@ -25,10 +25,12 @@ __all__ = [
     "FloatArray",
     "FusionWeights",
     "IndexArray",
+    "LearntObjective",
     "Neighbours",
     "Popularity",
     "Ranker",
     "RankingTables",
+    "ReliabilityBin",
     "SessionIndex",
 ]
 
@@ -131,6 +133,42 @@ class Popularity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Candidates to which about the same chance was given, and how often it came so; see ``core.manifest``."""
+
+    candidates: int
+    expected: float
+    observed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearntObjective:
+    """One objective beside the ranker's order; see ``core.objectives``.
+
+    Attributes
+    ----------
+    booster_text : str, optional
+        Its own trees, whose raw score is calibrated; None for the ranker's own score, as a share of its query.
+    positives : int
+        Candidates of which it came true, among those that were learnt from.
+    scores, chances : tuple of float
+        Knots of its ``Calibration``; empty where there were too few positives.
+    reliability : tuple of ReliabilityBin
+        On the held-out time.
+    error, rate : float, optional
+        The expected calibration error there, and the share of candidates of which it came true.
+    """
+
+    booster_text: str | None
+    positives: int
+    scores: tuple[float, ...] = ()
+    chances: tuple[float, ...] = ()
+    reliability: tuple[ReliabilityBin, ...] = ()
+    error: float | None = None
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranker:
     """A LightGBM lambdarank ranker, before it becomes a graph.
 
@@ -144,12 +182,14 @@ class Ranker:
         What the features need at request time; stored with the version, memory-mapped when served.
     decimals : int
         Of the currency in which it learnt what users had spent.
+    objectives : mapping of name to LearntObjective
     """
 
     booster_text: str
     columns: tuple[str, ...]
     tables: RankingTables
     decimals: int = 2
+    objectives: Mapping[str, LearntObjective] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

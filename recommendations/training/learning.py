@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 
 from recommendations.ranking.columns import CANDIDATES_PER_SOURCE, COLUMNS
@@ -17,9 +18,11 @@ from recommendations.training.data.items import ItemFeatures, profits_of
 from recommendations.training.data.label_weights import label_weights
 from recommendations.training.data.split import TestPoints, points_at_every_position, spread
 from recommendations.training.fit.fusion import START, fit_fusion
+from recommendations.training.fit.objectives import Questions, learn_objectives
 from recommendations.training.fit.ranker import train_booster, training_rows
 from recommendations.training.fit.sources import Fit, list_sources
 from recommendations.training.fit.tune import tuned_parameters
+from recommendations.training.fitted import LearntObjective
 from recommendations.training.settings import Progress, RankerParameters, TrainingSettings
 
 RANKER_SOURCES = tuple(CANDIDATES_PER_SOURCE)
@@ -38,6 +41,7 @@ class Learnt:
     fusion: FusionWeights
     booster_text: str | None
     parameters: RankerParameters
+    objectives: Mapping[str, LearntObjective] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,8 @@ def learn(
         Returns sources of what is before the validation part; only the ranker's tables of them are kept for long.
     """
     fit = fit_earlier()
-    points = points_at_every_position(validation.reindexed(fit.item_ids), newest=settings.max_queries)
+    log = validation.reindexed(fit.item_ids)
+    points = points_at_every_position(log, newest=settings.max_queries)
     if not len(points):
         return Learnt(fusion=DEFAULT_FUSION, booster_text=None, parameters=settings.ranker)
     lists = list_sources(
@@ -88,14 +93,16 @@ def learn(
     del fit
     fusion = fit_fusion(fused, sample, progress=progress)
     recent = recent_part(known, points).reindexed(item_ids)
+    before = Known.before(points, log=recent, orders=Orders(known))
     rows = training_rows(
         lists,
         points,
         tables,
-        known=Known.before(points, log=recent, orders=Orders(known)),
+        known=before,
         weights=label_weights(
             points, settings=settings, profits=profits_of(recent, beside.items), looked=beside.looked
         ),
+        log=log,
         min_queries=settings.min_queries,
         progress=progress,
     )
@@ -112,7 +119,9 @@ def learn(
         )
     booster = train_booster(rows, parameters, settings=settings, progress=progress)
     text = booster.model_to_string(num_iteration=booster.best_iteration or -1)
-    return Learnt(fusion=fusion, booster_text=text, parameters=parameters)
+    questions = Questions(lists=lists, points=points, tables=tables, known=before, log=log)
+    objectives = learn_objectives(lightgbm.Booster(model_str=text), rows, questions, settings=settings)
+    return Learnt(fusion=fusion, booster_text=text, parameters=parameters, objectives=objectives)
 
 
 def recent_part(log: SessionLog, points: TestPoints) -> SessionLog:

@@ -19,12 +19,13 @@ from recommendations.training.evaluation.measuring import Measured, OpenBaseline
 from recommendations.training.evaluation.metrics import Metrics
 from recommendations.training.fit.ranker import as_ranker
 from recommendations.training.fit.sources import FIT_CLASSES, Fit, fit_sources
-from recommendations.training.fitted import FittedModelSet
+from recommendations.training.fitted import FittedModelSet, LearntObjective, ReliabilityBin
 from recommendations.training.learning import Beside, Learnt, learn
 from recommendations.training.settings import Progress, RankerParameters, TrainingSettings, no_progress
 from recommendations.training.stages import Stages
 
 MIN_SESSIONS = 20
+OBJECTIVE_CLASSES = (LearntObjective, ReliabilityBin)
 
 
 def train_model_set(  # the entry to training: all but the log has a default
@@ -116,7 +117,7 @@ class _Run:
                     progress=self._progress,
                 )  # fmt: skip
 
-            measured = self._stages.run("measured", measure, (Measured, Metrics))
+            measured = self._stages.run("measured", measure, (Measured, Metrics, *OBJECTIVE_CLASSES))
             fit = None if self._settings.refit or not fits else fits[0]
             del fits
         if fit is None:
@@ -137,7 +138,7 @@ class _Run:
                 progress=self._progress,
             )
 
-        found = self._stages.run("learnt", learnt, (Learnt, FusionWeights, RankerParameters))
+        found = self._stages.run("learnt", learnt, (Learnt, FusionWeights, RankerParameters, *OBJECTIVE_CLASSES))
         self._stages.drop("fit for validation")
         return found
 
@@ -155,7 +156,12 @@ class _Run:
         ranker = None
         if learnt.booster_text is not None and measured.ranker_wins():
             booster = lightgbm.Booster(model_str=learnt.booster_text)
-            ranker = as_ranker(booster, fit.sources.tables, decimals=decimals)
+            ranker = as_ranker(
+                booster,
+                fit.sources.tables,
+                decimals=decimals,
+                objectives=measured.objectives or learnt.objectives,
+            )
         settings = {
             name: float(value) for name, value in asdict(self._settings).items() if isinstance(value, int | float)
         }

@@ -213,7 +213,10 @@ def _graphs_of(manifest: Manifest) -> set[str]:
     """Return every file that would be run."""
     graphs = {entry.graph for entry in manifest.sources.values()}
     graphs |= {entry.cuda_graph for entry in manifest.sources.values() if entry.cuda_graph is not None}
-    return graphs | ({manifest.ranker.graph} if manifest.ranker is not None else set())
+    if manifest.ranker is not None:
+        graphs.add(manifest.ranker.graph)
+        graphs |= {entry.graph for entry in manifest.ranker.objectives.values() if entry.graph is not None}
+    return graphs
 
 
 def _check_file(file: Path, name: str, entry: FileEntry, owner_of: dict[str, str]) -> None:

@@ -6,22 +6,40 @@ import time
 from typing import Any, Final
 
 import msgspec
+from django import forms
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.gate import published_rules
+from recommendations.admin.typed import understood
 from recommendations.core.deadline import Deadline
-from recommendations.core.types import NOBODY
+from recommendations.core.types import NOBODY, RequestUser
 from recommendations.models import Placement
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery
 from recommendations.state import placements
 from recommendations.state.site import watch_site
 from tracking.admin.screens import get_or_404
+from tracking.contract.user_key import key_of_anonymous
 from tracking.error_codes import ErrorCode
 
 DEADLINE_MS: Final = 1_000.0
 MAX_FIELDS: Final = 200
+
+
+class VisitForm(forms.Form):
+    """Whose list the preview shows: that of somebody who looked at these items, or of somebody unknown."""
+
+    trial_session = LinesField(
+        label=gettext_lazy("As somebody who looked at"),
+        required=False,
+        widget=LinesWidget(
+            kind="items", placeholder=gettext_lazy("Search an item that the shopper looked at …"), rows=2
+        ),
+        help_text=gettext_lazy("One item id (SKU) a line, oldest first. Empty: somebody of whom nothing is known."),
+    )
 
 
 class _Asked(msgspec.Struct):
@@ -31,7 +49,7 @@ class _Asked(msgspec.Struct):
 
 
 def trial(model_admin: Any, request: HttpRequest, placement_id: int) -> HttpResponse:
-    """Answer the list of somebody of whom nothing is known, filled as the form says; nothing is saved or counted."""
+    """Answer a list filled as the form says, of a made-up visit or an unknown user; nothing is saved or counted."""
     placement: Placement = get_or_404(model_admin, request, placement_id)
     try:
         asked = msgspec.json.decode(request.body, type=_Asked)
@@ -53,16 +71,23 @@ def trial(model_admin: Any, request: HttpRequest, placement_id: int) -> HttpResp
                 for each in form.errors[name]]  # fmt: skip
     if problems:
         return JsonResponse({"results": [], "problem": " ".join(problems)})
-    return JsonResponse({"results": [_list(form.instance)], "problem": ""})
+    visit = VisitForm(fields)
+    visit.is_valid()
+    seen = understood("items", visit.cleaned_data["trial_session"], placement.site)
+    return JsonResponse({"results": [_list(form.instance, seen)], "problem": ""})
 
 
-def _list(placement: Placement) -> dict[str, Any]:
+def _list(placement: Placement, seen: list[str]) -> dict[str, Any]:
+    user = NOBODY
+    if seen:
+        newest_first = tuple(reversed(seen))
+        user = RequestUser(key=key_of_anonymous("trial"), recents=newest_first, session=newest_first)
     serving = watch_site(placement.site.slug).ensure_loaded()
     spec = placements.placement_spec(placement, published_rules(placement.site))
     result = recommend(
         ListQuery(placement=spec, limit=spec.size, explains=True),
-        NOBODY,
-        serving.for_user(NOBODY.key, now_ms=int(time.time() * 1000)),
+        user,
+        serving.for_user(user.key, now_ms=int(time.time() * 1000)),
         deadline=Deadline.after(DEADLINE_MS),
     )
     shown = result.explanation.items if result.explanation is not None else ()

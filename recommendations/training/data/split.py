@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import IndexArray
-from recommendations.training.data.dataset import InvalidDataset, SessionLog
+from recommendations.training.data.dataset import InvalidDataset, Kind, SessionLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,8 @@ class TestPoints:
         When the next item came; features may know what was before that.
     positions : int16, shape (n,), optional
         Where the next item stood in the list that led to it; -1 without one.
+    at : int64, shape (n,), optional
+        Which interaction of its log the next item is; ``later_in_session`` looks at what follows it.
     """
 
     __test__ = False  # not a test class, whatever pytest reads into the name
@@ -38,6 +40,7 @@ class TestPoints:
     users: IndexArray | None = None
     asked_at_ms: NDArray[np.int64] | None = None
     positions: NDArray[np.int16] | None = None
+    at: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -51,6 +54,7 @@ class TestPoints:
             users=None if self.users is None else self.users[rows],
             asked_at_ms=None if self.asked_at_ms is None else self.asked_at_ms[rows],
             positions=None if self.positions is None else self.positions[rows],
+            at=None if self.at is None else self.at[rows],
         )
 
     def is_new(self) -> NDArray[np.bool_]:
@@ -114,4 +118,25 @@ def points_at_every_position(log: SessionLog, *, newest: int | None = None, most
         users=log.users[log.session_of[targets]],
         asked_at_ms=log.occurred_at_ms[targets] if log.has_times else None,
         positions=None if log.positions is None else log.positions[targets],
+        at=targets,
     )
+
+
+def later_in_session(points: TestPoints, log: SessionLog, *, least: Kind) -> NDArray[np.int64]:
+    """Return what users did later in the session, the next item included: sorted ``point << 32 | item``, each once.
+
+    Parameters
+    ----------
+    log : SessionLog
+        The one whose points these are.
+    least : Kind
+        Only interactions of this kind, or nearer to the money: an item that is bought counts as put into the cart.
+    """
+    assert points.at is not None
+    ends = log.offsets[np.searchsorted(log.offsets, points.at, side="right")]
+    chosen = np.flatnonzero(log.kinds >= least)
+    first, last = np.searchsorted(chosen, points.at), np.searchsorted(chosen, ends)
+    counts = last - first
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    items = log.items[chosen[np.repeat(first, counts) + within]].astype(np.int64)
+    return np.unique((np.repeat(np.arange(len(points)), counts) << 32) | items)

@@ -15,8 +15,10 @@ from recommendations.training.data.split import points_at_every_position
 from recommendations.training.evaluation.evaluate import PredictIds, by_index, evaluate
 from recommendations.training.evaluation.metrics import Metrics, measure
 from recommendations.training.fit.batch import score_popularity, score_recents
+from recommendations.training.fit.objectives import Questions, measured_objectives
 from recommendations.training.fit.ranker import rank_lists
 from recommendations.training.fit.sources import Fit, list_sources
+from recommendations.training.fitted import LearntObjective
 from recommendations.training.learning import RANKER_SOURCES, Learnt, recent_part
 from recommendations.training.settings import Progress, TrainingSettings
 
@@ -28,9 +30,10 @@ OpenBaseline = Callable[[], PredictIds | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Metrics by predictor; empty without a held-out time."""
+    """Metrics by predictor, and the objectives with how right their chances were; empty without a held-out time."""
 
     by_predictor: Mapping[str, Metrics] = field(default_factory=dict)
+    objectives: Mapping[str, LearntObjective] = field(default_factory=dict)
 
     def flat(self) -> dict[str, dict[str, float]]:
         """Return predictor → metric → value, parts of the points as ``hr@20|length=2-3``, ``hr@20|segment=new``."""
@@ -42,6 +45,10 @@ class Measured:
             for segment, found in metrics.by_segment.items():
                 values |= {f"{key}|segment={segment}": value for key, value in found.items()}
             flat[name] = values
+        for name, learnt in self.objectives.items():
+            if learnt.error is not None and "ranker" in flat:
+                flat["ranker"][f"calibration_error|objective={name}"] = learnt.error
+                flat["ranker"][f"rate|objective={name}"] = learnt.rate or 0.0
         return flat
 
     def ranker_wins(self) -> bool:
@@ -71,7 +78,8 @@ def measured_on(
     dataset : SessionLog
         Everything: a user's orders and an item's popularity are known until the moment of each point.
     """
-    points = points_at_every_position(held_out.reindexed(fit.item_ids), most=settings.max_points)
+    log = held_out.reindexed(fit.item_ids)
+    points = points_at_every_position(log, most=settings.max_points)
     sources, orders = fit.sources, Orders(dataset)
     names = RANKER_SOURCES
     if learnt.fusion.weights.get("als", 0.0) > 0:
@@ -83,16 +91,22 @@ def measured_on(
         **{name: lists[name].items[:, :20] for name in names if name != "popularity"},
         "fusion": fuse(lists, learnt.fusion, n=20).items,
     }
+    objectives: dict[str, LearntObjective] = {}
     if learnt.booster_text is not None:
+        booster = lightgbm.Booster(model_str=learnt.booster_text)
+        known = Known.before(points, log=recent_part(dataset, points).reindexed(fit.item_ids), orders=orders)
         ranked["ranker"] = rank_lists(
-            lightgbm.Booster(model_str=learnt.booster_text),
+            booster,
             lists,
             points,
             sources.tables,
-            known=Known.before(points, log=recent_part(dataset, points).reindexed(fit.item_ids), orders=orders),
+            known=known,
             num_threads=settings.num_threads,
             progress=progress,
         )
+        questions = Questions(lists=lists, points=points, tables=sources.tables, known=known, log=log)
+        objectives = measured_objectives(booster, learnt.objectives, questions, settings=settings)
+        del questions
     del lists
     counts, segments = sources.popularity.all_time.astype(np.int64), orders.segments_of(points)
     found = {name: measure(items, points, item_counts=counts, segments=segments) for name, items in ranked.items()}
@@ -101,4 +115,4 @@ def measured_on(
         if predict is not None:
             asked = by_index(predict, fit.item_ids)
             found[name] = evaluate(asked, points, item_counts=counts, segments=segments, progress=progress).metrics
-    return Measured(by_predictor=found)
+    return Measured(by_predictor=found, objectives=objectives)

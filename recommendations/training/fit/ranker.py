@@ -9,16 +9,20 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from recommendations.core.objectives import Objective
 from recommendations.ranking.batch import RankingInput, RankingTables, ranked, ranking_input
 from recommendations.ranking.columns import COLUMNS
 from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import FloatArray, IndexArray, RankedLists
-from recommendations.training.data.dataset import Kind
+from recommendations.training.data.dataset import Kind, SessionLog
 from recommendations.training.data.history import NOTHING_KNOWN, Known
-from recommendations.training.data.split import TestPoints
+from recommendations.training.data.split import TestPoints, later_in_session
 from recommendations.training.fit.batch import chunks_of
-from recommendations.training.fitted import Ranker
+from recommendations.training.fitted import LearntObjective, Ranker
 from recommendations.training.settings import Progress, RankerParameters, TrainingSettings, no_progress
+
+LATER: Mapping[str, Kind] = {Objective.CART.value: Kind.CART, Objective.PURCHASE.value: Kind.PURCHASE}
+"""Objectives that come true later in the visit, with the least kind of interaction that makes them so."""
 
 KIND_LABELS: Mapping[Kind, int] = {Kind.VIEW: 1, Kind.CART: 2, Kind.PURCHASE: 3}
 EARLY_STOPPING_SHARE = 0.1
@@ -34,12 +38,21 @@ class RankerRows:
 
     A label is 1 for a view, 2 for a cart, 3 for a purchase (gains 1, 3, 7), so that of two likely items the one that
     sells for more comes first.
+
+    Attributes
+    ----------
+    later : mapping of objective to bool, bool
+        Whether each row of ``fit`` and of ``stop`` came true later in the visit.
+    first_stop : int
+        The first of the points whose rows are in ``stop``.
     """
 
     fit: lightgbm.Dataset
     stop: lightgbm.Dataset
     n_rows: int
     n_queries: int
+    later: Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+    first_stop: int
 
     @property
     def default_min_data_in_leaf(self) -> int:
@@ -101,53 +114,92 @@ def rank_lists(  # what ranks, what is ranked, and two knobs with defaults
     best = np.zeros((len(points), n), np.int32)
     for rows in chunks_of(len(points), CHUNK_QUERIES):
         part = {name: source.take(rows) for name, source in lists.items()}
-        candidates = _input(part, points.histories.take(rows), tables, known.take(rows))
+        candidates = input_of(part, points.histories.take(rows), tables, known.take(rows))
         scores = np.asarray(booster.predict(candidates.features, num_threads=num_threads), np.float32)
         best[rows] = ranked(candidates, scores, n=n).items
         progress("rank", int(rows[-1]) + 1, len(points))
     return best
 
 
-def as_ranker(booster: lightgbm.Booster, tables: RankingTables, *, decimals: int = 2) -> Ranker:
+def as_ranker(
+    booster: lightgbm.Booster,
+    tables: RankingTables,
+    *,
+    decimals: int = 2,
+    objectives: Mapping[str, LearntObjective] | None = None,
+) -> Ranker:
     """Return what the graph builder takes; only the trees up to the best iteration."""
     text = booster.model_to_string(num_iteration=booster.best_iteration or -1)
-    return Ranker(booster_text=text, columns=COLUMNS, tables=tables, decimals=decimals)
+    return Ranker(booster_text=text, columns=COLUMNS, tables=tables, decimals=decimals, objectives=objectives or {})
 
 
-def training_rows(
+def training_rows(  # what is ranked, what labels are and weigh, and a bound
     lists: Mapping[str, RankedLists],
     points: TestPoints,
     tables: RankingTables,
     *,
     known: Known = NOTHING_KNOWN,
     weights: FloatArray | None = None,
+    log: SessionLog | None = None,
     min_queries: int = 1,
     progress: Progress = no_progress,
 ) -> RankerRows | None:
-    """Return the candidates of the points whose target is among them; None where those points are too few."""
+    """Return the candidates of the points whose target is among them; None where those points are too few.
+
+    Parameters
+    ----------
+    log : SessionLog, optional
+        The one whose points these are; without it nothing comes later.
+    """
     label_of = np.array([KIND_LABELS[kind] for kind in Kind], np.int8)
-    features, labels, groups, counts = [], [], [], []
+    features, labels, groups, counts, used = [], [], [], [], []
+    later: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in LATER}
     for rows in chunks_of(len(points), CHUNK_QUERIES):
         part = points.take(rows)
         chosen = {name: source.take(rows) for name, source in lists.items()}
-        candidates = _input(chosen, part.histories, tables, known.take(rows))
+        candidates = input_of(chosen, part.histories, tables, known.take(rows))
         hit = candidates.items == part.targets[candidates.queries]
         answered = np.bincount(candidates.queries[hit], minlength=len(rows)) > 0
         kept = answered[candidates.queries]
         features.append(candidates.features[kept])
         labels.append(np.where(hit, label_of[part.kinds[candidates.queries]], 0).astype(np.int8)[kept])
         groups.append(np.bincount(candidates.queries, minlength=len(rows))[answered])
+        used.append(rows[answered])
+        for name, came in flags_of(candidates, part, log).items():
+            later[name].append(came[kept])
         counts.append(np.ones(answered.sum(), np.float32) if weights is None else weights[rows][answered])
         progress("ranker features", int(rows[-1]) + 1, len(points))
     if sum(len(group) for group in groups) < min_queries:
         return None
     matrix = np.concatenate(features)
     features.clear()  # the same again, and by far the largest thing in memory
-    return _rows(matrix, np.concatenate(labels), np.concatenate(groups), np.concatenate(counts))
+    of_rows = np.concatenate(groups)
+    n_fit = len(of_rows) - max(round(len(of_rows) * EARLY_STOPPING_SHARE), 1)
+    cut = int(of_rows[:n_fit].sum())
+    fit, stop = _sides(matrix, np.concatenate(labels), of_rows, np.concatenate(counts), n_fit=n_fit)
+    of_each = {name: np.concatenate(flags) for name, flags in later.items()}
+    return RankerRows(
+        fit=fit,
+        stop=stop,
+        n_rows=len(matrix),
+        n_queries=len(of_rows),
+        later={name: (flags[:cut], flags[cut:]) for name, flags in of_each.items()},
+        first_stop=int(np.concatenate(used)[n_fit]),
+    )
 
 
-def _rows(features: FloatArray, labels: NDArray[np.int8], groups: NDArray[np.int64], weights: FloatArray) -> RankerRows:
-    n_fit = len(groups) - max(round(len(groups) * EARLY_STOPPING_SHARE), 1)
+def flags_of(candidates: RankingInput, points: TestPoints, log: SessionLog | None) -> dict[str, NDArray[np.bool_]]:
+    """Return whether each candidate came true later in the visit, by objective; never, without a log."""
+    if log is None:
+        return {name: np.zeros(len(candidates.items), np.bool_) for name in LATER}
+    keys = (candidates.queries << 32) | candidates.items
+    return {name: np.isin(keys, later_in_session(points, log, least=kind), kind="sort") for name, kind in LATER.items()}
+
+
+def _sides(
+    features: FloatArray, labels: NDArray[np.int8], groups: NDArray[np.int64], weights: FloatArray, *, n_fit: int
+) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
+    """Return the rows of the first ``n_fit`` queries and those of the others, binned once."""
     cut = int(groups[:n_fit].sum())
     of_row = None if (weights == 1).all() else np.repeat(weights, groups)
     sides: list[lightgbm.Dataset] = []
@@ -164,10 +216,11 @@ def _rows(features: FloatArray, labels: NDArray[np.int8], groups: NDArray[np.int
         )
         sides.append(side.construct())
     fit, stop = sides
-    return RankerRows(fit=fit, stop=stop, n_rows=len(labels), n_queries=len(groups))
+    return fit, stop
 
 
-def _input(
+def input_of(
     lists: Mapping[str, RankedLists], histories: SessionHistories, tables: RankingTables, known: Known
 ) -> RankingInput:
+    """Return candidates with their features; see ``ranking.batch.ranking_input``."""
     return ranking_input(lists, histories, tables, users=known.users, popularity=known.popularity)

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from recommendations.models import Placement, Rule
+from recommendations.state.placements import placement_spec
 from tests.recommendations.conftest import Shop
 
 pytestmark = pytest.mark.redis
@@ -16,6 +17,7 @@ FORM = {
     "heading": "For you", "is_active": "on", "strategy": "for_you", "window": "24h", "size": "8", "repeats": "allow",
     "hides_cart": "on", "bought_days": "30", "repeatable": "", "diversity": "0", "max_per_category": "0",
     "max_per_brand": "0", "exploration": "0", "fallback": "popular",
+    "weight_click": "0", "weight_cart": "0", "weight_purchase": "0", "weight_revenue": "0", "weight_margin": "0",
 }  # fmt: skip
 
 
@@ -58,3 +60,16 @@ def test_the_name_that_pages_use_stays_and_rules_are_counted(shop: Shop, admin: 
     placement.refresh_from_db()
     assert [placement.name, placement.size] == ["home_for_you", 4]
     assert {each.name: each.rule_count for each in listed if each.rule_count} == {"home_for_you": 1}
+
+
+def test_weights_are_served_and_one_above_100_is_named(shop: Shop, admin: Client) -> None:
+    placement = Placement.objects.get(site=shop.site, name="home_for_you")
+    change = reverse("admin:recommendations_placement_change", args=[placement.pk])
+
+    refused = admin.post(change, {**FORM, "weight_click": "101"})
+    admin.post(change, {**FORM, "weight_click": "70", "weight_margin": "30"})
+
+    assert "100" in str(refused.context["adminform"].form.errors["weight_click"][0])
+    placement.refresh_from_db()
+    assert placement_spec(placement, []).objectives == (("click", 70.0), ("margin", 30.0))
+    assert placement_spec(Placement.objects.get(site=shop.site, name="home_new"), []).objectives == ()

@@ -38,7 +38,7 @@ class Model:
         rows = np.asarray([*newest_first, *(() if given is None else given)], np.int32)
         answer = {name: Ranked(rows=rows, scores=np.ones(len(rows), np.float32)) for name in sources}
 
-        def ranked(user: Any, counts: Any) -> Any:
+        def ranked(user: Any, counts: Any, objectives: Any) -> Any:
             self.ranked += 1
             return rows[::-1]
 
@@ -57,8 +57,17 @@ def test_the_same_is_asked_once_and_anything_else_again() -> None:
             assert list(found) == list(expected)
             assert all(found[name].rows.tolist() == expected[name].rows.tolist() for name in found)
             assert ranker is not None
-            assert ranker(NOBODY, {}).tolist() == order(NOBODY, {}).tolist()
+            assert ranker(NOBODY, {}, ()).tolist() == order(NOBODY, {}, ()).tolist()
     assert (model.asked, model.ranked) == (len(asked), len(asked))
+
+
+def test_lists_that_are_ordered_for_something_else_are_ordered_apart() -> None:
+    model = Model()
+    _, ranker = OnceAPage(model).candidates([1, 2], sources=("next",), given=None)
+    assert ranker is not None
+    for weights in ((), (("click", 1.0),), (), (("click", 2.0),), (("click", 1.0),)):
+        ranker(NOBODY, {}, weights)
+    assert model.ranked == 3
 
 
 def test_one_list_cannot_change_what_the_next_one_gets() -> None:

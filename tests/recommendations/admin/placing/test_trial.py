@@ -59,3 +59,21 @@ def test_a_mistake_is_named_and_nothing_is_shown(placement: Placement, admin: Cl
 def test_a_body_that_is_none_is_refused(placement: Placement, admin: Client) -> None:
     address = reverse("admin:recommendations_placement_trial", args=[placement.pk])
     assert admin.post(address, "[]", "application/json").json()["field"] == "body"
+
+
+def test_the_list_is_that_of_somebody_who_looked_at_what_is_entered(placement: Placement, admin: Client) -> None:
+    def listed(**changes: str) -> list[str]:
+        (shown,) = tried(admin, placement, strategy="recently_viewed", fallback="empty", **changes)["results"]
+        return [item["item_id"] for item in shown["items"]]
+
+    assert listed() == []
+    assert listed(trial_session="SKU-1\nsku-4") == ["SKU-4", "SKU-1"]
+
+
+def test_weights_that_no_version_has_learnt_yet_change_nothing(placement: Placement, admin: Client) -> None:
+    visit = {"strategy": "for_you", "trial_session": "SKU-1"}
+    (plain,), (weighed,) = (
+        tried(admin, placement, **visit, **weights)["results"] for weights in ({}, {"weight_revenue": "100"})
+    )
+    assert weighed == plain
+    assert len(plain["items"]) == 4
