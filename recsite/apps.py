@@ -27,6 +27,10 @@ class RecsiteConfig(AppConfig):
             from recsite.server.error_reports import report_errors
 
             report_errors(settings.SENTRY_DSN, environment=settings.SENTRY_ENVIRONMENT)
+        if settings.OTLP_ENDPOINT:
+            from recsite.server.traces import send_traces
+
+            send_traces(settings.OTLP_ENDPOINT, share=settings.TRACE_SHARE)
         for name, nearest in settings.UNKNOWN_SETTINGS.items():
             logger.warning("settings.unknown name=%s hint=%s", name, checks.hint_of(nearest))
         gc.freeze()  # what was imported stays: no collection looks at it again

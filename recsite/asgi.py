@@ -20,6 +20,7 @@ refuse_wrong_settings()
 
 from features.stream.topic import TopicCheck  # noqa: E402
 from recommendations import lifecycle, routing  # noqa: E402  (Django must be set up before its models are imported)
+from recsite.server import traces  # noqa: E402
 from recsite.server.health import health  # noqa: E402
 from recsite.server.lifespan import Lifespan  # noqa: E402
 from tracking.collect import service as collecting  # noqa: E402
@@ -45,6 +46,7 @@ health.add_check("event_log", topic_check.problem)
 health.add_check("recommendations", lambda: None if lifecycle.is_ready() else "is still loading")
 lifespan = Lifespan(
     [
+        (traces.startup, traces.shutdown),
         (collecting.startup, collecting.shutdown),
         (topic_check.start, topic_check.stop),
         (lifecycle.startup, lifecycle.shutdown),

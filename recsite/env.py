@@ -81,8 +81,8 @@ class Env:
             raise ImproperlyConfigured(f"{name}={raw!r} is too large; the most is {maximum}")
         return value
 
-    def number(self, name: str, default: float, *, minimum: float | None = None) -> float:
-        """Return a finite decimal number."""
+    def number(self, name: str, default: float, *, minimum: float | None = None, maximum: float | None = None) -> float:
+        """Return a finite decimal number within the stated limits."""
         raw = self.optional(name)
         if raw is None:
             return default
@@ -94,6 +94,8 @@ class Env:
             raise ImproperlyConfigured(f"{name}={raw!r} is not a finite number")
         if minimum is not None and value < minimum:
             raise ImproperlyConfigured(f"{name}={raw!r} is too small; the least is {minimum}")
+        if maximum is not None and value > maximum:
+            raise ImproperlyConfigured(f"{name}={raw!r} is too large; the most is {maximum}")
         return value
 
     def words(self, name: str, default: tuple[str, ...], *, each: Check | None = None) -> tuple[str, ...]:

@@ -344,6 +344,10 @@ LOGGING = logging_config(LOG_LEVEL, LOG_FORMAT)
 # A project of Sentry, GlitchTip or another service that speaks its protocol; unset: errors stand in the log alone.
 SENTRY_DSN = env.secret("RECSITE_SENTRY_DSN", each=valid.a_project)
 SENTRY_ENVIRONMENT = env.string("RECSITE_SENTRY_ENVIRONMENT", "production")
+# An OpenTelemetry collector that takes OTLP over HTTP; unset: nothing is traced. The share is of requests whose caller
+# does not trace them.
+OTLP_ENDPOINT = env.url("RECSITE_OTLP_ENDPOINT", None, schemes=("http", "https"), each=valid.a_collector)
+TRACE_SHARE = env.number("RECSITE_TRACE_SHARE", 0.01, minimum=0.0, maximum=1.0)
 
 # --- Demo -----------------------------------------------------------------------------------------------------
 DEMO = env.boolean("RECSITE_DEMO", False)  # serves the demo shop at / and allows its printed password

@@ -100,6 +100,16 @@ def a_project(url: str) -> str:
     return url
 
 
+def a_collector(url: str) -> str:
+    """Return the address of an OpenTelemetry collector: a host, and a path where it is not the usual one."""
+    parts = _split(a_server(url))
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError(
+            "has more than a host, a port and a path; write http://host:4318, and keys in OTEL_EXPORTER_OTLP_HEADERS"
+        )
+    return url
+
+
 def a_server(url: str) -> str:
     """Return a URL that names a server (or, with ``unix``, a socket) and a port that there can be."""
     parts = _split(url)

@@ -50,6 +50,7 @@ CLAMPED_TIMES = Counter(
 IDENTITY_WARNINGS = Counter(
     "recsite_identity_warnings_total", "User tokens that were not valid; the user stayed anonymous.", ["reason"]
 )
+SPANS = Counter("recsite_spans_total", "Spans of traces, by whether the collector took them.", ["outcome"])
 QUOTA_REFUSALS = Counter("recsite_quota_refusals_total", "Requests over a quota.", ["quota"])
 BACKGROUND_DROPPED = Counter(
     "recsite_background_dropped_total",

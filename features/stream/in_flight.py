@@ -24,6 +24,8 @@ from features.store.orders import apply_with_orders
 from features.stream.dead_letters import DeadLetterSink
 from features.stream.outgoing.forwarding import ForwardSink
 from tracking.log import Position, Record
+from tracking.traces import spans
+from tracking.traces.context import trace_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,13 +45,17 @@ class InFlightBatch:
         Whose features changed; there after ``send``.
     partially_loaded : list of (site, user key)
         Users whom Redis did not know and the database may; there after ``send``.
+    traced : list of (user, traceparent)
+        Whose records carry a trace; once they are acknowledged, the traceparent is that of our own span.
     """
 
     def __init__(
         self, partition: int, records: Sequence[Record], past: Mapping[User, Past], *, cache: CountCache
     ) -> None:
         self.partition = partition
+        self._began_ns = time.time_ns()
         self.parsed = micro.parse_batch(partition, records)
+        self.traced: list[tuple[User, str]] = [] if spans.sender is None else _traced(self.parsed)
         for user, answer in past.items():
             self.parsed.add_past(user, answer)
         self.next_position: Position = records[-1].position if records else ""
@@ -171,9 +177,27 @@ class InFlightBatch:
             raise RuntimeError(f"partition {self.partition} has nothing in flight; call request and send first")
         self._batch.wait_acknowledged()
         self._batch.close()
+        if self.traced and (sender := spans.sender) is not None:
+            of_batch: dict[str, str | int] = {
+                "recsite.partition": self.partition,
+                "recsite.records": len(self.parsed.records),
+            }
+            for index, (user, traceparent) in enumerate(self.traced):
+                of_event = {"recsite.site": user[0], **of_batch}
+                span = sender.follow(traceparent, "apply", of_event, kind="consumer", start_ns=self._began_ns)
+                span.end()
+                self.traced[index] = (user, span.traceparent)
 
     def discard(self) -> None:
         """Discard it, whatever became of it."""
         self._cache.clear()  # what it holds may never have been written
         if self._batch is not None:
             self._batch.close()
+
+
+def _traced(parsed: ParsedBatch) -> list[tuple[User, str]]:
+    return [
+        ((of_event.site, of_event.user_key), traceparent)
+        for record, of_event in parsed.in_order
+        if (traceparent := trace_of(record.value))
+    ]

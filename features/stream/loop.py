@@ -32,6 +32,7 @@ from features.stream.dead_letters import DeadLetterSink
 from features.stream.emptied import EmptiedPartitions, WasUsed, never_used
 from features.stream.halts import Halts
 from features.stream.in_flight import InFlightBatch
+from features.stream.notify import TRACES, traces_of
 from features.stream.outgoing.forwarding import ForwardSink
 from features.stream.restore import NoProfiles, ProfileRestore, ProfileSource
 from features.stream.status import Status
@@ -259,6 +260,8 @@ class StreamWorker:
                 self._acknowledged(batch)
                 for site, user_key in batch.changed:
                     changed.setdefault(site, []).append(user_key)
+                if batch.traced:
+                    changed.setdefault(TRACES, []).extend(traces_of(batch.traced, batch.changed))
             del self._in_flight[0]
         if changed:
             self._announce_changed(changed)

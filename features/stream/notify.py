@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +21,9 @@ from tracking.redis_client import UNAVAILABLE, connect_async
 logger = logging.getLogger(__name__)
 
 Changed = dict[str, list[str]]  # site -> user keys
+
+TRACES: Final = "~traces"
+"""Stands among the sites, and is none's slug: for users whose event is traced, ``traceparent site user_key``."""
 
 RECONNECT_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0)
 WAIT_S: Final = 1.0
@@ -36,6 +39,21 @@ def announce_changed(client: redis.Redis, changed: Mapping[str, Sequence[str]]) 
         client.publish(CHANGED_CHANNEL, _ENCODER.encode(changed))
     except UNAVAILABLE as error:
         logger.warning("notify.lost sites=%s error=%s", len(changed), error)
+
+
+def traces_of(traced: Iterable[tuple[tuple[str, str], str]], changed: Iterable[tuple[str, str]]) -> list[str]:
+    """Return what is announced under ``TRACES`` of users who changed."""
+    mine = set(changed)
+    return [f"{traceparent} {user[0]} {user[1]}" for user, traceparent in traced if user in mine]
+
+
+def traced_users(changed: Changed) -> dict[tuple[str, str], str]:
+    """Return the traceparent by user of what is announced under ``TRACES``."""
+    found = {}
+    for line in changed.get(TRACES, ()):
+        traceparent, site, user_key = line.split(" ", 2)
+        found[site, user_key] = traceparent
+    return found
 
 
 async def listen_changed(callback: Callable[[Changed], Awaitable[None] | None], *, url: str | None = None) -> None:

@@ -39,6 +39,7 @@ from tracking.error_codes import ErrorCode
 from tracking.http.edge import Refusal, Request
 from tracking.snapshots.snapshot import SnapshotMissing
 from tracking.token_bucket import TokenBucket
+from tracking.traces import spans
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         self._locale: str | None = None
         self._lists = ShownLists()
         self._causes: set[str] = set()
+        self._traceparent = ""  # of the event that woke the page, where it is traced
         self._refreshing: asyncio.Task[None] | None = None
         self._hello_timer: asyncio.TimerHandle | None = None
         self._messages = TokenBucket(rate_per_s=MESSAGES_A_SECOND, burst=MESSAGES_A_SECOND)
@@ -148,10 +150,11 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         """The placements whose lists the page shows."""
         return self._lists.names
 
-    def wake(self, cause: str) -> None:
+    def wake(self, cause: str, *, traceparent: str = "") -> None:
         """Make the lists again; while that is under way, once more afterwards, however many causes there were."""
         if self._is_closed or not self._lists.names:
             return
+        self._traceparent = traceparent or self._traceparent
         self._causes.add(cause)
         if self._refreshing is None or self._refreshing.done():
             self._refreshing = asyncio.create_task(self._refresh(), name="live-refresh")
@@ -271,11 +274,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         A slot is held while lists are made and not while they are sent: eight slow readers would stop all others.
         """
         n_looks = 0
+        span: spans.Span | None = None
         while self._causes and not self._is_closed and self._hub is not None and self._key is not None:
             looks_again = n_looks < len(LOOK_AGAIN_S)
             try:
                 async with self._hub.slots:
                     causes, self._causes = self._causes, set()
+                    span = self._begin_span(span)
                     sender, identity = turn_of(self._request(), self._key), self._identity
                     update = await self._lists.news(
                         self.site,
@@ -303,12 +308,27 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
                     await self._say(update)
                 except TimeoutError:
                     await self.shut(POLICY_VIOLATION, "reads too slowly")
+            if span is not None:
+                span.end({"recsite.lists": 0 if update is None else len(update.results)})
+                spans.set_current(None)
+                span = None
             if not self._lists.is_behind:
                 n_looks = 0
             elif looks_again:
                 self._causes |= causes
                 await asyncio.sleep(LOOK_AGAIN_S[n_looks])
                 n_looks += 1
+
+    def _begin_span(self, span: spans.Span | None) -> spans.Span | None:
+        """Return the span of the event that woke the page, or what was begun before, where one of them is traced."""
+        traceparent, self._traceparent = self._traceparent, ""
+        if not traceparent or spans.sender is None:
+            return span
+        if span is not None:
+            span.end()
+        begun = spans.sender.follow(traceparent, "push", {"recsite.site": self.site}, kind="producer")
+        spans.set_current(begun)
+        return begun
 
     async def _say(self, payload: object) -> None:
         """Send, waiting for a slow reader only so long; meanwhile newer lists replace older ones."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
-from features.stream.notify import Changed, listen_changed
+from features.stream.notify import TRACES, Changed, listen_changed, traced_users
 from recommendations.metrics import LIVE_SOCKETS
 from recommendations.pipeline.query import PlacementSpec
 from recommendations.state.placements import watch_placements
@@ -53,7 +53,7 @@ class LivePage(Protocol):
         """The placements whose lists the page shows."""
         ...
 
-    def wake(self, cause: str) -> None:
+    def wake(self, cause: str, *, traceparent: str = "") -> None:
         """Look at the page's lists again, soon; several calls before that are one."""
         ...
 
@@ -147,10 +147,11 @@ class LiveHub:
     def features_changed(self, changed: Changed) -> None:
         """Wake the pages of these users; most announcements concern none of ours."""
         by_user = self._by_user
+        traced = traced_users(changed) if TRACES in changed else {}
         for site, user_keys in changed.items():
             for user_key in user_keys:
                 for page in by_user.get((site, user_key), ()):
-                    page.wake("features")
+                    page.wake("features", traceparent=traced.get((site, user_key), ""))
 
     async def look(self) -> None:
         """Look once whether placements, rules, stock, keys or the time changed, and wake or close who is concerned."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -38,6 +39,7 @@ def recommend(
     *,
     deadline: Deadline,
     shown: Collection[int] = (),
+    began: list[tuple[str, int]] | None = None,
 ) -> ListResult:
     """Return one list; never fails for want of data, see ``fallbacks``.
 
@@ -45,6 +47,8 @@ def recommend(
     ----------
     shown : collection of int
         Rows in other lists of the same page: not shown twice.
+    began : list of (str, int), optional
+        Where it is noted when each step began (``time.perf_counter_ns``).
 
     Raises
     ------
@@ -55,6 +59,8 @@ def recommend(
     try:
         for step, run in STEPS.items():
             state.step = step
+            if began is not None:
+                began.append((step.value, time.perf_counter_ns()))
             run(state)
     except Exception as error:
         raise PipelineError(state) from error

@@ -30,6 +30,7 @@ from recommendations.serving.list_cache import ListCache
 from recommendations.serving.response import encode_items
 from recommendations.serving.workers import workers
 from recommendations.state.site import SiteState
+from tracking.traces import spans
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ async def _on_worker(
     work = _late.get(key)
     if work is None:
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(workers.get(), make_lists_now, state, queries, user, deadline)
+        work = loop.run_in_executor(workers.get(), spans.carried(make_lists_now), state, queries, user, deadline)
         if key is not None:
             _late[key] = work
             work.add_done_callback(partial(_keep_late, key))
@@ -228,13 +229,19 @@ def _made(
     shown: frozenset[int],
 ) -> ListResult:
     """Make one list; one that a step fails for is what can be had without the step."""
+    span = spans.begin("list", {"recsite.placement": query.placement.name})
+    began: list[tuple[str, int]] | None = None if span is None else []
     try:
-        return recommend(query, user, context, deadline=deadline, shown=shown)
+        return recommend(query, user, context, deadline=deadline, shown=shown, began=began)
     except PipelineError as error:
         step = error.state.step
         logger.exception("lists.failed site=%s placement=%s step=%s", site, query.placement.name, step)
         PIPELINE_ERRORS.labels(site, step.value).inc()
         return recover(error)
+    finally:
+        if span is not None and began is not None:
+            spans.add_steps(span, began, end_ns=time.perf_counter_ns())
+            span.end()
 
 
 def stop_workers() -> None:

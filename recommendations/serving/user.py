@@ -17,6 +17,7 @@ from recommendations.core.types import NOBODY, FallbackReason, RequestUser
 from recommendations.metrics import STAGE_SECONDS
 from recommendations.serving.faults import Part, note_failure
 from tracking.access.identity import Identity
+from tracking.traces import spans
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ async def read_user(site: str, identity: Identity, *, deadline: Deadline) -> Req
     if identity.user_id is None and identity.anonymous_id is None:
         return NOBODY
     started = time.perf_counter()
+    span = spans.begin("read features")
     try:
         async with asyncio.timeout(deadline.left_s):
             found = await _reader().read_user(site, user_id=identity.user_id, anonymous_id=identity.anonymous_id)
@@ -47,6 +49,9 @@ async def read_user(site: str, identity: Identity, *, deadline: Deadline) -> Req
     except Exception as error:
         note_failure(site, Part.USER, error)
         return _unread(identity, FallbackReason.PIPELINE_ERROR)
+    finally:
+        if span is not None:
+            span.end()
     _FEATURES_SECONDS.observe(time.perf_counter() - started)
     return user
 

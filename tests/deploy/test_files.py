@@ -222,6 +222,16 @@ def test_the_image_installs_what_is_locked_with_its_hashes() -> None:
     is_locked("requirements.txt", "requirements.lock")
 
 
+def test_what_traces_need_is_locked_with_its_hashes_in_the_versions_of_the_rest() -> None:
+    holds_all("requirements-traces.txt", "requirements-traces.lock")
+    whole, traces = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-traces.lock")
+    )
+    assert traces
+    assert {name: version for name, version in traces.items() if whole.get(name, version) != version} == {}
+
+
 def test_the_target_with_cuda_adds_what_is_locked_for_it_and_nothing_else() -> None:
     is_locked("requirements-gpu.txt", "requirements-gpu.lock")
     text = (DEPLOY / "Dockerfile").read_text()
@@ -240,6 +250,11 @@ def test_the_target_with_cuda_adds_what_is_locked_for_it_and_nothing_else() -> N
 def is_locked(source: str, lock_name: str) -> None:
     """Check that a lock holds each package that a file of requirements names, all with hashes, and is installed."""
     assert re.search(rf"--require-hashes .*-r /build/{lock_name}", (DEPLOY / "Dockerfile").read_text())
+    holds_all(source, lock_name)
+
+
+def holds_all(source: str, lock_name: str) -> None:
+    """Check that a lock holds each package that a file of requirements names, all with hashes."""
     lock = (ROOT / lock_name).read_text().replace("\\\n", " ")
     lines = [line for line in lock.splitlines() if line and line[0] not in "# "]
     locked = {re.split(r"[=;\s]", line, maxsplit=1)[0].lower(): line for line in lines}

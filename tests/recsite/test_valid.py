@@ -40,6 +40,11 @@ WRONG: Final[dict[str, tuple[str, ...]]] = {
         "errors.example/7", "https://errors.example/7", "https://key@errors.example", "https://key@errors.example/shop",
         "redis://key@errors.example/7", "https://key@/7",
     ),
+    "RECSITE_OTLP_ENDPOINT": (
+        "collector:4318", "grpc://collector:4317", "http://", "http://collector:port", "http://collector:99999",
+        "http://collector:4318/v1/traces?key=1", "http://collector:4318/#traces",
+    ),
+    "RECSITE_TRACE_SHARE": ("some", "-0.1", "1.5", "nan", "inf"),
     "RECSITE_STATIC_ROOT": FOLDERS,
     "RECSITE_TEXT_ENCODER": FOLDERS,
     "RECSITE_COUNTRY_HEADER": ("cf ip country", "x:country"),

@@ -41,6 +41,8 @@ from tracking.log import RecordTooLarge
 from tracking.metrics import BOT_EVENTS, EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_QUARANTINED, EVENTS_REJECTED
 from tracking.quality.counts import DECLARED_BOT, QualityCounts
 from tracking.records import Built, Sender, build_records, encode_records
+from tracking.traces import spans
+from tracking.traces.context import with_trace
 
 logger = logging.getLogger(__name__)
 
@@ -251,7 +253,15 @@ class Collector:
 
         Those of its records that are durable already come twice then, and are known by their event ids.
         """
-        for outcome in await self._writer.append_many(encode_records(built.records)):
+        records = encode_records(built.records)
+        span = spans.begin("log append", kind="producer")
+        if span is None:
+            outcomes = await self._writer.append_many(records)
+        else:
+            traceparent = span.traceparent
+            outcomes = await self._writer.append_many([(key, with_trace(value, traceparent)) for key, value in records])
+            span.end({"recsite.records": len(records), "recsite.spooled": outcomes.count("spool")})
+        for outcome in outcomes:
             if isinstance(outcome, SpoolFull):
                 raise outcome
             if isinstance(outcome, RecordTooLarge):

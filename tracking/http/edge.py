@@ -43,6 +43,7 @@ from tracking.http.request import (
 )
 from tracking.metrics import HTTP_REPLIES, HTTP_SECONDS
 from tracking.snapshots.snapshot import SnapshotMissing
+from tracking.traces import spans
 
 __all__ = [
     "Disconnected",
@@ -117,7 +118,10 @@ class HotPath:
         request = Request(scope, b"", received_at=time.time())
         CURRENT.set(request.id)
         try:
-            reply = await self._answer(request, receive)
+            if spans.sender is None:
+                reply = await self._answer(request, receive)
+            else:
+                reply = await self._traced(request, receive)
         except Disconnected:
             return
         await _send(send, request, reply)
@@ -161,6 +165,24 @@ class HotPath:
                 )
             )
 
+    async def _traced(self, request: Request, receive: Receive) -> Reply:
+        """Answer as a span, where this request is sampled."""
+        span = None
+        if spans.sender is not None and request.method in self._methods:
+            named = {"http.request.method": request.method, "recsite.endpoint": self._name}
+            span = spans.sender.request(f"{request.method} {self._name}", request.headers.get(b"traceparent"), named)
+        if span is None:
+            return await self._answer(request, receive)
+        spans.set_current(span)
+        status = 499  # of who did not wait for the answer
+        try:
+            reply = await self._answer(request, receive)
+            status = reply.status
+        finally:
+            spans.set_current(None)
+            span.end({"http.response.status_code": status})
+        return reply
+
     def _preflight(self, request: Request) -> Reply:
         """Answer OPTIONS. It carries no key, so any origin passes here and is checked with the request itself."""
         return Reply(
@@ -169,7 +191,8 @@ class HotPath:
                 (b"access-control-allow-methods", self._allow),
                 (
                     b"access-control-allow-headers",
-                    b"authorization, content-type, content-encoding, x-api-key, x-request-id, idempotency-key",
+                    b"authorization, content-type, content-encoding, x-api-key, x-request-id, idempotency-key, "
+                    b"traceparent",
                 ),
                 (b"access-control-max-age", b"7200"),
                 (b"allow", self._allow),
