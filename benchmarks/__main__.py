@@ -26,7 +26,7 @@ BENCHMARKS = {
     "faults": "an installation under load while one part after the other fails; every alert with real Prometheus",
     "soak": "an installation under steady load: memory, handles, lag and disk stay flat",
     "live": "from a click to the changed list on an open page; many open pages and their memory",
-    "quality": "HR, MRR, coverage on real sessions against simple baselines",
+    "quality": "HR, MRR, coverage on real sessions beside session kNN, ALS, BM25 and simple rules",
     "cold": "items that no model has seen: how often lists name the one that comes next",
     "variants": "lists of a shop of 40 products in 30 sizes, counted by variant and by product",
     "attack": "the dearest accepted request, and what one caller does to all others",
@@ -101,6 +101,7 @@ MORE = {
     "live": ("sockets",),
     "serve": ("items", "gpu"),
     "cold": ("data",),
+    "quality": ("seeds",),
     "soak": ("minutes",),
     "faults": ("only",),
 }
@@ -123,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--sockets", type=int, metavar="N", help="open pages of `live`; 10,000, or 1,000 with --quick")
     result.add_argument("--items", type=int, metavar="N", help="items of the shop of `serve`; 100,000")
     result.add_argument("--gpu", action="store_true", help="`model` and `serve` on a GPU beside the CPU; 3 without one")
+    result.add_argument("--seeds", type=int, metavar="N", help="trainings of `quality` that differ by chance alone; 1")
     result.add_argument("--minutes", type=float, metavar="N", help="length of `soak`; 60, or 2 with --quick")
     result.add_argument("--only", nargs="+", metavar="TEXT", help="`faults` whose names contain one of these texts")
     result.add_argument("--data", type=Path, metavar="FOLDER", help="data of `cold`: holds online_retail/")

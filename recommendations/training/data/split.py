@@ -24,6 +24,8 @@ class TestPoints:
         What was done with it.
     users : int32, shape (n,), optional
         As in ``SessionLog``.
+    sessions : int32, shape (n,), optional
+        Number of the session that the point is of: points of one session are not independent of each other.
     asked_at_ms : int64, shape (n,), optional
         When the next item came; features may know what was before that.
     positions : int16, shape (n,), optional
@@ -38,6 +40,7 @@ class TestPoints:
     targets: IndexArray
     kinds: NDArray[np.uint8]
     users: IndexArray | None = None
+    sessions: IndexArray | None = None
     asked_at_ms: NDArray[np.int64] | None = None
     positions: NDArray[np.int16] | None = None
     at: NDArray[np.int64] | None = None
@@ -52,6 +55,7 @@ class TestPoints:
             targets=self.targets[rows],
             kinds=self.kinds[rows],
             users=None if self.users is None else self.users[rows],
+            sessions=None if self.sessions is None else self.sessions[rows],
             asked_at_ms=None if self.asked_at_ms is None else self.asked_at_ms[rows],
             positions=None if self.positions is None else self.positions[rows],
             at=None if self.at is None else self.at[rows],
@@ -111,11 +115,13 @@ def points_at_every_position(log: SessionLog, *, newest: int | None = None, most
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     rows = np.repeat(targets - lengths, lengths) + within
     histories = SessionHistories(items=log.items[rows], offsets=offsets)
+    sessions = log.session_of[targets]
     return TestPoints(
         histories=histories,
         targets=log.items[targets],
         kinds=log.kinds[targets],
-        users=log.users[log.session_of[targets]],
+        users=log.users[sessions],
+        sessions=sessions,
         asked_at_ms=log.occurred_at_ms[targets] if log.has_times else None,
         positions=None if log.positions is None else log.positions[targets],
         at=targets,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import lightgbm
 import numpy as np
 
-from recommendations.ranking.rrf import IndexArray, fuse
+from recommendations.ranking.rrf import IndexArray, RankedLists, fuse
 from recommendations.training.data.dataset import SessionLog
 from recommendations.training.data.history import Known, Orders
-from recommendations.training.data.split import points_at_every_position
+from recommendations.training.data.split import TestPoints, points_at_every_position
 from recommendations.training.evaluation.evaluate import PredictIds, by_index, evaluate
 from recommendations.training.evaluation.metrics import Metrics, measure
 from recommendations.training.fit.batch import score_popularity, score_recents
@@ -59,6 +59,26 @@ class Measured:
         return found["ranker"].values["mrr@20"] > found["fusion"].values["mrr@20"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What everything listed at the same points.
+
+    Attributes
+    ----------
+    lists : mapping of source to its lists
+        As deep as the ranker reads them.
+    ranked : mapping of predictor to int32, shape (n_points, 20)
+        The sources, ``last viewed``, ``fusion``, and ``ranker`` where one was learnt; best first, 0 pads.
+    known : Known, optional
+        What the ranker was told of users and popularity.
+    """
+
+    lists: Mapping[str, RankedLists]
+    ranked: Mapping[str, IndexArray]
+    known: Known | None = None
+    booster: lightgbm.Booster | None = None
+
+
 def measured_on(
     held_out: SessionLog,
     fit: Fit,
@@ -81,7 +101,35 @@ def measured_on(
     log = held_out.reindexed(fit.item_ids)
     points = points_at_every_position(log, most=settings.max_points)
     sources, orders = fit.sources, Orders(dataset)
-    names = RANKER_SOURCES
+    listed = listed_on(points, fit, learnt, dataset=dataset, settings=settings, progress=progress)
+    objectives: dict[str, LearntObjective] = {}
+    if listed.booster is not None and listed.known is not None:
+        questions = Questions(lists=listed.lists, points=points, tables=sources.tables, known=listed.known, log=log)
+        objectives = measured_objectives(listed.booster, learnt.objectives, questions, settings=settings)
+        del questions
+    ranked = listed.ranked
+    del listed
+    counts, segments = sources.popularity.all_time.astype(np.int64), orders.segments_of(points)
+    found = {name: measure(items, points, item_counts=counts, segments=segments) for name, items in ranked.items()}
+    for name, opened in baselines.items():
+        predict = opened()
+        if predict is not None:
+            asked = by_index(predict, fit.item_ids)
+            found[name] = evaluate(asked, points, item_counts=counts, segments=segments, progress=progress).metrics
+    return Measured(by_predictor=found, objectives=objectives)
+
+
+def listed_on(
+    points: TestPoints,
+    fit: Fit,
+    learnt: Learnt,
+    *,
+    dataset: SessionLog,
+    settings: TrainingSettings,
+    progress: Progress,
+) -> Listed:
+    """Ask each source, fusion and the ranker at each point; ``dataset`` is as in ``measured_on``."""
+    sources, names = fit.sources, RANKER_SOURCES
     if learnt.fusion.weights.get("als", 0.0) > 0:
         names = (*names, "als")
     lists = list_sources(sources, points.histories, names=names, progress=progress, label="list held-out")
@@ -91,28 +139,18 @@ def measured_on(
         **{name: lists[name].items[:, :20] for name in names if name != "popularity"},
         "fusion": fuse(lists, learnt.fusion, n=20).items,
     }
-    objectives: dict[str, LearntObjective] = {}
-    if learnt.booster_text is not None:
-        booster = lightgbm.Booster(model_str=learnt.booster_text)
-        known = Known.before(points, log=recent_part(dataset, points).reindexed(fit.item_ids), orders=orders)
-        ranked["ranker"] = rank_lists(
-            booster,
-            lists,
-            points,
-            sources.tables,
-            known=known,
-            num_threads=settings.num_threads,
-            progress=progress,
-        )
-        questions = Questions(lists=lists, points=points, tables=sources.tables, known=known, log=log)
-        objectives = measured_objectives(booster, learnt.objectives, questions, settings=settings)
-        del questions
-    del lists
-    counts, segments = sources.popularity.all_time.astype(np.int64), orders.segments_of(points)
-    found = {name: measure(items, points, item_counts=counts, segments=segments) for name, items in ranked.items()}
-    for name, opened in baselines.items():
-        predict = opened()
-        if predict is not None:
-            asked = by_index(predict, fit.item_ids)
-            found[name] = evaluate(asked, points, item_counts=counts, segments=segments, progress=progress).metrics
-    return Measured(by_predictor=found, objectives=objectives)
+    if learnt.booster_text is None:
+        return Listed(lists=lists, ranked=ranked)
+    booster = lightgbm.Booster(model_str=learnt.booster_text)
+    recent = recent_part(dataset, points).reindexed(fit.item_ids)
+    known = Known.before(points, log=recent, orders=Orders(dataset))
+    ranked["ranker"] = rank_lists(
+        booster,
+        lists,
+        points,
+        sources.tables,
+        known=known,
+        num_threads=settings.num_threads,
+        progress=progress,
+    )
+    return Listed(lists=lists, ranked=ranked, known=known, booster=booster)

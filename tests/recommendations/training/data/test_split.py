@@ -32,6 +32,9 @@ def test_every_position_but_the_first_is_a_point():
     assert [points.histories[i].tolist() for i in range(len(points))] == [[a], [a, b], [b]]
     assert points.targets.tolist() == [b, a, c]
     assert points.is_new().tolist() == [True, False, True]
+    assert points.sessions is not None
+    assert points.sessions.tolist() == [0, 0, 2]
+    assert points.take(np.array([2, 0])).sessions.tolist() == [2, 0]
 
 
 def test_taken_points_keep_history_and_target_together():
