@@ -283,3 +283,20 @@ test("who logs out is a stranger, though a late answer has just brought the form
   assert.equal(ids[1], ids[2]);
   await context.close();
 });
+
+test('a word on consent that came late and stands nowhere any more changes nothing; "pending" is followed', async () => {
+  const { page, context } = await openTabs();
+  const said = await page.evaluate(async () => {
+    const words = [];
+    two.addEventListener('rec:consent', ({ detail }) => words.push(detail));
+    const hear = (newValue) => two.dispatchEvent(new two.StorageEvent('storage', { key: 'rec_consent', newValue }));
+    hear('denied');
+    hear(null);
+    const after = !!two.rec.id().anonymous_id;
+    one.rec.consent('pending');
+    while (two.rec.id().anonymous_id) await new Promise(requestAnimationFrame);
+    return { after, words };
+  });
+  assert.deepEqual(said, { after: true, words: ['pending'] });
+  await context.close();
+});

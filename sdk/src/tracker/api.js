@@ -104,9 +104,10 @@ export const install = (watch) => {
   // Early calls come first: they may set consent, the user, or a hook.
   for (const args of early?.q || []) rec(...args);
   if (LAYER) openLayer(() => rec.version || /** @type {any} */ (ready)(change(tools.own, true)), tools);
-  // What storage says now: words of two tabs may cross, and the last one counts. "pending" is not kept.
+  // What storage says now: words of two tabs may cross, and the last one counts. "pending" is not kept, and a word that is
+  // not there any more was taken back.
   addEventListener('storage', ({ key, newValue }) =>
-    follow(newValue && key === 'rec_consent' && (stored() || 'pending')),
+    follow(key === 'rec_consent' && (stored() || (newValue === 'pending' && newValue))),
   );
   const isCounted = option('auto') !== 'false';
   addEventListener('pageshow', ({ persisted }) => {
