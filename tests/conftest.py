@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
@@ -31,3 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         shared = getattr(item, "callspec", None)
         installation = shared.params.get("installation") if shared is not None else None
         item.add_marker(pytest.mark.xdist_group(f"installation-{installation}" if installation else str(item.path)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_snapshots_of_other_files() -> Iterator[None]:
+    """Sites of two files have the same names: what one file loaded into memory is not what the next one has written."""
+    from tracking.snapshots import by_site  # after the settings
+
+    yield
+    by_site.close_all()
