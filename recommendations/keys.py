@@ -20,9 +20,14 @@ REQUESTS: Final = RedisKey(
     ttl=3_600,
     eraser="features.privacy.erasure:erase_user",
 )
+SERVED: Final = RedisKey(
+    name="how fast and how different lists of an experiment's arms were",
+    pattern="rs:{site-<site>}:served:<experiment>",
+    ttl=90 * 86_400,
+)
 TRAINING_LOCK: Final = RedisKey(name="lock of the one training that runs", pattern="rs:{training}:lock", ttl=60)
 
-TABLE: Final = (EXPLANATIONS, SHADOW, REQUESTS, TRAINING_LOCK)
+TABLE: Final = (EXPLANATIONS, SHADOW, REQUESTS, SERVED, TRAINING_LOCK)
 
 
 def explanations(site: str, hour: int) -> str:
@@ -38,6 +43,11 @@ def shadow(site: str, version: str) -> str:
 def requests(site: str) -> str:
     """Return the key of the ring of requests of the last hour."""
     return f"rs:{{site-{site}}}:requests"
+
+
+def served(site: str, experiment: str) -> str:
+    """Return the key of the hash of what was served for the arms of an experiment, by group of users."""
+    return f"rs:{{site-{site}}}:served:{experiment}"
 
 
 def training_lock() -> str:

@@ -134,6 +134,11 @@ class Running:
     by_placement: Mapping[str, tuple[RunningExperiment, ...]] = field(default_factory=dict)
 
     @property
+    def names(self) -> frozenset[str]:
+        """Under which the experiments are counted, hold-outs left out."""
+        return frozenset(experiment.name for experiment in self.experiments)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing runs, so that a request is done at once."""
         return not self.experiments and not self.hold_outs and self.whole_site is None

@@ -16,6 +16,7 @@ from features.state.user_features import NOBODY_VERSION
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import FallbackReason, RequestUser
 from recommendations.experiments.running import arranged, running_on
+from recommendations.experiments.served import served_counter
 from recommendations.metrics import PIPELINE_ERRORS, STAGE_SECONDS
 from recommendations.pipeline.pipeline import recommend, recover
 from recommendations.pipeline.query import ListQuery, PlacementSpec
@@ -24,7 +25,7 @@ from recommendations.retrieval.base import ServingContext
 from recommendations.retrieval.once_a_page import OnceAPage
 from recommendations.serving import rescue
 from recommendations.serving.admission.turns import Sender, TooBusy, turns
-from recommendations.serving.faults import Part, note_failure
+from recommendations.serving.faults import Part, aside, note_failure
 from recommendations.serving.filters import make_masks
 from recommendations.serving.list_cache import ListCache
 from recommendations.serving.response import encode_items
@@ -83,10 +84,22 @@ async def make_lists(
     TooBusy
         The sender had its share of the work.
     """
+    started = time.perf_counter()
     try:
-        if user.key is not None and not (running := running_on(state.site)).is_empty:
-            queries = arranged(state.site, running, queries, user, user.key)
-        return await _cached_lists(state, queries, user, deadline, sender)
+        if user.key is None or (running := running_on(state.site)).is_empty:
+            return await _cached_lists(state, queries, user, deadline, sender)
+        queries = arranged(state.site, running, queries, user, user.key)
+        results = await _cached_lists(state, queries, user, deadline, sender)
+        with aside(state.site):
+            served_counter.note(
+                results,
+                state.serving.item_index,
+                site=state.site,
+                user_key=user.key,
+                experiments=running.names,
+                took_s=time.perf_counter() - started,
+            )
+        return results
     except TooBusy:
         raise
     except Exception as error:

@@ -13,6 +13,8 @@ from features.money import written
 from features.store import connections
 from features.store.arm_sums import read_arm_sums
 from recommendations.experiments import lifecycle
+from recommendations.experiments.guardrails import alarms_of, guardrails_of
+from recommendations.experiments.served import read_served
 from recommendations.models import Experiment, HoldOut, Metric
 from recsite.backoffice.attention import Task
 from tracking.models import Site
@@ -53,19 +55,24 @@ def incremental(site: Site, client: redis.Redis) -> dict[str, Any] | None:
 
 
 def decided(site: Site, client: redis.Redis) -> list[Task]:
-    """Return a thing to do for each running experiment that is decided, or whose visitors are split wrongly."""
+    """Return a thing to do for each running experiment that is decided, split wrongly, or that does harm."""
     tasks = []
     for experiment in Experiment.objects.filter(site=site, status=Experiment.Status.RUNNING).prefetch_related("arms"):
         totals = lifecycle.read_totals(client, experiment, partitions=connections.partitions())
         found = lifecycle.results(experiment, totals)
         metric = Metric(experiment.metric)
         verdicts = {reading[metric].verdict for reading in found.readings}
+        served = read_served(client, site.slug, experiment.key)
+        guards = guardrails_of(totals, served, n_arms=len(found.visitors))
+        alarms = alarms_of(guards, [arm.name for arm in experiment.arms.all()])
         if found.has_wrong_split:
             problem, what = (
                 _("wrong split"),
                 _("Its visitors are not split as planned; nothing it says can be trusted."),
             )
             remedy = _("Stop it, and find out which page or cache shows one arm more often.")
+        elif alarms:
+            problem, what, remedy = _("guardrail broken"), alarms[0].what, alarms[0].remedy
         elif "better" in verdicts:
             problem, what = _("decided"), _("An arm is better than the control.")
             remedy = _("Ship it with one click, or stop the experiment.")

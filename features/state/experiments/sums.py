@@ -17,6 +17,7 @@ from features.state.experiments.exposures import (
     MARGIN,
     ORDERS,
     ORDERS_BEFORE,
+    REFUNDED,
     REVENUE,
     REVENUE_BEFORE,
     arm_of,
@@ -33,8 +34,10 @@ OF_ARM: Final = (
     "users", *FIGURES, "clicks_squares", "impressions_squares", "clicks_impressions", "carters", "buyers",
     "orders_before_squares", "carters_orders_before", "buyers_orders_before",
     "revenue_before_squares_high", "revenue_before_squares_low",
+    "sold_squares_high", "sold_squares_low", "refunded_squares_high", "refunded_squares_low",
+    "refunded_sold_high", "refunded_sold_low",
 )  # fmt: skip
-"""What the field of an arm holds."""
+"""What the field of an arm holds; what was sold is revenue and what of it was refunded. New names go to the end."""
 OF_STEP: Final = (
     "users", "total", "squares_high", "squares_low", "before", "products_high", "products_low"
 )  # fmt: skip
@@ -71,6 +74,7 @@ def sums_of(exposure: list[int]) -> ArmSums:
     """Return what one user adds to the sums of its arm."""
     arm, _ = arm_of(exposure)
     figures = [max(-LARGEST, min(figure, LARGEST)) for figure in figures_of(exposure)]
+    sold, refunded = figures[REVENUE] + figures[REFUNDED], figures[REFUNDED]
     clicks, impressions = figures[CLICKS], figures[IMPRESSIONS]
     before, orders_before = figures[REVENUE_BEFORE], figures[ORDERS_BEFORE]
     carter, buyer = int(figures[CARTS] > 0), int(figures[ORDERS] > 0)
@@ -78,6 +82,7 @@ def sums_of(exposure: list[int]) -> ArmSums:
         str(arm): [
             1, *figures, clicks * clicks, impressions * impressions, clicks * impressions, carter, buyer,
             orders_before * orders_before, carter * orders_before, buyer * orders_before, *parts_of(before * before),
+            *parts_of(sold * sold), *parts_of(refunded * refunded), *parts_of(refunded * sold),
         ]
     }  # fmt: skip
     for letter, figure in STEPPED.items():

@@ -19,11 +19,13 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from features.exceptions import StoreUnavailable
 from features.store import connections
-from recommendations.admin.experiments.shown import arms_of, chart_of, client, rows_of
+from recommendations.admin.experiments.shown import arms_of, chart_of, client, guards_of, rows_of
 from recommendations.admin.fields import LinesField
 from recommendations.core.visit import Device
 from recommendations.experiments import lifecycle
+from recommendations.experiments.guardrails import alarms_of, guardrails_of
 from recommendations.experiments.results import days_to_go, sentence
+from recommendations.experiments.served import read_served, slow_ms
 from recommendations.experiments.statistics.power import Plan, days_needed, visitors_needed
 from recommendations.models import Arm, Experiment, Metric
 from tracking.admin.decorators import action, display
@@ -208,6 +210,7 @@ def results_page(model_admin: ModelAdmin, request: HttpRequest, experiment_id: i
     context: dict[str, Any] = {"experiment": experiment, "arms": arms, "plan": None}
     try:
         totals = lifecycle.read_totals(client(), experiment, partitions=connections.partitions())
+        served = read_served(client(), experiment.site.slug, experiment.key)
     except StoreUnavailable as error:
         return _page(model_admin, request, experiment, {**context, "store_error": str(error)})
     if request.method == "POST":
@@ -215,12 +218,16 @@ def results_page(model_admin: ModelAdmin, request: HttpRequest, experiment_id: i
     if len(arms) >= 2 and experiment.status != Experiment.Status.DRAFT:
         found = lifecycle.results(experiment, totals)
         days = _days(experiment)
+        guards = guardrails_of(totals, served, n_arms=len(arms))
         left = days_to_go(found, metric=metric, minimum_lift=experiment.minimum_lift / 100, days=days)
         context |= {
             "found": found,
             "sentence": sentence(found, names, metric, days_left=left),
             "rows": rows_of(found, names, currency=experiment.site.currency, decided_by=metric),
             "arm_rows": arms_of(found, names),
+            "alarms": alarms_of(guards, names),
+            "guard_rows": guards_of(guards, names),
+            "slow_ms": slow_ms(),
             "chart": chart_of(list(experiment.days.all()), metric),
             "days": round(days, 1),
         }

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from features.money import to_major
+from recommendations.experiments.guardrails import IN_WORDS as IN_WORDS_OF_GUARDS
+from recommendations.experiments.guardrails import GuardReading, percent
 from recommendations.experiments.results import IN_WORDS, Reading, Results
 from recommendations.models import ExperimentDay, Metric
 from tracking.redis_client import connect
@@ -21,6 +23,12 @@ _MONEY: Final = frozenset({Metric.REVENUE, Metric.MARGIN})
 VERDICTS: Final = {
     "better": gettext_lazy("better"),
     "worse": gettext_lazy("worse"),
+    "open": gettext_lazy("not decided"),
+    "early": gettext_lazy("too early"),
+}
+GUARD_VERDICTS: Final = {
+    "harm": gettext_lazy("worse"),
+    "held": gettext_lazy("holds"),
     "open": gettext_lazy("not decided"),
     "early": gettext_lazy("too early"),
 }
@@ -64,6 +72,30 @@ def arms_of(found: Results, names: Sequence[str]) -> list[dict[str, Any]]:
         }
         for number, name in enumerate(names)
     ]
+
+
+def guards_of(readings: Sequence[GuardReading], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return one row a guardrail and treated arm."""
+    return [
+        {
+            "guard": IN_WORDS_OF_GUARDS[reading.guard],
+            "arm": names[reading.arm],
+            "control": percent(reading.control),
+            "treated": percent(reading.treated),
+            "change": points(reading.change),
+            "interval": _("%(low)s to %(high)s") % {"low": points(reading.lower), "high": points(reading.upper)}
+            if reading.is_known
+            else _("too few visitors"),
+            "is_harm": reading.verdict == "harm",
+            "verdict": GUARD_VERDICTS[reading.verdict],
+        }
+        for reading in readings
+    ]
+
+
+def points(value: float) -> str:
+    """Return a change of a share in percentage points, with its sign."""
+    return _("%(change)s points") % {"change": number(100 * value)}
 
 
 def chart_of(days: Sequence[ExperimentDay], metric: Metric) -> list[dict[str, Any]]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.state.experiments.exposures import CLICKS, FIGURES, IMPRESSIONS, MARGIN, REVENUE, REVENUE_BEFORE
+from features.state.experiments.exposures import (
+    CLICKS,
+    FIGURES,
+    IMPRESSIONS,
+    MARGIN,
+    REFUNDED,
+    REVENUE,
+    REVENUE_BEFORE,
+)
 from features.state.experiments.sums import (
     LARGEST,
     OF_ARM,
@@ -37,6 +45,11 @@ def test_a_user_adds_its_squares_and_products(exposure: list[int]) -> None:
     assert own["users"] == 1
     assert own["clicks_impressions"] == figures[CLICKS] * figures[IMPRESSIONS]
     assert whole(own["revenue_before_squares_high"], own["revenue_before_squares_low"]) == before**2
+    refunded = max(-LARGEST, min(figures[REFUNDED], LARGEST))
+    sold = max(-LARGEST, min(figures[REVENUE], LARGEST)) + refunded
+    products = {"sold_squares": sold**2, "refunded_squares": refunded**2, "refunded_sold": refunded * sold}
+    for name, product in products.items():
+        assert whole(own[f"{name}_high"], own[f"{name}_low"]) == product
     for letter, figure in (("r", REVENUE), ("m", MARGIN)):
         if figures[figure]:
             step = dict(zip(OF_STEP, found[f"1{letter}{step_of(figures[figure])}"], strict=True))

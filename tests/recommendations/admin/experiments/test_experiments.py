@@ -6,7 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from recommendations.models import Experiment, HoldOut, Placement, Rule
+from recommendations.experiments.served import Served, ServedCounter
+from recommendations.experiments.statistics.guardrails import GROUPS
+from recommendations.models import Arm, Experiment, HoldOut, Placement, Rule
 from recsite.demo.experiments import ensure_experiments
 from tests.recommendations.conftest import Shop
 from tracking.redis_client import connect
@@ -100,3 +102,23 @@ def test_a_hold_out_of_a_rule_of_another_site_is_refused(shop: Shop, admin: Clie
     held = HoldOut.objects.get(site=shop.site)
     assert (held.rule, held.percent) == (rule, 5)
     assert "Too early" in admin.get(reverse("admin:recommendations_holdout_results", args=[held.pk])).content.decode()
+
+
+def test_the_page_of_an_experiment_names_the_arm_that_does_harm(shop: Shop, admin: Client) -> None:
+    experiment = Experiment.objects.create(site=shop.site, name="Try", status=Experiment.Status.RUNNING)
+    for name in ("Control", "Fancy"):
+        Arm.objects.create(experiment=experiment, name=name)
+    counter = ServedCounter()
+    for group in range(GROUPS):
+        for arm, slow in ((0, 0), (1, 1)):
+            counter.put_all([Served(shop.site.slug, experiment.key, arm, group, (1, slow, 9_000, 1, 500))] * 10)
+    counter.flush()
+
+    page = admin.get(reverse("admin:recommendations_experiment_results", args=[experiment.pk])).content.decode()
+    home = admin.get(reverse("admin:index")).content.decode()
+
+    said = page.partition("“Fancy” is slow: ")[2].partition("</p>")[0]
+    assert said.startswith("100.0 % of its lists take longer than")
+    assert "in the control, 0.0 % do" in said
+    assert "lighter model or strategy" in said
+    assert "guardrail broken" in home
