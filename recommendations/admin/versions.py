@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
+from recommendations.core.objectives import LEARNT, MIN_POSITIVES, Objective
 from recommendations.core.words import told
 from recommendations.exceptions import ModelUnavailable, VersionRefused
 from recommendations.models import ModelVersion
@@ -93,6 +94,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
             "health",
             "shadow",
             "figures",
+            "objectives",
             "gate",
             "plots",
             "contents",
@@ -108,6 +110,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         "shadow",
         "gate",
         "figures",
+        "objectives",
         "plots",
         "contents",
     )
@@ -189,6 +192,24 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
             (_("This version, ms a list"), f"p50 ≤ {found.shadow_ms[0]:g}, p99 ≤ {found.shadow_ms[1]:g}"),
         ]
         return _part("shadow", rows=rows)
+
+    @display(description=gettext_lazy("What placements may weigh"))
+    def objectives(self, version: ModelVersion) -> SafeString:
+        """Return which chances the version has learnt, from how much, and how right they were on the held-out time."""
+        ranker = version.manifest.get("ranker") if isinstance(version.manifest, dict) else None
+        entries = ranker.get("objectives", {}) if isinstance(ranker, dict) else {}
+        rows = [
+            (
+                Objective(name).label,
+                bool(entries[name].get("scores")),
+                _number(entries[name].get("positives")),
+                _chance(entries[name].get("rate")),
+                _chance(entries[name].get("error")),
+            )
+            for name in LEARNT
+            if name in entries
+        ]
+        return _part("objectives", rows=rows, needed=MIN_POSITIVES)
 
     @display(description=gettext_lazy("Plots"))
     def plots(self, version: ModelVersion) -> SafeString:
@@ -291,6 +312,11 @@ def _best(metrics: Any) -> dict[str, float]:
 def _told(check: dict[str, Any], *, otherwise: str) -> str:
     """Return the sentence of a stored check in the reader's language; what an older release stored is English."""
     return told(check.get("text", ""), check.get("values", {}), otherwise=otherwise)
+
+
+def _chance(value: object) -> str:
+    """Return a chance with three figures that count; most are small."""
+    return f"{value:.3g}" if isinstance(value, int | float) else "-"
 
 
 def _number(value: object) -> str:

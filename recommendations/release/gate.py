@@ -22,6 +22,7 @@ CHAMPION: Final = "live"
 INTEGRITY: Final = gettext_noop("integrity and golden answers")
 QUALITY: Final = gettext_noop("quality")
 LATENCY: Final = gettext_noop("latency")
+CALIBRATION: Final = gettext_noop("calibration")
 MIN_POINTS: Final = 200
 
 
@@ -73,6 +74,7 @@ def checked(folder: Path, metrics: Mapping[str, Mapping[str, float]], *, latency
     except (VersionRefused, ModelUnavailable) as error:
         checks.append(_check(INTEGRITY, False, "%(error)s", {"error": str(error)}))
     checks.append(quality(metrics))
+    checks.append(calibration(metrics))
     manifest: dict[str, Any] = {}
     if loaded is not None:
         if loaded.verdict is not None:
@@ -107,6 +109,26 @@ def quality(metrics: Mapping[str, Mapping[str, float]]) -> GateCheck:
         return _check(QUALITY, True, text, values)
     text = gettext_noop("MRR@20 %(candidate)s, the live version's %(champion)s on the same %(points)s points")
     return _check(QUALITY, candidate >= champion["mrr@20"] - MAY_FALL_BY, text, values)
+
+
+def calibration(metrics: Mapping[str, Mapping[str, float]]) -> GateCheck:
+    """Return how far chances were from what came on the held-out time; it refuses no version.
+
+    Chances count in lists that a placement weighs, and a sale between training and held-out time makes purchases more
+    frequent than any version could know; what a wrong chance changes is the share that a weight has, not who comes
+    first by it.
+    """
+    start = "calibration_error|objective="
+    measured = metrics.get("ranker", {})
+    found = {key.removeprefix(start): error for key, error in measured.items() if key.startswith(start)}
+    if not found:
+        return _check(CALIBRATION, True, gettext_noop("no chance was measured"), {})
+    said = ", ".join(
+        f"{name} {error:.5f} / {measured.get(f'rate|objective={name}', 0.0):.5f}" for name, error in found.items()
+    )
+    return _check(
+        CALIBRATION, True, gettext_noop("mean error of a chance / how often it comes: %(said)s"), {"said": said}
+    )
 
 
 def latency(verdict: Verdict, *, budget_ms: float) -> GateCheck:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import lightgbm
 from matplotlib.figure import Figure
 
-from recommendations.training.fitted import FittedModelSet
+from recommendations.training.fitted import FittedModelSet, LearntObjective
 
 TABLE_COLUMNS = (
     "hr@10",
@@ -60,6 +60,9 @@ def plots(fitted: FittedModelSet) -> dict[str, bytes]:
             made["segments.png"] = _by_segment(names, segments)
     if fitted.ranker is not None:
         made["ranker_columns.png"] = _importance(fitted.ranker.booster_text)
+        measured = {name: each for name, each in fitted.ranker.objectives.items() if each.reliability}
+        if measured:
+            made["reliability.png"] = _reliability(measured)
     return made
 
 
@@ -117,6 +120,32 @@ def _importance(booster_text: str) -> bytes:
     axes = figure.subplots()
     axes.barh([name for _, name in gains], [gain / total for gain, _ in gains])
     axes.set_title("What the ranker looks at, by gain")
+    return _png(figure)
+
+
+def _reliability(objectives: Mapping[str, LearntObjective]) -> bytes:
+    """Draw what was expected beside what came, bin by bin; on the dashed line chances are right.
+
+    Both axes are logarithmic, as most chances are small; a bin in which nothing came stands at the lower edge.
+    """
+    figure = Figure(figsize=(6, 5.2), layout="constrained")
+    axes = figure.subplots()
+    shares = [(name, [(b.expected, b.observed) for b in each.reliability]) for name, each in objectives.items()]
+    positive = [value for _, pairs in shares for pair in pairs for value in pair if value > 0]
+    low, high = (min(positive) / 1.5, max(positive) * 1.5) if positive else (1e-4, 1.0)
+    axes.plot([low, high], [low, high], linestyle="--", color="grey", linewidth=1)
+    for name, pairs in shares:
+        learnt = objectives[name]
+        label = f"{name}: error {learnt.error or 0.0:.1g}, rate {learnt.rate or 0.0:.1g}"
+        axes.plot(*zip(*((max(x, low), max(y, low)) for x, y in pairs), strict=True), marker="o", label=label)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(low, high)
+    axes.set_ylim(low, high)
+    axes.set_xlabel("chance that was given")
+    axes.set_ylabel("share of candidates of which it came true")
+    axes.set_title("Are chances right? Held-out time")
+    axes.legend(loc="upper left")
     return _png(figure)
 
 

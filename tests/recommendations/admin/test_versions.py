@@ -94,6 +94,23 @@ def test_the_page_shows_what_was_measured_the_gate_and_the_plots_of_the_folder(s
     assert "0.500 · 0.250" in listed
 
 
+def test_the_page_says_what_placements_may_weigh_and_how_right_chances_are(shop: Shop, admin: Client) -> None:
+    learnt = {"scores": [0.0], "chances": [0.1], "positives": 4321, "rate": 0.0123, "error": 0.000456}
+    rare = {"scores": [], "chances": [], "positives": 17, "rate": None, "error": None}
+    ranker = {"objectives": {"purchase": rare, "click": learnt}}
+    version = ModelVersion.objects.create(site=shop.site, version="v1", status="retired", manifest={"ranker": ranker})
+    older = ModelVersion.objects.create(site=shop.site, version="v0", status="retired", manifest={"ranker": {}})
+
+    def page(of: ModelVersion) -> str:
+        return admin.get(reverse("admin:recommendations_modelversion_change", args=[of.pk])).content.decode()
+
+    shown = page(version)
+    for said in ("4,321", "0.0123", "0.000456", "too few: 200 are needed"):
+        assert said in shown, said
+    assert shown.index("4,321") < shown.index("too few"), "clicks stand before purchases"
+    assert "It has learnt none" in page(older)
+
+
 @pytest.mark.parametrize(
     ("status", "allowed"), [("live", False), ("canary", False), ("shadow", False), ("retired", True)]
 )

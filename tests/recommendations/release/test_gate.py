@@ -14,6 +14,7 @@ from recommendations.release.gate import (
     MIN_POINTS,
     GateCheck,
     GateReport,
+    calibration,
     checked,
     latency,
     quality,
@@ -53,6 +54,17 @@ def test_too_few_points_cannot_tell_a_candidate_from_the_live_version() -> None:
     assert check.reason.endswith("on the same 199 points: too few to tell them apart")
 
 
+def test_the_error_of_chances_is_said_beside_how_often_they_come_and_refuses_nothing() -> None:
+    metrics = measured(ranker=0.3)
+    assert calibration(metrics).reason == "no chance was measured"
+
+    metrics["ranker"] |= {"calibration_error|objective=cart": 0.25, "rate|objective=cart": 0.0125}
+    check = calibration(metrics)
+
+    assert check.passed
+    assert check.reason == "mean error of a chance / how often it comes: cart 0.25000 / 0.01250"
+
+
 @pytest.mark.parametrize(("p50_ms", "passed"), [(5.0, True), (5.01, False)])
 def test_the_median_decides_on_latency_and_not_the_slowest(p50_ms: float, passed: bool) -> None:
     check = latency(Verdict(p50_ms=p50_ms, p99_ms=500.0), budget_ms=5.0)
@@ -68,6 +80,7 @@ def test_a_folder_that_cannot_be_read_fails_with_its_reason_and_has_no_manifest(
     assert [(check.name, check.passed) for check in report.checks] == [
         ("integrity and golden answers", False),
         ("quality", True),
+        ("calibration", True),
     ]
     assert "nowhere" in report.checks[0].reason
     assert report.manifest == {}
