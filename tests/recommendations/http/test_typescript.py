@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.core.management import CommandError, call_command
 
+from recommendations.http import openapi
 from recommendations.http.rest import api
 from recommendations.http.typescript import api_types
-from recommendations.serving.schemas import ALL_FIELDS
+from recommendations.serving.schemas import ALL_FIELDS, ListProblem, ListReply, RecommendReply
 from tests.end_to_end.conftest import ROOT
 from tracking.contract.schema import json_schema
 
@@ -36,6 +38,18 @@ def test_an_item_has_every_field_that_may_be_chosen_and_null_where_the_api_sends
     assert {name.rstrip("?") for name in item} == set(ALL_FIELDS)
     assert item["price?"] == item["sale_price?"] == "number | null"
     assert fields("RecommendedList")["heading"] == "string | null"
+
+
+@pytest.mark.parametrize(
+    ("struct", "schema"),
+    [(ListReply, openapi.LIST), (ListProblem, openapi.LIST_PROBLEM), (RecommendReply, openapi.REPLY)],
+)
+def test_a_reply_has_the_fields_of_the_document_and_no_other(struct: type, schema: dict[str, Any]) -> None:
+    fields_of_reply = {field.name: field for field in msgspec.structs.fields(struct)}
+
+    assert fields_of_reply.keys() == schema["properties"].keys()
+    left_out = {name for name, field in fields_of_reply.items() if not field.required}
+    assert not left_out & set(schema["required"]) - {"items"}, "a default is left out of the reply"
 
 
 def test_each_operation_is_a_method_that_takes_its_path_first() -> None:
