@@ -25,9 +25,14 @@ SERVED: Final = RedisKey(
     pattern="rs:{site-<site>}:served:<experiment>",
     ttl=90 * 86_400,
 )
+OUTSIDE_SOURCES: Final = RedisKey(
+    name="how a shop's own service does as a source, by process",
+    pattern="rs:{site-<site>}:outside:<source>",
+    ttl=3_600,
+)
 TRAINING_LOCK: Final = RedisKey(name="lock of the one training that runs", pattern="rs:{training}:lock", ttl=60)
 
-TABLE: Final = (EXPLANATIONS, SHADOW, REQUESTS, SERVED, TRAINING_LOCK)
+TABLE: Final = (EXPLANATIONS, SHADOW, REQUESTS, SERVED, OUTSIDE_SOURCES, TRAINING_LOCK)
 
 
 def explanations(site: str, hour: int) -> str:
@@ -48,6 +53,11 @@ def requests(site: str) -> str:
 def served(site: str, experiment: str) -> str:
     """Return the key of the hash of what was served for the arms of an experiment, by group of users."""
     return f"rs:{{site-{site}}}:served:{experiment}"
+
+
+def outside_sources(site: str, source: str) -> str:
+    """Return the key of the hash of what each process says of a service of the site, by process."""
+    return f"rs:{{site-{site}}}:outside:{source}"
 
 
 def training_lock() -> str:

@@ -15,6 +15,8 @@ from django.db import connection
 from recommendations.live.hub import close_hub
 from recommendations.serving.admission.quotas import quotas
 from recommendations.serving.explanation_log import keeper as explanations
+from recommendations.serving.outside.proposals import close_outside
+from recommendations.serving.outside.report import reporter as outside_reports
 from recommendations.serving.service import stop_workers
 from recommendations.serving.shadow import runner as shadow
 from recommendations.serving.user import close_reader
@@ -56,9 +58,11 @@ async def shutdown() -> None:
     _started.clear()
     await close_hub()
     await close_reader()
+    close_outside()
     stop_workers()
     await asyncio.to_thread(shadow.stop)
     await asyncio.to_thread(explanations.stop)
+    await asyncio.to_thread(outside_reports.stop)
     await asyncio.to_thread(quotas.stop)
 
 

@@ -29,6 +29,28 @@ INSTALLED_SOURCES = Counter(
     "Times a list asked a candidate source of an installed package, by what came of it.",
     ["source", "result"],
 )
+OUTSIDE_LISTS = Counter(
+    "recsite_outside_source_lists_total",
+    "Lists for which a shop's own service was wanted as a source, by what came of it.",
+    ["site", "source", "result"],
+)
+OUTSIDE_SECONDS = Histogram(
+    "recsite_outside_source_seconds",
+    "Time of one request to a shop's own service, of one list or many.",
+    ["site", "source"],
+    buckets=_FAST,
+)
+OUTSIDE_UNKNOWN = Counter(
+    "recsite_outside_source_unknown_items_total",
+    "Ids in answers of a shop's own service that the catalogue does not have.",
+    ["site", "source"],
+)
+OUTSIDE_RESTS = Gauge(
+    "recsite_outside_source_resting",
+    "Processes that leave a shop's own service alone after failures.",
+    ["site", "source"],
+    multiprocess_mode="livesum",
+)
 MODEL_LOAD_FAILURES = Counter("recsite_model_load_failures_total", "Model versions that were refused.", ["site"])
 ITEM_INDEX_SECONDS = Histogram(
     "recsite_shelf_build_seconds",

@@ -10,8 +10,18 @@ from django.dispatch import receiver
 
 from features.privacy.erasure import user_erased
 from recommendations.experiments.running import announce_experiments
-from recommendations.models import Campaign, Experiment, HoldOut, ModelVersion, Placement, RecalledItem, Rule
+from recommendations.models import (
+    Campaign,
+    Experiment,
+    HoldOut,
+    HttpSource,
+    ModelVersion,
+    Placement,
+    RecalledItem,
+    Rule,
+)
 from recommendations.serving.explanation_log import forget_explanations
+from recommendations.state.own_sources import announce_own_sources
 from recommendations.state.placements import announce_placements
 from recommendations.versions.lifecycle import models_topic
 from recommendations.what_if.request_log import forget_requests
@@ -36,6 +46,11 @@ def _announce_rule_placements(sender: Any, instance: Rule | Placement, action: s
 @receiver([post_save, post_delete], sender=HoldOut)
 def _announce_experiments(sender: Any, instance: Experiment | HoldOut, **kwargs: Any) -> None:
     announce_experiments(instance.site.slug)
+
+
+@receiver([post_save, post_delete], sender=HttpSource)
+def _announce_own_sources(sender: Any, instance: HttpSource, **kwargs: Any) -> None:
+    announce_own_sources(instance.site.slug)
 
 
 @receiver([post_save, post_delete], sender=ModelVersion)

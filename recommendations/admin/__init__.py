@@ -1,6 +1,7 @@
 """Screens for merchandisers and engineers, one file a screen."""
 
 from recommendations.admin.experiments import ExperimentAdmin, HoldOutAdmin
+from recommendations.admin.own.http_sources import HttpSourceAdmin
 from recommendations.admin.placements import PlacementAdmin
 from recommendations.admin.reporting.reports import SavedViewAdmin
 from recommendations.admin.rules import RuleAdmin
@@ -13,6 +14,7 @@ __all__ = [
     "CampaignAdmin",
     "ExperimentAdmin",
     "HoldOutAdmin",
+    "HttpSourceAdmin",
     "ModelVersionAdmin",
     "PlacementAdmin",
     "RecalledItemAdmin",

@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from recommendations.admin.embed.checks import embed_checks
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.gate import Verdict, judge_placement
+from recommendations.admin.own.names import own_names
 from recommendations.admin.placing.learnt import learnt_words
 from recommendations.admin.placing.of_arm import FilledByArm
 from recommendations.admin.placing.trial import VisitForm, trial
@@ -31,6 +32,7 @@ from recommendations.lint.names import unknown_in
 from recommendations.models import Placement
 from recommendations.retrieval.sources import SOURCES
 from recommendations.state.models import watch_models
+from recommendations.state.placements import ADDED
 from tracking.admin.decorators import action, display
 
 
@@ -85,8 +87,8 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         label=gettext_lazy("Sources"),
         required=False,
         help_text=gettext_lazy(
-            "For engineers: candidate sources to use, one a line, such as covisitation. Empty: those "
-            "that suit the strategy."
+            "For engineers: candidate sources to use, one a line, such as covisitation, or a source of the site's "
+            "own. Empty: those that suit the strategy. With a plus, such as +stylist: beside those."
         ),
     )
     editorial_items = LinesField(
@@ -148,7 +150,8 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         if site is not None and (models_of_site := watch_models(site.slug)).is_loaded:
             live = models_of_site.current().live
             known |= set(live.model_set.sources) if live is not None else set()
-        unknown = [name for name in chosen if name not in known]
+        known |= own_names(site)
+        unknown = [name for name in chosen if name.removeprefix(ADDED) not in known]
         if unknown:
             raise forms.ValidationError(
                 _("%(unknown)s is not one of %(sorted)s.")

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -34,6 +34,8 @@ from recommendations.pipeline.explanation import Explanation, ItemWhy
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.pipeline.rules.base import compile_rule
+from recommendations.retrieval.base import ServingContext
+from recommendations.serving.outside.proposals import proposed_now
 from recommendations.serving.user import close_reader, read_user
 from recommendations.state import placements
 from recommendations.state.site import SiteServing, watch_site
@@ -211,20 +213,23 @@ def user_of(site: str, values: dict[str, Any]) -> RequestUser:
 def _made(
     spec: PlacementSpec, values: dict[str, Any], user: RequestUser, serving: SiteServing
 ) -> tuple[list[ItemWhy], Explanation]:
-    result = recommend(
-        ListQuery(
-            placement=spec,
-            limit=spec.size,
-            context_items=(values["context_item"],) if values["context_item"] else (),
-            cart=tuple(values["cart"]),
-            explains=True,
-        ),
-        user,
-        serving.for_user(user.key, now_ms=int(time.time() * 1000)),
-        deadline=Deadline.after(2_000.0),
+    query = ListQuery(
+        placement=spec,
+        limit=spec.size,
+        context_items=(values["context_item"],) if values["context_item"] else (),
+        cart=tuple(values["cart"]),
+        explains=True,
     )
+    result = recommend(query, user, context_for(serving, query, user), deadline=Deadline.after(2_000.0))
     assert result.explanation is not None  # a query that explains gets one
     return result.explanation.items, result.explanation
+
+
+def context_for(serving: SiteServing, query: ListQuery, user: RequestUser) -> ServingContext:
+    """Return what a page of the admin makes a list from, the site's own services among it."""
+    context = serving.for_user(user.key, now_ms=int(time.time() * 1000))
+    proposed = proposed_now(serving, query, user, Deadline.after(2_000.0))
+    return replace(context, own={**context.own, **proposed}) if proposed else context
 
 
 def shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) -> list[Shown]:

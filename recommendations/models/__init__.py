@@ -2,6 +2,7 @@
 
 from recommendations.models.experiments import Arm, Experiment, ExperimentDay, HoldOut, Metric
 from recommendations.models.merchandising import Campaign, Placement, RecalledItem, Rule, RuleVersion
+from recommendations.models.own_sources import HttpSource
 from recommendations.models.reports import ReportHour, ReportItemDay, ReportState, SavedView
 from recommendations.models.training import TrainingPolicy, TrainingRun
 from recommendations.models.versions import DriftReference, HealthReport, ModelVersion
@@ -14,6 +15,7 @@ __all__ = [
     "ExperimentDay",
     "HealthReport",
     "HoldOut",
+    "HttpSource",
     "Metric",
     "ModelVersion",
     "Placement",

@@ -25,6 +25,10 @@ class PlacementSpec:
 
     Attributes
     ----------
+    sources : tuple of str
+        In place of those of the strategy; empty: those of the strategy.
+    added_sources : tuple of str
+        Beside these.
     condition : Condition, optional
         ``filter``, parsed; its mask is cached under that text.
     exploration : float
@@ -46,6 +50,7 @@ class PlacementSpec:
     strategy: str = "for_you"
     segment_strategies: Mapping[str, str] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    added_sources: tuple[str, ...] = ()
     filter: str = ""
     condition: Condition | None = None
     size: int = 8

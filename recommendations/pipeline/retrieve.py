@@ -46,6 +46,8 @@ def find_candidates(state: PipelineState) -> None:
     for name in [name for name in weights if name in INSTALLED]:
         left_ms = max(state.deadline.left_ms - KEPT_MS, 0.0)
         candidates[name] = INSTALLED[name].retrieve_within(left_ms, unique, state.user, context, window=window)
+    for name in [name for name in weights if name in context.own]:
+        candidates[name] = context.own[name].retrieve(unique, state.user, context, window=window)
     if model is None:
         state.problem = FallbackReason.NO_MODEL if _wants_model(strategy) else None
     else:
@@ -93,6 +95,8 @@ def _weights(state: PipelineState) -> dict[str, float]:
     if placement.sources:
         chosen = set(placement.sources)
         weights = {name: weights.get(name) or 1.0 for name in [*weights, *chosen] if name in chosen}
+    for name in placement.added_sources:
+        weights[name] = weights.get(name) or state.context.own_weights.get(name, 1.0)
     return weights
 
 

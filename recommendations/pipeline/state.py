@@ -131,6 +131,8 @@ class ListResult:
         Rules that had an effect.
     failed_step : Step, optional
         The step that raised an error, where the fallback reason is ``pipeline_error``.
+    is_passing : bool
+        A source that may answer the next time did not: written by ``serving.service``, which does not keep the list.
     cards : bytes
         The items as the usual reply holds them, a JSON array; written by ``serving.response``.
     digest : int
@@ -147,6 +149,7 @@ class ListResult:
     rule_ids: tuple[int, ...] = ()
     failed_step: Step | None = None
     explanation: Explanation | None = None
+    is_passing: bool = False
     cards: bytes = b""
     digest: int = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
@@ -84,12 +84,22 @@ class CandidateModel(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingContext:
-    """What a site serves from at one moment: catalogue, model version (where there is one) and time."""
+    """What a site serves from at one moment: catalogue, model version (where there is one) and time.
+
+    Attributes
+    ----------
+    own : mapping of name to Source
+        The site's own sources that may be asked for this list, beside those that every site has.
+    own_weights : mapping of name to float
+        What they weigh where a placement adds them to those of its strategy.
+    """
 
     item_index: ItemIndex
     model: CandidateModel | None
     now_ms: int
     variant: str = "live"
+    own: Mapping[str, Source] = field(default_factory=dict)
+    own_weights: Mapping[str, float] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -124,3 +134,16 @@ def listed(rows: RowArray, scores: FloatArray | None = None) -> Ranked:
     if scores is None:
         scores = _BY_RANK[: len(rows)] if len(rows) <= _LONGEST else _by_rank(len(rows))
     return Ranked(rows=rows, scores=scores)
+
+
+class Proposed:
+    """A source whose answer for one list is there already, as that of a service that was asked before it is made."""
+
+    def __init__(self, name: str, ranked: Ranked) -> None:
+        self.name = name
+        self.label = name
+        self._ranked = ranked
+
+    def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
+        """Return the answer."""
+        return self._ranked

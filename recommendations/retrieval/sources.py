@@ -58,8 +58,13 @@ class Reason(Worded):
     POPULAR = "popular", gettext_noop("popular in the shop")
 
 
-INSTALLED, REFUSED = installed_sources({"popularity", *BUILT_IN, *MODEL_SOURCES, *(reason.value for reason in Reason)})
+_OURS: Final = frozenset({"popularity", *BUILT_IN, *MODEL_SOURCES, *(reason.value for reason in Reason)})
+
+INSTALLED, REFUSED = installed_sources(_OURS)
 """The sources of installed packages, and what they offer that is none; read once, as the process starts."""
+
+NAMES_TAKEN: Final = _OURS | INSTALLED.keys()
+"""What a site may not call a source of its own."""
 
 SOURCES: Final[Mapping[str, Source]] = {**BUILT_IN, **INSTALLED}
 """The sources that need no trained model."""

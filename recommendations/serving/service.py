@@ -28,6 +28,7 @@ from recommendations.serving.admission.turns import Sender, TooBusy, turns
 from recommendations.serving.faults import Part, aside, note_failure
 from recommendations.serving.filters import make_masks
 from recommendations.serving.list_cache import ListCache
+from recommendations.serving.outside.proposals import NOTHING_OUTSIDE, Outside, ask_outside, depends_on_who
 from recommendations.serving.response import encode_items
 from recommendations.serving.workers import workers
 from recommendations.state.site import SiteState
@@ -111,7 +112,7 @@ async def _cached_lists(
     state: SiteState, queries: Sequence[ListQuery], user: RequestUser, deadline: Deadline, sender: Sender | None
 ) -> tuple[ListResult, ...]:
     if any(query.explains for query in queries):
-        return await _in_turn(state, queries, user, deadline, sender, key=None)
+        return await _with_outside(state, queries, user, deadline, sender, key=None)
     key: Hashable = (
         state.site,
         state.serving.number,
@@ -122,7 +123,7 @@ async def _cached_lists(
         tuple(query.cache_key for query in queries),
     )
     return await _cache.get_or_make(
-        key, lambda: _in_turn(state, queries, user, deadline, sender, key=key), is_worth_keeping=_is_good
+        key, lambda: _with_outside(state, queries, user, deadline, sender, key=key), is_worth_keeping=_is_good
     )
 
 
@@ -132,17 +133,17 @@ def _whose(state: SiteState, queries: Sequence[ListQuery], user: RequestUser) ->
     So a crowd of them costs one list: a rule that is published to 10,000 open pages, or all anonymous first visits.
     """
     is_known = user.version not in _UNKNOWN or bool(user.segments)
-    if is_known or any(query.placement.exploration for query in queries):
+    if is_known or any(query.placement.exploration for query in queries) or depends_on_who(state.serving, queries):
         return user.key
     return ("all", state.serving.models.for_user(user.key)[1])
 
 
 def _is_good(results: tuple[ListResult, ...]) -> bool:
     """Return whether lists are as good as they can be; others are made again at the next request."""
-    return not any(result.fallback_reason in _PASSING for result in results)
+    return not any(result.is_passing or result.fallback_reason in _PASSING for result in results)
 
 
-async def _in_turn(
+async def _with_outside(
     state: SiteState,
     queries: Sequence[ListQuery],
     user: RequestUser,
@@ -151,13 +152,28 @@ async def _in_turn(
     *,
     key: Hashable,
 ) -> tuple[ListResult, ...]:
+    """Ask the services of the shop that the lists want, and make them; waiting for one is nobody's turn."""
+    outside = await ask_outside(state.serving, queries, user, deadline)
+    return await _in_turn(state, queries, user, deadline, sender, outside, key=key)
+
+
+async def _in_turn(
+    state: SiteState,
+    queries: Sequence[ListQuery],
+    user: RequestUser,
+    deadline: Deadline,
+    sender: Sender | None,
+    outside: Outside,
+    *,
+    key: Hashable,
+) -> tuple[ListResult, ...]:
     """Make the lists when it is the sender's turn, which lasts until a thread has done with them, late or not."""
     try:
         turn = await turns().take(sender, within_s=deadline.left_s)
     except TimeoutError:
-        return make_lists_now(state, queries, user, Deadline.after(0.0))
+        return make_lists_now(state, queries, user, Deadline.after(0.0), outside)
     try:
-        return await _on_worker(state, queries, user, deadline, key=key)
+        return await _on_worker(state, queries, user, deadline, outside, key=key)
     finally:
         late = _late.get(key) if key is not None else None
         if late is None:
@@ -167,7 +183,13 @@ async def _in_turn(
 
 
 async def _on_worker(
-    state: SiteState, queries: Sequence[ListQuery], user: RequestUser, deadline: Deadline, *, key: Hashable
+    state: SiteState,
+    queries: Sequence[ListQuery],
+    user: RequestUser,
+    deadline: Deadline,
+    outside: Outside,
+    *,
+    key: Hashable,
 ) -> tuple[ListResult, ...]:
     """Make the lists, on a worker thread where there are several; when that takes too long, make them without a model.
 
@@ -177,11 +199,13 @@ async def _on_worker(
     """
     await make_masks(queries, state.serving.item_index, deadline=deadline)
     if settings.INFERENCE_THREADS == 1:
-        return make_lists_now(state, queries, user, deadline)
+        return make_lists_now(state, queries, user, deadline, outside)
     work = _late.get(key)
     if work is None:
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(workers.get(), spans.carried(make_lists_now), state, queries, user, deadline)
+        work = loop.run_in_executor(
+            workers.get(), spans.carried(make_lists_now), state, queries, user, deadline, outside
+        )
         if key is not None:
             _late[key] = work
             work.add_done_callback(partial(_keep_late, key))
@@ -189,7 +213,7 @@ async def _on_worker(
         async with asyncio.timeout(deadline.left_s):
             return await asyncio.shield(work)
     except TimeoutError:
-        return make_lists_now(state, queries, user, Deadline.after(0.0))
+        return make_lists_now(state, queries, user, Deadline.after(0.0), outside)
 
 
 def _keep_late(key: Hashable, work: asyncio.Future[tuple[ListResult, ...]]) -> None:
@@ -200,19 +224,32 @@ def _keep_late(key: Hashable, work: asyncio.Future[tuple[ListResult, ...]]) -> N
 
 
 def make_lists_now(
-    state: SiteState, queries: Sequence[ListQuery], user: RequestUser, deadline: Deadline
+    state: SiteState,
+    queries: Sequence[ListQuery],
+    user: RequestUser,
+    deadline: Deadline,
+    outside: Outside = NOTHING_OUTSIDE,
 ) -> tuple[ListResult, ...]:
-    """Make the lists of a page on this thread."""
+    """Make the lists of a page on this thread.
+
+    Parameters
+    ----------
+    outside : Outside, optional
+        What services of the shop propose for them.
+    """
     started = time.perf_counter()
     context = state.serving.for_user(user.key, now_ms=int(time.time() * 1000))
     if len(queries) > 1 and context.model is not None:
         context = replace(context, model=OnceAPage(context.model))
     shown: set[int] = set()
     results = []
-    for query in queries:
+    for number, query in enumerate(queries):
         try:
             own = _context_of(state, query, context) if query.model else context
+            if outside.by_list and outside.by_list[number]:
+                own = replace(own, own={**own.own, **outside.by_list[number]})
             result = _made(state.site, query, user, own, deadline=deadline, shown=frozenset(shown))
+            result.is_passing = bool(outside.is_passing) and outside.is_passing[number]
             encode_items(result, context.item_index)
         except Exception as error:
             note_failure(state.site, Part.LIST, error, placement=query.placement.name)

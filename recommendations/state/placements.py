@@ -34,6 +34,9 @@ REFRESH_S: Final = 5.0
 RECALL: Final = 0
 """The id of the rule that keeps recalled items out; rules of merchandisers begin with 1."""
 
+ADDED: Final = "+"
+"""How a placement writes a source that stands beside those of its strategy, and not in their place."""
+
 RECALLED: Final = "Recalled everywhere"
 
 DEFAULT_PLACEMENTS: Final[tuple[tuple[str, str, str], ...]] = (
@@ -249,7 +252,8 @@ def placement_spec(row: Placement, rules: list[CompiledRule]) -> PlacementSpec:
         layout=row.layout,
         strategy=row.strategy,
         segment_strategies=dict(row.segment_strategies),
-        sources=tuple(row.sources),
+        sources=tuple(name for name in row.sources if not name.startswith(ADDED)),
+        added_sources=tuple(name.removeprefix(ADDED) for name in row.sources if name.startswith(ADDED)),
         filter=row.condition if condition is not None else "",
         condition=condition,
         size=row.size,

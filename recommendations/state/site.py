@@ -22,6 +22,7 @@ from recommendations.retrieval.model import ModelLink
 from recommendations.state import item_counts
 from recommendations.state.content import watch_content
 from recommendations.state.models import LiveModels, ServedModel, watch_models
+from recommendations.state.own_sources import NO_OWN_SOURCES, OwnSources, watch_own_sources
 from recommendations.state.placements import Placements, watch_placements
 from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
@@ -31,8 +32,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NO_MODELS: Final = LiveModels()
-_CHANGES_LISTS: Final = (0, 1, 4)
-"""Catalogue, models and content table: parts that lists are made from at once, unlike counts."""
+_CHANGES_LISTS: Final = (0, 1, 4, 5)
+"""Catalogue, models, content table and own sources: parts that lists are made from at once, unlike counts."""
 
 CHECK_EVERY_S: Final = 0.25
 """How soon a new catalogue or model version is noticed; a check that finds nothing new takes microseconds."""
@@ -45,20 +46,24 @@ class SiteServing:
     Attributes
     ----------
     number : int
-        Rises by one with each change of catalogue or models; part of the key of cached lists. Counts of what is looked
-        at move every few seconds: lists catch up with them when they are made again, within ``list_cache.MAX_AGE_MS``.
+        Rises by one with each change of catalogue, models or own sources; part of the key of cached lists. Counts of
+        what is looked at move every few seconds: lists catch up with them when they are made again, within
+        ``list_cache.MAX_AGE_MS``.
     """
 
     number: int
     item_index: ItemIndex
     models: LiveModels
     links: Mapping[str, ModelLink] = field(default_factory=dict)
+    own: OwnSources = NO_OWN_SOURCES
 
     def for_user(self, key: str | None, *, now_ms: int) -> ServingContext:
         """Return what answers this user."""
         model, variant = self.models.for_user(key)
         link = self.links.get(model.version) if model is not None else None
-        return ServingContext(item_index=self.item_index, model=link, now_ms=now_ms, variant=variant)
+        return ServingContext(
+            item_index=self.item_index, model=link, now_ms=now_ms, variant=variant, own_weights=self.own.weights
+        )
 
 
 class SiteBuilder:
@@ -83,7 +88,8 @@ class SiteBuilder:
         counts = self._part(item_counts.watch_item_counts(self._site), self._no_counts)
         counts_products = self._part(item_counts.watch_counting(self._site), False)
         table = self._part(watch_content(self._site), None)
-        built_from = (catalogue, models, counts, counts_products, table)
+        own = self._part(watch_own_sources(self._site), NO_OWN_SOURCES)
+        built_from = (catalogue, models, counts, counts_products, table, own)
         if self._built is not None and all(new is old for new, old in zip(built_from, self._built_from, strict=True)):
             self._warm_rules(self._built.item_index)
             return self._built
@@ -106,7 +112,7 @@ class SiteBuilder:
         number = 1 if old is None else old.number
         if old is not None and any(built_from[part] is not self._built_from[part] for part in _CHANGES_LISTS):
             number += 1
-        self._built = SiteServing(number=number, item_index=item_index, models=models, links=links)
+        self._built = SiteServing(number=number, item_index=item_index, models=models, links=links, own=own)
         self._built_from = built_from
         self._warm_rules(item_index)
         ITEM_INDEX_SECONDS.observe(time.perf_counter() - started)

@@ -40,6 +40,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _group(
             _("Models"),
             (_("Model versions"), "neurology", "recommendations_modelversion"),
+            (_("Sources over HTTP"), "http", "recommendations_httpsource"),
             (_("Training"), "model_training", "recommendations_trainingpolicy"),
             (_("Training runs"), "history", "recommendations_trainingrun"),
         ),

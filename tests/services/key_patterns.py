@@ -25,6 +25,7 @@ _PLACEHOLDERS: Final = {
     "key id": r"\d+",
     "hash": r"[0-9a-f]{32}",
     "experiment": r"[a-z0-9_-]+",
+    "source": r"[a-z0-9_]+",
     "rest": r".+",
 }
 

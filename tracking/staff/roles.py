@@ -15,7 +15,7 @@ ROLES: Final = ("Viewer", "Analyst", "Merchandiser (drafts only)", "Merchandiser
 ENGINEERING: Final = frozenset(
     {
         "site", "feed", "feedrun", "exchangerate", "trainingpolicy", "trainingrun", "modelversion", "healthreport",
-        "driftreference", "quarantinedsource",
+        "driftreference", "quarantinedsource", "httpsource",
     }
 )  # fmt: skip
 KEYS: Final = frozenset({"apikey", "oauthclient", "clientcertificate", "deadletter"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.gate import published_rules
+from recommendations.admin.preview import context_for
 from recommendations.admin.typed import understood
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import NOBODY, RequestUser
@@ -84,12 +84,8 @@ def _list(placement: Placement, seen: list[str]) -> dict[str, Any]:
         user = RequestUser(key=key_of_anonymous("trial"), recents=newest_first, session=newest_first)
     serving = watch_site(placement.site.slug).ensure_loaded()
     spec = placements.placement_spec(placement, published_rules(placement.site))
-    result = recommend(
-        ListQuery(placement=spec, limit=spec.size, explains=True),
-        user,
-        serving.for_user(user.key, now_ms=int(time.time() * 1000)),
-        deadline=Deadline.after(DEADLINE_MS),
-    )
+    query = ListQuery(placement=spec, limit=spec.size, explains=True)
+    result = recommend(query, user, context_for(serving, query, user), deadline=Deadline.after(DEADLINE_MS))
     shown = result.explanation.items if result.explanation is not None else ()
     cards = [serving.item_index.catalogue.card(why.item_id) for why in shown]
     return {

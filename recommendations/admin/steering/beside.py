@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -130,12 +129,8 @@ def _query(row: Placement, asked: Mapping[str, Any]) -> ListQuery:
 def _made(
     query: ListQuery, spec: PlacementSpec, user: RequestUser, serving: SiteServing
 ) -> tuple[list[ItemWhy], Explanation]:
-    result = recommend(
-        replace(query, placement=spec),
-        user,
-        serving.for_user(user.key, now_ms=int(time.time() * 1000)),
-        deadline=Deadline.after(LIST_MS),
-    )
+    query = replace(query, placement=spec)
+    result = recommend(query, user, preview.context_for(serving, query, user), deadline=Deadline.after(LIST_MS))
     assert result.explanation is not None  # a query that explains gets one
     return result.explanation.items, result.explanation
 

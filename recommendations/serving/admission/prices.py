@@ -85,8 +85,9 @@ def prices_of(queries: Sequence[ListQuery]) -> list[float]:
     for query in queries:
         placement = query.placement
         names = (placement.strategy, *placement.segment_strategies.values())
-        strategy, price_of_sources = _dearest_strategy(names, placement.sources)
-        key = (strategy.name, placement.sources, query.context_items, query.cart)
+        sources = (*placement.sources, *placement.added_sources)
+        strategy, price_of_sources = _dearest_strategy(names, sources)
+        key = (strategy.name, sources, query.context_items, query.cart)
         price = PER_LIST + PER_ITEM_LISTED * query.limit + PER_ID * _n_ids(query)
         prices.append(price if key in seen else price + price_of_sources)
         if query.candidates is None:

@@ -8,17 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recommendations.core.deadline import Deadline
 from recommendations.core.strategies import STRATEGIES
 from recommendations.core.types import RequestUser
 from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.inference import ModelSet, RetrievalQuery
 from recommendations.items.index import ItemIndex
-from recommendations.pipeline.query import PlacementSpec
+from recommendations.pipeline.pipeline import recommend
+from recommendations.pipeline.query import ListQuery, PlacementSpec
+from recommendations.pipeline.state import ListResult
 from recommendations.ranking.rrf import FusionWeights
+from recommendations.retrieval.base import Proposed, ServingContext, listed
 from recommendations.retrieval.model import ModelLink
 from tests.recommendations import model_worlds
-from tests.recommendations.worlds import ids, item_index, item_row, served
+from tests.recommendations.worlds import NOW_MS, ids, item_index, item_row, served
 
 N_ITEMS = 60
 
@@ -61,6 +65,29 @@ def test_a_placement_that_names_a_source_has_it_asked_whatever_fusion_thinks_of_
     model_set: ModelSet, on: ItemIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked(model_set, on, monkeypatch, PlacementSpec(name="p", sources=("als", "tfidf"))) == {"als", "tfidf"}
+
+
+def test_an_added_source_stands_beside_those_of_the_strategy_with_its_weight(
+    model_set: ModelSet, on: ItemIndex
+) -> None:
+    user = RequestUser(key="a:1", recents=("item-3",), session=("item-3",))
+    picks = {"stylist": Proposed("stylist", listed(on.rows(["item-5"])))}
+    spec = PlacementSpec(name="p", added_sources=("stylist",))
+
+    def made(weight: float) -> ListResult:
+        context = ServingContext(
+            item_index=on, model=ModelLink(model_set, on, version="v1"), now_ms=NOW_MS, own=picks,
+            own_weights={"stylist": weight},
+        )  # fmt: skip
+        query = ListQuery(placement=spec, limit=8, explains=True)
+        return recommend(query, user, context, deadline=Deadline.after(60_000.0))
+
+    light, heavy = made(1e-6), made(100.0)
+
+    assert {"stylist", "sessions", "tfidf"} <= heavy.explanation.fusion_weights.keys()  # type: ignore[union-attr]
+    assert ids(on, heavy)[0] == "item-5"
+    assert ids(on, light)[0] != "item-5"
+    assert heavy.reasons[0] == "stylist"
 
 
 @pytest.mark.parametrize(("history", "position"), [(("new", "item-3"), 0), (("item-3", "new"), 1)])

@@ -1,0 +1,1 @@
+"""Screens for the sources that a site declares itself."""

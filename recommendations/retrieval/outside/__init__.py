@@ -1,0 +1,1 @@
+"""Candidate sources that a shop runs itself and that are asked over HTTP: contract, connection, circuit breaker."""
