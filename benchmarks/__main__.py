@@ -101,7 +101,7 @@ MORE = {
     "live": ("sockets",),
     "serve": ("items", "gpu"),
     "cold": ("data",),
-    "quality": ("seeds",),
+    "quality": ("data", "windows", "seeds"),
     "soak": ("minutes",),
     "faults": ("only",),
 }
@@ -127,7 +127,14 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--seeds", type=int, metavar="N", help="trainings of `quality` that differ by chance alone; 1")
     result.add_argument("--minutes", type=float, metavar="N", help="length of `soak`; 60, or 2 with --quick")
     result.add_argument("--only", nargs="+", metavar="TEXT", help="`faults` whose names contain one of these texts")
-    result.add_argument("--data", type=Path, metavar="FOLDER", help="data of `cold`: holds online_retail/")
+    result.add_argument(
+        "--data",
+        nargs="+",
+        metavar="NAME=PATH",
+        help="data sets of `quality`, your own copies: retailrocket, diginetica, yoochoose, otto, hm, sessions; "
+        "the folder of `cold`, which holds online_retail/",
+    )
+    result.add_argument("--windows", type=int, metavar="N", help="newest windows of each of these data sets; all")
     result.add_argument("--json", type=Path, metavar="FILE", help="append one line of JSON a benchmark to FILE")
     return result
 
@@ -151,7 +158,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             if options.gpu and "gpu" in MORE.get(name, ()):
                 importlib.import_module("benchmarks.gpu").require_gpu()  # before peers are looked for
-            more = {key: value for key in MORE.get(name, ()) if (value := getattr(options, key))}
+            chosen = {key: getattr(options, key) for key in MORE.get(name, ())}
+            more = {key: value for key, value in chosen.items() if value is not None and value is not False}
+            if name == "cold" and "data" in more:
+                more["data"] = Path(more["data"][0])
             figures = importlib.import_module(f"benchmarks.{name}").run(quick=options.quick, **more)
         except NotHere as error:
             print(f"{name}: {error}", file=sys.stderr)
@@ -165,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with options.json.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         Console().print(f"[dim]{line}[/dim]", soft_wrap=True, highlight=False)
-        if missing := [key for key in REQUIRED.get(name, ()) if key not in figures]:
+        required = () if name == "quality" and options.data else REQUIRED.get(name, ())  # other data, other keys
+        if missing := [key for key in required if key not in figures]:
             print(
                 f"{name}: the run gave no {', '.join(missing)}: nothing can be compared by it. Either data or a peer "
                 f"that it needs is not here (see above), or benchmarks/{name}.py calls a figure by another name",

@@ -6,6 +6,9 @@ RetailRocket's events and Online Retail, by time. Coverage needs the full run: a
 catalogue. ``RECSITE_BENCHMARK_DATA`` names the folder of the data; without it the benchmark makes shoppers of its own
 and says so: those figures carry other keys and compare with nothing.
 
+With ``--data NAME=PATH``: the user's own copy of a data set in the windows in which the field cuts it
+(``windows.PROTOCOLS``).
+
 Whatever is chosen (weights and trees of ours, parameters of the others) is chosen on the newest tenth of the training
 part alone. Beside ours stand its parts, and the bound: the share of points whose target is among the ranker's
 candidates, which no ranker can exceed. docs/quality.md says what each model is.
@@ -15,12 +18,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.quality.comparison import compared, figures, show
 from benchmarks.quality.ours import Window, bound
+from benchmarks.quality.reading import data_sets, read_data_set
+from benchmarks.quality.windows import MIN_LENGTH, MIN_SUPPORT, PROTOCOLS, filtered, shortened, windows_of
+from benchmarks.report import NotHere
 from recommendations.training.data.building import log_from_sessions
 from recommendations.training.data.dataset import SessionLog
 from recommendations.training.data.readers import read_online_retail, read_retailrocket_events, read_sessions_jsonl
@@ -34,8 +41,60 @@ QUICK = TrainingSettings(refit=False, factors=32, als_iterations=5, trees=60, tu
 BASKETS = TrainingSettings(refit=False, max_queries=8_000, max_points=8_000, tuning_queries=1_500)  # long invoices
 
 
-def run(*, quick: bool, seeds: int = 1) -> dict[str, float]:
-    """Train and measure; ``quick`` takes the newest 20,000 sessions, small models and unsearched peers."""
+def run(*, quick: bool, seeds: int = 1, data: Sequence[str] = (), windows: int | None = None) -> dict[str, float]:
+    """Train and measure; ``quick`` takes the newest 20,000 sessions, small models and unsearched peers.
+
+    Parameters
+    ----------
+    seeds : int
+        Trainings of what depends on chance.
+    data : sequence of ``NAME=PATH``
+        Data sets to measure in their windows, in place of the open split.
+    windows : int, optional
+        Only the newest so many of them; one with ``quick``.
+
+    Raises
+    ------
+    NotHere
+        A data set has another name, is not at its path, or has no sessions in any window.
+    """
+    if seeds < 1 or (windows is not None and windows < 1):
+        raise NotHere(f"--seeds {seeds} --windows {windows}: give whole numbers above 0")
+    if data:
+        found = {}
+        for name, path in data_sets(data).items():
+            found |= _in_windows(name, path, quick=quick, seeds=seeds, most=1 if quick else windows)
+        return found
+    return _open_split(quick=quick, seeds=seeds)
+
+
+def _in_windows(name: str, path: Path, *, quick: bool, seeds: int, most: int | None) -> dict[str, float]:
+    protocol = PROTOCOLS[name]
+    log = read_data_set(path, protocol)
+    kept = filtered(log)
+    found = windows_of(kept, protocol)
+    if not found:
+        raise NotHere(
+            f"{path}: its {len(log):,} sessions hold no window of {protocol.train_days} days and the"
+            f" {protocol.test_days} after them; is this the whole data set?"
+        )
+    chosen = found if most is None else found[-most:]
+    if quick:
+        chosen = [shortened(window, QUICK_SESSIONS) for window in chosen]
+    started = time.perf_counter()
+    result = compared(chosen, settings=QUICK if quick else FULL, seeds=seeds, is_searched=not quick)
+    notes = [
+        f"{len(log):,} sessions read, {len(kept):,} of {kept.n_items - 1:,} items kept (items with {MIN_SUPPORT},"
+        f" sessions with {MIN_LENGTH} interactions at least)",
+        f"{len(chosen)} of {len(found)} windows of {protocol.train_days} + {protocol.test_days} days"
+        f" ({protocol.source}); {sum(len(each.known) for each in chosen):,} sessions train,"
+        f" {sum(len(each.held_out) for each in chosen):,} test",
+    ]
+    show(f"{name}, {protocol.kind.name.lower()}s", result, took_s=time.perf_counter() - started, notes=notes)
+    return figures(name, result)
+
+
+def _open_split(*, quick: bool, seeds: int) -> dict[str, float]:
     sessions = DATA / "retailrocket" / "sessions.jsonl.gz"
     if not sessions.is_file():
         print(f"{sessions} is not here: shoppers are made up instead, and the figures compare with nothing")
