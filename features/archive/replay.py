@@ -65,9 +65,11 @@ class Replayer:
     ----------
     is_erased : callable
         Whether a user's events up to a time must not come back: ``is_erased(site, user_key, occurred_at_ms)``.
+    drops : callable, optional
+        Whether a record is not to be applied, whoever it is of: ``drops(record)``.
     """
 
-    def __init__(
+    def __init__(  # what a worker has, each of which tests replace on its own
         self,
         store: OnlineStore,
         *,
@@ -76,9 +78,11 @@ class Replayer:
         is_erased: Callable[[str, str, int], bool] = lambda site, user_key, at_ms: False,
         keys_of_site: KeysOfSite = know_everything,
         money_of: MoneyOfSite = in_euros,
+        drops: micro.Drops | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._money_of = money_of
+        self._drops_record = drops
         self._clock = clock
         self._keys_of_site = keys_of_site
         self._store = store
@@ -148,6 +152,8 @@ class Replayer:
         if not records:
             return
         parsed = micro.parse_batch(partition, records)
+        if self._drops_record is not None:
+            parsed = micro.without_dropped(parsed, self._drops_record)
         for user in [user for user in parsed.by_user if self._drops(parsed, user)]:
             del parsed.by_user[user]
         parsed.orders = {

@@ -16,7 +16,7 @@ import posixpath
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import fsspec
@@ -25,6 +25,7 @@ from fsspec.implementations.local import LocalFileSystem
 from features import keys, metrics
 from features.archive.rows import COLUMNS, Row, rows_of, table_of, without_copies
 from features.exceptions import Fenced, StoreUnavailable
+from features.state.batch import Drops
 from features.state.purchases import hash64
 from features.store.foreign_positions import ForeignPositions, adopt
 from features.store.online import OnlineStore
@@ -140,11 +141,23 @@ class ArchiveWorker:
     """Writes the partitions that are assigned to it; used from one thread, beside the stream worker.
 
     Memory: ``FLUSH_ROWS`` rows. Its position is its own, so features never wait for files.
+
+    Parameters
+    ----------
+    drops : callable
+        What says of a record whether it is left out; None where nothing is. Never blocks.
     """
 
     def __init__(
-        self, events: EventLog, store: OnlineStore, folder: ArchiveFolder, *, flush_s: float = FLUSH_S
+        self,
+        events: EventLog,
+        store: OnlineStore,
+        folder: ArchiveFolder,
+        *,
+        flush_s: float = FLUSH_S,
+        drops: Callable[[], Drops | None] = lambda: None,
     ) -> None:
+        self._drops = drops
         self._store = store
         self._folder = folder
         self._flush_s = flush_s
@@ -187,7 +200,7 @@ class ArchiveWorker:
             self._committed.update(taken)
             self._read.update(taken)
         polled = self._reader.poll(timeout_s, POLL_RECORDS)
-        count = 0
+        count, drops = 0, self._drops()
         for partition, records in polled.items():
             if partition not in self._committed or not records:
                 continue
@@ -197,6 +210,8 @@ class ArchiveWorker:
                     parsed, _ = read_record(record.value, appended_at_ms=record.timestamp_ms, stamp=record.stamp)
                 except InvalidEvent:
                     continue  # the stream worker puts it where such records go
+                if drops is not None and drops(parsed):
+                    continue
                 if parsed.forwarded is not None:
                     continue  # the report itself is archived where it was reported
                 for day, row in rows_of(parsed):

@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 User = tuple[str, str]  # site, user key
 T = TypeVar("T")
+Drops = Callable[[EventRecord], bool]
+"""Says of a record whether it is not to be applied."""
 
 MAX_TRIES: Final = 3
 UNNAMED: Final = "(unnamed)"
@@ -96,6 +98,7 @@ class ParsedBatch:
     newest_received_ms: int = 0
     clocks_off: dict[str, int] = field(default_factory=dict)  # by who sent it: what their clock is ahead, ms
     bot_events: int = 0  # of programs that named themselves: the archive keeps them, no feature does
+    forgotten_events: int = 0  # of sources whose events are not applied
 
     def add_past(self, user: User, past: Past) -> None:
         """Let the database's answer for a user be merged along with the batch."""
@@ -173,14 +176,38 @@ def parse_batch(partition: int, records: Sequence[Record]) -> ParsedBatch:
         else:
             indices.append(len(in_order))
         in_order.append((record, parsed))
-        if parsed.forwarded is not None:
-            batch.orders[(*user, parsed.forwarded.order)] = newest_ms_of(parsed)
-            continue
-        for event in parsed.events:
-            if isinstance(event, REPORTED):
-                name = (*user, hash64(event.params.transaction_id))
-                batch.orders[name] = max(event.occurred_at_ms, batch.orders.get(name, 0))
+        _note_orders(batch.orders, parsed)
     return batch
+
+
+def _note_orders(orders: dict[tuple[str, str, int], int], record: EventRecord) -> None:
+    user = (record.site, record.user_key)
+    if record.forwarded is not None:
+        orders[(*user, record.forwarded.order)] = newest_ms_of(record)
+        return
+    for event in record.events:
+        if isinstance(event, REPORTED):
+            name = (*user, hash64(event.params.transaction_id))
+            orders[name] = max(event.occurred_at_ms, orders.get(name, 0))
+
+
+def without_dropped(batch: ParsedBatch, drops: Drops) -> ParsedBatch:
+    """Return the batch without the records that are not to be applied; they are counted, and nothing else of them is.
+
+    Call it before anything is added to the batch.
+    """
+    kept = [index for index, (_, record) in enumerate(batch.in_order) if not drops(record)]
+    n_dropped = len(batch.in_order) - len(kept)
+    if not n_dropped:
+        return batch
+    left = batch.only(kept)
+    left.by_user = {user: indices for user, indices in left.by_user.items() if indices}
+    left.orders = {}
+    for _, record in left.in_order:
+        _note_orders(left.orders, record)
+    n_events = sum(len(record.events) + len(record.custom) for _, record in batch.in_order)
+    left.forgotten_events = n_events - sum(len(record.events) + len(record.custom) for _, record in left.in_order)
+    return left
 
 
 def poison(record: Record, error: Exception) -> Refused:
@@ -308,6 +335,7 @@ def apply_batch(
         outcomes[progress.DUPLICATE] += effects.duplicate
         outcomes[progress.LATE] += effects.late
     outcomes[progress.BOT] += batch.bot_events
+    outcomes[progress.FORGOTTEN] += batch.forgotten_events
     for refused in (*batch.refused, *applied.poison):
         outcomes[progress.PARKED if refused.is_parked else progress.DEAD_LETTERED] += 1
     for site, item_effects in items.items():

@@ -14,7 +14,8 @@ BOT: Final = "bot"
 DEAD_LETTERED: Final = "dead_lettered"
 PARKED: Final = "parked"
 CROWDED: Final = "crowded"
-OUTCOMES: Final = (APPLIED, DUPLICATE, LATE, BOT, CROWDED, DEAD_LETTERED, PARKED)
+FORGOTTEN: Final = "forgotten"
+OUTCOMES: Final = (APPLIED, DUPLICATE, LATE, BOT, CROWDED, FORGOTTEN, DEAD_LETTERED, PARKED)
 """Events by outcome; the last two count records, whose events nobody could read."""
 
 

@@ -50,11 +50,19 @@ class InFlightBatch:
     """
 
     def __init__(
-        self, partition: int, records: Sequence[Record], past: Mapping[User, Past], *, cache: CountCache
+        self,
+        partition: int,
+        records: Sequence[Record],
+        past: Mapping[User, Past],
+        *,
+        cache: CountCache,
+        drops: micro.Drops | None = None,
     ) -> None:
         self.partition = partition
         self._began_ns = time.time_ns()
         self.parsed = micro.parse_batch(partition, records)
+        if drops is not None:
+            self.parsed = micro.without_dropped(self.parsed, drops)
         self.traced: list[tuple[User, str]] = [] if spans.sender is None else _traced(self.parsed)
         for user, answer in past.items():
             self.parsed.add_past(user, answer)

@@ -23,6 +23,7 @@ from typing import Final
 from features import keys, metrics
 from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable
 from features.money import MoneyOfSite, in_euros
+from features.state import batch as micro
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.foreign_positions import ForeignPositions, adopt
@@ -78,6 +79,8 @@ class StreamWorker:
         From a site to the items and placements that it has; never blocks. Of others, a bounded number is told apart.
     money_of : callable
         From a site to its currency and exchange rates; a partition whose site has none loaded waits alone.
+    drops : callable
+        What says of a record whether it is not to be applied; None where nothing is left out. Never blocks.
     was_used : callable
         Whether anything of a partition is known outside of Redis; asked for partitions without a position.
     clock : callable
@@ -96,6 +99,7 @@ class StreamWorker:
         keys_of_site: KeysOfSite = know_everything,
         money_of: MoneyOfSite = in_euros,
         was_used: WasUsed = never_used,
+        drops: Callable[[], micro.Drops | None] = lambda: None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.status = Status()
@@ -107,6 +111,7 @@ class StreamWorker:
         self._keys_of_site = keys_of_site
         self._money_of = money_of
         self._clock = clock
+        self._drops = drops
         self._profiles = profiles or NoProfiles()
         self._restore = ProfileRestore(self._profiles)
         self._dead_letters = DeadLetterSink(events)
@@ -165,10 +170,10 @@ class StreamWorker:
         polled = self._reader.poll(0.0 if self._in_flight else timeout_s, most)
         self._is_behind = sum(map(len, polled.values())) >= self._batch_records
         try:
-            past = self._restore.answers()
+            past, drops = self._restore.answers(), self._drops()
             # What a halted partition reads meanwhile is read again: it goes on from where it stands.
             batches = [
-                InFlightBatch(partition, records, past.get(partition, {}), cache=self._cache(partition))
+                InFlightBatch(partition, records, past.get(partition, {}), cache=self._cache(partition), drops=drops)
                 for partition in {**polled, **past}
                 if partition not in self._halts and ((records := polled.get(partition, [])) or partition in past)
             ]

@@ -48,6 +48,7 @@ def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
     """
     if with_profiles:  # the models are there only once Django is set up
         from features.stream.profiles import ProfileArchive
+        from features.stream.sources.dropped import forgotten_drops
     return StreamWorker(
         connections.event_log(),
         connections.store(),
@@ -56,6 +57,7 @@ def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
         announce=partial(announce_changed, connections.client()),
         profiles=ProfileArchive() if with_profiles else None,
         was_used=was_used if with_profiles else never_used,
+        drops=forgotten_drops if with_profiles else lambda: None,
         keys_of_site=keys_of_site if with_profiles else know_everything,
         money_of=loaded_money_of if with_profiles else in_euros,
     )
@@ -63,7 +65,11 @@ def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
 
 def make_archive_worker() -> ArchiveWorker:
     """Return a worker that writes what is in ``EVENT_LOG_URL`` to ``RECSITE_ARCHIVE_URL``."""
-    return ArchiveWorker(connections.event_log(), connections.store(), ArchiveFolder(settings.ARCHIVE_URL))
+    from features.stream.sources.dropped import forgotten_drops  # the models are there only once Django is set up
+
+    return ArchiveWorker(
+        connections.event_log(), connections.store(), ArchiveFolder(settings.ARCHIVE_URL), drops=forgotten_drops
+    )
 
 
 class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
@@ -120,6 +126,7 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
     def _run_stream(self) -> None:
         check_topic()
         start_snapshots()  # what the sites know, and their currencies and rates
+        _load_forgotten()
         stream = make_stream_worker()
         _running.append(stream)
         try:
@@ -129,7 +136,15 @@ class StreamStep(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships
 
     def _run_archive(self) -> None:
         check_topic()
+        _load_forgotten()
         make_archive_worker().run(self._stop)
+
+
+def _load_forgotten() -> None:
+    """Know the forgotten sources before the first record: who begins at the log's beginning meets old ones."""
+    from features.stream.sources.dropped import forgotten
+
+    forgotten.refresh()
 
 
 @inspect_command(name="stream")  # type: ignore[untyped-decorator]  # celery ships no types

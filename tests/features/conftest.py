@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from features.state.batch import Drops
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store import connections
 from features.store.online import OnlineStore
@@ -77,7 +78,13 @@ class World:
 
         asyncio.run(append())
 
-    def worker(self, *, lateness_ms: int = LATENESS_MS, keys_of_site: KeysOfSite = know_everything) -> StreamWorker:
+    def worker(
+        self,
+        *,
+        lateness_ms: int = LATENESS_MS,
+        keys_of_site: KeysOfSite = know_everything,
+        drops: Callable[[], Drops | None] = lambda: None,
+    ) -> StreamWorker:
         """Return a worker in this process."""
         return StreamWorker(
             self.log,
@@ -86,6 +93,7 @@ class World:
             batch_records=self.batch_records,
             announce=lambda changed: self.changed.append(dict(changed)),  # type: ignore[arg-type]
             keys_of_site=keys_of_site,
+            drops=drops,
         )
 
     def drain(self, worker: StreamWorker | None = None) -> StreamWorker:

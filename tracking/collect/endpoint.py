@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from tracking.access.bots import bot_class_of
 from tracking.access.identity import ANONYMOUS_COOKIE, resolve
+from tracking.access.quarantine import comes_from
 from tracking.access.sites import KeyInfo
 from tracking.collect.durable import Outcome
 from tracking.collect.idempotency import Idempotency
@@ -25,7 +26,6 @@ from tracking.contract.events import (
     MAX_EVENTS_BROWSER,
     MAX_EVENTS_SERVER,
     CustomEvent,
-    EventRecord,
     RawEnvelope,
     log_key,
 )
@@ -322,18 +322,12 @@ class Collector:
 def _drop_quarantined(built: Built, key: KeyInfo) -> None:
     """Leave out what comes from a source that staff quarantined; the answer stays as it is, and tells it nothing."""
     names = key.site.quarantined
-    kept = [record for record in built.records if not _is_quarantined(record, names)]
+    kept = [record for record in built.records if not comes_from(record, names)]
     dropped = sum(len(record.events) + len(record.custom) for record in built.records)
     dropped -= sum(len(record.events) + len(record.custom) for record in kept)
     if dropped:
         EVENTS_QUARANTINED.labels(key.site.slug).inc(dropped)
         built.records[:] = kept
-
-
-def _is_quarantined(record: EventRecord, names: frozenset[int | str]) -> bool:
-    if record.user_key in names:
-        return True
-    return record.user_id is None and record.source == "browser" and record.network in names
 
 
 def _named(event: Rejected) -> RejectedEvent:

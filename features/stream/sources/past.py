@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -35,8 +35,8 @@ class UserPast:
     others: list[EventRecord]
 
 
-def pasts(folder: ArchiveFolder, *, site: str, source: Source) -> list[UserPast]:
-    """Return what each user did who has a row of the source. Memory: their rows.
+def users_of(folder: ArchiveFolder, *, site: str, source: Source) -> set[str]:
+    """Return the keys of the users who have a row of the source. Memory: those keys, and a column of one file.
 
     Raises
     ------
@@ -47,12 +47,25 @@ def pasts(folder: ArchiveFolder, *, site: str, source: Source) -> list[UserPast]
     for path in folder.files(site=site):
         table = read_table(folder, path, columns=SOURCE_COLUMNS)
         users |= set(_frame(table).filter(source.expression())["user_key"].to_list())
-    if not users:
-        return []
+    return users
+
+
+def pasts(folder: ArchiveFolder, *, site: str, source: Source, users: Collection[str]) -> list[UserPast]:
+    """Return what each of these users did. Memory: their rows, and one file.
+
+    Raises
+    ------
+    OSError
+        The archive cannot be read.
+    """
+    names = list(users)
     tables = []
     for path in folder.files(site=site):
-        table = read_table(folder, path)
-        tables.append(table.filter(_frame(table)["user_key"].is_in(list(users)).to_arrow()))
+        if _frame(read_table(folder, path, columns=("user_key",)))["user_key"].is_in(names).any():
+            table = read_table(folder, path)
+            tables.append(table.filter(_frame(table)["user_key"].is_in(names).to_arrow()))
+    if not tables:
+        return []
     whole = without_resends(pa.concat_tables(tables))
     frame = _frame(whole).with_columns(source.expression().alias("is_theirs")).sort(*_IN_ORDER)
     found = []

@@ -24,6 +24,7 @@ else:
 
 HOUR_MS: Final = 3_600_000
 MOST_TOLD_APART: Final = 20_000
+MOST_SAMPLED: Final = 256
 SHOWN: Final = 25
 LEAST_EVENTS: Final = 50
 """Fewer events of a source in a day move nothing, whatever their share."""
@@ -53,7 +54,7 @@ class Suspect:
     item_share : float
         The day's share of that item's events.
     users : int
-        User keys that a network was seen with; 1 for a user key.
+        User keys that a network was seen with, from ``MOST_SAMPLED`` on as an estimate; 1 for a user key.
     """
 
     network: int | None
@@ -89,12 +90,14 @@ def find_suspects(folder: ArchiveFolder, *, site: str, now_ms: int | None = None
     items = _Counts(("item_id",))
     by_kind = {name: _Counts((name, "item_id")) for name in ("network", "user_key")}
     totals = {name: _Counts((name,)) for name in by_kind}
+    users = _Users()
     for frame in _frames(folder, site, now_ms):
         items.add(frame)
         for name in by_kind:
             known = frame.filter(pl.col(name).is_not_null())
             by_kind[name].add(known)
             totals[name].add(known)
+        users.add(frame, totals["network"].frame)
     suspects.events = items.total
     suspects.networks = totals["network"].n_names
     if not suspects.events:
@@ -103,7 +106,10 @@ def find_suspects(folder: ArchiveFolder, *, site: str, now_ms: int | None = None
         suspects.found += _suspects(name, of_kind.frame, by_kind[name].frame, items.frame, suspects.events)
     suspects.found.sort(key=lambda one: (-max(one.site_share, one.item_share), -one.day))
     del suspects.found[SHOWN:]
-    _count_users(suspects.found, _frames(folder, site, now_ms))
+    seen = users.by_network()
+    for one in suspects.found:
+        if one.network is not None:
+            one.users = seen.get(one.network, 1)
     return suspects
 
 
@@ -125,6 +131,37 @@ class _Counts:
         summed = whole.group_by(self.by).agg(pl.col("day").sum(), pl.col("hour").sum())
         self.n_names = max(self.n_names, summed.height)
         self.frame = summed.sort("day", descending=True).head(MOST_TOLD_APART)
+
+
+class _Users:
+    """How many user keys each network was seen with, from one pass; memory: ``MOST_SAMPLED`` numbers a network.
+
+    References
+    ----------
+    Bar-Yossef et al., "Counting Distinct Elements in a Data Stream", RANDOM 2002: the k-th smallest of ``n`` hashes
+    that are spread evenly over the range is about ``k / n`` of it.
+    """
+
+    def __init__(self) -> None:
+        self._smallest = pl.DataFrame(schema={"network": pl.Int64, "hash": pl.UInt64})
+
+    def add(self, frame: pl.DataFrame, told_apart: pl.DataFrame) -> None:
+        """Add what a file has of the networks that are told apart."""
+        of_networks = frame.filter(pl.col("network").is_not_null())
+        seen = of_networks.select(pl.col("network").cast(pl.Int64), pl.col("user_key").hash().alias("hash"))
+        whole = pl.concat([self._smallest, seen]).unique()
+        if not told_apart.is_empty():
+            kept = told_apart.select(pl.col("network").cast(pl.Int64))
+            whole = whole.join(kept, on="network", how="semi")
+        self._smallest = whole.sort("hash").group_by("network", maintain_order=True).head(MOST_SAMPLED)
+
+    def by_network(self) -> dict[int, int]:
+        """Return the number of user keys by network."""
+        found = self._smallest.group_by("network").agg(pl.len().alias("n"), pl.col("hash").max().alias("largest"))
+        return {
+            network: n if n < MOST_SAMPLED else round((MOST_SAMPLED - 1) * 2.0**64 / largest)
+            for network, n, largest in found.iter_rows()
+        }
 
 
 def _frames(folder: ArchiveFolder, site: str, now_ms: int) -> Iterable[pl.DataFrame]:
@@ -175,17 +212,3 @@ def _suspects(
             item_share=item_share,
             item_events=row["item_events"] or 0,
         )
-
-
-def _count_users(found: Iterable[Suspect], frames: Iterable[pl.DataFrame]) -> None:
-    """Count the user keys of each suspected network; memory: those keys."""
-    by_network = {one.network: one for one in found if one.network is not None}
-    if not by_network:
-        return
-    users: dict[int, set[str]] = {tag: set() for tag in by_network}
-    for frame in frames:
-        mine = frame.filter(pl.col("network").is_in(list(users)))
-        for tag, user_key in mine.select("network", "user_key").unique().iter_rows():
-            users[tag].add(user_key)
-    for tag, one in by_network.items():
-        one.users = len(users[tag])

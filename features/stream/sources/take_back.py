@@ -38,7 +38,7 @@ from features.state.states import canonical, decode_profile
 from features.store import orders
 from features.store.online import OnlineStore
 from features.store.redis_pipe import Command, Pipe, borrowed, raise_errors, send_to_each
-from features.stream.sources.past import Lookers, UserPast, pasts
+from features.stream.sources.past import Lookers, UserPast, pasts, users_of
 from features.stream.sources.source import Source
 from tracking.contract.events import EventRecord, log_key
 from tracking.contract.parsing import encode_record
@@ -48,7 +48,7 @@ from tracking.log import BEGINNING, Record
 logger = logging.getLogger(__name__)
 
 CHUNK: Final = 500
-"""Users whose states change in one transaction."""
+"""Users whose states change in one transaction, and whose rows of the archive are in memory meanwhile."""
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
 _DECODE: Final = msgspec.msgpack.Decoder(list[int]).decode
 
@@ -137,14 +137,33 @@ class TakeBack:
         self._done = TakenBack()
 
     def run(self) -> TakenBack:
-        """Take back everything that can be now; safe to repeat.
+        """Take back everything that can be now; safe to repeat. Memory: the users' keys, and the rows of ``CHUNK``.
 
         Raises
         ------
         StoreUnavailable, OSError
             Redis or the archive is unavailable; what was done so far is found as done by the next run.
         """
-        found = pasts(self._folder, site=self._site, source=self._source)
+
+        def partition_of(user_key: str) -> int:
+            return keys.partition_of(self._site, UserKey(user_key), self._partitions)
+
+        everybody = sorted(users_of(self._folder, site=self._site, source=self._source), key=partition_of)
+        settled: list[str] = []
+        for partition, group in groupby(everybody, key=partition_of):
+            of_partition = list(group)
+            for start in range(0, len(of_partition), CHUNK):
+                settled += self._take_back(partition, of_partition[start : start + CHUNK])
+        rows = Source(network=self._source.network, user_key=self._source.user_key, only=frozenset(settled))
+        self._done.rows = erase_rows(self._folder, site=self._site, rows=rows)["rows"] if settled else 0
+        self._done.users = len(settled)
+        self._done.unsettled = len(everybody) - len(settled)
+        return self._done
+
+    def _take_back(self, partition: int, users: Sequence[str]) -> list[str]:
+        if self._is_behind(partition):
+            return []
+        found = pasts(self._folder, site=self._site, source=self._source, users=users)
         items = {
             item.item_id
             for one in found
@@ -153,26 +172,8 @@ class TakeBack:
             for item in getattr(event.params, "items", ())
         }
         self._lookers = Lookers(self._folder, site=self._site, source=self._source, items=items)
-
-        def partition_of(one: UserPast) -> int:
-            return keys.partition_of(self._site, UserKey(one.user_key), self._partitions)
-
-        settled: list[str] = []
-        for partition, group in groupby(sorted(found, key=partition_of), key=partition_of):
-            of_partition = list(group)
-            for start in range(0, len(of_partition), CHUNK):
-                settled += self._take_back(partition, of_partition[start : start + CHUNK])
-        rows = Source(network=self._source.network, user_key=self._source.user_key, only=frozenset(settled))
-        self._done.rows = erase_rows(self._folder, site=self._site, rows=rows)["rows"] if settled else 0
-        self._done.users = len(settled)
-        self._done.unsettled = len(found) - len(settled)
-        return self._done
-
-    def _take_back(self, partition: int, users: Sequence[UserPast]) -> list[str]:
-        if self._is_behind(partition):
-            return []
         changes: list[_Change] = []
-        for one in users:
+        for one in found:
             try:
                 changes.append(self._change(partition, one))
             except FeatureError as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from features.archive.maintenance import read_table
 from features.archive.writer import ArchiveFolder
 from features.stream.sources import suspects
 from features.stream.sources.suspects import find_suspects
@@ -76,3 +78,33 @@ def test_more_names_than_are_told_apart_push_no_suspect_out(tmp_path: Path, monk
     ]
     archive(folder, [*many, *views(60, "B", network=BAD, user="x")])
     assert [one.network for one in find_suspects(folder, site="shop", now_ms=NOW_MS).found] == [BAD]
+
+
+def test_each_file_of_the_day_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ArchiveFolder(str(tmp_path))
+    archive(folder, honest())
+    archive(folder, views(60, "B", network=BAD, user="x"))
+    read: list[str] = []
+
+    def noted(folder: ArchiveFolder, path: str, **options: Any) -> Any:
+        read.append(path)
+        return read_table(folder, path, **options)
+
+    monkeypatch.setattr(suspects, "read_table", noted)
+
+    [one] = find_suspects(folder, site="shop", now_ms=NOW_MS).found
+
+    assert one.users == 60
+    assert sorted(read) == folder.files(site="shop")
+
+
+def test_many_users_of_a_network_are_an_estimate_and_few_are_exact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ArchiveFolder(str(tmp_path))
+    archive(folder, [*views(2_000, "B", network=BAD, user="x"), *views(200, "C", network=BAD + 1, user="y")])
+
+    found = {one.network: one.users for one in find_suspects(folder, site="shop", now_ms=NOW_MS).found}
+
+    assert found[BAD + 1] == 200
+    assert 1_600 < found[BAD] < 2_400

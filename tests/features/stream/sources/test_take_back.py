@@ -18,6 +18,8 @@ from features.models import StoredProfile
 from features.money import in_euros
 from features.state.counting.unknown import SiteKeys
 from features.store.item_stats import ItemStatsMerger, load_item_stats
+from features.stream.sources import take_back as module
+from features.stream.sources.past import UserPast, pasts
 from features.stream.sources.source import Source
 from features.stream.sources.take_back import TakeBack, TakenBack
 from tests.features.conftest import World
@@ -209,3 +211,30 @@ def test_one_user_key_is_forgotten_and_the_network_stays_where_others_came_from_
     assert take_back(world, folder, Source(user_key="a:" + "x" * 32)).users == 1
 
     assert world.hash() == without.hash()
+
+
+def test_memory_holds_the_rows_of_one_slice_of_users_at_a_time(
+    worlds: Callable[..., World], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = traffic(random.Random(3), n_records=250)
+    world, without = worlds("memory"), worlds("memory")
+    live(world, records)
+    live(without, [one for one in records if not is_of_source(one)])
+    folder = ArchiveFolder(str(tmp_path / "archive"))
+    archive(folder, records)
+    held: list[int] = []
+
+    def noted(*args: Any, users: Sequence[str], **options: Any) -> list[UserPast]:
+        found = pasts(*args, users=users, **options)
+        held.append(len(found))
+        return found
+
+    monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr(module, "pasts", noted)
+
+    receipt = take_back(world, folder, Source(network=BAD))
+
+    assert max(held) == 2
+    assert sum(held) == receipt.users > 4
+    assert world.hash() == without.hash()
+    assert counts_of(world.client) == counts_of(without.client)
