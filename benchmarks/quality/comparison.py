@@ -36,6 +36,7 @@ KEYS: Final[Mapping[str, str]] = {
 }
 """Rows of the table, and the part of their figures' names."""
 
+COMPARED: Final = ("seen first, then ours", "VMIS-kNN")
 METRICS: Final[Mapping[str, str]] = {
     "hr@20": "hr20",
     "mrr@20": "mrr20",
@@ -45,6 +46,7 @@ METRICS: Final[Mapping[str, str]] = {
     "popularity_share@20": "popularity_bias",
     "repeat_share@20": "repeat_share",
 }
+ERRORS_OF: Final = ("hr@20", "mrr@20")
 COLUMNS: Final = ("", "HR@20", "MRR@20", "NDCG@10", "new HR", "cover", "popular", "repeat", "CPU s")
 _VSTAN: Final = "sessions"
 _PARTS_LEFT_OUT: Final = {"popularity", "last viewed", _VSTAN, "ranker"}
@@ -59,12 +61,15 @@ class Scores:
     values : list of mapping of metric to value
     errors : list of mapping
         The standard error of HR@20 and MRR@20 over the sessions of a run's test points.
+    ranks : list of int64, shape (n_points,)
+        The rank of each point's target, from 1; 0 where it is not among the twenty.
     cpu_s : list of float
         CPU seconds of fitting and listing, all threads together; 0 for what is part of another row.
     """
 
     values: list[Mapping[str, float]] = field(default_factory=list)
     errors: list[Mapping[str, float]] = field(default_factory=list)
+    ranks: list[NDArray[np.int64]] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
 
 
@@ -74,8 +79,11 @@ class Comparison:
 
     Attributes
     ----------
-    runs : list of mapping of (window's number, seed)
-        The runs, in the order of the lists in ``scores``.
+    scores, parts : mapping of model to its scores
+        Of the models of the table, and of our sources.
+    chosen : mapping of a peer's name to its parameters
+    last : Answers
+        Ours in the last window.
     """
 
     scores: dict[str, Scores] = field(default_factory=dict)
@@ -83,6 +91,7 @@ class Comparison:
     chosen: dict[str, Mapping[str, float]] = field(default_factory=dict)
     points: int = 0
     windows: int = 0
+    is_searched: bool = True
     last: Answers | None = None
 
     def mean(self, model: str, metric: str) -> float:
@@ -96,6 +105,19 @@ class Comparison:
             return found.errors[0][metric]
         by_window = np.array([each[metric] for each in found.values]).reshape(self.windows, -1).mean(axis=1)
         return float(by_window.std(ddof=1) / np.sqrt(self.windows))
+
+    def lead(self, model: str, other: str, metric: str) -> tuple[float, float]:
+        """Return by how much ``model`` is ahead of ``other`` on the same points, and the error of that."""
+        ahead = self.mean(model, metric) - self.mean(other, metric)
+        if self.windows == 1:
+            assert self.last is not None
+            assert self.last.points.sessions is not None
+            pairs = zip(self._of(model).ranks, self._of(other).ranks, strict=True)
+            apart = np.mean([_gains(ranks, metric) - _gains(others, metric) for ranks, others in pairs], axis=0)
+            return ahead, clustered_error(apart, self.last.points.sessions)
+        values = [[each[metric] for each in self._of(name).values] for name in (model, other)]
+        by_window = (np.array(values[0]) - np.array(values[1])).reshape(self.windows, -1).mean(axis=1)
+        return ahead, float(by_window.std(ddof=1) / np.sqrt(self.windows))
 
     def between_seeds(self, model: str, metric: str) -> float:
         """Return the standard deviation between seeds, the mean over windows; 0 with one seed."""
@@ -118,7 +140,7 @@ def compared(
     is_searched : bool
         Choose the peers' parameters on the newest tenth of the first window's known sessions; else their first ones.
     """
-    result = Comparison(windows=len(windows))
+    result = Comparison(windows=len(windows), is_searched=is_searched)
     with _progress() as bar:
         for window in windows:
             report = _reporter(bar, window.name)
@@ -182,6 +204,7 @@ def _listed(peer: Peer, log: SessionLog, points: TestPoints, chosen: Mapping[str
 def _repeat(scores: Scores) -> None:
     scores.values.append(scores.values[-1])
     scores.errors.append(scores.errors[-1])
+    scores.ranks.append(scores.ranks[-1])
     scores.cpu_s.append(scores.cpu_s[-1])
 
 
@@ -198,14 +221,14 @@ def _add(
     into.values.append(measure(listed, points, item_counts=counts).values)
     ranks = ranks_of_targets(listed[:, :20], points.targets)
     assert points.sessions is not None
-    reciprocal = np.where(ranks > 0, 1 / np.maximum(ranks, 1), 0.0)
-    into.errors.append(
-        {
-            "hr@20": clustered_error((ranks > 0).astype(np.float64), points.sessions),
-            "mrr@20": clustered_error(reciprocal, points.sessions),
-        }
-    )
+    into.errors.append({each: clustered_error(_gains(ranks, each), points.sessions) for each in ERRORS_OF})
+    into.ranks.append(ranks)
     into.cpu_s.append(cpu_s)
+
+
+def _gains(ranks: NDArray[np.int64], metric: str) -> NDArray[np.float64]:
+    """Return what each point adds to the metric: 1 for a hit, or 1 / rank."""
+    return np.where(ranks > 0, 1.0 if metric == "hr@20" else 1 / np.maximum(ranks, 1), 0.0)
 
 
 def clustered_error(values: NDArray[np.float64], clusters: IndexArray) -> float:
@@ -236,19 +259,31 @@ def show(title: str, result: Comparison, *, took_s: float, notes: Sequence[str] 
     caption = [
         f"{result.points:,} test points, {took_s:.0f} s in all; ± is the standard error {errors}",
         *notes,
+        *(_lead_of(result, other) for other in COMPARED),
         _search_of(result),
+        "GRU4Rec is not measured: docs/quality.md says why",
         f"ours: {ROUNDS * (len(FUSED_SOURCES) * len(CHOICES) + len(CONSTANTS))} weightings of sources and the number of"
         f" trees ({trees}) on validation; fusion: {weights}, k={last.fitted.fusion.k:g}",
     ]
     if seeds > 1:
-        between = ", ".join(f"{each} {result.between_seeds(OURS, each):.4f}" for each in ("hr@20", "mrr@20"))
+        between = ", ".join(f"{each} {result.between_seeds(OURS, each):.4f}" for each in ERRORS_OF)
         caption.append(f"{seeds} seeds; ours varies between them by (standard deviation): {between}")
     print_table(title, COLUMNS, rows, caption="\n".join(caption))
     if with_parts and result.parts:
         print_table(f"{title}: our parts", COLUMNS, [_row(name, result) for name in sorted(result.parts)])
 
 
+def _lead_of(result: Comparison, other: str) -> str:
+    parts = []
+    for metric in ERRORS_OF:
+        ahead, error = result.lead(OURS, other, metric)
+        parts.append(f"{metric.upper()} {ahead:+.4f} ± {error:.4f}")
+    return f"ours to {other}, on the same points: {', '.join(parts)}"
+
+
 def _search_of(result: Comparison) -> str:
+    if not result.is_searched:
+        return "parameters of the others are not searched"
     settings = {peer.name: len(peer.settings) for peer in PEERS}
     found = "; ".join(
         f"{name} {settings[name]} settings: " + ", ".join(f"{key} {value:g}" for key, value in chosen.items())
@@ -260,9 +295,9 @@ def _search_of(result: Comparison) -> str:
 def _row(name: str, result: Comparison) -> list[object]:
     scores = result.scores.get(name) or result.parts[name]
     shown: list[object] = [name]
-    for metric in ("hr@20", "mrr@20"):
+    for metric in ERRORS_OF:
         shown.append(f"{result.mean(name, metric):.3f} ± {result.error(name, metric):.3f}")
-    shown += [result.mean(name, metric) for metric in METRICS if metric not in ("hr@20", "mrr@20")]
+    shown += [result.mean(name, metric) for metric in METRICS if metric not in ERRORS_OF]
     cpu_s = float(np.mean(scores.cpu_s))
     return [*shown, round(cpu_s) if cpu_s else None]
 
@@ -274,10 +309,15 @@ def figures(data: str, result: Comparison) -> dict[str, float]:
         start = f"{data}_{key}_" if key else f"{data}_"
         for metric, short in METRICS.items():
             found[f"{start}{short}"] = result.mean(name, metric)
-        for metric in ("hr@20", "mrr@20"):
+        for metric in ERRORS_OF:
             found[f"{start}{METRICS[metric]}_se"] = result.error(name, metric)
     for metric in ("hr@20", "mrr@20", "new_hr@20"):
         found[f"{data}_fusion_{METRICS[metric]}"] = result.mean("fusion", metric)
+    for other in COMPARED:
+        for metric in ERRORS_OF:
+            ahead, error = result.lead(OURS, other, metric)
+            start = f"{data}_lead_over_{KEYS[other]}_{METRICS[metric]}"
+            found |= {start: ahead, f"{start}_se": error}
     return found
 
 

@@ -52,6 +52,27 @@ def test_the_error_over_windows_is_that_of_their_means() -> None:
     assert found.between_seeds("ours", "hr@20") == pytest.approx(np.sqrt(2) * 0.1 / 2)
 
 
+def test_a_lead_over_windows_is_measured_window_by_window() -> None:
+    """By hand: ahead by .1 and .3: .2, standard deviation .141, over √2: .1; each alone varies much more."""
+    ours, other = (
+        Scores(values=[{"hr@20": value} for value in values]) for values in ((0.2, 0.9), (0.1, 0.6))
+    )  # fmt: skip
+    found = Comparison(scores={"ours": ours, "other": other}, windows=2)
+
+    assert found.lead("ours", "other", "hr@20") == pytest.approx((0.2, 0.1))
+
+
+@pytest.mark.slow
+def test_a_lead_in_one_window_is_that_of_its_points() -> None:
+    found = compared([window_of(walkers(400, seed=1), "window")], settings=SMALL, is_searched=False)
+
+    ahead, error = found.lead("ours", "popularity", "mrr@20")
+
+    assert ahead == pytest.approx(found.mean("ours", "mrr@20") - found.mean("popularity", "mrr@20"))
+    assert 0 < error < ahead
+    assert found.lead("ours", "ours", "hr@20") == (0.0, 0.0)
+
+
 @pytest.mark.slow
 def test_every_model_is_measured_in_every_window_with_every_seed(capsys: pytest.CaptureFixture[str]) -> None:
     windows = [window_of(walkers(400, seed=seed), f"window {seed}") for seed in (1, 2)]
@@ -73,4 +94,6 @@ def test_every_model_is_measured_in_every_window_with_every_seed(capsys: pytest.
     said = capsys.readouterr().out
     assert "± is the standard error over 2 windows" in said
     assert "VMIS-kNN" in said
+    assert "ours to VMIS-kNN, on the same points: HR@20" in said
+    assert "parameters of the others are not searched" in said
     assert "2 seeds; ours varies between them" in said
