@@ -7,6 +7,7 @@ from datetime import datetime
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -150,7 +151,7 @@ class RfmSnapshot(models.Model):
         indexes = (models.Index(fields=["site", "-made_at"], name="rfm_site_made_at"),)
 
     def __str__(self) -> str:
-        return f"{self.site} {self.made_at:%Y-%m-%d %H:%M}"
+        return f"{self.site} {date_format(self.made_at, 'SHORT_DATETIME_FORMAT')}"
 
 
 class StoredProfile(models.Model):
@@ -324,4 +325,4 @@ class FeedRun(models.Model):
         ordering = ["-started_at"]
 
     def __str__(self) -> str:
-        return f"{self.source} at {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.source}, {date_format(self.started_at, 'SHORT_DATETIME_FORMAT')}"

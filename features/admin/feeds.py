@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
@@ -28,6 +27,7 @@ from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
 from tracking.models import Site
 from tracking.staff.sites import may, seen
+from tracking.templatetags.written import whole
 
 MAX_UPLOAD_BYTES: Final = 200 << 20
 _LABELS: Final = {"done": "success", "running": "info", "waits for approval": "warning", "failed": "danger"}
@@ -93,7 +93,7 @@ class UploadForm(forms.Form):
                     "Has %(size)s MB; the most is %(MAX_UPLOAD_BYTES)s MB. Pack it with gzip, or load it with "
                     "`manage.py import_items`."
                 )
-                % {"size": f"{file.size / 1000000.0:,.0f}", "MAX_UPLOAD_BYTES": MAX_UPLOAD_BYTES >> 20}
+                % {"size": whole(file.size / 1_000_000), "MAX_UPLOAD_BYTES": MAX_UPLOAD_BYTES >> 20}
             )
         return file
 
@@ -338,11 +338,9 @@ class FeedRunAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         if not may(request.user, "features.change_item", run.site_id):
             raise PermissionDenied
         try:
-            self.message_user(
-                request,
-                _("%(approve)s items were deactivated.") % {"approve": intcomma(approve(run))},
-                messages.SUCCESS,
-            )
+            n_items = approve(run)
+            said = ngettext("%(n)s item was deactivated.", "%(n)s items were deactivated.", n_items)
+            self.message_user(request, said % {"n": whole(n_items)}, messages.SUCCESS)
         except NotWaiting as error:
             self.message_user(request, str(error), messages.WARNING)
         return HttpResponseRedirect(reverse("admin:features_feedrun_change", args=[run.pk]))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeNumericFilter
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
@@ -29,6 +29,7 @@ from tracking.contract.mending.amounts import read_currency
 from tracking.contract.mending.currencies import has_excess_decimals
 from tracking.staff.audit import note_bulk
 from tracking.staff.sites import seen
+from tracking.templatetags.written import amount, whole
 
 MAX_CATEGORIES: Final = 200
 _PRICES: Final = {"price": "price_minor", "sale_price": "sale_price_minor", "cost": "cost_minor"}
@@ -278,11 +279,11 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Show the price, and the sale price before it while the sale is on."""
         if item.price_minor is None:
             return _("none")
-        price = f"{written(item.price_minor, item.currency)} {item.currency}"
+        price = f"{amount(item.price_minor, item.currency)} {item.currency}"
         paid = item.paid_minor(at=timezone.now())
         if paid is None or paid == item.price_minor:
             return price
-        return format_html("<b>{}</b> <s>{}</s>", written(paid, item.currency), price)
+        return format_html("<b>{}</b> <s>{}</s>", amount(paid, item.currency), price)
 
     @display(description=gettext_lazy("State"), label=_LABELS)
     def shows_state(self, item: Item) -> str:
@@ -333,4 +334,8 @@ class ItemAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         changed = queryset.update(**values, updated_at=timezone.now())
         for site in sites:
             announce_catalogue(site)
-        self.message_user(request, _("%(changed)s items changed.") % {"changed": changed}, messages.SUCCESS)
+        self.message_user(
+            request,
+            ngettext("%(n)s item changed.", "%(n)s items changed.", changed) % {"n": whole(changed)},
+            messages.SUCCESS,
+        )

@@ -30,6 +30,7 @@ from tracking.models import Site
 from tracking.quality.counts import NO_CURRENCY, ORDERS
 from tracking.quality.reading import read_quality
 from tracking.redis_client import UNAVAILABLE
+from tracking.templatetags.written import decimal
 
 MAX_BYTES: Final = 8 << 20
 MAX_GAPS: Final = 3
@@ -48,7 +49,7 @@ class RatesForm(forms.Form):
         if file.size > MAX_BYTES:
             raise forms.ValidationError(
                 _("%(file)s has %(size)s MB; send at most %(MAX_BYTES)s MB, a few years at a time.")
-                % {"file": file.name, "size": f"{file.size / 1000000.0:.1f}", "MAX_BYTES": MAX_BYTES >> 20}
+                % {"file": file.name, "size": decimal(file.size / 1_000_000), "MAX_BYTES": MAX_BYTES >> 20}
             )
         try:
             return str(file.read().decode("utf-8-sig"))

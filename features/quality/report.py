@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from tracking.quality import counts
 from tracking.quality.clocks import WrongClock
@@ -197,7 +197,11 @@ def _of_events(report: QualityReport) -> Iterator[Finding]:
     if not events.day and events.month >= MIN_EVENTS:
         yield Finding(
             level=Level.FAULT, title=_("No events in the last 24 hours"),
-            detail=_("%(n)s events came in the 30 days before.") % {"n": _number(events.month)},
+            detail=ngettext(
+                "%(n)s event came in the 30 days before.",
+                "%(n)s events came in the 30 days before.",
+                events.month,
+            ) % {"n": _number(events.month)},
             remedy=_(
                 "Open a page of the shop with the browser's console: is the snippet still there, and its key valid?"
             ),
@@ -245,7 +249,11 @@ def _of_mends(report: QualityReport) -> Iterator[Finding]:
             remedy = first.remedy
         yield Finding(
             level=Level.NOTE,
-            title=_("%(n)s values were mended in the last 24 hours") % {"n": _number(mended.day)},
+            title=ngettext(
+                "%(n)s value was mended in the last 24 hours",
+                "%(n)s values were mended in the last 24 hours",
+                mended.day,
+            ) % {"n": _number(mended.day)},
             detail=" ".join(said),
             remedy=_("%(remedy)s. Nothing is lost meanwhile; ?strict=1 makes a shop's tests fail.")
             % {"remedy": f"{remedy[:1].upper()}{remedy[1:]}"},
@@ -260,7 +268,11 @@ def _of_orders(report: QualityReport) -> Iterator[Finding]:
             said.append(_("The last was %(value)s.") % {"value": report.again.samples[0].value})
         yield Finding(
             level=Level.WARNING,
-            title=_("%(n)s orders were reported more than once in 30 days") % {"n": _number(report.again.month)},
+            title=ngettext(
+                "%(n)s order was reported more than once in 30 days",
+                "%(n)s orders were reported more than once in 30 days",
+                report.again.month,
+            ) % {"n": _number(report.again.month)},
             detail=" ".join(said),
             remedy=_("Send purchase once: a thank-you page that is reloaded sends it again."),
         )  # fmt: skip
@@ -276,7 +288,11 @@ def _of_orders(report: QualityReport) -> Iterator[Finding]:
     bare = next((row for row in report.orders if row.name[0] == NO_CURRENCY), None)
     if bare is not None and bare.month > 0:
         yield Finding(
-            level=Level.NOTE, title=_("%(n)s orders name no currency") % {"n": _number(bare.month)},
+            level=Level.NOTE, title=ngettext(
+                "%(n)s order names no currency",
+                "%(n)s orders name no currency",
+                bare.month,
+            ) % {"n": _number(bare.month)},
             detail=_("They are taken for %(currency)s, the site's.") % {"currency": report.currency},
             remedy=_("Send currency with each purchase."),
         )  # fmt: skip
@@ -331,7 +347,8 @@ def _of_warnings(report: QualityReport) -> Iterator[Finding]:
             yield Finding(
                 level=Level.WARNING,
                 title=str(title),
-                detail=_("%(n)s requests in the last 24 hours.") % {"n": _number(row.day)},
+                detail=ngettext("%(n)s request in the last 24 hours.", "%(n)s requests in the last 24 hours.", row.day)
+                % {"n": _number(row.day)},
                 remedy=str(remedy),
             )
 
@@ -343,8 +360,11 @@ def _of_catalogue(use: CatalogueUse) -> Iterator[Finding]:
     if not use.n_items:
         yield Finding(
             level=Level.FAULT, title=_("There is no catalogue"),
-            detail=_("%(n)s events of the last seven days name items that are not known here.")
-            % {"n": _number(n_events)},
+            detail=ngettext(
+                "%(n)s event of the last seven days names an item that is not known here.",
+                "%(n)s events of the last seven days name items that are not known here.",
+                n_events,
+            ) % {"n": _number(n_events)},
             remedy=_("Load the catalogue: a feed on the Feeds page, or PUT /v1/items."),
         )  # fmt: skip
     elif use.unknown_share > UNKNOWN_SHARE:

@@ -22,7 +22,6 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from features.catalogue.items import ItemCard
 from features.models import StoredProfile
-from features.money import written
 from recommendations.admin.fields import LinesField, LinesWidget
 from recommendations.admin.gate import published_rules
 from recommendations.admin.typed import understood
@@ -44,6 +43,7 @@ from tracking.admin.screens import get_or_404, screen
 from tracking.contract.user_key import anonymous_id_of, key_of_anonymous, user_id_of
 from tracking.staff.audit import note_reading
 from tracking.staff.sites import may
+from tracking.templatetags.written import amount, whole
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
@@ -278,7 +278,7 @@ def _recent(placement: Placement) -> list[tuple[str, str]]:
 def _spent(currency: str, rfm: Mapping[str, int], apart: Mapping[str, int]) -> str:
     """Return what was spent, and what of it no exchange rate converts, each in its own currency."""
     amounts = [(currency, rfm.get("monetary", 0)), *sorted(apart.items())]
-    first, *others = (f"{written(minor, code)} {code}" for code, minor in amounts)
+    first, *others = (f"{amount(minor, code)} {code}" for code, minor in amounts)
     return _("%(amount)s, and apart %(others)s") % {"amount": first, "others": ", ".join(others)} if others else first
 
 
@@ -299,7 +299,7 @@ def _known_of(explanation: Explanation, serving: SiteServing, placement: Placeme
         (_("Purchases"), ", ".join(_title(serving, item) for item in known["bought"][:MAX_TITLES]) or _("nothing")),  # type: ignore[index]
         (
             _("So far"),
-            ", ".join(f"{counts.get(name, 0):,} {word}" for name, word in SO_FAR),
+            ", ".join(f"{whole(counts.get(name, 0))} {word}" for name, word in SO_FAR),
         ),
         (_("Spent"), _spent(placement.site.currency, rfm, known.get("apart", {}))),  # type: ignore[arg-type]
     ]

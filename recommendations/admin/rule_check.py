@@ -66,7 +66,7 @@ class RuleCheck:
     @property
     def assumptions(self) -> str:
         """What must hold for the estimate of clicks and revenue."""
-        return ASSUMPTIONS
+        return str(ASSUMPTIONS)
 
 
 def check_form(form: Any, site: Site | None, *, is_thorough: bool = False) -> RuleCheck | None:

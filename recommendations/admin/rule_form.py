@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.db import connection
+from django.utils.formats import date_format
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,7 +22,7 @@ from recommendations.admin.steering.parts import PartsField
 from recommendations.admin.typed import understood, vocabulary
 from recommendations.admin.wording import differences
 from recommendations.core.actions import RuleAction
-from recommendations.core.local_times import WRITTEN, SkippedTime, instant, instants, local_time, written
+from recommendations.core.local_times import SkippedTime, instant, instants, local_time
 from recommendations.core.pasted import split_ids
 from recommendations.core.visit import COUNTRY, LANGUAGE, Device, PageKind
 from recommendations.models import Campaign, Placement, Rule
@@ -29,6 +30,7 @@ from recommendations.pipeline.rules.base import RuleSpec
 from recommendations.state.placements import rule_spec
 from tracking.models import Site
 from tracking.staff.sites import seen
+from tracking.templatetags.written import in_zone
 
 PUBLISH: Final = "recommendations_rule_save_and_publish"
 """The name of the button, as unfold makes it of the action."""
@@ -295,7 +297,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
             )
             % {
                 "value": stored.updated_by or "somebody else",
-                "updated_at": written(stored.updated_at, stored.site.zone),
+                "updated_at": in_zone(stored.updated_at, stored.site.zone),
                 "said": said,
             },
         )
@@ -436,7 +438,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
                     "%(local)s comes twice in %(key)s, as the clocks are put back then: the %(which)s counts, "
                     "%(moment)s."
                 )
-                % {"local": f"{local:{WRITTEN}}", "key": zone.key, "which": which, "moment": written(moment, zone)}
+                % {
+                    "local": date_format(local, "DATE_FORMAT") + local.strftime(" %H:%M"),
+                    "key": zone.key,
+                    "which": which,
+                    "moment": in_zone(moment, zone),
+                }
             )
         return moment
 

@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from recommendations.admin.wording import Change, differences, rule_words
-from recommendations.core.local_times import written
 from recommendations.models import Rule, RuleVersion
 from recommendations.pipeline.rules.base import RuleSpec
 from recommendations.state import placements
 from recommendations.state.rule_versions import restore
 from tracking.admin.screens import get_or_404, screen
+from tracking.templatetags.written import in_zone
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
@@ -54,7 +54,7 @@ def history(model_admin: ModelAdmin, request: HttpRequest, rule_id: int) -> Http
         shown.append(
             ShownVersion(
                 version=version,
-                at=written(version.at, zone),
+                at=in_zone(version.at, zone),
                 sentence=rule_words(spec, zone) if spec is not None else "",
                 changes=differences(before, spec, zone) if spec is not None and before is not None else [],
                 can_restore=spec is not None,

@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from features.models import Item
-from features.money import to_major
 from recommendations.admin.typed import ATTRIBUTES, understood, vocabulary
 from tracking.models import Site
 from tracking.staff.sites import seen
+from tracking.templatetags.written import amount
 
 if TYPE_CHECKING:
     from unfold.admin import ModelAdmin
@@ -110,7 +110,7 @@ def _label(item: Item) -> str:
     price = item.paid_minor(at=timezone.now())
     parts = [item.title, item.brand]
     if price is not None:
-        parts.append(f"{to_major(price, item.currency):,.2f} {item.currency}")
+        parts.append(f"{amount(price, item.currency)} {item.currency}")
     if not item.is_recommendable:
         parts.append(_("cannot be shown now"))
     return " · ".join(part for part in parts if part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from kombu.exceptions import OperationalError
@@ -12,6 +13,7 @@ from unfold.admin import ModelAdmin
 from recommendations.models import TrainingPolicy, TrainingRun
 from recommendations.tasks import train_site
 from tracking.admin.decorators import action, display
+from tracking.templatetags.written import decimal, whole
 
 WAIT_S = 3600
 
@@ -49,7 +51,10 @@ class TrainingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no 
         run = TrainingRun.objects.filter(site_id=policy.site_id).first()
         return (
             _("%(started_at)s UTC: %(get_status_display)s")
-            % {"started_at": f"{run.started_at:%Y-%m-%d %H:%M}", "get_status_display": run.get_status_display()}
+            % {
+                "started_at": date_format(run.started_at, "SHORT_DATETIME_FORMAT"),
+                "get_status_display": run.get_status_display(),
+            }
             if run
             else "-"
         )
@@ -102,9 +107,9 @@ class TrainingRunAdmin(ModelAdmin):  # type: ignore[misc]
     @display(description=gettext_lazy("Step"))
     def progress(self, run: TrainingRun) -> str:
         """Return how far it is."""
-        return f"{run.step} {run.step_done:,}/{run.step_total:,}" if run.step else "-"
+        return f"{run.step} {whole(run.step_done)}/{whole(run.step_total)}" if run.step else "-"
 
     @display(description=gettext_lazy("Minutes"))
     def duration(self, run: TrainingRun) -> str:
         """Return how long it took."""
-        return f"{(run.finished_at - run.started_at).total_seconds() / 60:.1f}" if run.finished_at else "-"
+        return decimal((run.finished_at - run.started_at).total_seconds() / 60) if run.finished_at else "-"

@@ -23,6 +23,7 @@ from recommendations.serving.shadow import forget_report, read_report
 from recommendations.versions import lifecycle
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import NothingToSave
+from tracking.templatetags.written import decimal, short, whole
 
 MAX_PLOT_BYTES = 2_000_000
 CANARY_PERCENT = 10
@@ -138,7 +139,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     def quality(self, version: ModelVersion) -> str:
         """Return the two figures that the gate looks at."""
         best = _best(version.metrics)
-        return " · ".join(f"{best[name]:.3f}" for name in ("hr@20", "mrr@20") if name in best) or "-"
+        return " · ".join(decimal(best[name], 3) for name in ("hr@20", "mrr@20") if name in best) or "-"
 
     @display(description=gettext_lazy("Measured on the held-out time"))
     def figures(self, version: ModelVersion) -> SafeString:
@@ -182,14 +183,14 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         if found is None:
             return _part("shadow", rows=[])
         rows = [
-            (_("Lists compared"), f"{found.lists:,}"),
-            (_("Failed"), f"{found.failed:,}"),
-            (_("Items in both lists"), f"{found.overlap:.1%}"),
-            (_("Same first item"), f"{found.same_first:.1%}"),
-            (_("Positions that shared items moved"), f"{found.moved:.1f}"),
-            (_("As good a stage"), f"{found.same_stage:.1%}"),
-            (_("Live version, ms a list"), f"p50 ≤ {found.live_ms[0]:g}, p99 ≤ {found.live_ms[1]:g}"),
-            (_("This version, ms a list"), f"p50 ≤ {found.shadow_ms[0]:g}, p99 ≤ {found.shadow_ms[1]:g}"),
+            (_("Lists compared"), whole(found.lists)),
+            (_("Failed"), whole(found.failed)),
+            (_("Items in both lists"), f"{decimal(100 * found.overlap)} %"),
+            (_("Same first item"), f"{decimal(100 * found.same_first)} %"),
+            (_("Positions that shared items moved"), decimal(found.moved)),
+            (_("As good a stage"), f"{decimal(100 * found.same_stage)} %"),
+            (_("Live version, ms a list"), f"p50 ≤ {short(found.live_ms[0])}, p99 ≤ {short(found.live_ms[1])}"),
+            (_("This version, ms a list"), f"p50 ≤ {short(found.shadow_ms[0])}, p99 ≤ {short(found.shadow_ms[1])}"),
         ]
         return _part("shadow", rows=rows)
 
@@ -321,5 +322,5 @@ def _chance(value: object) -> str:
 
 def _number(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:,.0f}" if value >= 100 else f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else "-"
+        return whole(value) if value >= 100 else decimal(value, 3)
+    return whole(value) if isinstance(value, int) else "-"

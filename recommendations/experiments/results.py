@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from features.state.experiments.sums import OF_STEP, whole
 from features.store.arm_sums import ArmTotals
@@ -167,7 +167,12 @@ def sentence(results: Results, names: Sequence[str], metric: Metric, *, days_lef
         }
     if reading.verdict == "early":
         return _("Too early: there are too few visitors yet to say anything of %(what)s.") % {"what": what}
-    more = _(" About %(days_left)s more days are likely to tell.") % {"days_left": days_left} if days_left else ""
+    more = (
+        ngettext(" About one more day is likely to tell.", " About %(n)s more days are likely to tell.", days_left)
+        % {"n": days_left}
+        if days_left
+        else ""
+    )
     return _("Not decided: %(name)s may bring anything from %(percent)s to %(percent2)s of %(what)s.%(more)s") % {
         "name": name,
         "percent": _percent(reading.lower),

@@ -135,6 +135,9 @@ class SavedView(models.Model):
         help_text=gettext_lazy("From 0 to 23, in the site's time zone."),
     )
     recipients = models.JSONField(default=list, blank=True, validators=[validate_recipients])
+    language = models.CharField(
+        max_length=8, default="en", db_default="en", help_text=gettext_lazy("In which the e-mail is written.")
+    )
     due_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     problem = models.CharField(

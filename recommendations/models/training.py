@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -149,4 +150,4 @@ class TrainingRun(models.Model):
         ordering = ["-started_at"]
 
     def __str__(self) -> str:
-        return f"{self.site} at {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.site}, {date_format(self.started_at, 'SHORT_DATETIME_FORMAT')}"

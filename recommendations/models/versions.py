@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -66,7 +67,7 @@ class HealthReport(models.Model):
         indexes = [models.Index(fields=["model_version", "-made_at"], name="health_version_made_at")]
 
     def __str__(self) -> str:
-        return f"{self.site} at {self.made_at:%Y-%m-%d %H:%M}"
+        return f"{self.site}, {date_format(self.made_at, 'SHORT_DATETIME_FORMAT')}"
 
 
 class DriftReference(models.Model):

@@ -8,8 +8,9 @@ from typing import Final
 
 import redis
 
-from features.money import to_major, written
+from features.money import to_major
 from features.store.placement_stats import PlacementStats, read_placement_stats
+from tracking.templatetags.written import amount
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,8 +46,8 @@ class Performance:
         self.carts += row.carts
         self.orders += row.orders
         self.revenue_minor += row.revenue
-        for currency, amount in row.apart.items():
-            self.apart[currency] = self.apart.get(currency, 0) + amount
+        for currency, minor in row.apart.items():
+            self.apart[currency] = self.apart.get(currency, 0) + minor
 
     @property
     def click_rate(self) -> float | None:
@@ -61,12 +62,12 @@ class Performance:
     @property
     def revenue_text(self) -> str:
         """The revenue with the decimals of its currency, such as ``1,234.50``."""
-        return written(self.revenue_minor, self.currency)
+        return amount(self.revenue_minor, self.currency)
 
     @property
     def apart_texts(self) -> list[str]:
         """What stands apart, such as ``JPY 6,000``, by currency."""
-        return [f"{currency} {written(amount, currency)}" for currency, amount in sorted(self.apart.items()) if amount]
+        return [f"{currency} {amount(minor, currency)}" for currency, minor in sorted(self.apart.items()) if minor]
 
     @property
     def revenue_per_thousand(self) -> float | None:

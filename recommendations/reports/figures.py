@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import gettext_lazy
 
-from features.money import to_major, written
+from features.money import to_major
 from recommendations.models import ReportHour, ReportItemDay
 from recommendations.reports.credit import USUAL
 from tracking.models import Site
+from tracking.templatetags.written import amount
 
 METRICS: Final = ("lists", "impressions", "clicks", "carts", "orders", "units", "revenue")
 GRAINS: Final = {
@@ -94,8 +95,8 @@ class Figures:
         """Return a figure as people read it: money in whole units, the click rate in percent or None."""
         if metric == "click_rate":
             return self.click_rate
-        amount = getattr(self, metric)
-        return to_major(amount, self.currency) if metric == "revenue" else float(amount)
+        figure = getattr(self, metric)
+        return to_major(figure, self.currency) if metric == "revenue" else float(figure)
 
     @property
     def click_rate(self) -> float | None:
@@ -105,12 +106,12 @@ class Figures:
     @property
     def revenue_text(self) -> str:
         """The revenue with the decimals of its currency."""
-        return written(self.revenue, self.currency)
+        return amount(self.revenue, self.currency)
 
     @property
     def apart_texts(self) -> list[str]:
         """What stands apart, such as ``JPY 6,000``."""
-        return [f"{currency} {written(amount, currency)}" for currency, amount in sorted(self.apart.items()) if amount]
+        return [f"{currency} {amount(minor, currency)}" for currency, minor in sorted(self.apart.items()) if minor]
 
     @property
     def revenue_per_thousand(self) -> float | None:
@@ -247,8 +248,8 @@ def _names(value: Any, by: str, zone: ZoneInfo) -> list[str]:
 
 
 def _add_apart(figures: Figures, apart: Mapping[str, int]) -> None:
-    for currency, amount in apart.items():
-        figures.apart[currency] = figures.apart.get(currency, 0) + amount
+    for currency, minor in apart.items():
+        figures.apart[currency] = figures.apart.get(currency, 0) + minor
 
 
 def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:

@@ -10,12 +10,16 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from recommendations.models import SavedView
+from recommendations.reports.credit import ATTRIBUTIONS
 from recommendations.reports.query import InvalidReport, ReportQuery, as_csv, named
 from tracking.admin.spreadsheets import spreadsheet_text
 from tracking.staff.sites import may
+from tracking.templatetags.written import day
 
 logger = logging.getLogger(__name__)
 
@@ -76,16 +80,23 @@ def _claimed(number: int, now: dt.datetime) -> SavedView | None:
 
 
 def _send(view: SavedView) -> None:
+    with translation.override(view.language):
+        _message(view).send()
+
+
+def _message(view: SavedView) -> EmailMessage:
+    """Return the e-mail in the language that is active."""
     site = view.site
     query = ReportQuery.parse(view.query)
     first, last = query.days(site)
     rows = named(site, query.by, query.rows(site))
     context = {
         "view": view, "site": site, "query": query, "rows": rows[:MAX_ROWS], "total": query.total(site), "first": first,
-        "last": last, "n_more": max(0, len(rows) - MAX_ROWS),
+        "last": last, "attribution": ATTRIBUTIONS[query.attribution].label, "n_more": max(0, len(rows) - MAX_ROWS),
     }  # fmt: skip
     message = EmailMessage(
-        subject=f"{site.name}: {view.name}, {first:%d %b} to {last:%d %b %Y}",
+        subject=_("%(site)s: %(view)s, %(first)s to %(last)s")
+        % {"site": site.name, "view": view.name, "first": day(first), "last": date_format(last, "DATE_FORMAT")},
         body=render_to_string("reports/mail.txt", context),
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=view.recipients,
@@ -93,7 +104,7 @@ def _send(view: SavedView) -> None:
     message.attach(
         f"{site.slug}-{query.by}-{first}-{last}.csv", as_csv(site, query.by, rows, spreadsheet_text), "text/csv"
     )
-    message.send()
+    return message
 
 
 def _is_day(schedule: str, day: dt.date) -> bool:

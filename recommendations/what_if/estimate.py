@@ -23,7 +23,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from numpy.typing import NDArray
+
+from tracking.templatetags.written import decimal
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +40,7 @@ PRIOR_CLICKS: Final = 20.0
 FEWEST_CLICKS: Final = 30.0
 """Clicks of all items together below which nothing is said."""
 
-ASSUMPTIONS: Final = (
+ASSUMPTIONS: Final = gettext_lazy(
     "Estimated from past clicks, not measured: it assumes that higher ranks are looked at more by a fixed rule, and "
     "that an item appeals to everybody alike. The interval covers chance alone. An experiment or a hold-out measures."
 )
@@ -73,7 +77,11 @@ class Change:
     @property
     def words(self) -> str:
         """The change in percent and its interval, such as "+5.0 % (+1.2 to +8.9 %)"."""
-        return f"{100 * self.expected:+.1f} % ({100 * self.low:+.1f} to {100 * self.high:+.1f} %)"
+        said = {
+            name: f"{'-' if share < 0 else '+'}{decimal(abs(100 * share))}"
+            for name, share in (("expected", self.expected), ("low", self.low), ("high", self.high))
+        }
+        return _("%(expected)s %% (%(low)s to %(high)s %%)") % said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +95,9 @@ class Expected:
     @property
     def sentence(self) -> str:
         """All of it, in words."""
-        parts = [f"clicks {self.clicks.words}"]
-        parts += [f"revenue {self.revenue.words}"] if self.revenue is not None else []
-        parts += [f"margin {self.margin.words}"] if self.margin is not None else []
-        return f"Expected: {', '.join(parts)}."
+        changes = ((_("clicks"), self.clicks), (_("revenue"), self.revenue), (_("margin"), self.margin))
+        parts = [f"{name} {change.words}" for name, change in changes if change is not None]
+        return _("Expected: %(parts)s.") % {"parts": ", ".join(parts)}
 
 
 def expected(

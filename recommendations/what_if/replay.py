@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import RequestUser
@@ -21,6 +23,7 @@ from recommendations.retrieval.base import ServingContext
 from recommendations.state.site import SiteServing
 from recommendations.what_if.estimate import Expected, ItemCounts, expected
 from recommendations.what_if.request_log import KeptRequest
+from tracking.templatetags.written import whole
 
 TELL_EVERY: Final = 100
 """Requests between two words on how far it is."""
@@ -62,16 +65,20 @@ class Difference:
     def sentence(self) -> str:
         """All of it, in words."""
         if not self.n_lists:
-            return "No request for these lists in the last hour to try it on."
-        which = f"{self.n_lists:,} {'list' if self.n_lists == 1 else 'lists'} of the last hour"
+            return _("No request for these lists in the last hour to try it on.")
+        which = ngettext("%(count)s list of the last hour", "%(count)s lists of the last hour", self.n_lists) % {
+            "count": whole(self.n_lists)
+        }
         if not self.n_changed:
-            return f"Of {which} none would change."
-        parts = [f"{self.n_changed:,} would change"]
-        parts += [f"{self.n_short:,} would be shorter"] if self.n_short else []
-        parts += [f"{self.n_emptied:,} would be empty"] if self.n_emptied else []
-        end = "" if len(parts) > 1 else "; none would be shorter or empty"
-        expected = f" {self.expected.sentence}" if self.expected is not None else ""
-        return f"Of {which} {', '.join(parts)}{end}.{expected}"
+            return _("Of %(which)s none would change.") % {"which": which}
+        parts = [_("%(count)s would change") % {"count": whole(self.n_changed)}]
+        if self.n_short:
+            parts.append(_("%(count)s would be shorter") % {"count": whole(self.n_short)})
+        if self.n_emptied:
+            parts.append(_("%(count)s would be empty") % {"count": whole(self.n_emptied)})
+        end = "" if len(parts) > 1 else _("; none would be shorter or empty")
+        said = _("Of %(which)s %(parts)s%(end)s.") % {"which": which, "parts": ", ".join(parts), "end": end}
+        return f"{said} {self.expected.sentence}" if self.expected is not None else said
 
 
 def replay(

@@ -19,6 +19,7 @@ from recommendations.lint.findings import Finding, Problem
 from recommendations.models import ModelVersion, Placement, ReportHour, TrainingPolicy
 from tracking.models import DeadLetter, Site
 from tracking.templatetags.sentences import in_sentence
+from tracking.templatetags.written import whole
 
 OLD_MODEL: Final = timedelta(days=8)
 """The usual policy trains once a week; a live version older than that and a day has missed a training."""
@@ -135,7 +136,7 @@ def _feeds(site: Site) -> list[Task]:
                         "%(count)s rows of the last load were refused.",
                         run.rejected_rows,
                     )
-                    % {"count": f"{run.rejected_rows:,}"},
+                    % {"count": whole(run.rejected_rows)},
                     remedy=_("The run lists them with the reason; mend them in the shop's system."),
                     link=link,
                 )
@@ -201,7 +202,7 @@ def _dead_letters(site: Site) -> list[Task]:
             tone="warn",
             subject=_("Dead letters"),
             problem=_("records put aside"),
-            what=ngettext("%(count)s record waits.", "%(count)s records wait.", count) % {"count": f"{count:,}"},
+            what=ngettext("%(count)s record waits.", "%(count)s records wait.", count) % {"count": whole(count)},
             remedy=_("Each says what is wrong with it; send it again once that is mended, or discard it."),
             link=_page("tracking_deadletter_changelist"),
         )

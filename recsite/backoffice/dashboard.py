@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from features.exceptions import StoreUnavailable
 from features.money import to_major
@@ -31,6 +32,7 @@ from tracking.admin.screens import site_choice
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter, Site
 from tracking.redis_client import UNAVAILABLE, connect
+from tracking.templatetags.written import whole
 
 REDIS_TIMEOUT_S = 0.5
 MAX_NAMED = 3
@@ -92,16 +94,16 @@ def interactions(stats: ItemStats, site: Site) -> list[dict[str, Any]]:
     rows = []
     for metric, title in (
         ("views", _("Views")),
-        ("carts", "Add-to-carts"),
+        ("carts", _("Add-to-carts")),
         ("purchases", _("Purchases")),
         ("revenue", _("Revenue")),
     ):
         sums = {window: int(stats.of(metric, window).sum()) for window in ("1h", "24h", "7d")}
         if metric == "revenue":
-            values = {window: f"{to_major(amount, site.currency):,.0f}" for window, amount in sums.items()}
+            values = {window: whole(to_major(amount, site.currency)) for window, amount in sums.items()}
             title = f"{title}, {site.currency}"
         else:
-            values = {window: f"{amount:,}" for window, amount in sums.items()}
+            values = {window: whole(amount) for window, amount in sums.items()}
         rows.append({"title": title, "hour": values["1h"], "day": values["24h"], "week": values["7d"]})
     return rows
 
@@ -167,7 +169,7 @@ def stream_health() -> list[Figure]:
     return [
         Figure(
             name=_("Features behind the log"),
-            value=_("%(behind)s records") % {"behind": intcomma(behind)},
+            value=ngettext("%(n)s record", "%(n)s records", behind) % {"n": whole(behind)},
             note=_("up to date") if behind == 0 else _("the stream workers are catching up"),
             tone="ok" if behind < 100 else "warn",
         )

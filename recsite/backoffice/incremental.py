@@ -6,10 +6,8 @@ from typing import Any
 
 import redis
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from features.money import written
 from features.store import connections
 from features.store.arm_sums import read_arm_sums
 from recommendations.experiments import lifecycle
@@ -18,6 +16,7 @@ from recommendations.experiments.served import read_served
 from recommendations.models import Experiment, HoldOut, Metric
 from recsite.backoffice.attention import Task
 from tracking.models import Site
+from tracking.templatetags.written import amount, day
 
 
 def incremental(site: Site, client: redis.Redis) -> dict[str, Any] | None:
@@ -37,14 +36,14 @@ def incremental(site: Site, client: redis.Redis) -> dict[str, Any] | None:
     found = lifecycle.hold_out_results(held, totals)
     reading, visitors = found.readings[0][Metric.REVENUE], found.visitors[1]
     link = reverse("admin:recommendations_holdout_results", args=[held.pk])
-    since = date_format(held.started_at.astimezone(site.zone), "j M")
+    since = day(held.started_at.astimezone(site.zone))
     if found.has_wrong_split:
         return {"value": "!", "note": _("Visitors are not split as planned: look at the hold-out."), "link": link}
     if not reading.is_known:
         return {"value": _("too early"), "note": _("The hold-out runs since %(day)s.") % {"day": since}, "link": link}
 
     def brought(lift: float) -> str:
-        return written(round(lift * reading.control * visitors), site.currency)
+        return amount(round(lift * reading.control * visitors), site.currency)
 
     return {
         "value": f"{site.currency} {brought(reading.lift)}",

@@ -122,6 +122,7 @@ WORDS: Final = frozenset(
         gettext_noop("key"),
         gettext_noop("kind"),
         gettext_noop("label"),
+        gettext_noop("language"),
         gettext_noop("last used at"),
         gettext_noop("layout"),
         gettext_noop("lists"),

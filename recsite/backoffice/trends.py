@@ -10,16 +10,16 @@ from urllib.parse import urlencode
 
 from django.core.cache import cache
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from features.models import Item
-from features.money import written
 from recommendations.models import Placement, ReportState
 from recommendations.reports.credit import USUAL
 from recommendations.reports.figures import Figures, Mover, Span, by_day, change, grouped, movers, total
 from tracking.models import Site
+from tracking.templatetags.written import amount, day, weekday
 
 PERIODS: Final = (7, 28)
 METRICS: Final = {
@@ -146,14 +146,14 @@ def _chart(metric: str, now: Sequence[Figures], before: Sequence[Figures], site:
     days_before = [dt.date.fromisoformat(one.name) for one in before]
     return {
         "title": _titled(metric, site),
-        "labels": [date_format(day, "D j M") for day in days],
-        "labels_before": [date_format(day, "D j M") for day in days_before],
+        "labels": [weekday(day) for day in days],
+        "labels_before": [weekday(day) for day in days_before],
         "now": [one.value(metric) for one in now],
         "before": [one.value(metric) for one in before],
         "now_words": _("this period"),
         "before_words": _("the period before"),
         "rows": [
-            (date_format(day, "D j M"), written_figure(one, metric), written_figure(other, metric))
+            (weekday(day), written_figure(one, metric), written_figure(other, metric))
             for day, one, other in zip(days, now, before, strict=False)
         ],
     }
@@ -208,13 +208,13 @@ def _moved_item(site: Site, mover: Mover, item: Item | None) -> MovedItem:
         item_id=mover.item_id,
         title=item.title if item else _("%(id)s, not in the catalogue") % {"id": mover.item_id},
         picture=item.image_url if item else "",
-        now=written(mover.now, site.currency),
-        before=written(mover.before, site.currency),
-        difference=f"{sign}{written(abs(mover.difference), site.currency)}",
+        now=amount(mover.now, site.currency),
+        before=amount(mover.before, site.currency),
+        difference=f"{sign}{amount(abs(mover.difference), site.currency)}",
         link=str(item.pk) if item else "",
     )
 
 
 def _span_words(span: Span) -> str:
     days = span.days
-    return f"{date_format(days[0], 'j M')} {DASH} {date_format(days[-1], 'j M')}"
+    return f"{day(days[0])} {DASH} {day(days[-1])}"

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -25,6 +25,7 @@ from tracking.dead_letters.rows import discard, resend
 from tracking.exceptions import LogUnavailable
 from tracking.models import DeadLetter
 from tracking.staff.sites import seen
+from tracking.templatetags.written import whole
 
 MAX_AT_ONCE: Final = 1_000
 
@@ -117,7 +118,9 @@ class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfol
     @admin.action(description=gettext_lazy("Discard"), permissions=["change"])
     def discard_selected(self, request: HttpRequest, queryset: Any) -> None:
         """Mark letters as of no use."""
-        messages.success(request, _("%(discard)s letters were discarded.") % {"discard": discard(queryset)})
+        n_letters = discard(queryset)
+        said = ngettext("%(n)s letter was discarded.", "%(n)s letters were discarded.", n_letters)
+        messages.success(request, said % {"n": whole(n_letters)})
 
     def send(self, request: HttpRequest, letters: Iterable[DeadLetter]) -> bool:
         """Send letters again, tell how it went, and return whether all went."""
@@ -131,7 +134,9 @@ class DeadLetterAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unfol
             if letter.pk not in failures:
                 self.log_change(request, letter, _("Sent again."))
         if len(tried) > len(failures):
-            messages.success(request, _("%(tried)s letters were sent again.") % {"tried": len(tried) - len(failures)})
+            n_sent = len(tried) - len(failures)
+            said = ngettext("%(n)s letter was sent again.", "%(n)s letters were sent again.", n_sent)
+            messages.success(request, said % {"n": whole(n_sent)})
         for reason in list(dict.fromkeys(failures.values()))[:5]:
             messages.error(request, _("Not sent: %(reason)s") % {"reason": reason})
         return not failures

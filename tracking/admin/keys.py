@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
@@ -18,6 +18,7 @@ from tracking.access import sites
 from tracking.admin.decorators import display
 from tracking.admin.screens import get_or_404, screen
 from tracking.models import ApiKey
+from tracking.templatetags.written import whole
 
 
 class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers only
@@ -122,9 +123,12 @@ class ApiKeyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         for key in live:
             sites.revoke(key)
             self.log_change(request, key, _("Revoked."))
-        messages.success(
-            request, _("%(live)s keys were revoked and are refused within five seconds.") % {"live": len(live)}
+        said = ngettext(
+            "%(n)s key was revoked and is refused within five seconds.",
+            "%(n)s keys were revoked and are refused within five seconds.",
+            len(live),
         )
+        messages.success(request, said % {"n": whole(len(live))})
 
     def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
         """Return the addresses of what can be done with a key."""

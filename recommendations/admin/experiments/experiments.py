@@ -30,6 +30,7 @@ from recommendations.experiments.statistics.power import Plan, days_needed, visi
 from recommendations.models import Arm, Experiment, Metric
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
+from tracking.templatetags.written import short
 
 CONVERSION: float = 0.03
 """What visitors are taken to buy where nothing is known of the site yet."""
@@ -303,4 +304,4 @@ def _plan(experiment: Experiment, arms: list[Arm]) -> dict[str, Any] | None:
     plan = Plan.of_share(CONVERSION, lift=experiment.minimum_lift / 100)
     needed = visitors_needed(plan)
     daily = [(1_000, days_needed(plan, daily=1_000)), (10_000, days_needed(plan, daily=10_000))]
-    return {"needed": needed * len(arms), "conversion": f"{100 * CONVERSION:g} %", "daily": daily}
+    return {"needed": needed * len(arms), "conversion": f"{short(100 * CONVERSION)} %", "daily": daily}

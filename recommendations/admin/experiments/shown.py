@@ -11,12 +11,12 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from features.money import to_major
 from recommendations.experiments.guardrails import IN_WORDS as IN_WORDS_OF_GUARDS
 from recommendations.experiments.guardrails import GuardReading, percent
 from recommendations.experiments.results import IN_WORDS, Reading, Results
 from recommendations.models import ExperimentDay, Metric
 from tracking.redis_client import connect
+from tracking.templatetags.written import amount
 
 REDIS_TIMEOUT_S: Final = 2.0
 _MONEY: Final = frozenset({Metric.REVENUE, Metric.MARGIN})
@@ -146,6 +146,5 @@ def _percent(value: float) -> str:
 
 def _written(metric: Metric, value: float, currency: str) -> str:
     if metric in _MONEY:
-        amount = number_format(to_major(round(100 * value), currency) / 100, 2, force_grouping=True)
-        return f"{amount} {currency}"
+        return f"{amount(round(value), currency)} {currency}"
     return f"{number_format(100 * value, 2)} %"

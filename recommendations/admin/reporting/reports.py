@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -13,8 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -65,9 +67,17 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         label=gettext_lazy("Recipients"), required=False, help_text=gettext_lazy("E-mail addresses, one a line.")
     )
 
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language"),
+        choices=settings.LANGUAGES,
+        initial=lambda: (get_language() or settings.LANGUAGE_CODE)[:2],
+        help_text=gettext_lazy("In which the e-mail is written."),
+        widget=UnfoldAdminSelectWidget,
+    )
+
     class Meta:
         model = SavedView
-        fields = ("site", "name", "is_shared", "schedule", "hour", "recipients")
+        fields = ("site", "name", "is_shared", "schedule", "hour", "recipients", "language")
 
 
 @admin.register(SavedView)
@@ -107,7 +117,7 @@ class SavedViewAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Return when it was mailed last, or why it was not."""
         if view.problem:
             return _("failed: %(why)s") % {"why": view.problem}
-        return f"{view.sent_at:%Y-%m-%d %H:%M}" if view.sent_at else ""
+        return date_format(view.sent_at, "SHORT_DATETIME_FORMAT") if view.sent_at else ""
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return the site of the report that is to be kept."""

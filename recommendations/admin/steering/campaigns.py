@@ -17,12 +17,13 @@ from unfold.admin import ModelAdmin
 from recommendations.admin.fields import LocalTimeField
 from recommendations.admin.steering.pictures import pictures_of
 from recommendations.admin.wording import rule_words
-from recommendations.core.local_times import SkippedTime, instant, local_time, written
+from recommendations.core.local_times import SkippedTime, instant, local_time
 from recommendations.models import Campaign
 from recommendations.state.placements import has_draft_changes, rule_spec
 from tracking.admin.decorators import display
 from tracking.models import Site
 from tracking.staff.sites import seen
+from tracking.templatetags.written import in_zone
 
 MAX_SHOWN = 30
 
@@ -130,7 +131,7 @@ class CampaignAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     def schedule(self, campaign: Campaign) -> str:
         """Return when it begins and ends, as clocks of the site show it."""
         zone = campaign.site.zone
-        start, end = (written(at, zone) if at is not None else "" for at in (campaign.starts_at, campaign.ends_at))
+        start, end = (in_zone(at, zone) if at is not None else "" for at in (campaign.starts_at, campaign.ends_at))
         if start and end:
             return gettext("from %(start)s until %(end)s") % {"start": start, "end": end}
         if start:

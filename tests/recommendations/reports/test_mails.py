@@ -12,7 +12,7 @@ from django.core import mail
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.models import Placement, SavedView
+from recommendations.models import Placement, ReportHour, SavedView
 from recommendations.reports.mails import next_due, send_due
 from recsite.mail import mail_settings
 from tracking.models import Membership, Site
@@ -82,3 +82,20 @@ def test_whoever_may_see_no_reports_any_more_gets_none(view: SavedView) -> None:
     Membership.objects.all().delete()
     assert send_due(NOW) == 0
     assert not mail.outbox
+
+
+def test_the_mail_speaks_the_language_of_its_readers_whatever_is_active(view: SavedView) -> None:
+    at = int(dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC).timestamp())
+    common = {"site": view.site, "utc_day": at // 86_400, "hour": at, "placement": "home"}
+    ReportHour.objects.create(**common, lists=2_000, impressions=12_345, clicks=678)
+    ReportHour.objects.create(**common, attribution="last_click_1d", orders=3, revenue=478_125)
+    SavedView.objects.filter(pk=view.pk).update(language="de", query={"first": "2026-11-24", "last": "2026-11-29"})
+    assert send_due(NOW) == 1
+    (sent,) = mail.outbox
+    assert sent.subject == "Mailed: Monday, 24. Nov. bis 29. November 2026"
+    assert "Mailed, 24. November 2026 bis 29. November 2026" in sent.body
+    assert "home: 12.345 / 678 / 3 / EUR 4.781,25" in sent.body
+    assert "Letzter Klick, ein Tag" in sent.body
+    assert "Impressions 12" not in sent.body
+    assert ",478125" not in sent.attachments[0][1], "the file is for programs"
+    assert sent.attachments[0][1].splitlines()[1].endswith(",4781.25")

@@ -28,6 +28,7 @@ def results(lift: float, lower: float, upper: float, *, p_value: float = 0.6) ->
 def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setattr(page, "read_arm_sums", lambda *args, **kwargs: {})
     monkeypatch.setattr(lifecycle, "read_totals", lambda *args, **kwargs: {})
+    monkeypatch.setattr(page, "read_served", lambda *args, **kwargs: {})
     monkeypatch.setattr(page.connections, "partitions", lambda: 1)
     return Site.objects.create(slug="shop", name="Shop", currency="EUR")
 

@@ -71,7 +71,7 @@ def test_letters_are_sent_again_and_discarded_in_bulk(staff: Client, site: Site,
     address = reverse("admin:tracking_deadletter_changelist")
     chosen = {"_selected_action": [good.pk, bad.pk]}
     page = text(staff.post(address, {"action": "resend_selected", **chosen}, follow=True))
-    assert "1 letters were sent again" in page
+    assert "1 letter was sent again" in page
     assert "Not sent: " in page
     staff.post(address, {"action": "discard_selected", "_selected_action": [useless.pk]})
     assert list(DeadLetter.objects.order_by("pk").values_list("status", flat=True)) == ["resent", "new", "discarded"]

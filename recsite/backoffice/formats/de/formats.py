@@ -4,6 +4,7 @@ from __future__ import annotations
 
 DATE_FORMAT = "j. F Y"
 TIME_FORMAT = "H:i"
+MONTH_DAY_FORMAT = "j. N"
 DATETIME_FORMAT = "j. F Y H:i e"
 SHORT_DATE_FORMAT = "d.m.Y"
 SHORT_DATETIME_FORMAT = "d.m.Y H:i"
