@@ -51,8 +51,8 @@ sbom: install ## Every package of the environment with version and licence: var/
 	@var/sbom-tool/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o var/sbom.json $(BIN)/python
 	@echo "var/sbom.json"
 
-faults: install-dev ## One part after the other fails under load; QUICK=1, JSON=file, ONLY="redis log" (parts of names)
-	@$(BIN)/python -m benchmarks faults $(if $(QUICK),--quick) $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only $(ONLY))
+faults: install-dev ## One part after the other fails under load; QUICK=1, LOG=kafka, JSON=file, ONLY="redis log" (parts of names)
+	@$(BIN)/python -m benchmarks faults $(if $(QUICK),--quick) $(if $(LOG),--log $(LOG)) $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only $(ONLY))
 
 soak: install-dev ## Steady load for MINUTES=60: memory, handles, lag and disk must stay flat; JSON=file
 	@$(BIN)/python -m benchmarks soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json "$(JSON)")

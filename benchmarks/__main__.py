@@ -103,7 +103,7 @@ MORE = {
     "cold": ("data",),
     "quality": ("data", "windows", "seeds"),
     "soak": ("minutes",),
-    "faults": ("only",),
+    "faults": ("only", "log"),
 }
 """Options that are one benchmark's own."""
 
@@ -127,6 +127,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--seeds", type=int, metavar="N", help="trainings of `quality` that differ by chance alone; 1")
     result.add_argument("--minutes", type=float, metavar="N", help="length of `soak`; 60, or 2 with --quick")
     result.add_argument("--only", nargs="+", metavar="TEXT", help="`faults` whose names contain one of these texts")
+    result.add_argument("--log", choices=("redis", "kafka"), help="`faults` over this event log alone")
     result.add_argument(
         "--data",
         nargs="+",

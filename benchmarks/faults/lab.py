@@ -36,6 +36,7 @@ PARTITIONS: Final = 4
 APPLICATION: Final = "recsite.asgi:application"
 CLOCKED: Final = "benchmarks.clocked_app:application"
 CELERY_APP: Final = "benchmarks.faults.celery_app"
+ARCHIVE_BYTES: Final = 64 * 1024 * 1024
 SPOOL_BYTES: Final = 256 * 1024
 """Size of the disk that the spool is on: small enough to be filled within seconds."""
 
@@ -55,6 +56,11 @@ class Shop:
     processes: dict[str, Supervised] = field(default_factory=dict)
     held_down: set[str] = field(default_factory=set)
     _watcher: asyncio.Task[None] | None = None
+
+    @property
+    def archive(self) -> Path:
+        """The folder of the archive, on a disk of its own where one can be mounted."""
+        return Path(self.environment["RECSITE_ARCHIVE_URL"])
 
     def start(self) -> None:
         """Start all processes."""
@@ -160,7 +166,7 @@ async def until_ready(shop: Shop, *, within_s: float) -> None:
 
 
 def clock_of(hours: float) -> dict[str, str]:
-    """Return the environment of a web process whose clock is off by so many hours (``benchmarks.clocked_app``).
+    """Return the environment of a process whose clock is off by so many hours (``benchmarks.clocked_app``).
 
     By a clock of Python's own: libfaketime also breaks timed waits of threads (glibc's ``pthread_cond_timedwait``), so
     that the process hangs for reasons that no wrong clock has.
@@ -201,12 +207,14 @@ def installation(backend: str) -> Iterator[Shop]:
             log_server = stack.enter_context(RedisServer("--appendfsync", "always"))
             log_url = f"{log_server.url}?stream=faults&partitions={PARTITIONS}&max_records=10000000"
         open_log(log_url).ensure_topic(timeout_s=30.0)
-        spool = folder / "spool-disk"
+        spool, archive = folder / "spool-disk", folder / "archive-disk"
         stack.enter_context(small_disk(spool, size=SPOOL_BYTES))
+        stack.enter_context(small_disk(archive, size=ARCHIVE_BYTES))
         lab = Lab(folder)
         lab.environment |= {
             "REDIS_URL": states.url, "EVENT_LOG_URL": log_url, "DATABASE_URL": database.url,
-            "SPOOL_DIR": str(spool / "spool"), "RECSITE_LOG_LEVEL": "INFO",
+            "SPOOL_DIR": str(spool / "spool"), "RECSITE_ARCHIVE_URL": str(archive / "archive"),
+            "RECSITE_LOG_LEVEL": "INFO",
         }  # fmt: skip
         stack.callback(lab.close)
         key = lab.make_shop(items=N_ITEMS, shoppers=10)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import redis
 
-from benchmarks.faults.lab import PARTITIONS, Shop, clock_of, until_ready
+from benchmarks.faults.lab import ARCHIVE_BYTES, PARTITIONS, Shop, clock_of, until_ready
 from benchmarks.faults.traffic import Traffic, ask
 from benchmarks.faults.verdict import SITE
 from benchmarks.serving_world import VERSION
@@ -243,7 +243,7 @@ async def _log_replaced(making: Making) -> AsyncIterator[None]:
 async def _disk_full(making: Making) -> AsyncIterator[None]:
     filler = Path(making.shop.environment["SPOOL_DIR"]).parent / "filler"
     free = shutil.disk_usage(filler.parent).free
-    limits = _limit_files(making.shop) if free > 8 * 1024 * 1024 else {}
+    limits = _limit_files(making.shop, *WEBS) if free > 8 * 1024 * 1024 else {}
     if not limits:
         filler.write_bytes(b"\0" * max(0, free - 8 * 1024))
     making.shop.log_server.kill()
@@ -254,12 +254,12 @@ async def _disk_full(making: Making) -> AsyncIterator[None]:
         _prlimit(pid, limit)
 
 
-def _limit_files(shop: Shop) -> dict[int, str]:
-    """Where nothing can be mounted, let the web processes write no file beyond 8 kB; return what they could before."""
-    pids = [shop.processes[name].pid for name in WEBS]
+def _limit_files(shop: Shop, *names: str, size: int = 8 * 1024) -> dict[int, str]:
+    """Where nothing can be mounted, let processes write no file beyond 8 kB; return what they could before."""
+    pids = [shop.processes[name].pid for name in names]
     for pid in pids:
         assert pid is not None
-        _prlimit(pid, str(8 * 1024))
+        _prlimit(pid, str(size))
     return {pid: "unlimited" for pid in pids if pid is not None}
 
 
@@ -307,6 +307,24 @@ async def _behind(making: Making) -> AsyncIterator[None]:
         yield
 
 
+async def _wrong_worker(making: Making, hours: float) -> AsyncIterator[None]:
+    await making.shop.start_again("stream", **clock_of(hours))
+    yield
+    await making.shop.start_again("stream")
+
+
+@_fault("a stream worker two hours ahead", "ClockOff", least_s=10.0)
+async def _worker_ahead(making: Making) -> AsyncIterator[None]:
+    async for _ in _wrong_worker(making, 2.0):
+        yield
+
+
+@_fault("a stream worker two hours behind", "ClockOff", least_s=10.0)
+async def _worker_behind(making: Making) -> AsyncIterator[None]:
+    async for _ in _wrong_worker(making, -2.0):
+        yield
+
+
 @_fault("features rebuilt after clocks were wrong", "StoreEmptied")
 async def _replayed(making: Making) -> AsyncIterator[None]:
     await asyncio.sleep(11.0)
@@ -330,6 +348,16 @@ async def _model(making: Making) -> AsyncIterator[None]:
     making.shop.kill("web-1")
     yield
     graph.write_bytes(whole)
+
+
+@_fault("the live model's folder lost", "ModelRefused")
+async def _model_lost(making: Making) -> AsyncIterator[None]:
+    folder = making.shop.lab.folder / "models" / SITE / VERSION
+    aside = folder.with_name(f"{VERSION}-aside")
+    folder.rename(aside)
+    making.shop.kill("web-1")
+    yield
+    aside.rename(folder)
 
 
 @_fault("a model too old, most of the catalogue unknown to it", "ModelStale", "CoverageFalls", "UnknownItems")
@@ -453,10 +481,24 @@ async def _site_work(making: Making) -> AsyncIterator[None]:
 
 @_fault("the archive's folder lost", "ArchiveStopped")
 async def _archive(making: Making) -> AsyncIterator[None]:
-    folder = making.shop.lab.folder / "archive"
+    folder = making.shop.archive
     aside = folder.with_name("archive-aside")
     folder.rename(aside)
     folder.write_text("a file where the folder was")
     yield
     folder.unlink()
     aside.rename(folder)
+
+
+@_fault("the archive's disk full", "ArchiveStopped")
+async def _archive_full(making: Making) -> AsyncIterator[None]:
+    folder = making.shop.archive
+    filler = folder.parent / "filler"
+    free = shutil.disk_usage(folder.parent).free
+    limits = _limit_files(making.shop, "stream", size=1_024) if free > ARCHIVE_BYTES else {}
+    if not limits:
+        filler.write_bytes(b"\0" * free)
+    yield
+    filler.unlink(missing_ok=True)
+    for pid, limit in limits.items():
+        _prlimit(pid, limit)

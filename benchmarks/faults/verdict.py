@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
@@ -92,7 +91,7 @@ def archived_ids(shop: Shop) -> Counter[str]:
     from features.archive.maintenance import iter_days
     from features.archive.writer import ArchiveFolder
 
-    folder = ArchiveFolder(str(Path(shop.environment["RECSITE_DATA_DIR"]) / "archive"))
+    folder = ArchiveFolder(str(shop.archive))
     found: Counter[str] = Counter()
     for _, table in iter_days(folder, site=SITE):
         found.update(table.column("event_id").to_pylist())

@@ -29,6 +29,7 @@ from features.store.counts import CountCache
 from features.store.foreign_positions import ForeignPositions, adopt
 from features.store.memory import MemoryWatermark
 from features.store.online import OnlineStore
+from features.store.own_clock import OwnClock
 from features.stream.dead_letters import DeadLetterSink
 from features.stream.emptied import EmptiedPartitions, WasUsed, never_used
 from features.stream.halts import Halts
@@ -110,7 +111,7 @@ class StreamWorker:
         self._announce = announce
         self._keys_of_site = keys_of_site
         self._money_of = money_of
-        self._clock = clock
+        self._clock = OwnClock(clock)
         self._drops = drops
         self._profiles = profiles or NoProfiles()
         self._restore = ProfileRestore(self._profiles)
@@ -285,7 +286,7 @@ class StreamWorker:
         self._halts.recovered(batch.partition)
         self.status.halted = self._halts.errors
         self._restore.request(batch.partition, batch.partially_loaded)
-        self.status.count(batch, now_ms=self._clock())
+        self.status.count(batch, now_ms=self._clock.now_ms())
 
     def _is_fenced(self, batch: InFlightBatch, error: Fenced) -> None:
         """Go on where the store says, after somebody else wrote for the partition."""
@@ -423,11 +424,14 @@ class StreamWorker:
         if now >= self._next_memory_at:
             self._next_memory_at = now + MEMORY_EVERY_S
             self._watermark.look(self._store.client)
+            self._clock.look(self._store.client)
+            if self._clock.ahead_ms:
+                self.status.name_clock(self._clock.process, self._clock.ahead_ms, now_ms=self._clock.now_ms())
 
     def _note_clocks(self) -> None:
         if self.status.clocks_off:
             try:
-                note_clocks(self._store.client, self.status.clocks_off, now_ms=self._clock())
+                note_clocks(self._store.client, self.status.clocks_off, now_ms=self._clock.now_ms())
             except UNAVAILABLE as error:
                 logger.warning("stream.clocks_not_noted error=%s", error)
             else:

@@ -45,12 +45,13 @@ class Status:
         metrics.STREAM_RECORDS.inc(len(parsed.records))
         metrics.STREAM_BATCH_SECONDS.observe(batch.seconds)
         for process, off_ms in parsed.clocks_off.items():
-            self._name(process, off_ms)
+            self.name_clock(process, off_ms, now_ms=now_ms)
         if parsed.newest_received_ms:
             self.freshness_ms = max(0, now_ms - parsed.newest_received_ms)
             metrics.STREAM_FRESHNESS_SECONDS.observe(self.freshness_ms / 1_000)
 
-    def _name(self, process: str, off_ms: int) -> None:
+    def name_clock(self, process: str, off_ms: int, *, now_ms: int) -> None:
+        """Say that the clock of a process is off."""
         if process not in self._named:
             if len(self._named) >= MAX_CLOCKS:
                 return
@@ -61,4 +62,4 @@ class Status:
                 off_ms / 1_000,
             )
         self.clocks_off[process] = off_ms
-        metrics.CLOCK_OFF_AT.labels(process=process).set_to_current_time()
+        metrics.CLOCK_OFF_AT.labels(process=process).set(now_ms / 1_000)  # by a clock that is right

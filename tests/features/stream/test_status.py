@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from prometheus_client import REGISTRY
+
 from features.state import progress
 from features.store.counts import CountCache
 from features.stream.in_flight import InFlightBatch
@@ -21,3 +23,13 @@ def test_batches_records_and_outcomes_add_up() -> None:
 
     assert (status.batches, status.records, status.freshness_ms) == (2, 2, 70)
     assert status.outcomes == {one: 2 * number for number, one in enumerate(progress.OUTCOMES, 1)}
+
+
+def test_a_clock_that_is_off_is_dated_by_one_that_is_right() -> None:
+    status = Status()
+
+    status.name_clock("host:7", 7_200_000, now_ms=NOW_MS)
+
+    assert status.clocks_off == {"host:7": 7_200_000}
+    seen = REGISTRY.get_sample_value("recsite_clock_off_timestamp_seconds", {"process": "host:7"})
+    assert seen == NOW_MS / 1_000

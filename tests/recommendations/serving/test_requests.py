@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
 from recommendations.pipeline.query import PlacementSpec
-from recommendations.serving.requests import UnknownPlacement, check_any_known, condition_of, problem_of, queries_of
+from recommendations.serving.requests import (
+    UnknownPlacement,
+    check_any_known,
+    condition_of,
+    plain_ids,
+    problem_of,
+    queries_of,
+)
 from recommendations.serving.schemas import PlacementRequest
 from recommendations.state.models import LiveModels
 from recommendations.state.placements import Placements
 from recommendations.state.site import SiteServing, SiteState
 from tests.recommendations.worlds import item_index
+from tracking.contract.placeholders import plain_id
 
 STATE = SiteState(
     site="shop",
@@ -80,3 +90,13 @@ def test_a_condition_that_visitors_may_not_use_is_refused_under_the_path_of_its_
         queries_of([wanted("home"), wanted("cart", filter=text)], STATE)
 
     assert caught.value.field == "placements[1].filter"
+
+
+@given(st.lists(st.text(alphabet=" \t\x00\x1f\u00a0\u200bea\u0301\u00e91-", max_size=4), max_size=6))
+@example(["sku1", "sku2"])
+@example([" sku1", "sku2"])
+@example([""])
+@example(["a", ""])
+@example(["a b"])
+def test_ids_are_plain_whether_looked_at_together_or_one_by_one(ids: list[str]) -> None:
+    assert plain_ids(tuple(ids)) == tuple(map(plain_id, ids))
