@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from recommendations.core.chance import Chance, mask_of
 from recommendations.items.index import DAY_MS
 from recommendations.pipeline import variants
 from recommendations.pipeline.state import PipelineState
@@ -44,14 +45,37 @@ def add_new_items(state: PipelineState) -> None:
     seed = (state.user.key or "").encode(), query.placement.name.encode()
     chance = np.random.default_rng([*map(zlib.crc32, seed), state.context.now_ms // HOUR_MS])
     positions = KEPT_FIRST + np.flatnonzero(chance.random(len(state.rows) - KEPT_FIRST) < share)
+    new = _new_rows(state)
+    if len(new) >= len(state.rows) - KEPT_FIRST:  # with fewer, a slot's chance hangs on what the others drew
+        state.drawn_from = len(new)
     if not len(positions):
         return
-    chosen = chance.permutation(_new_rows(state))[: len(positions)].tolist()
+    chosen = chance.permutation(new)[: len(positions)].tolist()
     rows = list(state.rows)
     for position, row in zip(positions.tolist(), chosen, strict=False):
         rows[position] = row
         state.filled[row] = Reason.EXPLORATION.value
     state.rows = tuple(rows)
+
+
+def chance_of(state: PipelineState) -> Chance | None:
+    """Return what chance had to do with a finished list; None where it had nothing, or cannot be told.
+
+    What a pin, a replacement or the rule of the first position put somewhere is fixed there.
+    """
+    if not state.drawn_from:
+        return None
+    pinned = {pin.row for pin in state.pins}
+    fixed = [
+        slot for slot, row in enumerate(state.rows) if slot < KEPT_FIRST or row in pinned or row in state.replacements
+    ]
+    drawn = [slot for slot, reason in enumerate(state.reasons) if reason == Reason.EXPLORATION.value]
+    return Chance(
+        permille=round(1000 * state.query.placement.exploration),
+        among=state.drawn_from,
+        drawn=mask_of(drawn),
+        fixed=mask_of(fixed),
+    )
 
 
 def positions_of_arrivals(state: PipelineState) -> dict[int, int]:

@@ -269,4 +269,5 @@ def _result(state: PipelineState) -> ListResult:
         ),
         failed_step=state.failed_step,
         explanation=state.explanation,
+        chance=exploration.chance_of(state) if state.drawn_from else None,
     )

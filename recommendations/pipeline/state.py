@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from recommendations.core.chance import Chance
 from recommendations.core.deadline import Deadline
 from recommendations.core.strategies import Strategy
 from recommendations.core.types import NOTHING_RANKED, FallbackReason, Ranked, RequestUser, RowArray, Stage
@@ -62,9 +63,9 @@ class PipelineState:
         ranker; the row in whose place another variant of its product stands, by that variant's row.
     boosted, used_rules, pins : rules
     chosen : diversity
-    rows, n_own, filled, replacements : fill
-        The list; how many of its rows the strategy itself found; why the other ones are there; the rule by which a row
-        stands in another's place.
+    rows, n_own, drawn_from, filled, replacements : fill
+        The list; how many of its rows the strategy itself found; from how many new items chance drew, 0 where it had
+        no part; why the other ones are there; the rule by which a row stands in another's place.
     reasons, stage, fallback_reason, explanation : explain
     """
 
@@ -100,6 +101,7 @@ class PipelineState:
 
     rows: tuple[int, ...] = ()
     n_own: int = 0
+    drawn_from: int = 0
     filled: dict[int, str] = field(default_factory=dict)
     replacements: dict[int, int] = field(default_factory=dict)
 
@@ -133,6 +135,8 @@ class ListResult:
         The step that raised an error, where the fallback reason is ``pipeline_error``.
     is_passing : bool
         A source that may answer the next time did not: written by ``serving.service``, which does not keep the list.
+    chance : Chance, optional
+        What chance had to do with it, where it can be told.
     cards : bytes
         The items as the usual reply holds them, a JSON array; written by ``serving.response``.
     digest : int
@@ -150,6 +154,7 @@ class ListResult:
     failed_step: Step | None = None
     explanation: Explanation | None = None
     is_passing: bool = False
+    chance: Chance | None = None
     cards: bytes = b""
     digest: int = 0
 

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from django.conf import settings
 
+from recommendations.core.chance import Chance
 from recommendations.exceptions import RecommendationError
 
 MARK: Final = "r1."
@@ -44,6 +45,8 @@ class RecId(msgspec.Struct, frozen=True, array_like=True):
     digest: int = 0
     arms: tuple[tuple[str, int], ...] = ()
     """Experiments, with the arm that the list was made for."""
+    chance: tuple[int, ...] = ()
+    """The fields of ``core.chance.Chance``; none where chance had no part."""
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -73,6 +76,7 @@ class RecIdSigner:
         rule_ids: tuple[int, ...] = (),
         digest: int = 0,
         arms: tuple[tuple[str, int], ...] = (),
+        chance: Chance | None = None,
     ) -> str:  # house: what an id says
         """Return a new id."""
         body = _ENCODER.encode(
@@ -86,6 +90,7 @@ class RecIdSigner:
                 rule_ids[:8],
                 digest,
                 arms[:MAX_ARMS],
+                () if chance is None else tuple(chance),
             )
         )
         return MARK + _written(body + self._signature(body))

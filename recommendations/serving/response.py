@@ -70,6 +70,7 @@ def reply_of(result: ListResult, query: ListQuery, state: SiteState, user: Reque
         rule_ids=result.rule_ids,
         digest=result.digest,
         arms=result.query.arms,
+        chance=result.chance,
     )
     LISTS.labels(state.site, placement.name, result.stage.value).inc()
     if result.fallback_reason is not None:

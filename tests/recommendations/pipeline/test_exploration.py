@@ -8,11 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recommendations.core.actions import RuleAction
+from recommendations.core.chance import Chance, mask_of
 from recommendations.core.deadline import Deadline
 from recommendations.core.types import Ranked, RequestUser, RowArray
 from recommendations.items.index import ItemIndex
 from recommendations.pipeline.pipeline import recommend
 from recommendations.pipeline.query import ListQuery, PlacementSpec
+from recommendations.pipeline.rules.base import RuleSpec, compile_rule
+from recommendations.pipeline.state import ListResult
 from recommendations.ranking.rrf import FusionWeights
 from recommendations.retrieval.base import ServingContext
 from recommendations.retrieval.base import listed as listed_in_order
@@ -93,6 +97,27 @@ def test_a_list_says_which_of_its_items_are_there_by_chance(on: ItemIndex) -> No
         filter(is_new, by_reason)
     )
     assert "exploration" in by_reason.values()
+
+
+def test_a_list_knows_what_chance_had_to_do_with_each_slot(on: ItemIndex) -> None:
+    pin = RuleSpec(rule_id=1, name="pin", action=RuleAction.PIN, items=("sku7",), position=3)
+
+    def chance(placement: PlacementSpec, limit: int = 10) -> tuple[ListResult, Chance | None]:
+        made = recommend(
+            ListQuery(placement=placement, limit=limit),
+            RequestUser(key="a:1"),
+            ServingContext(item_index=on, model=None, now_ms=NOW_MS),
+            deadline=Deadline.after(1_000),
+        )
+        return made, made.chance
+
+    made, found = chance(replace(PLACEMENT, exploration=0.5, rules=(compile_rule(pin),)))
+    assert found is not None
+    assert (found.permille, found.among) == (500, 19)
+    assert found.fixed == mask_of([0, 2]), "the first, and the pin"
+    assert found.drawn == mask_of([slot for slot, item_id in enumerate(ids(on, made)) if is_new(item_id)])
+    assert chance(replace(PLACEMENT, exploration=0.0))[1] is None
+    assert chance(PLACEMENT, limit=25)[1] is None, "there are fewer new items than slots"
 
 
 def test_what_a_shopper_excluded_is_not_brought_in_by_chance(on: ItemIndex) -> None:

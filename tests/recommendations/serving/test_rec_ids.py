@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from recommendations.core.chance import Chance
 from recommendations.serving.rec_ids import InvalidRecId, RecIdSigner, digest_of
 
 SIGNER = RecIdSigner("a secret of fifty characters, as installations have")
@@ -22,7 +23,11 @@ def test_an_id_says_what_was_put_in() -> None:
     said = SIGNER.read(an_id(rule_ids=(4, 7), digest=99), site="shop")
 
     assert [said.placement, said.model_version, said.rule_ids, said.digest] == ["home", "v1", (4, 7), 99]
-    assert len(an_id(placement="p" * 64, model_version="v" * 64, rule_ids=tuple(range(20)))) <= 500
+    assert said.chance == ()
+    chance = Chance(permille=500, among=200, drawn=(1 << 60) - 1, fixed=1)
+    assert Chance(*SIGNER.read(an_id(chance=chance), site="shop").chance) == chance
+    longest = an_id(placement="p" * 64, model_version="v" * 64, rule_ids=tuple(range(20)), chance=chance)
+    assert len(longest) <= 500
 
 
 def test_an_id_of_an_earlier_release_is_still_read() -> None:
