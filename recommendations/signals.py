@@ -15,6 +15,7 @@ from recommendations.models import (
     Experiment,
     HoldOut,
     HttpSource,
+    Leaderboard,
     ModelVersion,
     Placement,
     RecalledItem,
@@ -49,7 +50,8 @@ def _announce_experiments(sender: Any, instance: Experiment | HoldOut, **kwargs:
 
 
 @receiver([post_save, post_delete], sender=HttpSource)
-def _announce_own_sources(sender: Any, instance: HttpSource, **kwargs: Any) -> None:
+@receiver([post_save, post_delete], sender=Leaderboard)
+def _announce_own_sources(sender: Any, instance: HttpSource | Leaderboard, **kwargs: Any) -> None:
     announce_own_sources(instance.site.slug)
 
 

@@ -2,6 +2,7 @@
 
 from recommendations.admin.experiments import ExperimentAdmin, HoldOutAdmin
 from recommendations.admin.own.http_sources import HttpSourceAdmin
+from recommendations.admin.own.leaderboards import LeaderboardAdmin
 from recommendations.admin.placements import PlacementAdmin
 from recommendations.admin.reporting.reports import SavedViewAdmin
 from recommendations.admin.rules import RuleAdmin
@@ -15,6 +16,7 @@ __all__ = [
     "ExperimentAdmin",
     "HoldOutAdmin",
     "HttpSourceAdmin",
+    "LeaderboardAdmin",
     "ModelVersionAdmin",
     "PlacementAdmin",
     "RecalledItemAdmin",

@@ -2,7 +2,7 @@
 
 from recommendations.models.experiments import Arm, Experiment, ExperimentDay, HoldOut, Metric
 from recommendations.models.merchandising import Campaign, Placement, RecalledItem, Rule, RuleVersion
-from recommendations.models.own_sources import HttpSource
+from recommendations.models.own_sources import HttpSource, Leaderboard
 from recommendations.models.reports import ReportHour, ReportItemDay, ReportState, SavedView
 from recommendations.models.training import TrainingPolicy, TrainingRun
 from recommendations.models.versions import DriftReference, HealthReport, ModelVersion
@@ -16,6 +16,7 @@ __all__ = [
     "HealthReport",
     "HoldOut",
     "HttpSource",
+    "Leaderboard",
     "Metric",
     "ModelVersion",
     "Placement",

@@ -1,4 +1,4 @@
-"""Candidate sources of a site's own, declared in the admin: a service of the shop that is asked over HTTP."""
+"""Candidate sources of a site's own, declared in the admin: services that are asked over HTTP, and leaderboards."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import gettext_lazy
 
+from recommendations.filters import formula
 from tracking.models import Site
 
 NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
@@ -87,3 +88,20 @@ class HttpSource(OwnSource):
         verbose_name = gettext_lazy("source over HTTP")
         verbose_name_plural = gettext_lazy("sources over HTTP")
         constraints = [models.UniqueConstraint(fields=["site", "name"], name="one_http_source_name_per_site")]
+
+
+class Leaderboard(OwnSource):
+    """Items by the value of a formula over their figures."""
+
+    formula = models.CharField(
+        max_length=formula.MAX_LENGTH,
+        help_text=gettext_lazy(
+            "Such as purchases_7d / (views_7d + 20) * margin. The largest values come first; an item that lacks a "
+            "figure is left out."
+        ),
+    )
+
+    class Meta(OwnSource.Meta):
+        verbose_name = gettext_lazy("leaderboard")
+        verbose_name_plural = gettext_lazy("leaderboards")
+        constraints = [models.UniqueConstraint(fields=["site", "name"], name="one_leaderboard_name_per_site")]

@@ -1,4 +1,4 @@
-"""The candidate sources that a site declares itself, in memory: which services are asked, and how."""
+"""The candidate sources that a site declares itself, in memory: services that are asked, and leaderboards."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from functools import partial
 from typing import Final
 
 from features.feeds.public_address import NotFetched
-from recommendations.models import HttpSource
+from features.money import exponent_of
+from features.store.item_stats import ItemStats
+from recommendations.filters import formula
+from recommendations.items.index import ItemIndex
+from recommendations.models import HttpSource, Leaderboard
+from recommendations.models.own_sources import OwnSource
+from recommendations.retrieval.base import Source
+from recommendations.retrieval.leaderboard import Leaders, leaders
 from recommendations.retrieval.outside.connection import service_address
 from recommendations.retrieval.outside.contract import AnswerFormat, OutsideSpec
 from recommendations.retrieval.sources import NAMES_TAKEN
+from recommendations.state.figures import NAMES, FiguresOf
+from tracking.models import Site
 from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
 
@@ -29,6 +38,10 @@ class OwnSources:
     ----------
     http : mapping of name to OutsideSpec
         Services of the shop.
+    formulas : mapping of name to str
+        Leaderboards.
+    minor_units : float
+        How many there are in a unit of the site's currency.
     labels : mapping of name to str
         Why an item is listed, as merchandisers read it.
     weights : mapping of name to float
@@ -36,6 +49,8 @@ class OwnSources:
     """
 
     http: Mapping[str, OutsideSpec] = field(default_factory=dict)
+    formulas: Mapping[str, str] = field(default_factory=dict)
+    minor_units: float = 100.0
     labels: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
 
@@ -50,7 +65,7 @@ class OwnSourcesLoader:
         self._held = NO_OWN_SOURCES
 
     def load(self, site: str) -> OwnSources:
-        """Return what is switched on; the very same object while nothing changed. One query."""
+        """Return what is switched on; the very same object while nothing changed. Two queries."""
         read = read_own_sources(site)
         if read != self._held:
             self._held = read
@@ -69,8 +84,41 @@ def read_own_sources(site: str) -> OwnSources:
             logger.error("own_sources.unusable site=%s source=%s error=%s", site, row.name, error)
             continue
         http[row.name] = spec
-        labels[row.name], weights[row.name] = row.label or row.name.replace("_", " "), row.weight
-    return OwnSources(http=http, labels=labels, weights=weights)
+        labels[row.name], weights[row.name] = label_of(row), row.weight
+    formulas: dict[str, str] = {}
+    minor_units = 100.0
+    for each in Leaderboard.objects.filter(site__slug=site, is_active=True).order_by("name").select_related("site"):
+        if each.name in NAMES_TAKEN or each.name in http:
+            logger.error("own_sources.unusable site=%s source=%s error=its name is taken", site, each.name)
+            continue
+        minor_units = minor_units_of(each.site)
+        formulas[each.name] = each.formula
+        labels[each.name], weights[each.name] = label_of(each), each.weight
+    return OwnSources(http=http, formulas=formulas, minor_units=minor_units, labels=labels, weights=weights)
+
+
+def boards_of(own: OwnSources, item_index: ItemIndex, stats: ItemStats) -> dict[str, Source]:
+    """Return the leaderboards of a site, worked out for a catalogue and its counts; a wrong one is logged."""
+    figures = FiguresOf(item_index, stats, minor_units=own.minor_units)
+    boards: dict[str, Source] = {}
+    for name, text in own.formulas.items():
+        try:
+            ranked = leaders(formula.parse(text, known=NAMES), item_index, figures)
+        except formula.InvalidFormula as error:
+            logger.error("own_sources.unusable site=%s source=%s error=%s", item_index.catalogue.site, name, error)
+            continue
+        boards[name] = Leaders(name, own.labels[name], ranked)
+    return boards
+
+
+def minor_units_of(site: Site) -> float:
+    """Return how many minor units there are in a unit of the site's currency: 100 for EUR."""
+    return 10.0 ** exponent_of(site.currency)
+
+
+def label_of(row: OwnSource) -> str:
+    """Return why an item of a source is listed, in words."""
+    return row.label or row.name.replace("_", " ")
 
 
 def spec_of(row: HttpSource, site: str) -> OutsideSpec:

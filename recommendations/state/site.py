@@ -17,12 +17,12 @@ from recommendations.core.types import FloatArray
 from recommendations.items.content import ContentIndex
 from recommendations.items.index import ItemIndex
 from recommendations.metrics import ITEM_INDEX_SECONDS
-from recommendations.retrieval.base import ServingContext
+from recommendations.retrieval.base import ServingContext, Source
 from recommendations.retrieval.model import ModelLink
 from recommendations.state import item_counts
 from recommendations.state.content import watch_content
 from recommendations.state.models import LiveModels, ServedModel, watch_models
-from recommendations.state.own_sources import NO_OWN_SOURCES, OwnSources, watch_own_sources
+from recommendations.state.own_sources import NO_OWN_SOURCES, OwnSources, boards_of, watch_own_sources
 from recommendations.state.placements import Placements, watch_placements
 from tracking.snapshots.by_site import SiteSnapshots
 from tracking.snapshots.snapshot import Snapshot
@@ -56,14 +56,16 @@ class SiteServing:
     models: LiveModels
     links: Mapping[str, ModelLink] = field(default_factory=dict)
     own: OwnSources = NO_OWN_SOURCES
+    boards: Mapping[str, Source] = field(default_factory=dict)
 
     def for_user(self, key: str | None, *, now_ms: int) -> ServingContext:
         """Return what answers this user."""
         model, variant = self.models.for_user(key)
         link = self.links.get(model.version) if model is not None else None
         return ServingContext(
-            item_index=self.item_index, model=link, now_ms=now_ms, variant=variant, own_weights=self.own.weights
-        )
+            item_index=self.item_index, model=link, now_ms=now_ms, variant=variant, own=self.boards,
+            own_weights=self.own.weights,
+        )  # fmt: skip
 
 
 class SiteBuilder:
@@ -109,10 +111,13 @@ class SiteBuilder:
         if old is not None:
             item_index.warm_from(old.item_index)
         item_index.warm()
+        boards = boards_of(own, item_index, counts) if own.formulas else {}
         number = 1 if old is None else old.number
         if old is not None and any(built_from[part] is not self._built_from[part] for part in _CHANGES_LISTS):
             number += 1
-        self._built = SiteServing(number=number, item_index=item_index, models=models, links=links, own=own)
+        self._built = SiteServing(
+            number=number, item_index=item_index, models=models, links=links, own=own, boards=boards
+        )
         self._built_from = built_from
         self._warm_rules(item_index)
         ITEM_INDEX_SECONDS.observe(time.perf_counter() - started)

@@ -24,6 +24,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             (_("Placements"), "view_carousel", "recommendations_placement"),
             (_("Rules"), "rule", "recommendations_rule"),
             (_("Campaigns"), "campaign", "recommendations_campaign"),
+            (_("Leaderboards"), "leaderboard", "recommendations_leaderboard"),
             (_("Recalled items"), "block", "recommendations_recalleditem"),
             (_("Experiments"), "science", "recommendations_experiment"),
             (_("Hold-outs"), "front_hand", "recommendations_holdout"),

@@ -47,7 +47,9 @@ RIGHTS: Final[dict[str, frozenset[str]]] = {
 }
 """Rights beside: ``publish`` stands for every permission whose name begins with ``publish_``."""
 
-_LIVE_AT_ONCE: Final = frozenset({"placement", "campaign", "recalleditem", "experiment", "arm", "holdout"})
+_LIVE_AT_ONCE: Final = frozenset(
+    {"placement", "campaign", "recalleditem", "experiment", "arm", "holdout", "leaderboard"}
+)
 """Models whose change is live when it is saved: to change one is to publish."""
 _USUAL: Final = ("view", "add", "change", "delete")
 

@@ -18,7 +18,7 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminURLInputWidget
 
 from features.feeds.public_address import NotFetched
-from recommendations.admin.own.names import taken_by
+from recommendations.admin.own.names import placements_with, taken_by
 from recommendations.admin.preview import PreviewForm, user_of
 from recommendations.admin.typed import understood
 from recommendations.models import HttpSource, Placement
@@ -229,9 +229,3 @@ def worst_of(said: list[Any]) -> Any | None:
     """Return what the process says for which a service does worst."""
     order = ("open", "tried", "failing", "closed", "unused")
     return min(said, key=lambda each: order.index(each.state), default=None)
-
-
-def placements_with(site_id: int, name: str) -> list[Placement]:
-    """Return the placements of a site that name a source, in its own right or beside others."""
-    names = {name, f"{placements.ADDED}{name}"}
-    return [row for row in Placement.objects.filter(site_id=site_id).order_by("name") if names & set(row.sources)]
