@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pythonjsonlogger.json import JsonFormatter
 
 from tracking.http.current import request_id
+from tracking.traces import spans
 
 FORMATS: Final = ("text", "json")
 
@@ -79,6 +80,8 @@ class NameFields(logging.Filter):
                 fields = {name: _told(value) for name, value in zip(names, record.args, strict=True)}
         if (found := request_id()) is not None:
             fields["request_id"] = found
+        if (span := spans.current()) is not None:
+            fields["trace_id"] = span.traceparent.split("-")[1]
         if current_task:
             fields |= {"task": current_task.name, "task_id": current_task.request.id}
         record.fields = fields

@@ -25,10 +25,12 @@ from tests.end_to_end.conftest import Running, start_installation, stop_installa
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import wait_until
 from tests.tracking.asgi_client import call
+from tests.tracking.traces.test_spans import Sender
 from tracking.access.identity import sign_token
 from tracking.http.current import request_id
 from tracking.http.edge import HotPath
 from tracking.http.request import Reply
+from tracking.traces import spans
 
 USER, ANONYMOUS, MAIL = "customer-4711", "feedfacefeedfacefeedfacefeedface", "anna@shop.example"
 #: Celery logs the whole message of a task that it does not know.
@@ -201,6 +203,24 @@ async def test_a_line_names_the_request_that_it_is_about(caplog: pytest.LogCaptu
 
     assert dict(reply.headers)[b"x-request-id"] == b"abcdef123456"
     assert [record.fields["request_id"] for record in caplog.records] == ["abcdef123456"]  # type: ignore[attr-defined]
+
+
+async def test_a_line_of_a_traced_request_names_its_trace(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(request: Any) -> Reply:
+        logging.getLogger("tracking.elsewhere").warning("something.odd")
+        return Reply()
+
+    sender = Sender()
+    monkeypatch.setattr(spans, "sender", sender)
+    caplog.handler.addFilter(NameFields())
+    await call(HotPath(answer, name="recommend"), b"{}", headers={"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+    logging.getLogger("tracking.elsewhere").warning("something.else")
+
+    in_request, after = (record.fields for record in caplog.records)  # type: ignore[attr-defined]
+    assert in_request["trace_id"] == sender.made[0].traceparent.split("-")[1]
+    assert "trace_id" not in after
 
 
 def test_pages_of_django_name_their_request_too(client: Any, db: None) -> None:
