@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from recommendations.exceptions import ModelUnavailable, VersionRefused
@@ -21,6 +23,9 @@ from tracking.snapshots.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 REFRESH_S: Final = 5.0
+TRY_AGAIN_S: Final = 60.0
+Fingerprint = tuple[tuple[str, int, int], ...]
+"""Name, bytes and time of change (ns) of the files of a folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +67,26 @@ def watch_models(site: str) -> Snapshot[LiveModels]:
 
 
 class ModelLoader:
-    """Keeps one site's versions in memory; not thread-safe, one thread calls ``load``."""
+    """Keeps one site's versions in memory; not thread-safe, one thread calls ``load``.
 
-    def __init__(self, site: str) -> None:
+    A version that was refused is tried again when its folder has changed, as when somebody has restored it, and every
+    ``TRY_AGAIN_S`` all the same: its disk may be back.
+
+    Parameters
+    ----------
+    clock : callable
+        Seconds; ``time.monotonic``.
+    """
+
+    def __init__(self, site: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._site = site
+        self._clock = clock
         self._loaded = LiveModels()
+        self._tried: dict[str, tuple[Fingerprint, float]] = {}  # by refused version: what stood there, and when
+
+    def _is_due(self, version: str, looks: Fingerprint) -> bool:
+        before, tried_at = self._tried.get(version, ((), 0.0))
+        return looks != before or self._clock() >= tried_at + TRY_AGAIN_S
 
     def load(self) -> LiveModels:
         """Return the versions that the database asks for; the very same object when nothing changed.
@@ -99,12 +119,16 @@ class ModelLoader:
         for known in (held, self._loaded.live, self._loaded.canary, self._loaded.shadow):
             if known is not None and known.version == row.version:
                 return known
-        if row.version in self._loaded.refused:
-            refused[row.version] = self._loaded.refused[row.version]
-            return held  # its folder is not read again every few seconds; a new version gets a new name
+        path = version_path(self._site, row.version)
+        known_reason = self._loaded.refused.get(row.version)
+        looks = fingerprint_of(path)
+        if known_reason is not None and not self._is_due(row.version, looks):
+            refused[row.version] = known_reason
+            return held  # its folder is not read as a whole every few seconds
+        self._tried[row.version] = (looks, self._clock())
         try:
             loaded = load_version(
-                version_path(self._site, row.version),
+                path,
                 providers=configured_providers(),
                 expected_manifest_sha256=registered_sha256(row),
                 ranker_columns=COLUMNS,
@@ -112,9 +136,11 @@ class ModelLoader:
             )
         except (VersionRefused, ModelUnavailable) as error:
             MODEL_LOAD_FAILURES.labels(self._site).inc()
-            logger.error("live_models.refused site=%s version=%s error=%s", self._site, row.version, error)
+            if str(error) != known_reason:
+                logger.error("live_models.refused site=%s version=%s error=%s", self._site, row.version, error)
             refused[row.version] = str(error)
             return held
+        self._tried.pop(row.version, None)
         MODEL_LOADED.labels(self._site).set_to_current_time()
         provider = loaded.model_set.provider
         if missing := loaded.model_set.missing_columns:
@@ -127,6 +153,18 @@ class ModelLoader:
             MODEL_ON_GPU.labels(self._site).set(provider == "cuda")
         logger.info("live_models.loaded site=%s version=%s provider=%s", self._site, row.version, provider)
         return ServedModel(version=row.version, model_set=loaded.model_set)
+
+
+def fingerprint_of(folder: Path) -> Fingerprint:
+    """Return what tells a folder from what it was, without a look into its files; empty for one that is not there."""
+    found = []
+    try:
+        for path in sorted(folder.rglob("*")):
+            known = path.stat()
+            found.append((path.relative_to(folder).as_posix(), known.st_size, known.st_mtime_ns))
+    except OSError:  # it is being replaced, or its disk is unavailable
+        return ()
+    return tuple(found)
 
 
 _models: Final = SiteSnapshots(MODELS_TOPIC, lambda site: ModelLoader(site).load, refresh_s=REFRESH_S)

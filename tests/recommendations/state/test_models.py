@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from recommendations.graphs.export import export_model_set
 from recommendations.graphs.fold_in import Target
 from recommendations.inference.device import Shortfall
 from recommendations.models import ModelVersion
-from recommendations.state.models import LiveModels, ModelLoader, ServedModel, describe
+from recommendations.state.models import TRY_AGAIN_S, LiveModels, ModelLoader, ServedModel, describe
 from recommendations.versions.folder import check_integrity
 from recommendations.versions.lifecycle import version_path
 from tests.recommendations import model_worlds
@@ -39,6 +40,16 @@ def registered(site: Site, written: Path, name: str, **values: Any) -> ModelVers
     shutil.copytree(written, version_path(site.slug, name))
     sha256 = check_integrity(version_path(site.slug, name))
     return ModelVersion.objects.create(site=site, version=name, manifest={"sha256": sha256}, **values)
+
+
+def damaged(folder: Path) -> tuple[Path, bytes]:
+    """Change one byte in the largest file; return the file and what it held."""
+    graph = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    whole = graph.read_bytes()
+    content = bytearray(whole)
+    content[len(content) // 2] ^= 255
+    graph.write_bytes(content)
+    return graph, whole
 
 
 def served_by_canary(percent: int) -> set[str]:
@@ -98,3 +109,49 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_answering(site: Site
     assert models.live is not None
     assert models.live.version == "a"
     assert "gone" in models.refused["gone"]
+
+
+@pytest.mark.expects_errors(r"live_models\.refused")
+@pytest.mark.parametrize("damage", ["a file changed", "the folder lost"])
+def test_a_folder_that_is_restored_answers_at_the_next_look(site: Site, written: Path, damage: str) -> None:
+    registered(site, written, "a", status="live")
+    folder = version_path(site.slug, "a")
+    aside = folder.with_name("aside")
+    shutil.copytree(folder, aside)
+    if damage == "the folder lost":
+        shutil.rmtree(folder)
+    else:
+        damaged(folder)
+    loader = ModelLoader(site.slug, clock=lambda: 0.0)
+    refused = loader.load()
+    assert refused.live is None
+    assert loader.load() is refused
+
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    models = loader.load()
+
+    assert models.live is not None
+    assert (models.live.version, models.refused) == ("a", {})
+
+
+@pytest.mark.expects_errors(r"live_models\.refused")
+def test_a_folder_that_looks_the_same_is_read_again_within_a_minute(
+    site: Site, written: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registered(site, written, "a", status="live")
+    graph, whole = damaged(version_path(site.slug, "a"))
+    stat = graph.stat()
+    now = [0.0]
+    loader = ModelLoader(site.slug, clock=lambda: now[0])
+    loader.load()
+    now[0] = TRY_AGAIN_S
+    assert loader.load().live is None
+    graph.write_bytes(whole)
+    os.utime(graph, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    now[0] = 2 * TRY_AGAIN_S - 1.0
+    assert loader.load().live is None
+    now[0] = 2 * TRY_AGAIN_S
+    assert loader.load().live is not None
+    assert sum("live_models.refused" in line for line in caplog.messages) == 1
