@@ -15,6 +15,7 @@ import asyncio
 import os
 import re
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -175,7 +176,9 @@ def _floor(made: Lab, cores: list[int], for_s: float) -> tuple[float, float]:
 
 
 def _served(made: Lab, cores: list[int], key: str, *, n_shoppers: int, for_s: float, quick: bool) -> dict[str, float]:
+    started = time.perf_counter()
     ports, processes = _start(made, "recsite.asgi:application", cores, path="/readyz")
+    start_s = (time.perf_counter() - started) / len(processes)
     shoppers = Shoppers(n_shoppers)
 
     def request_of(choose: Callable[[], int]) -> Callable[[int], bytes]:
@@ -231,7 +234,9 @@ def _served(made: Lab, cores: list[int], key: str, *, n_shoppers: int, for_s: fl
                 for share in (50, 90, 99, 99.9)
             },
         }
+    figures["web_start_s"] = start_s
     figures["web_rss_mb"] = max(footprint.rss_mb(process.pid) for process in processes)
+    figures["web_pss_mb"] = max(footprint.pss_of(process.pid) for process in processes)
     print_table(
         "Personal lists, 5 rules, ranker, two cores",
         COLUMNS,

@@ -19,6 +19,9 @@ from pathlib import Path
 import psutil
 
 PROJECT = Path(__file__).resolve().parent.parent
+READY_S = 60.0
+READY_S_AN_ITEM = 5e-4
+"""How long a web process may take until it is ready, by itself and for each item of the catalogue that it loads."""
 
 
 def free_port() -> int:
@@ -35,6 +38,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.redis_port = free_port()
+        self.ready_within_s = READY_S
         self._processes: list[subprocess.Popen[bytes]] = []
         self._redis: subprocess.Popen[bytes] | None = None
         self.environment = {
@@ -86,7 +90,8 @@ class Lab:
             cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False, timeout=3_600,
         )  # fmt: skip
         if made.returncode:
-            raise SystemExit(made.stderr[-2_000:])
+            raise SystemExit(f"no shop of {items:,} items, status {made.returncode}: {made.stderr[-2_000:]}")
+        self.ready_within_s = READY_S + items * READY_S_AN_ITEM
         return made.stdout.split()[-1]
 
     def start_web(
@@ -98,19 +103,26 @@ class Lab:
         path: str = "/readyz",
         options: Sequence[str] = (),
     ) -> tuple[int, subprocess.Popen[bytes]]:
-        """Start uvicorn and wait until it is ready; returns port and process."""
+        """Start uvicorn and wait until it is ready, ``ready_within_s`` at most; returns port and process."""
         port = free_port()
         process = self.start(
             sys.executable, "-m", "uvicorn", application, "--host", "127.0.0.1", "--port", str(port),
             "--workers", str(workers), "--no-access-log", "--log-level", "warning", *options,
             cores=cores,
         )  # fmt: skip
-        for _ in range(1_200):
+        deadline = time.monotonic() + self.ready_within_s
+        while time.monotonic() < deadline and process.poll() is None:
             if _is_ready(f"http://127.0.0.1:{port}{path}"):
                 _wait_until_idle(process)  # the other workers are right behind
                 return port, process
             time.sleep(0.05)
-        raise SystemExit((self.folder / "processes.out").read_text()[-2_000:])
+        why = (
+            f"ended with {process.returncode}"
+            if process.returncode is not None
+            else f"not ready in {self.ready_within_s:.0f} s"
+        )
+        said = (self.folder / "processes.out").read_text()[-2_000:]
+        raise SystemExit(f"{application}: {why}\n{said}")
 
     def stop(self, process: subprocess.Popen[bytes]) -> None:
         """Stop one process and its children."""

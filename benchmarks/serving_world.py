@@ -114,7 +114,10 @@ def _model(site: Site, n_items: int) -> None:
         item_ids=("", *(f"sku{number}" for number in range(1, n_items))),
         als=model_data.als_factors(n_items=n_items, n_factors=64),
         neighbours=tables,
-        sessions=model_data.session_index(n_items=n_items, n_sessions=SESSIONS),
+        # As wide as training makes it for so many items (docs/training.md), or 500 postings alone were 2 GB a million.
+        sessions=model_data.session_index(
+            n_items=n_items, n_sessions=SESSIONS, m=int(np.clip(200_000_000 // n_items, 50, 500))
+        ),
         popularity=Popularity(recent=popularity, all_time=popularity),
         # As training ends on RetailRocket's sessions (docs/training.md): ALS is stored, and fusion has no use for it.
         fusion=FusionWeights(weights={"sessions": 1.0, "tfidf": 0.5, "walk": 1.0, "around": 0.5, "als": 0.0}, k=10.0),
