@@ -46,7 +46,14 @@ SHOWN_METRICS = (
     ("points", gettext_lazy("Test points"), gettext_lazy("How many test points of the held-out time were measured")),
 )
 """What a merchandiser compares, and what it means; the version's metrics.json holds the rest."""
-SHOWN_ENTRIES = ("sha256", "n_items", "data_range", "seeds", "library_versions", "sources")
+SHOWN_ENTRIES: Final = {
+    "n_items": gettext_lazy("Items"),
+    "data_range": gettext_lazy("Trained on"),
+    "sources": gettext_lazy("Candidate sources"),
+    "library_versions": gettext_lazy("Libraries"),
+    "seeds": gettext_lazy("Seeds"),
+    "sha256": gettext_lazy("Digest (SHA-256)"),
+}
 """Entries of the manifest that the page shows."""
 
 
@@ -225,7 +232,11 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
     @display(description=gettext_lazy("Manifest"))
     def contents(self, version: ModelVersion) -> SafeString:
         """Return what the version was made from."""
-        entries = [(name, str(version.manifest[name])) for name in SHOWN_ENTRIES if name in version.manifest]
+        entries = [
+            (words, rows_of_entry(version.manifest[name]))
+            for name, words in SHOWN_ENTRIES.items()
+            if isinstance(version.manifest, dict) and name in version.manifest
+        ]
         return _part("contents", entries=entries)
 
     # Buttons of the form, so that they come as POST with a CSRF token; every field is read-only, nothing is saved.
@@ -318,6 +329,21 @@ def _told(check: dict[str, Any], *, otherwise: str) -> str:
 def _chance(value: object) -> str:
     """Return a chance with three figures that count; most are small."""
     return f"{value:.3g}" if isinstance(value, int | float) else "-"
+
+
+def rows_of_entry(value: object) -> list[tuple[str, str]]:
+    """Return an entry of the manifest as rows of a table: name and value, nothing for the name of a bare value."""
+    if isinstance(value, dict):
+        return [(str(name), " · ".join(_pairs(each))) for name, each in value.items()]
+    return [("", " · ".join(_pairs(value)))]
+
+
+def _pairs(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{name}: {', '.join(_pairs(each))}" for name, each in value.items() if each is not None]
+    if isinstance(value, list | tuple):
+        return [part for each in value for part in _pairs(each)]
+    return [whole(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)]
 
 
 def _number(value: object) -> str:

@@ -5,14 +5,20 @@ The admin's site does that when a screen is registered, so that no screen can fo
 
 from __future__ import annotations
 
+import html
+import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
-from django.db.models import Model, Q, QuerySet
+from django.db.models import JSONField, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.html import conditional_escape, strip_tags
+from django.utils.translation import gettext as _
 
 from tracking.models import Site
 from tracking.staff.sites import may, sees_everything, site_id_of, site_path, within_sites
@@ -34,6 +40,23 @@ class SiteFilter(RelatedFieldListFilter):
 
 class SiteScoped(Base):  # type: ignore[misc]  # it stands before any ModelAdmin
     """What a ``ModelAdmin`` shows and allows, on the sites that somebody is a member of."""
+
+    @property
+    def readonly_preprocess_fields(self) -> dict[str, Callable[[str], str]]:
+        """Return how fields of JSON are written that cannot be changed: Unfold would show ``[ ]`` for an empty list.
+
+        A screen's ``any_when_empty`` names lists of which an empty one is everything.
+        """
+        any_of = getattr(self, "any_when_empty", ())
+        names = [field.name for field in self.model._meta.concrete_fields if isinstance(field, JSONField)]
+        return {name: partial(listed, empty=_("any") if name in any_of else "-") for name in names}
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the actions on chosen rows that somebody may do; one that does not say what it needs changes rows."""
+        actions: dict[str, Any] = super().get_actions(request)
+        if self.has_change_permission(request):
+            return actions
+        return {name: one for name, one in actions.items() if getattr(one[0], "allowed_permissions", None)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows that somebody may see; those of a chosen action are rows that they may change."""
@@ -117,6 +140,27 @@ class SiteScoped(Base):  # type: ignore[misc]  # it stands before any ModelAdmin
 
     def _codename(self, action: str) -> str:
         return f"{self.opts.app_label}.{action}_{self.opts.model_name}"
+
+
+def listed(written: str, *, empty: str) -> str:
+    """Return JSON, as Unfold writes it, in words where it is a plain list; anything else stays as it is.
+
+    Parameters
+    ----------
+    empty : str
+        What stands for nothing.
+    """
+    text = html.unescape(strip_tags(written)).strip()
+    if text in ("", "-"):  # Unfold without its colours
+        return empty
+    try:
+        value, _end = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        return written
+    if value in ([], {}, None, ""):
+        return empty
+    is_plain = isinstance(value, list) and all(isinstance(one, str | int | float) for one in value)
+    return conditional_escape(", ".join(map(str, value))) if is_plain else written
 
 
 def _scoped_init(form: type[Any], user: Any, permission: str) -> Any:

@@ -136,6 +136,7 @@ class ExperimentAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no type
     search_fields = ("name", "hypothesis")
     search_help_text = gettext_lazy("Name or hypothesis")
     inlines = (ArmInline,)
+    any_when_empty = ("segments", "devices", "locales")
     actions_detail = ("show_results",)
     empty_state = (
         gettext_lazy("No experiments yet"),

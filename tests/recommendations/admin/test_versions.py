@@ -78,7 +78,11 @@ def test_the_page_shows_what_was_measured_the_gate_and_the_plots_of_the_folder(s
         version="v1",
         status=ModelVersion.Status.REFUSED,
         metrics={"fusion": {"hr@20": 0.5, "mrr@20": 0.25, "points": 1234.0}, "popularity": {"hr@20": 0.125}},
-        manifest={"n_items": 40, "secret": "not shown"},
+        manifest={
+            "n_items": 40_000,
+            "secret": "not shown",
+            "sources": {"als": {"kind": "fold_in", "last_n": 50}},
+        },
         gate_report=[{"name": "quality", "passed": False, "reason": "MRR@20 is below <b>popularity</b>", "at_ms": 1}],
     )
     plots = version_path(shop.site.slug, "v1") / "plots"
@@ -88,9 +92,11 @@ def test_the_page_shows_what_was_measured_the_gate_and_the_plots_of_the_folder(s
     page = admin.get(reverse("admin:recommendations_modelversion_change", args=[version.pk])).content.decode()
     listed = admin.get(reverse("admin:recommendations_modelversion_changelist")).content.decode()
 
-    for said in ("0.500", "0.125", "1,234", "below &lt;b&gt;popularity", "cG5n", "Next item rank", "n_items"):
+    for said in ("0.500", "0.125", "1,234", "below &lt;b&gt;popularity", "cG5n", "Next item rank", "40,000", "fold_in"):
         assert said in page, said
     assert "not shown" not in page
+    assert "&#x27;kind&#x27;" not in page, "no dictionary as Python writes it"
+    assert '<th scope="row">als</th><td class="is-word">kind: fold_in · last_n: 50</td>' in page
     assert "0.500 · 0.250" in listed
 
 

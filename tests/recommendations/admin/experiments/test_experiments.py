@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
@@ -11,6 +15,7 @@ from recommendations.experiments.statistics.guardrails import GROUPS
 from recommendations.models import Arm, Experiment, HoldOut, Placement, Rule
 from recsite.demo.experiments import ensure_experiments
 from tests.recommendations.conftest import Shop
+from tracking.models import Membership
 from tracking.redis_client import connect
 
 pytestmark = pytest.mark.redis
@@ -122,3 +127,17 @@ def test_the_page_of_an_experiment_names_the_arm_that_does_harm(shop: Shop, admi
     assert "in the control, 0.0 % do" in said
     assert "lighter model or strategy" in said
     assert "guardrail broken" in home
+
+
+def test_whoever_may_only_look_reads_any_for_an_empty_audience(shop: Shop) -> None:
+    experiment = Experiment.objects.create(site=shop.site, name="Try", devices=["mobile", "tablet"])
+    user = get_user_model().objects.create_user("vera", is_staff=True)
+    Membership.objects.create(site=shop.site, user=user, role=Group.objects.get(name="Viewer"))
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    page = client.get(reverse("admin:recommendations_experiment_change", args=[experiment.pk])).content.decode()
+    said = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    for label, value in (("Segments", "any"), ("Devices", "mobile, tablet")):
+        assert re.search(rf"{label} (?:[^.]*\. )?{value}", said), said[said.rindex(label) :][:300]
+    assert "[ ]" not in said
+    assert "[]" not in said
