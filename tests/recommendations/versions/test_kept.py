@@ -17,15 +17,18 @@ from hypothesis import strategies as st
 from recommendations.core.manifest import MANIFEST_NAME
 from recommendations.exceptions import RefusalReason, VersionRefused
 from recommendations.inference import ModelSet
+from recommendations.items.index import ItemIndex
 from recommendations.models import ModelVersion, TrainingPolicy, TrainingRun
 from recommendations.monitoring.drift import Verdict, columns_check
 from recommendations.ranking.columns import COLUMNS
 from recommendations.release.baseline import PipelinePredictor
 from recommendations.release.runs import due_sites
+from recommendations.retrieval.model import RANKED_SOURCES, ModelLink
 from recommendations.state.models import ModelLoader
 from recommendations.versions import lifecycle
 from recommendations.versions.folder import check_integrity, load_version
 from tests.recommendations.versions import kept
+from tests.recommendations.worlds import catalogue
 from tracking.models import Site
 
 RENAMED = ("day_demand", "times_seen")
@@ -86,6 +89,29 @@ def test_a_ranker_finds_its_columns_by_name_and_takes_0_for_those_that_are_gone(
 
 def model_of(folders: dict[str, Path], columns: tuple[str, ...]) -> ModelSet:
     return ModelSet.load(folders["0.1.0"], providers="cpu", ranker_columns=columns)
+
+
+@pytest.mark.parametrize("renamed", [(), RENAMED])
+def test_lists_are_ordered_by_the_ranker_of_another_release(tmp_path: Path, renamed: tuple[str, ...]) -> None:
+    folder = kept.unpacked("0.1.0", tmp_path)
+    of_another_release(folder, renamed)
+    model = ModelSet.load(folder, providers="cpu", ranker_columns=COLUMNS)
+    index = ItemIndex(catalogue(*({"item_id": item_id} for item_id in model.item_ids[1:])))
+    link = ModelLink(model, index, version="0.1.0")
+    given: list[int] = []
+
+    answer = link.retrieve(index.sequence([model.item_ids[1]]), sources=RANKED_SOURCES, k=50)
+    with pytest.MonkeyPatch.context() as patched:
+        rank = model.rank
+        patched.setattr(model, "rank", lambda matrix: given.append(matrix.shape[1]) or rank(matrix))
+        ordered = link.rank(answer, k=50)
+        weighed = link.rank(answer, k=50, objectives=(("click", 50.0), ("revenue", 50.0)))
+
+    assert set(model.missing_columns) == {f"former_{name}" for name in renamed}
+    assert link.ranked_sources == RANKED_SOURCES
+    assert given == [len(COLUMNS)] * 2
+    assert len(ordered) > 10
+    assert weighed.tolist() == ordered.tolist(), "it has learnt no chance of anything"
 
 
 def test_a_ranker_without_most_of_its_columns_is_refused(folders: dict[str, Path]) -> None:
