@@ -30,6 +30,7 @@ KIND_OF: Final[Mapping[type, Kind]] = {
     Purchase: Kind.PURCHASE,
 }
 SHOW_EVERY: Final = 10_000
+COLUMNS: Final[Mapping[str, str]] = {"items": "i", "kinds": "B", "occurred_at_ms": "q", "users": "i", "sessions": "i"}
 KEPT: Final = ("items", "kinds", "occurred_at_ms", "offsets", "users")
 
 
@@ -76,12 +77,16 @@ def read_data_set(path: Path, protocol: Protocol) -> SessionLog:
 
 
 def read_source(source: Source, *, kind: Kind, sessions_by: SessionsBy) -> SessionLog:
-    """Return the interactions of one kind that an importer reads; 17 bytes an interaction, and each id once."""
+    """Return the interactions of one kind that an importer reads; 21 bytes an interaction, and each id once.
+
+    Sessions are told apart by interactions of every kind: who puts into the cart has not been quiet.
+    """
     items, users, sessions = _Numbers(), _Numbers(), _Numbers()
-    columns = {"items": array("i"), "occurred_at_ms": array("q"), "users": array("i"), "sessions": array("i")}
+    columns = {name: array(code) for name, code in COLUMNS.items()}
     for record in _told(source):
         for event in record.events:
-            if KIND_OF.get(type(event)) is not kind:
+            told = KIND_OF.get(type(event))
+            if told is None:
                 continue
             whose = _session_of(record, event, sessions_by)
             ids = [item.item_id for item in event.params.items]  # type: ignore[union-attr]  # kinds with items alone
@@ -89,25 +94,36 @@ def read_source(source: Source, *, kind: Kind, sessions_by: SessionsBy) -> Sessi
                 ids.sort(key=lambda item_id: crc32(f"{item_id} {whose}".encode()))
             for item_id in ids:
                 columns["items"].append(items.number(item_id))
+                columns["kinds"].append(told)
                 columns["occurred_at_ms"].append(event.occurred_at_ms)
                 columns["users"].append(users.number(record.user_key) if record.user_id else 0)
                 columns["sessions"].append(sessions.number(whose))
-    if not columns["items"]:
-        raise InvalidDataset(f"no {kind.name.lower()} of an item is in there")
     arrays = {name: np.frombuffer(column, column.typecode) for name, column in columns.items()}
-    arrays["items"] = arrays["items"].astype(np.int32)
+    if not (arrays["kinds"] == kind).any():
+        raise InvalidDataset(f"no {kind.name.lower()} of an item is in there")
     arrays["users"] = arrays["users"] - 1
-    arrays["kinds"] = np.full(len(arrays["items"]), kind, np.uint8)
     if sessions_by == "gap":
         arrays["users"] = arrays.pop("sessions")  # whoever it is: a session is a stretch of theirs
-    return log_from_columns(("", *items.ids), arrays)
+    return _of_kind(log_from_columns(("", *items.ids), arrays), kind)
+
+
+def _of_kind(log: SessionLog, kind: Kind) -> SessionLog:
+    """Return the interactions of one kind, in the same sessions; they are in the order in which these end now."""
+    rows, sessions = log.kinds == kind, log.session_of
+    names = ("items", "kinds", "occurred_at_ms")
+    columns = {name: getattr(log, name)[rows] for name in names}
+    return log_from_columns(log.item_ids, {**columns, "users": log.users[sessions[rows]], "sessions": sessions[rows]})
 
 
 def _kept_at(shards: Sequence[Shard], protocol: Protocol) -> Path:
-    """Return where these files are kept once they were read: under a name of their paths, sizes and times."""
+    """Return where these files are kept once this module has read them: named by their paths, sizes and times."""
     seen = [(str(shard.path.resolve()), shard.member, shard.path.stat()) for shard in shards]
     what = repr((protocol, [(path, member, found.st_size, found.st_mtime_ns) for path, member, found in seen]))
-    return Path(gettempdir()) / "recsite-bench-quality" / f"{sha256(what.encode()).hexdigest()[:24]}.npz"
+    return (
+        Path(gettempdir())
+        / "recsite-bench-quality"
+        / f"{sha256(what.encode() + Path(__file__).read_bytes()).hexdigest()[:24]}.npz"
+    )
 
 
 def _keep(log: SessionLog, path: Path) -> None:

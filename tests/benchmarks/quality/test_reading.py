@@ -13,7 +13,7 @@ from benchmarks.quality import reading
 from benchmarks.quality.reading import data_sets, read_data_set
 from benchmarks.quality.windows import PROTOCOLS
 from benchmarks.report import NotHere
-from recommendations.training.data.dataset import SessionLog
+from recommendations.training.data.dataset import Kind, SessionLog
 
 FILES = {
     "retailrocket": (
@@ -109,6 +109,20 @@ def test_the_order_of_a_basket_tells_nothing_of_its_ids(tmp_path: Path) -> None:
     assert len(baskets) == 100
     assert {frozenset(basket) for basket in baskets} == {frozenset({"0541518023", "0663713001"})}
     assert 30 < sum(basket == sorted(basket) for basket in baskets) < 70
+
+
+def test_who_puts_into_the_cart_is_not_quiet(tmp_path: Path) -> None:
+    """Views 40 minutes apart are one session where a cart lies between them, and two where nothing does."""
+    path = tmp_path / "events.csv"
+    at = {name: 1_430_622_000_000 + minutes * 60_000 for name, minutes in (("a", 0), ("cart", 20), ("b", 40))}
+    views = [f"{at[item]},{visitor},view,{item}," for visitor in (1, 2) for item in ("a", "b")]
+    lines = [*views, f"{at['cart']},1,addtocart,a,"]
+    path.write_text("timestamp,visitorid,event,itemid,transactionid\n" + "\n".join(lines) + "\n")
+
+    log = read_data_set(path, PROTOCOLS["retailrocket"])
+
+    assert sorted(sessions_of(log)) == [["a"], ["a", "b"], ["b"]]
+    assert set(log.kinds.tolist()) == {int(Kind.VIEW)}
 
 
 def test_a_session_file_is_read_in_its_order(tmp_path: Path) -> None:
