@@ -32,6 +32,10 @@ class ModelUnavailable(RecommendationError):
     """No session could be created, on GPU or CPU; serve a fallback and keep the last good version."""
 
 
+class OwnModelRefused(RecommendationError):
+    """A shop's own model does not keep the contract; the message names the file, what is wrong and the remedy."""
+
+
 class EncoderRefused(RecommendationError):
     """The folder of an encoder does not hold one that we can run; the message names file, cause and remedy."""
 

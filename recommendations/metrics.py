@@ -26,7 +26,7 @@ GPU_FALLBACKS = Counter(
 )
 INSTALLED_SOURCES = Counter(
     "recsite_installed_source_total",
-    "Times a list asked a candidate source of an installed package, by what came of it.",
+    "Times a list asked a source of an installed package, or a model of the shop's own, by what came of it.",
     ["source", "result"],
 )
 OUTSIDE_LISTS = Counter(

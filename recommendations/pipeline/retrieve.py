@@ -13,6 +13,7 @@ from recommendations.core.types import FallbackReason, Ranked, RowArray
 from recommendations.exceptions import ModelUnavailable
 from recommendations.pipeline.state import PipelineState
 from recommendations.retrieval.base import CandidateModel, listed
+from recommendations.retrieval.installed import InstalledSource
 from recommendations.retrieval.sources import INSTALLED, SOURCES, Reason
 
 logger = logging.getLogger(__name__)
@@ -43,11 +44,14 @@ def find_candidates(state: PipelineState) -> None:
         for name in weights
         if name in SOURCES and name not in INSTALLED
     }
-    for name in [name for name in weights if name in INSTALLED]:
-        left_ms = max(state.deadline.left_ms - KEPT_MS, 0.0)
-        candidates[name] = INSTALLED[name].retrieve_within(left_ms, unique, state.user, context, window=window)
-    for name in [name for name in weights if name in context.own]:
-        candidates[name] = context.own[name].retrieve(unique, state.user, context, window=window)
+    beside = {**INSTALLED, **context.own}
+    for name in [name for name in weights if name in beside]:
+        source = beside[name]
+        if isinstance(source, InstalledSource):
+            left_ms = max(state.deadline.left_ms - KEPT_MS, 0.0)
+            candidates[name] = source.retrieve_within(left_ms, unique, state.user, context, window=window)
+        else:
+            candidates[name] = source.retrieve(unique, state.user, context, window=window)
     if model is None:
         state.problem = FallbackReason.NO_MODEL if _wants_model(strategy) else None
     else:

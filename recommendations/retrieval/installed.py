@@ -55,8 +55,16 @@ class InstalledSource:
         See ``Source``; the name is that of the entry point.
     """
 
-    def __init__(self, source: Source, *, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        name: str,
+        budget_ms: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = name
+        self._budget_ms = budget_ms
         self.label = source.label
         self._source = source
         self._clock = clock
@@ -66,8 +74,8 @@ class InstalledSource:
         self._rest_until_s = 0.0
 
     def retrieve(self, about: RowArray, user: RequestUser, context: ServingContext, *, window: str) -> Ranked:
-        """Return what it proposes within ``BUDGET_MS``."""
-        return self.retrieve_within(BUDGET_MS, about, user, context, window=window)
+        """Return what it proposes within its budget."""
+        return self.retrieve_within(self._budget_ms or BUDGET_MS, about, user, context, window=window)
 
     def retrieve_within(
         self, left_ms: float, about: RowArray, user: RequestUser, context: ServingContext, *, window: str
@@ -84,13 +92,14 @@ class InstalledSource:
                 self._worker = _Worker(f"recsite-source-{self.name}")
         if self._worker.is_overdue:
             return self._nothing("busy")
+        left_ms = min(self._budget_ms or BUDGET_MS, left_ms)
         answer = self._worker.submit(lambda: self._source.retrieve(about, user, context, window=window))
         try:
-            found = sound(answer.result(min(BUDGET_MS, left_ms) / 1e3), n_rows=context.item_index.catalogue.n_rows)
+            found = sound(answer.result(left_ms / 1e3), n_rows=context.item_index.catalogue.n_rows)
         except TimeoutError:
             if not answer.cancel():  # it runs; one that only waited for its turn is never called
                 self._worker.overdue = answer
-            return self._failed("slow", f"no answer within {min(BUDGET_MS, left_ms):.1f} ms")
+            return self._failed("slow", f"no answer within {left_ms:.1f} ms")
         except ValueError as error:
             return self._failed("wrong", str(error))
         except Exception as error:  # the edge of somebody else's code: a list is made without it
@@ -98,6 +107,13 @@ class InstalledSource:
         self._in_a_row = 0
         INSTALLED_SOURCES.labels(self.name, "answered").inc()
         return found
+
+    def stop(self) -> None:
+        """End its thread, once what waits has been done."""
+        with self._lock:
+            worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
 
     def _failed(self, result: str, detail: str) -> Ranked:
         self._in_a_row += 1
@@ -182,7 +198,7 @@ class _Worker:
 
     def __init__(self, name: str) -> None:
         self.overdue: Future[object] | None = None
-        self._calls: queue.SimpleQueue[tuple[Future[object], Callable[[], object]]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Future[object], Callable[[], object]] | None] = queue.SimpleQueue()
         threading.Thread(target=self._serve, name=name, daemon=True).start()
 
     @property
@@ -196,9 +212,13 @@ class _Worker:
         self._calls.put((answer, call))
         return answer
 
+    def stop(self) -> None:
+        """End after the calls that wait."""
+        self._calls.put(None)
+
     def _serve(self) -> None:
-        while True:
-            answer, call = self._calls.get()
+        while (waiting := self._calls.get()) is not None:
+            answer, call = waiting
             if not answer.set_running_or_notify_cancel():
                 continue
             try:

@@ -22,6 +22,7 @@ from recommendations.retrieval.model import ModelLink
 from recommendations.state import item_counts
 from recommendations.state.content import watch_content
 from recommendations.state.models import LiveModels, ServedModel, watch_models
+from recommendations.state.own_models import NO_OWN_MODELS, watch_own_models
 from recommendations.state.own_sources import NO_OWN_SOURCES, OwnSources, boards_of, watch_own_sources
 from recommendations.state.placements import Placements, watch_placements
 from tracking.snapshots.by_site import SiteSnapshots
@@ -32,8 +33,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NO_MODELS: Final = LiveModels()
-_CHANGES_LISTS: Final = (0, 1, 4, 5)
-"""Catalogue, models, content table and own sources: parts that lists are made from at once, unlike counts."""
+_CHANGES_LISTS: Final = (0, 1, 4, 5, 6)
+"""Catalogue, models, content table, own sources and models: parts that lists are made from at once, unlike counts."""
 
 CHECK_EVERY_S: Final = 0.25
 """How soon a new catalogue or model version is noticed; a check that finds nothing new takes microseconds."""
@@ -57,6 +58,7 @@ class SiteServing:
     links: Mapping[str, ModelLink] = field(default_factory=dict)
     own: OwnSources = NO_OWN_SOURCES
     boards: Mapping[str, Source] = field(default_factory=dict)
+    own_weights: Mapping[str, float] = field(default_factory=dict)
 
     def for_user(self, key: str | None, *, now_ms: int) -> ServingContext:
         """Return what answers this user."""
@@ -64,7 +66,7 @@ class SiteServing:
         link = self.links.get(model.version) if model is not None else None
         return ServingContext(
             item_index=self.item_index, model=link, now_ms=now_ms, variant=variant, own=self.boards,
-            own_weights=self.own.weights,
+            own_weights=self.own_weights,
         )  # fmt: skip
 
 
@@ -91,7 +93,8 @@ class SiteBuilder:
         counts_products = self._part(item_counts.watch_counting(self._site), False)
         table = self._part(watch_content(self._site), None)
         own = self._part(watch_own_sources(self._site), NO_OWN_SOURCES)
-        built_from = (catalogue, models, counts, counts_products, table, own)
+        own_models = self._part(watch_own_models(self._site), NO_OWN_MODELS)
+        built_from = (catalogue, models, counts, counts_products, table, own, own_models)
         if self._built is not None and all(new is old for new, old in zip(built_from, self._built_from, strict=True)):
             self._warm_rules(self._built.item_index)
             return self._built
@@ -112,11 +115,21 @@ class SiteBuilder:
             item_index.warm_from(old.item_index)
         item_index.warm()
         boards = boards_of(own, item_index, counts) if own.formulas else {}
+        for name, loaded in own_models.by_name.items():
+            item_index.made(loaded.source)  # here, and not where a list waits for it
+            boards.setdefault(name, loaded.fenced)
+        weights = {name: loaded.weight for name, loaded in own_models.by_name.items()} | dict(own.weights)
         number = 1 if old is None else old.number
         if old is not None and any(built_from[part] is not self._built_from[part] for part in _CHANGES_LISTS):
             number += 1
         self._built = SiteServing(
-            number=number, item_index=item_index, models=models, links=links, own=own, boards=boards
+            number=number,
+            item_index=item_index,
+            models=models,
+            links=links,
+            own=own,
+            boards=boards,
+            own_weights=weights,
         )
         self._built_from = built_from
         self._warm_rules(item_index)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from recommendations.models import HttpSource, Leaderboard, Placement
 from recommendations.retrieval.sources import NAMES_TAKEN
 from recommendations.state.placements import ADDED
+from recommendations.versions.own_models import installed_models
 from tracking.models import Site
 
 OWN: Final = (HttpSource, Leaderboard)
@@ -27,6 +28,8 @@ def taken_by(instance: Any, cleaned: dict[str, Any]) -> str | None:
             rows = rows.exclude(pk=instance.pk)
         if rows.exists():
             return _("“%(name)s” is another source of this site; choose another name.") % {"name": name}
+    if site is not None and name in installed_models(site.slug):
+        return _("“%(name)s” is a model of this site's own; choose another name.") % {"name": name}
     return None
 
 
@@ -40,4 +43,7 @@ def own_names(site: Site | None) -> set[str]:
     """Return the names of the sources that a site declares, those that are switched off, too."""
     if site is None:
         return set()
-    return {name for model in OWN for name in model._default_manager.filter(site=site).values_list("name", flat=True)}
+    declared = {
+        name for model in OWN for name in model._default_manager.filter(site=site).values_list("name", flat=True)
+    }
+    return declared | set(installed_models(site.slug))
