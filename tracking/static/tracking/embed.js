@@ -70,7 +70,7 @@ const draw = (checks) => {
     mark.setAttribute('aria-hidden', 'true');
     const said = element('span', 'sr-only', `${STATES_SAID[state]} `);
     const head = element('p', 'font-medium text-important', said, title);
-    const line = element('li', 'flex gap-3', mark, element('div', 'min-w-0 text-sm', head, element('p', '', seen)));
+    const line = element('li', 'flex gap-3 items-start', mark, element('div', 'min-w-0 text-sm', head, element('p', '', seen)));
     if (remedy) line.lastChild.append(element('p', 'text-orange-700 dark:text-orange-400', remedy));
     line.dataset.check = name;
     line.dataset.state = state;
