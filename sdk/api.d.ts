@@ -57,6 +57,7 @@ export interface Health {
   status: string;
   site?: string | null;
   models?: Record<string, unknown> | null;
+  sources?: Record<string, unknown> | null;
 }
 /** One page, newest first; ``next`` is the ``after`` of the following one */
 export interface HistoryPage {
