@@ -11,7 +11,7 @@ class RecommendationsConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks and the signals, and tell the features who knows placements and the ids of replies."""
         from django.db.models.signals import post_migrate
-        from django.utils import formats, translation
+        from django.utils import formats, timezone, translation
 
         from features.catalogue.known import use_placement_names
         from features.state.attribution import use_rec_id_reader
@@ -20,13 +20,14 @@ class RecommendationsConfig(AppConfig):
         from recommendations.serving.origins import read_origin
         from recommendations.state.placements import placement_names
         from tracking.staff.roles import ensure_roles
+        from tracking.templatetags.written import in_zone
 
         words.use(
             words.Tongue(
                 gettext=translation.gettext,
                 ngettext=translation.ngettext,
                 number=lambda value, decimals: formats.number_format(value, decimals, force_grouping=True),
-                moment=lambda at: formats.date_format(at, "DATETIME_FORMAT"),
+                moment=lambda at: in_zone(at, at.tzinfo or timezone.get_current_timezone()),
             )
         )
         use_rec_id_reader(read_origin)

@@ -69,4 +69,5 @@ def moment(value: dt.datetime) -> str:
 
 def in_zone(value: dt.datetime, zone: dt.tzinfo) -> str:
     """Return a moment as clocks of a zone show it, with the zone's short name: ``24 Nov 2026 14:05 CET``."""
-    return date_format(value.astimezone(zone), "DATETIME_FORMAT")
+    local = value.astimezone(zone)  # Django's own format leaves the zone out when clocks show an hour twice
+    return f"{date_format(local, 'DATE_FORMAT')} {date_format(local, 'TIME_FORMAT')} {local.tzname()}"

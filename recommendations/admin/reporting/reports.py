@@ -70,6 +70,7 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
         choices=settings.LANGUAGES,
+        required=False,
         initial=lambda: (get_language() or settings.LANGUAGE_CODE)[:2],
         help_text=gettext_lazy("In which the e-mail is written."),
         widget=UnfoldAdminSelectWidget,
@@ -78,6 +79,10 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
     class Meta:
         model = SavedView
         fields = ("site", "name", "is_shared", "schedule", "hour", "recipients", "language")
+
+    def clean_language(self) -> str:
+        """Return the chosen language, else that of whoever saves the view."""
+        return str(self.cleaned_data["language"] or (get_language() or settings.LANGUAGE_CODE)[:2])
 
 
 @admin.register(SavedView)

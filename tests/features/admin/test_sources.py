@@ -103,4 +103,4 @@ def test_without_a_site_or_without_suspects_it_says_so(staff: Client, settings: 
     settings.ARCHIVE_URL = str(tmp_path / "archive")
     assert "No site yet" in staff.get(reverse(PAGE)).content.decode()
     Site.objects.create(slug="shop", name="Shop", currency="EUR")
-    assert "Nobody took a suspicious share." in staff.get(reverse(PAGE)).content.decode()
+    assert "Nobody took a suspicious share" in staff.get(reverse(PAGE)).content.decode()

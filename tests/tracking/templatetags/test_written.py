@@ -29,3 +29,10 @@ def test_both_languages_write_as_their_readers_do() -> None:
         "4.781", "4.781,25", "0,5", "12", "1.000.000.000", "4.781,25", "6.000", "-1,250", "24. Nov.", "Di, 24. Nov.",
         "24. Nov. 14:05", "24. November 2026 15:05 CET",
     ]  # fmt: skip
+
+
+def test_an_hour_that_clocks_show_twice_says_which_of_them_it_is() -> None:
+    first = dt.datetime(2030, 10, 27, 0, 30, tzinfo=dt.UTC)
+    berlin = ZoneInfo("Europe/Berlin")
+    assert in_zone(first, berlin) == "27 Oct 2030 02:30 CEST"
+    assert in_zone(first + dt.timedelta(hours=1), berlin) == "27 Oct 2030 02:30 CET"
