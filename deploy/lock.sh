@@ -1,8 +1,7 @@
 #!/bin/sh
 # Compile requirements.lock from requirements.txt: every package, with the hashes of its files, for every system and
-# every Python that we support; requirements-gpu.lock, what requirements-gpu.txt adds to it; and requirements-traces.lock,
-# all that requirements-traces.txt needs, in the versions of requirements.lock. Needs uv (pip install uv) and an index.
-# The images install the first two and nothing else.
+# every Python that we support; requirements-gpu.lock, what requirements-gpu.txt adds to it; and a lock for each extra,
+# with all that its requirements-*.txt needs, in the versions of requirements.lock. Needs uv (pip install uv) and an index.
 set -eu
 cd "$(dirname "$0")/.."
 command -v uv >/dev/null || { echo "uv is missing: pip install uv" >&2; exit 3; }
@@ -23,6 +22,8 @@ grep -v '^-r ' requirements-gpu.txt >"$only"
 compile "$only" requirements-gpu.lock \
     '# What requirements-gpu.txt adds to requirements.lock, with the hashes of its files; written by deploy/lock.sh.' \
     --no-annotate --python-platform x86_64-manylinux_2_28 --python-version 3.11 "$@"
-compile requirements-traces.txt requirements-traces.lock \
-    '# Every package that requirements-traces.txt brings, with the hashes of its files; written by deploy/lock.sh.' \
-    --universal --python-version 3.11 --constraint requirements.lock "$@"
+for extra in encoders errors traces; do # what the image's argument EXTRAS may name
+    compile "requirements-$extra.txt" "requirements-$extra.lock" \
+        "# Every package that requirements-$extra.txt brings, with the hashes of its files; written by deploy/lock.sh." \
+        --universal --python-version 3.11 --constraint requirements.lock "$@"
+done

@@ -21,6 +21,7 @@ from tests.services.fixtures import leave_out
 from tests.services.process import Missing
 
 DEPLOY = ROOT / "deploy"
+EXTRAS = ("encoders", "errors", "traces")
 METRIC = re.compile(r"\brecsite_[a-z0-9_]+")
 DECLARED = re.compile(r'(?:Counter|Gauge|Histogram)\(\s*"(recsite_\w+)"')
 
@@ -222,14 +223,32 @@ def test_the_image_installs_what_is_locked_with_its_hashes() -> None:
     is_locked("requirements.txt", "requirements.lock")
 
 
-def test_what_traces_need_is_locked_with_its_hashes_in_the_versions_of_the_rest() -> None:
-    holds_all("requirements-traces.txt", "requirements-traces.lock")
-    whole, traces = (
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_is_locked_with_its_hashes_in_the_versions_of_the_rest(extra: str) -> None:
+    holds_all(f"requirements-{extra}.txt", f"requirements-{extra}.lock")
+    whole, own = (
         dict(re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
-        for name in ("requirements.lock", "requirements-traces.lock")
+        for name in ("requirements.lock", f"requirements-{extra}.lock")
     )
-    assert traces
-    assert {name: version for name, version in traces.items() if whole.get(name, version) != version} == {}
+    assert own
+    assert {name: version for name, version in own.items() if whole.get(name, version) != version} == {}
+
+
+def test_the_image_takes_extras_by_an_argument_and_has_none_without() -> None:
+    text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+    assert 'ARG EXTRAS=""\n' in text
+    (copied,) = re.findall(r"^COPY (requirements-\S+\.lock requirements-.*) /build/$", text, re.MULTILINE)
+    assert copied.split() == [f"requirements-{extra}.lock" for extra in EXTRAS]
+    (loop,) = re.findall(r"^RUN (for extra in .*)$", text, re.MULTILINE)
+    for chosen, wanted in (("", []), ("errors traces", ["errors", "traces"])):
+        said = loop.replace("/opt/venv/bin/pip", "echo")
+        done = subprocess.run(
+            ["sh", "-c", said], env={**os.environ, "EXTRAS": chosen}, capture_output=True, text=True, check=True
+        )
+        assert re.findall(r"--require-hashes -r /build/requirements-(\w+)\.lock", done.stdout) == wanted
+    for service in compose()["services"].values():
+        if "build" in service:
+            assert service["build"]["args"] == {"EXTRAS": "${RECSITE_EXTRAS:-}"}
 
 
 def test_the_target_with_cuda_adds_what_is_locked_for_it_and_nothing_else() -> None:
