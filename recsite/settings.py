@@ -358,8 +358,8 @@ UNKNOWN_SETTINGS = env.unknown(
     prefixes=("RECSITE_", "EVENT_LOG_", "SPOOL_"),
     others=frozenset(
         {
-            "RECSITE_ACME_EMAIL", "RECSITE_ACME_SERVER", "RECSITE_BENCHMARK_DATA", "RECSITE_BIND", "RECSITE_DOMAIN", "RECSITE_EXTRAS",
-            "RECSITE_TLS",
+            "RECSITE_ACME_EMAIL", "RECSITE_ACME_SERVER", "RECSITE_BENCHMARK_DATA", "RECSITE_BIND", "RECSITE_DOMAIN",
+            "RECSITE_EXTRAS", "RECSITE_TLS",
         }
     ),
 )  # fmt: skip
