@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from recommendations.graphs.builder import HIDDEN, GraphBuilder
-from recommendations.graphs.ragged import blocks_of, ragged_rows
+from recommendations.graphs.ragged import blocks_of, narrow, ragged_rows
 from recommendations.graphs.selection import best_of, padded_rows
 from recommendations.graphs.touched import best, of_given, summed
 from recommendations.training.fitted import Neighbours
@@ -52,7 +52,7 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
     stacked = np.concatenate([_widened(table.indices, width) for table in tables])
     stacked_weights = np.concatenate([_widened(table.weights, width) for table in tables])
     rows = ragged_rows(g, stacked, "rows")
-    indices = g.constant(blocks_of(stacked, stacked), "indices")
+    indices = g.constant(narrow(blocks_of(stacked, stacked)), "indices")
     weights = g.constant(blocks_of(stacked_weights, stacked), "weights")
 
     per_table = (len(tables), 1)
@@ -67,7 +67,7 @@ def build_neighbours(tables: Sequence[Neighbours]) -> onnx.ModelProto:
     first_rows = of_chosen(np.arange(len(tables), dtype=np.int64) * n_items)
     positions = rows.positions(g, g.op("Reshape", g.op("Add", item_index, first_rows), g.ints(-1)))  # [T·L, blocks]
     one_table = g.op("Concat", g.op("Shape", chosen), g.ints(-1), axis=0)
-    index = g.op("Reshape", rows.read(g, indices, positions), one_table)
+    index = g.op("Reshape", rows.read_numbers(g, indices, positions), one_table)
     value = g.op("Mul", rows.read(g, weights, positions), g.op("Reshape", factor, g.ints(-1, 1)))
     value = g.op("Reshape", value, one_table)
 

@@ -2,7 +2,8 @@
 
 Item-item tables and posting lists follow a power law: padded to the longest row, nine tenths of them are zeros. Here
 rows lie one after the other in blocks of eight, and a row is read as its blocks: as fast as reading a padded row,
-eight times faster than reading single values, at a tenth of the memory.
+eight times faster than reading single values, at a tenth of the memory. Numbers of rows are stored in two bytes where
+they fit: below 65,536 items a table of neighbours with their weights takes a quarter less.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class RaggedRows:
         """Return rows of a table stored by ``blocks_of``, [n_rows, n_columns]."""
         return g.op("Reshape", g.op("Gather", blocks, positions, axis=0), g.ints(-1, self.n_columns))
 
+    def read_numbers(self, g: GraphBuilder, blocks: str, positions: str) -> str:
+        """Return rows of a table stored by ``narrow``, int32 [n_rows, n_columns]."""
+        return g.op("Cast", self.read(g, blocks, positions), to=6)
+
 
 def ragged_rows(g: GraphBuilder, table: NDArray[np.int32], name: str) -> RaggedRows:
     """Store the shape of a table: a row ends with its last value that is not 0."""
@@ -71,6 +76,11 @@ def blocks_of(values: NDArray[Any], shape_of: NDArray[np.int32]) -> NDArray[Any]
     blocks = padded.reshape(len(values), longest, BLOCK)
     kept = blocks[np.arange(longest)[None] < counts[:, None]]
     return np.concatenate([np.zeros((1, BLOCK), values.dtype), kept])
+
+
+def narrow(numbers: NDArray[np.int32]) -> NDArray[np.int32] | NDArray[np.uint16]:
+    """Return the same numbers, none below 0, in two bytes each where all fit."""
+    return numbers.astype(np.uint16) if numbers.max(initial=0) <= np.iinfo(np.uint16).max else numbers
 
 
 def _block_counts(table: NDArray[np.int32]) -> NDArray[np.int64]:

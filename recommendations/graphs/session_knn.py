@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recommendations.graphs.builder import GraphBuilder
 from recommendations.graphs.neighbours import add_up, keep_best
-from recommendations.graphs.ragged import blocks_of, ragged_rows
+from recommendations.graphs.ragged import blocks_of, narrow, ragged_rows
 from recommendations.graphs.selection import padded_rows
 from recommendations.graphs.touched import best, summed
 from recommendations.training.fitted import SessionIndex
@@ -46,16 +46,16 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     newest_first = _newest_first(n_sessions)
     postings = _renumbered(sessions.postings, n_sessions)
     posting_rows = ragged_rows(g, postings, "posting")
-    posting_blocks = g.constant(blocks_of(postings, postings), "postings")
+    posting_blocks = g.constant(narrow(blocks_of(postings, postings)), "postings")
     items_of = sessions.session_items[newest_first].astype(np.int32)
     item_rows = ragged_rows(g, items_of, "session")
-    item_blocks = g.constant(blocks_of(items_of, items_of), "session_items")
+    item_blocks = g.constant(narrow(blocks_of(items_of, items_of)), "session_items")
     session_weights = g.constant(sessions.session_weights[newest_first].astype(np.float32), "session_weights")
     item_weights = g.constant(sessions.item_weights.astype(np.float32), "item_weights")
     flat, column_axis = g.ints(-1), g.ints(1)
 
     # 1. Similarity of each past session, and the best of them.
-    found = posting_rows.read(g, posting_blocks, posting_rows.positions(g, item_index))  # [L, m]
+    found = posting_rows.read_numbers(g, posting_blocks, posting_rows.positions(g, item_index))  # [L, m]
     position = g.op("Exp", g.op("Mul", age, g.floats(-1.0 / sessions.position_decay)))
     shared_weight = g.op("Mul", g.op("Mul", weight, is_last), position)
     shared_weight = g.op("Expand", g.op("Unsqueeze", shared_weight, column_axis), g.op("Shape", found))
@@ -72,7 +72,7 @@ def build_session_knn(sessions: SessionIndex) -> onnx.ModelProto:
     best_similarity, best_session = best(g, overlap, similarity, kept)
     best_similarity = g.op("Max", g.op("Reshape", best_similarity, flat), g.floats(0.0))
     best_session = g.op("Reshape", best_session, flat)
-    items = item_rows.read(g, item_blocks, item_rows.positions(g, best_session))  # [neighbours, max_length]
+    items = item_rows.read_numbers(g, item_blocks, item_rows.positions(g, best_session))  # [neighbours, max_length]
 
     # 2. What each shares with the history: exp((latest - n) / overlap_decay), and the last shared column.
     present = g.op("Cast", g.op("Greater", weight, g.floats(0.0)), to=1)

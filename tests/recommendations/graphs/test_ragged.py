@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations.graphs.builder import GraphBuilder
-from recommendations.graphs.ragged import BLOCK, blocks_of, ragged_rows
+from recommendations.graphs.ragged import BLOCK, blocks_of, narrow, ragged_rows
 from tests.recommendations.graphs.running import loaded
 
 
@@ -44,3 +46,20 @@ def test_a_row_takes_the_blocks_up_to_its_last_value() -> None:
     assert len(blocks) == 1 + 0 + 1 + 2 + 5
     assert not blocks[0].any(), "block 0 fills rows up"
     assert blocks[1].tolist() == [5, *[0] * (BLOCK - 1)]
+
+
+@pytest.mark.parametrize(("largest", "stored"), [(0, np.uint16), (65_535, np.uint16), (65_536, np.int32)])
+def test_numbers_take_two_bytes_where_all_fit_and_are_read_as_they_were(
+    tmp_path: Path, largest: int, stored: type
+) -> None:
+    table = np.array([[1, 2, largest], [largest, 0, 0]], np.int32)
+    g = GraphBuilder("ragged")
+    rows = g.input("rows", np.int64, ["L"])
+    shape = ragged_rows(g, table, "table")
+    blocks = narrow(blocks_of(table, table))
+    assert blocks.dtype == stored
+    read = shape.read_numbers(g, g.constant(blocks), shape.positions(g, rows))
+    g.output("values", read, np.int32, ["L", "W"])
+    (values,) = loaded(g.build(), tmp_path).run({"rows": np.array([0, 1])})
+    assert values.dtype == np.int32
+    np.testing.assert_array_equal(values[:, :3], table)
