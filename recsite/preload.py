@@ -11,7 +11,15 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsite.settings")
 django.setup()
 
-import recsite.asgi  # noqa: E402  (Django is set up before models are imported)
+import celery.apps.beat  # noqa: E402  (Django is set up before models are imported)
+import celery.apps.worker  # noqa: E402
+import celery.bin.celery  # noqa: E402
+import celery.concurrency.prefork  # noqa: E402
+import celery.concurrency.thread  # noqa: E402
+import celery.worker.components  # noqa: E402
+import celery.worker.consumer  # noqa: E402, F401
+
+import recsite.asgi  # noqa: E402
 import recsite.celery  # noqa: E402
 import recsite.urls  # noqa: E402
 
