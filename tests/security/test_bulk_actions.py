@@ -56,7 +56,7 @@ def _offered(client: Client, screen: Any) -> set[str] | None:
 
 
 @pytest.mark.slow
-@pytest.mark.expects_errors(r"own_sources.unusable .* source=")
+@pytest.mark.expects_errors(r"own_sources.unusable .* source=", maybe=True)  # rows are filled with any text
 @pytest.mark.parametrize("role", ROLES)
 def test_lists_offer_the_actions_of_the_readers_role_alone(role: str, rf: RequestFactory) -> None:
     site = Site.objects.create(slug="own-shop", name="only-own-shop")
