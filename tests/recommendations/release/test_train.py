@@ -86,6 +86,7 @@ def test_the_gate_report_says_what_was_checked(trained: tuple[Shop, ModelVersion
     assert [(check["name"], check["passed"]) for check in version.gate_report] == [
         ("integrity and golden answers", True),
         ("quality", True),
+        ("calibration", True),
         ("latency", True),
     ]
     assert len(version.manifest["sha256"]) == 64
