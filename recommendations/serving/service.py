@@ -133,7 +133,8 @@ def _whose(state: SiteState, queries: Sequence[ListQuery], user: RequestUser) ->
     So a crowd of them costs one list: a rule that is published to 10,000 open pages, or all anonymous first visits.
     """
     is_known = user.version not in _UNKNOWN or bool(user.segments)
-    if is_known or any(query.placement.exploration for query in queries) or depends_on_who(state.serving, queries):
+    is_told = bool(state.serving.own.http) and depends_on_who(state.serving, queries)
+    if is_known or is_told or any(query.placement.exploration for query in queries):
         return user.key
     return ("all", state.serving.models.for_user(user.key)[1])
 
@@ -153,7 +154,8 @@ async def _with_outside(
     key: Hashable,
 ) -> tuple[ListResult, ...]:
     """Ask the services of the shop that the lists want, and make them; waiting for one is nobody's turn."""
-    outside = await ask_outside(state.serving, queries, user, deadline)
+    has_services = bool(state.serving.own.http)  # most sites have none, and pay nothing for it
+    outside = await ask_outside(state.serving, queries, user, deadline) if has_services else NOTHING_OUTSIDE
     return await _in_turn(state, queries, user, deadline, sender, outside, key=key)
 
 
