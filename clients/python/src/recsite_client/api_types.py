@@ -223,6 +223,7 @@ class Health(Struct, frozen=True, kw_only=True):
     status: str
     site: str | None = None
     models: dict[str, Any] | None = None
+    sources: dict[str, Any] | None = None
 
 
 #: The document's names of what is answered.
