@@ -89,7 +89,7 @@ def read_own_sources(site: str) -> OwnSources:
     minor_units = 100.0
     for each in Leaderboard.objects.filter(site__slug=site, is_active=True).order_by("name").select_related("site"):
         if each.name in NAMES_TAKEN or each.name in http:
-            logger.error("own_sources.unusable site=%s source=%s error=its name is taken", site, each.name)
+            logger.error("own_sources.unusable site=%s source=%s error=%s", site, each.name, "its name is taken")
             continue
         minor_units = minor_units_of(each.site)
         formulas[each.name] = each.formula

@@ -181,11 +181,11 @@ MARKED_IN_SCRIPTS = re.compile(r"\bn?gettext\(('(?:[^'\\]|\\.)*'(?:, '(?:[^'\\]|
 COMMENT_IN_SCRIPTS = re.compile(r"/\*.*?\*/|(?<![:'\w])//[^\n]*", re.S)
 LITERAL_IN_SCRIPTS = re.compile(r"'((?:[^'\\\n]|\\.)*)'|\"((?:[^\"\\\n]|\\.)*)\"|`((?:[^`\\]|\\.)*)`")
 SENTENCE = re.compile(r"[A-Za-z…]{2,}[ ,.:;]+[a-z]{2,}")
-TAGS = r"(?:thead|tbody|tfoot|tr|th|td|li|input|textarea|select|flex)"
+TAGS = r"(?:thead|tbody|tfoot|tr|th|td|li|form|table|fieldset|label|legend|input|textarea|select|flex)"
 NO_TEXT = re.compile(
     r"[-\w\[\]\.#=^\"':()/%@>*~, ]*[\[#.=>/][-\w\[\]\.#=^\"':()/%@>*~, ]*"  # selectors, classes and addresses
     r"|[-a-z0-9: ]+:[-a-z0-9: /.;]+|(?:[a-z]+-[-a-z0-9]+ ?)+|\([-a-z]+: [a-z]+\)"
-    rf"|{TAGS}(?:,? (?:{TAGS}|[a-z]+-\d))*"
+    rf"|{TAGS}(?:,? (?:{TAGS}|[a-z]+-[a-z0-9]+))*"
 )
 """What scripts hold that nobody reads."""
 
