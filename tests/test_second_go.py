@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.second_go import AT_MOST
+from tests.second_go import AT_MOST, GROUP
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = "from pathlib import Path\nimport pytest\nHERE = Path(__file__).parent\n"
@@ -25,11 +25,11 @@ ALWAYS = "def test_broken(): assert False\n"
 MANY = f"@pytest.mark.parametrize('n', range({AT_MOST + 1}))\ndef test_many(n): assert False\n"
 
 
-def run(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (folder / "test_it.py").write_text(HEAD + source, encoding="utf-8")
     return subprocess.run(
-        [sys.executable, "-m", "tests.second_go", "-q", "-p", "xdist", "--rootdir", str(folder), str(folder)],
+        [sys.executable, "-m", "tests.second_go", "-q", "-p", "xdist", "--rootdir", str(folder), *options, str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTEST_ADDOPTS": f"-c {folder / 'pytest.ini'}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
@@ -61,6 +61,35 @@ def test_more_than_a_few_or_a_cut_run_gets_no_second_go(tmp_path: Path, source: 
     ended = run(tmp_path, source)
     assert ended.returncode != 0
     assert "once more" not in ended.stdout
+
+
+@pytest.mark.slow
+def test_the_second_go_finds_a_test_that_ran_in_a_group(tmp_path: Path) -> None:
+    grouped = f"@pytest.mark.xdist_group('{GROUP}a/b.py')\n@pytest.mark.parametrize('at', ['x@y'])\n"
+    ended = run(tmp_path, PASSES + grouped + ONCE.replace("()", "(at)", 1), "-n", "1", "--dist", "loadgroup")
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.splitlines()[-1].endswith("test_it.py::test_of_a_moment[x@y]")
+
+
+HANGS = (
+    "import threading\n"
+    "def test_waits_for_ever():\n"
+    "    never = threading.Event()\n"
+    "    waiting = threading.Thread(target=never.wait, name='the-other', daemon=True)\n"
+    "    waiting.start()\n"
+    "    waiting.join()\n"
+)
+
+
+@pytest.mark.slow
+def test_a_test_that_waits_for_ever_fails_and_says_where_each_thread_stood(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    ended = run(tmp_path, HANGS + PASSES, "-p", "pytest_timeout", "-o", "timeout=1", "-o", "timeout_method=signal")
+    assert ended.returncode == 1
+    assert "Stack of the-other" in ended.stdout + ended.stderr
+    assert "1 failed, 1 passed" in ended.stdout
+    assert [float(pytestconfig.getini("timeout")), pytestconfig.getini("timeout_method")] == [600, "signal"]
 
 
 @pytest.mark.slow

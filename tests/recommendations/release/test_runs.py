@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from features.exceptions import StoreUnavailable
 from features.store import connections
@@ -19,7 +18,7 @@ from recommendations.release import runs as training_runs
 from recommendations.release.lock import AlreadyTraining, is_training
 from recommendations.release.runs import is_due, train_in_process
 from tests.recommendations.conftest import Shop
-from tests.services.waiting import wait_until
+from tests.services.waiting import DEADLINE_S, wait_until
 
 TWO = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 SCHEDULE = TrainingRun.Trigger.SCHEDULE
@@ -45,16 +44,10 @@ def test_a_site_that_wants_none_is_never_due() -> None:
     assert not is_due(TrainingPolicy(hour=2, auto_train=False), now=TWO, last_started_at=TWO - timedelta(days=9))
 
 
-def trained_by(shop: Shop, code: str, **options: Any) -> TrainingRun:
-    """Let this Python code be the trainer."""
-    return train_in_process(shop.site, trigger=SCHEDULE, command=[sys.executable, "-c", code], **options)
-
-
-def _say_peak(site_id: int, said: Path) -> None:
-    """Do what a trainer does at its end: write its own peak, which a look from outside may have missed."""
-    wait_until(lambda: TrainingRun.objects.filter(site_id=site_id).update(peak_memory_mb=5_000), "the run")
-    connection.close()  # this thread's
-    said.touch()
+def trained_by(shop: Shop, code: str, *, timeout_s: float = DEADLINE_S) -> TrainingRun:
+    """Let this Python code be the trainer; one that waits for a thread which failed is ended."""
+    command = [sys.executable, "-c", code]
+    return train_in_process(shop.site, trigger=SCHEDULE, command=command, timeout_s=timeout_s)
 
 
 @pytest.mark.redis
@@ -116,14 +109,20 @@ class TestWatcher:
 
         assert "more than 64 MB" in run.error
 
-    def test_the_peak_that_the_trainer_said_is_kept(self, unlocked: Shop, tmp_path: Path) -> None:
+    def test_the_peak_that_the_trainer_said_is_kept(
+        self, unlocked: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         said = tmp_path / "said"
-        saying = threading.Thread(target=_say_peak, args=(unlocked.site.pk, said))
-        saying.start()
 
+        def look(_pid: int) -> int:
+            """While the watcher looks, do what a trainer does at its end: write its own peak, and end."""
+            TrainingRun.objects.filter(site=unlocked.site).update(peak_memory_mb=5_000)
+            said.touch()
+            return 100
+
+        monkeypatch.setattr(training_runs, "peak_memory_mb", look)
         run = trained_by(unlocked, f"import os, time\nwhile not os.path.exists({str(said)!r}): time.sleep(0.05)")
 
-        saying.join()
         assert run.peak_memory_mb == 5_000
 
     def test_a_trainer_beyond_its_time_is_ended(self, unlocked: Shop) -> None:
