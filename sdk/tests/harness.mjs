@@ -12,6 +12,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright-core';
 import { WebSocketServer } from 'ws';
 import { LIGHT } from './chromium.mjs';
@@ -114,9 +115,10 @@ export const startCollector = async () => {
       return response.writeHead(204, cors).end();
     }
     if (path.endsWith('.js')) {
-      return response
-        .writeHead(200, { 'Content-Type': 'text/javascript', 'Access-Control-Allow-Origin': '*' })
-        .end(built(path.split('/').pop()));
+      const headers = { 'Content-Type': 'text/javascript', 'Access-Control-Allow-Origin': '*' };
+      const script = built(path.split('/').pop());
+      if (!/gzip/.test(request.headers['accept-encoding'])) return response.writeHead(200, headers).end(script);
+      return response.writeHead(200, { ...headers, 'Content-Encoding': 'gzip' }).end(gzipSync(script, { level: 9 }));
     }
     const body = await readBody(request);
     await sleep(collector.delayMs); // sleep: a slow answer
