@@ -9,8 +9,6 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
-from tests.second_go import GROUP
-
 os.environ.setdefault("RECSITE_SECRET_KEY", "only-for-tests-" + "x" * 50)
 if "PYTEST_XDIST_WORKER" in os.environ or "RECSITE_DATA_DIR" not in os.environ:  # each process has its own
     os.environ["RECSITE_DATA_DIR"] = tempfile.mkdtemp(prefix="recsite-tests-")
@@ -22,21 +20,8 @@ pytest_plugins = [
     "tests.services.fixtures",
     "tests.services.logged_errors",
     "tests.services.fast",
+    "tests.together",
 ]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes (``-n 2 --dist loadgroup``), keep together what shares costly fixtures.
-
-    A file's tests run in one process; those of a whole installation go by its event log, whatever their file. First,
-    because xdist reads the groups in the same hook.
-    """
-    for item in items:
-        shared = getattr(item, "callspec", None)
-        installation = shared.params.get("installation") if shared is not None else None
-        group = f"installation-{installation}" if installation else item.path.relative_to(item.config.rootpath)
-        item.add_marker(pytest.mark.xdist_group(f"{GROUP}{group}"))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -88,7 +88,7 @@ types_then_pyspark() {
 
 case "${1:-}" in
     fast)
-        stage "Fast tests" python -m pytest -q --fast -n 2 --dist loadgroup
+        stage "Fast tests" python -m pytest -q --fast -n 2
         finish
         ;;
     path)
@@ -174,5 +174,5 @@ if has node && has npm && has chromium; then stage "SDK in Chromium" sdk; fi
 join
 # Most tests wait for servers and pages, so two processes take half the time; each starts servers of its own.
 # A few that failed run once more, alone, and those that pass then are named: docs/decisions/0013.
-stage "Tests" python -m tests.second_go -q --durations=15 -n 2 --dist loadgroup
+stage "Tests" python -m tests.second_go -q --durations=15 -n 2
 finish

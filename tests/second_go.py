@@ -13,22 +13,13 @@ import tempfile
 from pathlib import Path
 
 AT_MOST = 10  # more than this is no accident of one moment
-GROUP = "group:"
-"""Begins the names of groups that run in one process: xdist writes them behind a test's name, after an ``@``."""
 TESTS_FAILED = 1  # pytest's exit status; others mean that the run itself was cut short
 
 
 def failed_tests(cache: Path) -> list[str]:
-    """Return what pytest noted as failed, in its order; leave the names in the note without their groups.
-
-    The second go has one process, and so no groups: it would find no test by such a name.
-    """
+    """Return what pytest noted as failed, in its order."""
     record = cache / "v/cache/lastfailed"
-    if not record.exists():
-        return []
-    tests = [name.rpartition(f"@{GROUP}")[0] or name for name in json.loads(record.read_text(encoding="utf-8"))]
-    record.write_text(json.dumps(dict.fromkeys(tests, True)), encoding="utf-8")
-    return tests
+    return list(json.loads(record.read_text(encoding="utf-8"))) if record.exists() else []
 
 
 def pytest(cache: Path, *arguments: str) -> int:

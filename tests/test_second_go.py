@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.second_go import AT_MOST, GROUP
+from tests.second_go import AT_MOST
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = "from pathlib import Path\nimport pytest\nHERE = Path(__file__).parent\n"
@@ -61,14 +61,6 @@ def test_more_than_a_few_or_a_cut_run_gets_no_second_go(tmp_path: Path, source: 
     ended = run(tmp_path, source)
     assert ended.returncode != 0
     assert "once more" not in ended.stdout
-
-
-@pytest.mark.slow
-def test_the_second_go_finds_a_test_that_ran_in_a_group(tmp_path: Path) -> None:
-    grouped = f"@pytest.mark.xdist_group('{GROUP}a/b.py')\n@pytest.mark.parametrize('at', ['x@y'])\n"
-    ended = run(tmp_path, PASSES + grouped + ONCE.replace("()", "(at)", 1), "-n", "1", "--dist", "loadgroup")
-    assert ended.returncode == 0, ended.stdout
-    assert ended.stdout.splitlines()[-1].endswith("test_it.py::test_of_a_moment[x@y]")
 
 
 HANGS = (
