@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from recommendations.core.objectives import Weights
 from recommendations.core.types import RequestUser
 from recommendations.core.visit import Visit, matches_locale
 
@@ -34,6 +35,7 @@ class Changes:
     model: str = ""
     size: int | None = None
     diversity: float | None = None
+    objectives: Weights | None = None
     rules_off: frozenset[int] = frozenset()
 
 

@@ -146,14 +146,6 @@ def from_document(document: Mapping[str, Any]) -> ArmTotals:
 
 
 def _ship(placement: Placement, winner: Arm) -> None:
-    if winner.heading:
-        placement.heading = winner.heading
-    if winner.layout:
-        placement.layout = winner.layout
-    if winner.strategy:
-        placement.strategy, placement.segment_strategies, placement.sources = winner.strategy, {}, []
-    if winner.size is not None:
-        placement.size = winner.size
-    if winner.diversity is not None:
-        placement.diversity = winner.diversity
+    for name, value in winner.placement_fields.items():
+        setattr(placement, name, value)
     placement.save()

@@ -18,6 +18,7 @@ from recommendations.experiments.assignment import (
     RunningHoldOut,
 )
 from recommendations.models import Arm, Experiment, HoldOut, Rule
+from recommendations.models.merchandising import WEIGHT_FIELDS, weights_of
 from recommendations.pipeline.query import ListQuery, PlacementSpec
 from recommendations.pipeline.rules.base import applies
 from recommendations.pipeline.rules.registry import ACTIONS
@@ -105,6 +106,8 @@ def changed(spec: PlacementSpec, changes: Changes) -> PlacementSpec:
         spec = replace(spec, layout=changes.layout)
     if changes.strategy:
         spec = replace(spec, strategy=changes.strategy, segment_strategies={}, sources=())
+    if changes.objectives is not None:
+        spec = replace(spec, objectives=changes.objectives)
     if changes.diversity is not None:
         spec = replace(spec, variety=replace(spec.variety, difference=changes.diversity))
     return spec
@@ -166,6 +169,7 @@ def changes_of(arm: Arm) -> Changes:
         model=arm.model,
         size=arm.size,
         diversity=None if arm.diversity is None else arm.diversity / 100.0,
+        objectives=weights_of(arm) if WEIGHT_FIELDS[0] in arm.placement_fields else None,
         rules_off=frozenset(rule.pk for rule in arm.rules_off.all()),
     )
 

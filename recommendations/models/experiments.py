@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recommendations.core.strategies import strategy_choices
-from recommendations.models.merchandising import Campaign, Placement, Rule
+from recommendations.models.merchandising import WEIGHT_FIELDS, Campaign, Placement, Rule, weight_field
 from tracking.models import Site
 
 
@@ -137,6 +137,11 @@ class Arm(models.Model):
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100)]
     )
     diversity = models.PositiveSmallIntegerField(null=True, blank=True, validators=[MaxValueValidator(100)])
+    weight_click = weight_field(gettext_lazy("clicks"), null=True, blank=True)
+    weight_cart = weight_field(gettext_lazy("add-to-carts"), null=True, blank=True)
+    weight_purchase = weight_field(gettext_lazy("purchases"), null=True, blank=True)
+    weight_revenue = weight_field(gettext_lazy("revenue"), null=True, blank=True)
+    weight_margin = weight_field(gettext_lazy("margin"), null=True, blank=True)
     rules_off = models.ManyToManyField(
         Rule, blank=True, related_name="+", verbose_name=gettext_lazy("without these rules")
     )
@@ -146,6 +151,25 @@ class Arm(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def placement_fields(self) -> dict[str, Any]:
+        """The fields of a placement that this arm sets, with their values: what shipping it writes."""
+        found: dict[str, Any] = {}
+        if self.heading:
+            found["heading"] = self.heading
+        if self.layout:
+            found["layout"] = self.layout
+        if self.strategy:
+            found |= {"strategy": self.strategy, "segment_strategies": {}, "sources": []}
+        if self.size is not None:
+            found["size"] = self.size
+        if self.diversity is not None:
+            found["diversity"] = self.diversity
+        weights = {name: getattr(self, name) for name in WEIGHT_FIELDS}
+        if any(weight is not None for weight in weights.values()):  # one that is set beside others sets them all
+            found |= {name: weight or 0 for name, weight in weights.items()}
+        return found
 
 
 class ExperimentDay(models.Model):

@@ -56,9 +56,22 @@ def _words(help_text: Any) -> models.JSONField[Any, Any]:
     return models.JSONField(default=list, blank=True, validators=[validate_words], help_text=help_text)
 
 
-def _weight(name: Any) -> models.PositiveSmallIntegerField[Any, Any]:
+WEIGHT_FIELDS: Final = tuple(f"weight_{objective.value}" for objective in Objective)
+"""The fields of a placement, and of an arm, that weigh what a list is ordered for."""
+
+
+def weight_field(name: Any, **empty: Any) -> models.PositiveSmallIntegerField[Any, Any]:
     """Return a weight of an objective beside the others; ``core.objectives`` says what they are."""
-    return models.PositiveSmallIntegerField(name, default=0, db_default=0, validators=[MaxValueValidator(100)])
+    return models.PositiveSmallIntegerField(name, validators=[MaxValueValidator(100)], **empty)
+
+
+def weights_of(row: models.Model) -> Weights:
+    """Return what ``WEIGHT_FIELDS`` of a row say; one that is 0, or empty, is left out."""
+    weights = (
+        (objective.value, float(getattr(row, field) or 0))
+        for objective, field in zip(Objective, WEIGHT_FIELDS, strict=True)
+    )
+    return tuple((name, weight) for name, weight in weights if weight)
 
 
 class Placement(models.Model):
@@ -161,11 +174,11 @@ class Placement(models.Model):
             "Percent of the positions below the first that show an item of the last 30 days, by chance. 0: none."
         ),
     )
-    weight_click = _weight(gettext_lazy("clicks"))
-    weight_cart = _weight(gettext_lazy("add-to-carts"))
-    weight_purchase = _weight(gettext_lazy("purchases"))
-    weight_revenue = _weight(gettext_lazy("revenue"))
-    weight_margin = _weight(gettext_lazy("margin"))
+    weight_click = weight_field(gettext_lazy("clicks"), default=0, db_default=0)
+    weight_cart = weight_field(gettext_lazy("add-to-carts"), default=0, db_default=0)
+    weight_purchase = weight_field(gettext_lazy("purchases"), default=0, db_default=0)
+    weight_revenue = weight_field(gettext_lazy("revenue"), default=0, db_default=0)
+    weight_margin = weight_field(gettext_lazy("margin"), default=0, db_default=0)
     fallback = models.CharField(
         max_length=16,
         choices=Fallback.choices,
@@ -186,8 +199,7 @@ class Placement(models.Model):
     @property
     def objectives(self) -> Weights:
         """What its lists are ordered for; none for the order that was learnt."""
-        weights = ((objective.value, float(getattr(self, f"weight_{objective.value}"))) for objective in Objective)
-        return tuple((name, weight) for name, weight in weights if weight)
+        return weights_of(self)
 
     def clean(self) -> None:
         """Refuse strategies that do not exist."""

@@ -28,6 +28,7 @@ from recommendations.experiments.results import days_to_go, sentence
 from recommendations.experiments.served import read_served, slow_ms
 from recommendations.experiments.statistics.power import Plan, days_needed, visitors_needed
 from recommendations.models import Arm, Experiment, Metric
+from recommendations.models.merchandising import WEIGHT_FIELDS
 from tracking.admin.decorators import action, display
 from tracking.admin.screens import get_or_404, screen
 from tracking.templatetags.written import short
@@ -99,13 +100,39 @@ class ExperimentForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed s
         return cleaned
 
 
+class ArmForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs are generic
+    """What an arm sets."""
+
+    class Meta:
+        model = Arm
+        fields = ("name", "weight", "heading", "layout", "strategy", "model", "size", "diversity", *WEIGHT_FIELDS,
+                  "rules_off")  # fmt: skip
+        labels = {
+            "weight_click": gettext_lazy("Order for clicks"),
+            "weight_cart": gettext_lazy("Order for add-to-carts"),
+            "weight_purchase": gettext_lazy("Order for purchases"),
+            "weight_revenue": gettext_lazy("Order for revenue"),
+            "weight_margin": gettext_lazy("Order for margin"),
+        }
+        help_texts = {
+            WEIGHT_FIELDS[0]: gettext_lazy(
+                "Weights from 0 to 100 beside each other; one that is set sets all five. Empty: as the placement says."
+            )
+        }
+
+
 class ArmInline(StackedInline):  # type: ignore[misc]  # unfold ships no types
     """The arms of an experiment; the first is the control."""
 
     model = Arm
     extra = 0
     min_num = 2
-    fields = (("name", "weight"), ("heading", "layout"), ("strategy", "model"), ("size", "diversity"), "rules_off")
+    form = ArmForm
+    fields = (
+        *(("name", "weight"), ("heading", "layout"), ("strategy", "model"), ("size", "diversity")),
+        *(("weight_click", "weight_cart"), ("weight_purchase", "weight_revenue"), "weight_margin"),
+        "rules_off",
+    )
     autocomplete_fields = ("rules_off",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any) -> bool:

@@ -26,7 +26,7 @@ class FilledByArm:
 
         def init(self: Any, *args: Any, **values: Any) -> None:
             form.__init__(self, *args, **values)
-            self.initial |= settings_of(arm)
+            self.initial |= arm.placement_fields
 
         return type(form.__name__, (form,), {"__init__": init})
 
@@ -39,22 +39,6 @@ class FilledByArm:
             )
             messages.info(request, said % {"arm": arm.name, "experiment": arm.experiment.name})
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
-
-
-def settings_of(arm: Arm) -> dict[str, Any]:
-    """Return the fields of a placement that an arm sets, as shipping it sets them."""
-    found: dict[str, Any] = {}
-    if arm.heading:
-        found["heading"] = arm.heading
-    if arm.layout:
-        found["layout"] = arm.layout
-    if arm.strategy:
-        found |= {"strategy": arm.strategy, "segment_strategies": {}, "sources": []}
-    if arm.size is not None:
-        found["size"] = arm.size
-    if arm.diversity is not None:
-        found["diversity"] = arm.diversity
-    return found
 
 
 def _arm(request: HttpRequest, placement: Placement | None) -> Arm | None:

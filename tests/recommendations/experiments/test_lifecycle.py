@@ -54,11 +54,12 @@ def test_a_group_gives_each_experiment_a_part_of_its_own_until_it_is_full(shop: 
 def test_shipping_writes_the_arm_into_the_placement_and_withdraws_what_it_goes_without(shop: Shop) -> None:
     rule = Rule.objects.create(site=shop.site, name="Old", action="boost", brands=["Acme"])
     publish(rule)
+    Placement.objects.filter(site=shop.site, name="home_for_you").update(weight_click=50)
     experiment = _draft(shop)
     winner = experiment.arms.last()
     assert winner is not None
     winner.heading, winner.strategy, winner.size, winner.diversity = "New heading", "trending", 5, 30
-    winner.layout = "carousel"
+    winner.layout, winner.weight_margin = "carousel", 30
     winner.save()
     winner.rules_off.add(rule)
     lifecycle.start(experiment)
@@ -70,6 +71,7 @@ def test_shipping_writes_the_arm_into_the_placement_and_withdraws_what_it_goes_w
     assert [placement.heading, placement.strategy, placement.size, placement.diversity, placement.layout] == [
         "New heading", "trending", 5, 30, "carousel",
     ]  # fmt: skip
+    assert placement.objectives == (("margin", 30.0),)
     rule.refresh_from_db()
     assert rule.published is None
     experiment.refresh_from_db()

@@ -82,6 +82,34 @@ def test_arms_have_their_own_heading_layout_and_size_and_the_reply_names_them(sh
     assert arms == [_arms(shop, _reply(state, user))[experiment.key] for user in USERS]
 
 
+@pytest.mark.parametrize(
+    ("weights", "objectives"),
+    [
+        ({}, (("click", 50.0),)),
+        ({"weight_click": 70, "weight_margin": 30}, (("click", 70.0), ("margin", 30.0))),
+        ({"weight_margin": 30}, (("margin", 30.0),)),
+        ({"weight_click": 0}, ()),
+    ],
+    ids=["as-the-placement-says", "two", "one-for-another", "the-order-as-it-was-learnt"],
+)
+def test_an_arm_orders_its_lists_for_what_it_weighs(
+    shop: Shop, weights: dict[str, int], objectives: tuple[tuple[str, float], ...]
+) -> None:
+    shop.add("thing")
+    Placement.objects.filter(site=shop.site, name="home_for_you").update(weight_click=50)
+    experiment = _started(shop, **weights)
+    state = _loaded(shop)
+    spec = state.placements.by_name["home_for_you"]
+
+    found = {}
+    for user in USERS:
+        query = ListQuery(placement=spec, limit=spec.size)
+        (result,) = asyncio.run(make_lists(state, [query], RequestUser(key=user), deadline=Deadline.after(5_000.0)))
+        found[dict(result.query.arms)[experiment.key]] = result.query.placement.objectives
+
+    assert found == {0: (("click", 50.0),), 1: objectives}
+
+
 def test_other_placements_and_nobody_are_in_no_arm(shop: Shop) -> None:
     shop.add("thing")
     _started(shop)

@@ -21,7 +21,8 @@ def test_the_form_is_filled_in_as_shipping_would_save_it_and_nothing_is_saved(sh
     experiment.placements.add(placement)
     Arm.objects.create(experiment=experiment, name="Control")
     arm = Arm.objects.create(
-        experiment=experiment, name="Hello", heading="Hello", layout="carousel", strategy="new", size=5, diversity=30
+        experiment=experiment, name="Hello", heading="Hello", layout="carousel", strategy="new", size=5, diversity=30,
+        weight_click=70, weight_margin=30,
     )  # fmt: skip
     change = reverse("admin:recommendations_placement_change", args=[placement.pk])
 
