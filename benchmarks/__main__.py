@@ -33,6 +33,7 @@ BENCHMARKS = {
     "erasure": "traces of erased users and rows of others lost, after erasures and after a restored backup",
     "untidy": "untidy catalogues, events and logs read right; a ledger to the unit; imports of a million rows",
     "console": "faults of rules that the linter finds, and what it says of good ones",
+    "wishes": "twenty wishes of merchandisers, by clicks and keys in the console, looked for in the shop",
     "experiments": "statistics of experiments against gbstats, false alarms of A/A runs, power against its calculator",
     "sdk": "bytes of the scripts and delivery on navigation",
     "page": "one user followed everywhere, layout shift, requests of a page, and the widget in frameworks",
@@ -87,6 +88,7 @@ REQUIRED = {
         "axe_violations",
         "publish_to_open_page_ms",
     ),
+    "wishes": ("wishes", "fulfilled", "clicks", "most_clicks", "seconds"),
     "experiments": ("aa_runs", "aa_false_alarm_share", "power_error_points", "max_difference_to_gbstats"),
     "page": (
         *("sequences", "violations", "cls_max_390", "cls_max_1280", "requests_per_page", "sockets_per_page"),

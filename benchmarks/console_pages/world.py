@@ -47,7 +47,9 @@ def main() -> None:
     _items(site, n_items)
     _rules(site, n_rules, n_items)
     _roll_ups(site, n_days, n_items)
-    sys.stdout.write(json.dumps({"key": key, "session": _session(), "site": site.slug, "pages": list(_pages(site))}))
+    sys.stdout.write(
+        json.dumps({"key": key, "session": open_session(), "site": site.slug, "pages": list(_pages(site))})
+    )
 
 
 def _site() -> tuple[Any, str]:
@@ -158,7 +160,8 @@ def _roll_ups(site: Any, n_days: int, n_items: int) -> None:
     ReportState.objects.create(site=site)
 
 
-def _session() -> str:
+def open_session() -> str:
+    """Return the session of a new superuser, who is logged in."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
     from django.contrib.sessions.backends.db import SessionStore
 

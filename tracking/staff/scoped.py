@@ -99,12 +99,17 @@ class SiteScoped(Base):  # type: ignore[misc]  # it stands before any ModelAdmin
         return type(form.__name__, (form,), {"__init__": _scoped_init(form, request.user, needed)})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what the address chooses in a new form: a site by its slug, as on other screens, or by its number."""
+        """Return what a new form begins with: the site of the address, by slug or number, or the only one there is."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        if said := str(initial.pop("site", None) or ""):  # a screen of its own may have said the number
+        said = str(initial.pop("site", None) or "")  # a screen of its own may have said the number
+        if said:
             one = Q(pk=said) if said.isdecimal() else Q(slug=said)
             if (chosen := within_sites(Site.objects.filter(one), request.user).first()) is not None:
                 initial["site"] = chosen.pk
+        elif site_path(self.model) == "site" and not self.opts.get_field("site").null:
+            sites = within_sites(Site.objects.filter(is_active=True), request.user, self._codename("add"))[:2]
+            if len(sites) == 1:
+                initial["site"] = sites[0].pk
         return initial
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
