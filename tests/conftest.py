@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 
 os.environ.setdefault("RECSITE_SECRET_KEY", "only-for-tests-" + "x" * 50)
+MADE: Path | None = None
+"""The folder of files of this process, where nobody named one."""
 if "PYTEST_XDIST_WORKER" in os.environ or "RECSITE_DATA_DIR" not in os.environ:  # each process has its own
-    os.environ["RECSITE_DATA_DIR"] = tempfile.mkdtemp(prefix="recsite-tests-")
+    MADE = Path(tempfile.mkdtemp(prefix="recsite-tests-"))
+    os.environ["RECSITE_DATA_DIR"] = str(MADE)
 # pytest-django reads the settings before this file runs; the variables above are for the processes that tests start.
 settings.SECRET_KEY = os.environ["RECSITE_SECRET_KEY"]
 
@@ -22,6 +27,12 @@ pytest_plugins = [
     "tests.services.fast",
     "tests.together",
 ]
+
+
+def pytest_unconfigure() -> None:
+    """Leave no folder behind."""
+    if MADE is not None:
+        shutil.rmtree(MADE, ignore_errors=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
