@@ -64,6 +64,8 @@ class Shop:
         self._start()
 
     def _start(self) -> None:
+        from tracking.access.voices import voice_of
+
         known = SiteKeys(items=frozenset(self.items), n_items=N_ITEMS, placements=frozenset())
         self._worker = self._make_worker(
             self._log,
@@ -72,6 +74,7 @@ class Shop:
             batch_records=500,
             announce=lambda changed: None,
             keys_of_site=lambda site: known,
+            voices=voice_of,
         )
         self._merger: ItemStatsMerger = self._make_merger(
             self.client, partitions=PARTITIONS, log_name=self._log_name, lateness_ms=self._lateness_ms

@@ -114,7 +114,8 @@ class Attacked:
     def __init__(self, made: Shop, *, n_users: int) -> None:
         self.shop = made
         self.honest: list[Request] = []
-        self.now_ms = time.time_ns() // 1_000_000 - 2 * _DAY_MS
+        # At noon, so that who sends all day long does it on both sides of a midnight, whenever this runs.
+        self.now_ms = time.time_ns() // 1_000_000 // _DAY_MS * _DAY_MS - 5 * _DAY_MS // 2
         self._rng = random.Random(13)
         self._ids = [self._new_id() for _ in range(n_users)]
         self._counts: dict[bytes, bytes] = {}

@@ -22,6 +22,7 @@ from features.money import MoneyOfSite, in_euros
 from features.state import batch as micro
 from features.state import progress
 from features.state.apply import newest_ms_of
+from features.state.counting.networks import Voices, voice_of_the_day
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.state.orders.book import Forwarding
 from features.state.orders.forwarded import as_record
@@ -78,10 +79,12 @@ class Replayer:
         is_erased: Callable[[str, str, int], bool] = lambda site, user_key, at_ms: False,
         keys_of_site: KeysOfSite = know_everything,
         money_of: MoneyOfSite = in_euros,
+        voices: Voices = voice_of_the_day,
         drops: micro.Drops | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._money_of = money_of
+        self._voices = voices
         self._drops_record = drops
         self._clock = clock
         self._keys_of_site = keys_of_site
@@ -192,6 +195,7 @@ class Replayer:
             lateness_ms=self._lateness_ms,
             keys_of_site=self._keys_of_site,
             money_of=self._money_of,
+            voices=self._voices,
         )
         attempt = partial(apply_with_orders, apply, stored=stored, batch=batch)
         try:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from tracking.quality import counts
 from tracking.quality.clocks import WrongClock
-from tracking.quality.counts import NO_CURRENCY, Sample
+from tracking.quality.counts import NETWORK_UNKNOWN, NO_CURRENCY, Sample
 from tracking.quality.reading import QualityCountsRead
 
 MAX_ROWS: Final = 50
@@ -329,6 +329,13 @@ _REMEDIES: Final[Mapping[str, tuple[Any, Any]]] = {
     "user_id_placeholder": (
         gettext_lazy("User ids that name nobody"),
         gettext_lazy("Send user_id only once a shopper has logged in; undefined, null or guest join nobody."),
+    ),
+    NETWORK_UNKNOWN: (
+        gettext_lazy("Visitors' networks are not known: a proxy's word is not taken"),
+        gettext_lazy(
+            "Set RECSITE_TRUSTED_PROXIES to the number of proxies before Recsite. Until then votes are not priced in "
+            "networks, and made-up visitors can lead popularity and trends."
+        ),
     ),
     "traits_mended": (
         gettext_lazy("Traits of identify that are cut or left out"),

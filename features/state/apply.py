@@ -59,6 +59,8 @@ class Conditions(NamedTuple):
         From a site to its currency and rates; called for what is about amounts alone.
     margins : mapping of str to float
         Item id → the share of its price that is left after its cost, as far as that is known.
+    voices : callable
+        From the tag of a network to what is the same for that network on all days.
     """
 
     lateness_ms: int
@@ -69,6 +71,7 @@ class Conditions(NamedTuple):
     owners: Mapping[int, str] = {}
     money_of: MoneyOfSite = in_euros
     margins: Mapping[str, float] = {}
+    voices: networks.Voices = networks.voice_of_the_day
 
 
 def apply_events(
@@ -129,6 +132,7 @@ def _apply_record(
     context.margins = conditions.margins
     context.user_id = record.user_id
     context.network = networks.tag_of(record)
+    context.voice = networks.voice_of(record, context.network, conditions.voices)
     if record.forwarded is not None:
         # It was in time where it was reported, and counts once however often it comes.
         if newest_ms_of(record) > conditions.erased_until_ms:

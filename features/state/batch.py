@@ -19,6 +19,7 @@ from features.exceptions import FeatureError, MoneyUnavailable, OrdersNeeded, Un
 from features.money import MoneyOfSite, in_euros
 from features.state import attribution, progress, watermarks, windows
 from features.state.apply import Arrival, Conditions, Past, apply_events, newest_ms_of
+from features.state.counting.networks import Voices, voice_of_the_day
 from features.state.counting.unknown import (
     UNKNOWN_LISTS,
     Bound,
@@ -266,7 +267,7 @@ def _error_of(attempt: Callable[[ParsedBatch], object], batch: ParsedBatch, *, t
     return failure
 
 
-def apply_batch(
+def apply_batch(  # what a worker has, each of which tests replace on its own
     batch: ParsedBatch,
     stored: StoredBatch,
     *,
@@ -274,6 +275,7 @@ def apply_batch(
     may_have_past: Callable[[str], bool] = lambda site: False,
     keys_of_site: KeysOfSite = know_everything,
     money_of: MoneyOfSite = in_euros,
+    voices: Voices = voice_of_the_day,
     begins_anonymous: bool = True,
 ) -> Applied:
     """Return what the batch does to the states it was read with.
@@ -281,8 +283,8 @@ def apply_batch(
     ``may_have_past`` says of a site whether the database may know a user that Redis does not, and ``keys_of_site``
     which items and placements the site has: of others, a bounded number is told apart. ``money_of`` returns the
     currency and the exchange rates of a site; it is called where orders are counted, and what it raises ends the batch.
-    Without ``begins_anonymous``, pages bring no anonymous users that Redis does not know: their events are archived,
-    and count as ``crowded``.
+    ``voices`` tells whether two tags are of one network. Without ``begins_anonymous``, pages bring no anonymous users
+    that Redis does not know: their events are archived, and count as ``crowded``.
 
     Raises
     ------
@@ -317,6 +319,7 @@ def apply_batch(
             owners=stored.owners.get(user, _NO_OWNERS),
             money_of=money_of,
             margins=margins[user[0]],
+            voices=voices,
         )
         effects = _apply_user(batch, user, indices, arrivals, stored, applied, conditions)
         if effects.orders:

@@ -84,6 +84,7 @@ class Context:
 
     user_id: str | None = None  # of the record, vouched for by the shop's server
     network: int = 0  # tag of the visitor's network
+    voice: int = 0  # of that network, the same on all days
 
     @property
     def money(self) -> SiteMoney:
@@ -98,7 +99,7 @@ class Context:
 
     def count(self, item_id: str, at_ms: int, metric: int, *, amount: int = 1) -> None:
         """Count an interaction with an item, and its user as a visitor of it."""
-        self.effects.items.append(ItemEffect(item_id, at_ms, metric, amount, 0, self.network))
+        self.effects.items.append(ItemEffect(item_id, at_ms, metric, amount, 0, self.network, self.voice))
         self.count_visitor(item_id, at_ms, metric)
 
     def count_visitor(self, item_id: str, at_ms: int, metric: int) -> None:
@@ -260,7 +261,9 @@ def _purchase(context: Context, event: contract.Purchase) -> None:
     for item in event.params.items:
         context.remember(PURCHASE, item.item_id, at_ms)
         # When and with whom the order stands is found by its book; the network is that of who reports it now.
-        context.effects.items.append(ItemEffect(item.item_id, at_ms, windows.PURCHASES, 0, 0, context.network))
+        context.effects.items.append(
+            ItemEffect(item.item_id, at_ms, windows.PURCHASES, 0, 0, context.network, context.voice)
+        )
         recents.remember(profile.bought, item.item_id, at_ms, keep=KEEP_BOUGHT)
     order = purchases.hash64(event.params.transaction_id)
     context.report(

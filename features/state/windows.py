@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from features.definitions import ITEM_WINDOWS
+from features.definitions import DAY_MS, ITEM_WINDOWS
 from features.money import MAX_SUM, saturated
 from features.state.counting import networks
 
@@ -28,11 +28,15 @@ Counts = list[int]  # one count a metric, then the sample of networks
 
 WIDTHS_S: Final = tuple(width_s for _, width_s, _ in ITEM_WINDOWS)
 _WINDOW_MS: Final = {width_s: window_s * 1_000 for _, width_s, window_s in ITEM_WINDOWS}
+_OVER_ONE_MIDNIGHT: Final = tuple(width_s for width_s in WIDTHS_S if _WINDOW_MS[width_s] <= DAY_MS)
 _DECODE: Final = msgspec.msgpack.Decoder(list[int]).decode
 
 
 class ItemEffect(NamedTuple):
-    """What one event does to an item's counts; ``network`` is the tag of its visitor's network, 0 for none."""
+    """What one event does to an item's counts.
+
+    ``network`` is the tag of its visitor's network on the day, 0 for none, and ``voice`` what stands for it on all.
+    """
 
     item_id: str
     at_ms: int
@@ -40,6 +44,7 @@ class ItemEffect(NamedTuple):
     amount: int
     revenue: int
     network: int = 0
+    voice: int = 0
 
 
 class Pane(NamedTuple):
@@ -52,9 +57,9 @@ class Pane(NamedTuple):
 def pane_increments(effects: Iterable[ItemEffect], *, now_ms: int) -> dict[Pane, dict[str, Counts]]:
     """Add effects up by pane and item; panes that no window reaches any more at ``now_ms`` are left out."""
     minutes: dict[int, dict[str, Counts]] = {}
-    tags: dict[tuple[int, str], set[int]] = {}
+    seen: dict[tuple[int, str], set[tuple[int, int]]] = {}
     oldest_ms = now_ms - max(_WINDOW_MS.values()) - max(WIDTHS_S) * 1_000
-    for item_id, at_ms, metric, amount, revenue, network in effects:
+    for item_id, at_ms, metric, amount, revenue, network, voice in effects:
         if at_ms < oldest_ms:
             continue
         minute = at_ms // 60_000
@@ -67,23 +72,42 @@ def pane_increments(effects: Iterable[ItemEffect], *, now_ms: int) -> dict[Pane,
         counts[metric] += amount
         counts[REVENUE] += revenue
         if network:
-            of_minute = tags.get((minute, item_id))
+            of_minute = seen.get((minute, item_id))
             if of_minute is None:
-                tags[minute, item_id] = {network}
+                seen[minute, item_id] = {(network, voice)}
             else:
-                of_minute.add(network)
-    for (minute, item_id), of_minute in tags.items():
-        minutes[minute][item_id] += networks.sample_of(of_minute)
+                of_minute.add((network, voice))
+    for (minute, item_id), of_minute in seen.items():
+        voices = [networks.voice_at(item_id, voice) for _, voice in of_minute]
+        minutes[minute][item_id] += networks.sample_of(voices)
     panes: dict[Pane, dict[str, Counts]] = {}
     narrower_s, narrower = 60, minutes
     for width_s in WIDTHS_S:  # each a multiple of the one before, so panes add up from narrower ones
         wider: dict[int, dict[str, Counts]] = {}
         for number, items in narrower.items():
             _add_pane(wider, number * narrower_s // width_s, items)
+        if not is_of_voices(width_s):
+            _put_tags_of_days(wider, seen, width_s)
         narrower_s, narrower = width_s, wider
         first = first_pane(width_s, now_ms=now_ms)
         panes.update({Pane(width_s, number): items for number, items in wider.items() if number >= first})
     return panes
+
+
+def is_of_voices(width_s: int) -> bool:
+    """Return whether behind the panes of a width stand voices of networks; else it is their tags of the day."""
+    return width_s in _OVER_ONE_MIDNIGHT
+
+
+def _put_tags_of_days(
+    panes: dict[int, dict[str, Counts]], seen: Mapping[tuple[int, str], set[tuple[int, int]]], width_s: int
+) -> None:
+    tags: dict[tuple[int, str], set[int]] = {}
+    for (minute, item_id), of_minute in seen.items():
+        tags.setdefault((minute * 60 // width_s, item_id), set()).update(network for network, _ in of_minute)
+    for (number, item_id), of_pane in tags.items():
+        counts = panes[number][item_id]
+        panes[number][item_id] = [*counts[:N_SUMS], *networks.sample_of(of_pane)]
 
 
 def _add_pane(panes: dict[int, dict[str, Counts]], number: int, items: dict[str, Counts]) -> None:

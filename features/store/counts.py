@@ -105,6 +105,8 @@ class CountCache:
                 past.popitem(last=False)
         for name in gone:
             held[REST] = add(held.get(REST), held.pop(name))
+        if add is _sum_of_item:  # of nobody in particular, so no networks: one large value unpacks the whole hash
+            held[REST] = held[REST][: windows.N_SUMS]
         return gone
 
     def follow(self, corrections: int) -> None:

@@ -31,6 +31,8 @@ from features.store.scan import read_progress, times_of_sites
 from tracking.redis_client import UNAVAILABLE
 
 WINDOWS: Final = tuple(name for name, _, _ in ITEM_WINDOWS)
+_DAY: Final = WINDOWS.index("24h")
+_WEEK: Final = WINDOWS.index("7d")
 METRICS: Final = windows.METRICS
 BLOB_TTL_S: Final = keys.ITEM_STATS.ttl_s
 PRIOR_VIEWERS: Final = 50.0
@@ -341,7 +343,7 @@ def _whole(sums: Sequence[_Sums]) -> tuple[list[str], CountArray, CountArray]:
         known.update(heapq.nlargest(n_told, sorted(unknown), key=lambda one: _n_visitors(widest.get(one, ()))))
     item_ids = sorted(known)
     none = [0] * len(METRICS)
-    counts = [[_bounded(_of_item(of_window, item_id) or none) for of_window in sums] for item_id in item_ids]
+    counts = [_of_windows([_of_item(of_window, item_id) or none for of_window in sums]) for item_id in item_ids]
     rest = [none for _ in sums]
     for number, of_window in enumerate(sums):
         for item_id, amounts in of_window.unknown.items():
@@ -354,6 +356,21 @@ def _whole(sums: Sequence[_Sums]) -> tuple[list[str], CountArray, CountArray]:
 def _of_item(sums: _Sums, item_id: str) -> Counts | None:
     known, unknown = sums.known.get(item_id), sums.unknown.get(item_id)
     return known or unknown if known is None or unknown is None else add_counts(known, unknown)
+
+
+def _of_windows(sums: Sequence[Counts]) -> list[Counts]:
+    """Return an item's counts by window, without the samples; visitors as many as their networks allow.
+
+    Behind the week stand networks a UTC day at a time, two where a midnight lies between. Who is one too many in the
+    last day is so in the week, which is the same for a shop that is a day old.
+    """
+    found = [_bounded(counts) for counts in sums]
+    day, week = sums[_DAY][:N_SUMS], found[_WEEK]
+    for metric in range(FIRST_OF_VISITORS, N_SUMS):
+        surplus = day[metric] - found[_DAY][metric]
+        if surplus:
+            week[metric] = min(week[metric], max(sums[_WEEK][metric] - surplus, found[_DAY][metric]))
+    return found
 
 
 def _bounded(counts: Counts) -> Counts:

@@ -179,10 +179,10 @@ class OnlineStore:
                 commands.append(("EVAL", SET_ALL, len(names), *names, ttl, *states.values()))
         commands += _order_commands(partition, changes.orders)
         for change in changes.counts:
+            if change.removed:  # first: a hash that was large for a moment is never packed again
+                commands.append(("HDEL", change.key, *change.removed))
             if change.values:
                 commands.append(("HSET", change.key, *(part for pair in change.values.items() for part in pair)))
-            if change.removed:
-                commands.append(("HDEL", change.key, *change.removed))
             commands.append(("EXPIRE", change.key, change.ttl_s))
         commands.append(("SET", keys.progress(partition, self.log_name), changes.progress, "PX", profile_ttl))
         commands.append(("SET", keys.position(partition, self.log_name), changes.next_position))

@@ -17,6 +17,7 @@ from features.state import batch as micro
 from features.state import progress
 from features.state.apply import Past
 from features.state.batch import Applied, ParsedBatch, User
+from features.state.counting.networks import Voices, voice_of_the_day
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.online import Batch, Changes, OnlineStore
@@ -92,7 +93,7 @@ class InFlightBatch:
         self._batch = store.batch(self.partition)
         self._batch.request(expected=expected, users=list(self.parsed.by_user))
 
-    def send(
+    def send(  # what a worker has, each of which tests replace on its own
         self,
         letters: DeadLetterSink,
         forwards: ForwardSink,
@@ -101,6 +102,7 @@ class InFlightBatch:
         may_have_past: Callable[[str], bool],
         keys_of_site: KeysOfSite = know_everything,
         money_of: MoneyOfSite = in_euros,
+        voices: Voices = voice_of_the_day,
         begins_anonymous: bool = True,
     ) -> None:
         """Apply the batch to what was read, and send what it changes.
@@ -129,6 +131,7 @@ class InFlightBatch:
                     may_have_past=may_have_past,
                     keys_of_site=keys_of_site,
                     money_of=money_of,
+                    voices=voices,
                     begins_anonymous=begins_anonymous,
                 ),
                 stored=stored,

@@ -24,6 +24,7 @@ from features import keys, metrics
 from features.exceptions import Fenced, PartitionsDiffer, StoreUnavailable
 from features.money import MoneyOfSite, in_euros
 from features.state import batch as micro
+from features.state.counting.networks import Voices, voice_of_the_day
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store.counts import CountCache
 from features.store.foreign_positions import ForeignPositions, adopt
@@ -80,6 +81,8 @@ class StreamWorker:
         From a site to the items and placements that it has; never blocks. Of others, a bounded number is told apart.
     money_of : callable
         From a site to its currency and exchange rates; a partition whose site has none loaded waits alone.
+    voices : callable
+        From the tag of a network to what is the same for that network on all days.
     drops : callable
         What says of a record whether it is not to be applied; None where nothing is left out. Never blocks.
     was_used : callable
@@ -99,6 +102,7 @@ class StreamWorker:
         profiles: ProfileSource | None = None,
         keys_of_site: KeysOfSite = know_everything,
         money_of: MoneyOfSite = in_euros,
+        voices: Voices = voice_of_the_day,
         was_used: WasUsed = never_used,
         drops: Callable[[], micro.Drops | None] = lambda: None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -111,6 +115,7 @@ class StreamWorker:
         self._announce = announce
         self._keys_of_site = keys_of_site
         self._money_of = money_of
+        self._voices = voices
         self._clock = OwnClock(clock)
         self._drops = drops
         self._profiles = profiles or NoProfiles()
@@ -223,6 +228,7 @@ class StreamWorker:
                         may_have_past=self._profiles.may_know,
                         keys_of_site=self._keys_of_site,
                         money_of=self._money_of,
+                        voices=self._voices,
                         begins_anonymous=not self._watermark.is_above,
                     )
                 except Fenced as error:

@@ -29,6 +29,7 @@ from features.stream.emptied import never_used, was_used
 from features.stream.loop import StreamWorker
 from features.stream.notify import announce_changed
 from features.stream.topic import check_topic
+from tracking.access.voices import voice_of
 from tracking.log import LogUnavailable
 from tracking.snapshots.snapshot import start_snapshots
 
@@ -60,6 +61,7 @@ def make_stream_worker(*, with_profiles: bool = True) -> StreamWorker:
         drops=forgotten_drops if with_profiles else lambda: None,
         keys_of_site=keys_of_site if with_profiles else know_everything,
         money_of=loaded_money_of if with_profiles else in_euros,
+        voices=voice_of,
     )
 
 

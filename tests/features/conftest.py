@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from features.state.batch import Drops
+from features.state.counting.networks import Voices, voice_of_the_day
 from features.state.counting.unknown import KeysOfSite, know_everything
 from features.store import connections
 from features.store.online import OnlineStore
@@ -83,6 +84,7 @@ class World:
         *,
         lateness_ms: int = LATENESS_MS,
         keys_of_site: KeysOfSite = know_everything,
+        voices: Voices = voice_of_the_day,
         drops: Callable[[], Drops | None] = lambda: None,
     ) -> StreamWorker:
         """Return a worker in this process."""
@@ -93,6 +95,7 @@ class World:
             batch_records=self.batch_records,
             announce=lambda changed: self.changed.append(dict(changed)),  # type: ignore[arg-type]
             keys_of_site=keys_of_site,
+            voices=voices,
             drops=drops,
         )
 

@@ -39,7 +39,7 @@ from tracking.http.edge import RETRY_AFTER_S, Refusal, Reply, Request, set_cooki
 from tracking.http.quotas import Quotas, sender_of
 from tracking.log import RecordTooLarge
 from tracking.metrics import BOT_EVENTS, EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_QUARANTINED, EVENTS_REJECTED
-from tracking.quality.counts import DECLARED_BOT, QualityCounts
+from tracking.quality.counts import DECLARED_BOT, NETWORK_UNKNOWN, QualityCounts
 from tracking.records import Built, Sender, build_records, encode_records
 from tracking.traces import spans
 from tracking.traces.context import with_trace
@@ -161,6 +161,9 @@ class Collector:
         parsed = parse_events(read.envelope, max_events=max_events, is_strict=read.is_strict)
         parsed.mends[:0] = read.mends
         self._take_events(request, key, parsed.n_events, anonymous_id=read.envelope.anonymous_id)
+        network = None if key.is_secret else request.network_tag(site.slug)
+        if network is None and not key.is_secret and request.is_forwarded:
+            self._quality.warn(site.slug, NETWORK_UNKNOWN, received_at_ms=request.received_at_ms)
         built = build_records(
             parsed,
             key=key,
@@ -169,7 +172,7 @@ class Collector:
             sender=Sender(
                 bot_class=None if key.is_secret else bot_class_of(request.user_agent),
                 signals_gpc=request.signals_gpc,
-                network=None if key.is_secret else request.network_tag(site.slug),
+                network=network,
             ),
         )
         if site.quarantined:

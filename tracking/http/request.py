@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from tracking.access.certificates import vouched_fingerprint
 from tracking.access.sites import KeyInfo, SiteInfo, find_certificate, find_key
 from tracking.access.tokens import TOKEN_PREFIX
+from tracking.contract.network_tag import DAY_MS, tag_of_voice, voice_of_network
 from tracking.error_codes import ErrorCode
 from tracking.exceptions import TrackingError
 
@@ -32,7 +33,6 @@ _NEAR: Final = (
     *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
     *("::1/128", "fc00::/7", "fe80::/10"),
 )
-DAY_MS: Final = 86_400_000
 SECRET_FIELDS: Final = frozenset({"user_token", "access_token", "client_secret"})
 """Fields that are secret whatever stands in them."""
 _SECRET_TEXTS: Final = ("sk_", TOKEN_PREFIX)
@@ -164,9 +164,14 @@ class Request:
         return _host_of(hops[max(len(hops) - settings.TRUSTED_PROXIES, 0)]) if self._comes_from_proxy else peer
 
     @property
+    def is_forwarded(self) -> bool:
+        """Whether a proxy says that it sends this for somebody else, whether or not its word is taken."""
+        return b"x-forwarded-for" in self.headers
+
+    @property
     def _forwarded_for(self) -> list[str]:
         """The entries of all ``X-Forwarded-For`` headers, the nearest proxy's last."""
-        if b"x-forwarded-for" not in self.headers:
+        if not self.is_forwarded:
             return []
         values = [value for name, value in self.scope["headers"] if name == b"x-forwarded-for"]
         return [hop.strip() for hop in b",".join(values).decode("latin-1").split(",")]
@@ -201,12 +206,12 @@ class Request:
         Returns
         -------
         int
-            Of 32 bits, never 0: a keyed hash, another one for each site and day, so that days cannot be joined.
+            Of 32 bits, never 0: another one for each site and day, which nobody can join without the secret key.
         """
         address = self.address
         if _is_near(address):
             return None
-        return _network_tag(address, settings.SECRET_KEY, f"{site}:{self.received_at_ms // DAY_MS}")
+        return _network_tag(address, settings.SECRET_KEY, site, self.received_at_ms // DAY_MS)
 
     def cookie(self, name: str) -> str | None:
         """Return a cookie's value."""
@@ -391,9 +396,9 @@ def _address_digest(address: str, secret: str, ipv4_bits: int) -> str:
 
 
 @functools.lru_cache(maxsize=8192)
-def _network_tag(address: str, secret: str, about: str) -> int:
-    said = f"network:{about}:{network_of(address)}"
-    return int.from_bytes(hmac.digest(secret.encode(), said.encode(), "sha256")[:4], "big") or 1
+def _network_tag(address: str, secret: str, site: str, day: int) -> int:
+    voice = voice_of_network(network_of(address), site=site, secret=secret)
+    return tag_of_voice(voice, site=site, day=day, secret=secret)
 
 
 @functools.lru_cache(maxsize=1024)

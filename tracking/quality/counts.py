@@ -64,6 +64,8 @@ PAGES: Final = "pages"
 ACTING_PAGES: Final = "acting_pages"
 WARNINGS: Final = "warnings"
 BOTS: Final = "bots"
+NETWORK_UNKNOWN: Final = "network_unknown"
+"""A proxy is before us whose word is not taken: everybody comes from its own address, which is nobody's network."""
 DECLARED_BOT: Final = "declared"
 """A program that says so itself, by ``ctx.bot``, under the name of a browser."""
 
@@ -150,6 +152,15 @@ class QualityCounts:
                 name = (REFUSED, self._bounded(site, REFUSED, hour, _refused_as(bad)), str(bad.error))
                 counts[name] += 1
                 waiting.samples[hour // HOURS_A_DAY, name] = _refused(bad, received_at_ms)
+
+    def warn(self, site: str, warning: str, *, received_at_ms: int) -> None:
+        """Count what is true of a request and is the installation's to mend, not the sender's."""
+        with self._lock:
+            waiting = self._sites.get(site)
+            if waiting is None:
+                waiting = self._sites[site] = _SiteCounts()
+                self._flusher.put(site)
+            waiting.counts[received_at_ms // HOUR_MS][WARNINGS, warning] += 1
 
     def _add_events(
         self, waiting: _SiteCounts, site: str, hour: int, records: Sequence[EventRecord], kinds: Mapping[type, int]

@@ -17,6 +17,7 @@ from features.privacy.restored import restore_erased
 from features.store import connections
 from features.store.online import OnlineStore
 from features.stream.sources.dropped import drops_of, quarantined_names
+from tracking.access.voices import voice_of
 from tracking.exceptions import TrackingError
 from tracking.management.sites import sites_named
 from tracking.redis_client import connect
@@ -58,6 +59,7 @@ class Command(BaseCommand):
                 is_erased=erasure.erased_check(),
                 keys_of_site=loaded_keys_of_site,
                 money_of=loaded_money_of,
+                voices=voice_of,
                 drops=drops_of(quarantined_names()),
             )
             if options["source"] == "log":

@@ -17,6 +17,7 @@ from features.state import progress
 from features.store import connections, orders, scan
 from features.store.online import OnlineStore
 from features.stream.sources.dropped import drops_of, forgotten_names
+from tracking.access.voices import voice_of
 from tracking.exceptions import TrackingError
 from tracking.management.sites import sites_named
 from tracking.redis_client import connect
@@ -54,6 +55,7 @@ class Command(BaseCommand):
                 lateness_ms=settings.LATENESS_MS,
                 is_erased=erasure.erased_check(),
                 money_of=loaded_money_of,
+                voices=voice_of,
                 drops=drops_of(forgotten_names()),
             )
             if options["source"] == "log":

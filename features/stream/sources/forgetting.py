@@ -15,6 +15,7 @@ from features.exchange.site import loaded_money_of
 from features.store import connections
 from features.stream.sources.source import Source
 from features.stream.sources.take_back import TakeBack, TakenBack
+from tracking.access.voices import voice_of
 from tracking.models import QuarantinedSource, Site
 
 SETTLES_S: Final = 20
@@ -54,6 +55,7 @@ def forget(row: QuarantinedSource) -> TakenBack:
         lateness_ms=settings.LATENESS_MS,
         keys_of_site=loaded_keys_of_site,
         money_of=loaded_money_of,
+        voices=voice_of,
         is_behind=_is_behind,
     ).run()
     now = timezone.now()

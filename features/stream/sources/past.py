@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from features.archive.maintenance import read_table, without_resends
 from features.archive.rows import record_of
 from features.archive.writer import ArchiveFolder
+from features.state import windows
 from features.state.counting import networks
+from features.state.counting.networks import Voices
 from features.stream.sources.source import SOURCE_COLUMNS, Source
 from tracking.contract.events import EventRecord
 from tracking.deferred import deferred
@@ -23,7 +25,7 @@ else:
 
 _IN_ORDER: Final = ("received_at_ms", "event_id", "row")
 _COUNTED: Final = ("view_item", "add_to_cart", "purchase")
-_OF_LOOKS: Final = (*SOURCE_COLUMNS, "item_id", "event", "occurred_at_ms", "bot")
+_OF_LOOKS: Final = (*SOURCE_COLUMNS, "item_id", "event", "occurred_at_ms", "received_at_ms", "bot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +92,16 @@ def _records(rows: list[dict[str, Any]]) -> Iterator[tuple[EventRecord, bool]]:
 class Lookers:
     """From which networks items were looked at by others than a source; read from the archive when first asked."""
 
-    def __init__(self, folder: ArchiveFolder, *, site: str, source: Source, items: set[str]) -> None:
+    def __init__(self, folder: ArchiveFolder, *, site: str, source: Source, items: set[str], voices: Voices) -> None:
         self._folder = folder
         self._site = site
         self._source = source
         self._items = items
-        self._looks: dict[str, list[tuple[int, int]]] | None = None
+        self._voices = voices
+        self._looks: dict[str, list[tuple[int, int, int]]] | None = None
 
-    def tags(self, item_id: str, *, from_s: int, until_s: int) -> set[int]:
-        """Return the tags of an item's visitors between two event times.
+    def tags(self, item_id: str, pane: windows.Pane) -> set[int]:
+        """Return the tags of an item's visitors as they stand behind a pane.
 
         Raises
         ------
@@ -107,10 +110,16 @@ class Lookers:
         """
         if self._looks is None:
             self._looks = self._read()
-        return {tag for at_ms, tag in self._looks.get(item_id, ()) if from_s * 1_000 <= at_ms < until_s * 1_000}
+        from_ms, until_ms = (number * pane.width_s * 1_000 for number in (pane.number, pane.number + 1))
+        is_of_voices = windows.is_of_voices(pane.width_s)
+        return {
+            networks.voice_at(item_id, voice) if is_of_voices else tag
+            for at_ms, tag, voice in self._looks.get(item_id, ())
+            if from_ms <= at_ms < until_ms
+        }
 
-    def _read(self) -> dict[str, list[tuple[int, int]]]:
-        looks: dict[str, list[tuple[int, int]]] = {}
+    def _read(self) -> dict[str, list[tuple[int, int, int]]]:
+        looks: dict[str, list[tuple[int, int, int]]] = {}
         for path in self._folder.files(site=self._site):
             frame = _frame(read_table(self._folder, path, columns=_OF_LOOKS))
             mine = frame.filter(
@@ -122,7 +131,8 @@ class Lookers:
             for row in mine.iter_rows(named=True):
                 is_network = row["network"] is not None and row["user_id"] is None and row["source"] == "browser"
                 tag = row["network"] if is_network else networks.own_tag(row["user_key"])
-                looks.setdefault(row["item_id"], []).append((row["occurred_at_ms"], tag))
+                voice = self._voices(self._site, tag, row["received_at_ms"]) if is_network else tag
+                looks.setdefault(row["item_id"], []).append((row["occurred_at_ms"], tag, voice))
         return looks
 
 

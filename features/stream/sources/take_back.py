@@ -33,6 +33,7 @@ from features.money import MoneyOfSite
 from features.state import batch as micro
 from features.state import progress, windows
 from features.state.counting import networks
+from features.state.counting.networks import Voices, voice_of_the_day
 from features.state.counting.unknown import REST, KeysOfSite, SiteKeys
 from features.state.states import canonical, decode_profile
 from features.store import orders
@@ -105,7 +106,7 @@ class TakeBack:
     store : OnlineStore
     partitions, lateness_ms : int
         As the stream workers have them.
-    keys_of_site, money_of : callable
+    keys_of_site, money_of, voices : callable
         As for ``features.state.batch.apply_batch``.
     is_behind : callable
         Whether the worker of a partition has yet to apply what the archive has of it.
@@ -122,18 +123,19 @@ class TakeBack:
         lateness_ms: int,
         keys_of_site: KeysOfSite,
         money_of: MoneyOfSite,
+        voices: Voices = voice_of_the_day,
         is_behind: Callable[[int], bool] = lambda partition: False,
     ) -> None:
         self._is_behind = is_behind
         self._site, self._source = site, source
         self._folder, self._store, self._partitions = folder, store, partitions
         self._lateness_ms = lateness_ms
-        self._money_of = money_of
+        self._money_of, self._voices = money_of, voices
         known = keys_of_site(site)
         self._known: SiteKeys | None = None
         if known is not None:  # whether the catalogue has an item may have changed: both hashes are looked at
             self._known = SiteKeys(_Everything(), 0, known.placements, known.margins)
-        self._lookers = Lookers(folder, site=site, source=source, items=set())
+        self._lookers = Lookers(folder, site=site, source=source, items=set(), voices=voices)
         self._done = TakenBack()
 
     def run(self) -> TakenBack:
@@ -171,7 +173,7 @@ class TakeBack:
             for event in record.events
             for item in getattr(event.params, "items", ())
         }
-        self._lookers = Lookers(self._folder, site=self._site, source=self._source, items=items)
+        self._lookers = Lookers(self._folder, site=self._site, source=self._source, items=items, voices=self._voices)
         changes: list[_Change] = []
         for one in found:
             try:
@@ -209,6 +211,7 @@ class TakeBack:
             lateness_ms=self._lateness_ms,
             keys_of_site=lambda site: self._known,
             money_of=self._money_of,
+            voices=self._voices,
         )
 
     def _look_up_orders(self, parsed: micro.ParsedBatch, stored: micro.StoredBatch, user: micro.User) -> None:
@@ -357,7 +360,7 @@ class TakeBack:
         if not gone & set(sample):
             return sample
         width_s, number = keys.pane_of(key)
-        others = self._lookers.tags(item_id, from_s=number * width_s, until_s=(number + 1) * width_s)
+        others = self._lookers.tags(item_id, windows.Pane(width_s, number))
         kept = [tag for tag in sample if tag not in gone or tag in others]
         return networks.sample_of([*kept, *others]) if len(sample) == networks.MOST else kept
 

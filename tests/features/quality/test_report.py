@@ -56,6 +56,7 @@ SAMPLE = Sample(at_ms=0, path="events[0].params.value", value="A-7", remedy="sen
         ({(counts.ORDERS, "(none)"): 1}, Level.NOTE, "no currency"),
         ({(counts.CLOCKS, "hours behind"): 200}, Level.WARNING, "hours off"),
         ({(counts.WARNINGS, "user_id_placeholder"): 1}, Level.WARNING, "name nobody"),
+        ({(counts.WARNINGS, counts.NETWORK_UNKNOWN): 1}, Level.WARNING, "networks are not known"),
         ({(counts.PAGES, "/blog"): 30}, Level.NOTE, "/blog"),
         ({(counts.EVENTS, "purchase", "server"): 0}, Level.WARNING, "no purchases"),
     ],

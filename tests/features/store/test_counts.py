@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features.state.attribution import METRICS as PLACEMENT_METRICS
 from features.state.batch import CountIncrement
 from features.state.counting.networks import MOST, NOT_KNOWN
-from features.state.counting.unknown import REST, Bound
+from features.state.counting.unknown import MIN_UNKNOWN_ITEMS, REST, Bound
 from features.state.windows import FIRST_OF_VISITORS, REGULARS
 from features.state.windows import METRICS as ITEM_METRICS
 from features.store import counts
@@ -90,7 +90,7 @@ def test_the_networks_behind_an_item_join_and_rank_nothing(worlds: Worlds) -> No
             (change,) = cache.add(batch, {key: CountIncrement(amounts, 60, is_of_items=True)}, {key: bound})
 
     assert list(change.values) == [REST]
-    assert decode(change.values[REST]) == [*one_view(visitors=1), 4_000_000_000]
+    assert decode(change.values[REST]) == one_view(visitors=1)  # of nobody in particular: without networks
     held = cache._hashes[key]["real"]
     assert held == (2, 0, 0, 0, 2, 0, 0, 0, *sorted({*tags, 2})[:MOST])
 
@@ -176,3 +176,22 @@ def test_whatever_comes_the_sum_is_right_and_the_stored_hash_bounded(
         stored = world.client.hgetall(key)
         assert len(stored.keys() - {b""}) <= most
         assert [sum(column) for column in zip(*map(decode, stored.values()), strict=True)] == expected
+
+
+def test_what_is_told_apart_of_a_flood_stays_packed(worlds: Worlds) -> None:
+    """A thousand made-up ids of as many networks in batch after batch: Redis holds the rest in one small listpack."""
+    world, key = worlds("memory"), "rs:{p0}:test"
+    cache, bound = CountCache(), Bound(MIN_UNKNOWN_ITEMS, key, FIRST_OF_VISITORS, REGULARS)
+
+    for number in range(8):
+        flood = {f"{number}-{one:09}": [*one_view(visitors=1), number * 999 + one + 1] for one in range(999)}
+        with world.store.batch(0) as batch:
+            batch.request(expected=str(number or ""), users=[])
+            batch.read()
+            changes = cache.add(batch, {key: CountIncrement(flood, 60, is_of_items=True)}, {key: bound})
+            batch.send(Changes(next_position=str(number + 1), progress=b"", counts=changes))
+            batch.wait_acknowledged()
+
+    assert world.client.hlen(key) == MIN_UNKNOWN_ITEMS + 1
+    assert world.client.object("encoding", key) == b"listpack"
+    assert sum(decode(blob)[0] for blob in world.client.hgetall(key).values()) == 8 * 999

@@ -108,6 +108,32 @@ def test_an_item_has_as_many_visitors_as_its_networks_allow(worlds: Worlds) -> N
     assert stats.count("older", "viewers", "24h") == 605
 
 
+def test_who_is_one_too_many_in_the_day_is_so_in_the_week(worlds: Worlds) -> None:
+    """A network that sends on both sides of a midnight stands twice behind the week, once behind the day."""
+    world = worlds("memory")
+    world.client.set(
+        keys.progress(0, world.log_name),
+        progress.encode(progress.Progress(watermarks={clock_name(SITE, "browser"): NOW_MS})),
+    )
+    behind = {3_600: ([*range(1, 91)], [*range(1, 91)]), 21_600: ([*range(1, 91)], [*range(101, 191)])}
+    for width_s, samples in behind.items():
+        for ago, sample in enumerate(samples):
+            pane = NOW_MS // (width_s * 1_000) - ago
+            world.client.hset(
+                keys.item_pane(0, SITE, width_s, pane), "pushed", encode([150, 0, 0, 0, 150, 0, 0, 0, *sample])
+            )
+    for ago in (2, 3):  # what was looked at days ago stays
+        pane = NOW_MS // 21_600_000 - 4 * ago
+        world.client.hset(
+            keys.item_pane(0, SITE, 21_600, pane), "pushed", encode([9, 0, 0, 0, 9, 0, 0, 0, *range(200, 209)])
+        )
+
+    merger_of(world).merge()
+
+    stats = load_item_stats(world.client, SITE)
+    assert [stats.count("pushed", "viewers", window) for window in ("24h", "7d")] == [137, 137 + 18]
+
+
 def test_statistics_without_regulars_take_everybody_for_one(worlds: Worlds) -> None:
     world = worlds("memory")
     counts, visitors = np.ones((1, len(WINDOWS), 4), np.int64), np.full((1, len(WINDOWS), 3), 9, np.int32)

@@ -25,6 +25,7 @@ from tracking.exceptions import LogUnavailable
 from tracking.http.edge import HotPath, Request
 from tracking.http.quotas import Quotas
 from tracking.log.memory import MemoryLog
+from tracking.quality.counts import NETWORK_UNKNOWN, QualityCounts
 
 ANONYMOUS = "a" * 32
 DAY_MS = 86_400_000
@@ -379,6 +380,33 @@ async def test_a_refused_event_is_a_dead_letter_that_can_be_mended_and_sent_agai
     record = revive(letter.raw.replace(b'"quantity":0', b'"quantity":1').replace(b'"quantity": 0', b'"quantity": 1'))
     assert record.user_key == f"a:{ANONYMOUS}"
     assert record.events[0].event_id == bad["event_id"]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "headers", "key", "is_said"),
+    [
+        (0, {"X-Forwarded-For": "9.9.9.9"}, PUBLISHABLE, True),
+        (1, {"X-Forwarded-For": "9.9.9.9"}, PUBLISHABLE, False),
+        (1, {"X-Forwarded-For": "9.9.9.9, 10.0.0.7"}, PUBLISHABLE, True),  # there is one more proxy than was said
+        (0, {}, PUBLISHABLE, False),
+        (0, {"X-Forwarded-For": "9.9.9.9"}, SECRET, False),
+    ],
+)
+async def test_a_proxy_whose_word_is_not_taken_is_counted(
+    durable, install_keys, settings, trusted: int, headers: dict[str, str], key: str, is_said: bool
+) -> None:
+    settings.TRUSTED_PROXIES = trusted
+    install_keys()
+    quality = QualityCounts()
+    collector = Collector(durable, quotas=Quotas(), live=LiveEvents(), quality=quality)
+    endpoint = HotPath(collector.collect, name="collect-test")
+    body = json.dumps({"key": key, "anonymous_id": ANONYMOUS, "events": [an_event()]}).encode()
+    answer = await call(endpoint, body, headers=headers, client="10.0.0.2")
+
+    assert answer.json["warnings"] == []
+    [waiting] = quality._sites.values()
+    [counts] = waiting.counts.values()
+    assert counts["warnings", NETWORK_UNKNOWN] == is_said
 
 
 async def test_whoever_denies_consent_leaves_no_dead_letter_either(durable, install_keys) -> None:

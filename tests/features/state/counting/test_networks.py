@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.definitions import DAY_MS
 from features.state import windows
 from features.state.counting import networks
-from tests.features.making import NOW_MS, States, event, record
+from tests.features.making import MINUTE_MS, NOW_MS, States, event, record
+from tracking.contract.network_tag import tag_of_voice, voice_of_network, voice_of_tag
 
 TAGS = st.lists(st.integers(1, 2**32 - 1), max_size=400)
 
@@ -68,5 +70,45 @@ def test_the_networks_of_what_is_seen_carted_and_bought_stand_behind_its_counts(
 
     panes = windows.pane_increments(States().apply(*records).effects.items, now_ms=NOW_MS)
 
-    assert {tuple(items["a"][windows.N_SUMS :]) for items in panes.values()} == {(3, 4, 5)}
+    voices = tuple(networks.sample_of(networks.voice_at("a", tag) for tag in (3, 4, 5)))
+    behind = {pane.width_s: tuple(items["a"][windows.N_SUMS :]) for pane, items in panes.items()}
+    assert behind == {width_s: voices if width_s <= 3_600 else (3, 4, 5) for width_s in windows.WIDTHS_S}
     assert all(items["a"][: windows.N_SUMS] == [1, 1, 1, 0, 1, 1, 1, 0] for items in panes.values())
+
+
+@given(
+    hours=st.lists(st.integers(-24 * 60, 0), min_size=1, max_size=8),
+    now_minute=st.integers(0, 24 * 60 - 1),
+    delay_minutes=st.integers(0, 20),
+    address=st.ip_addresses(v=4),
+)
+def test_a_network_is_one_voice_whenever_midnight_is(
+    hours: list[int], now_minute: int, delay_minutes: int, address: object
+) -> None:
+    """Also where an event of the day before arrives after midnight, as one that was late may."""
+    now_ms = NOW_MS - NOW_MS % DAY_MS + now_minute * MINUTE_MS
+    effects = []
+    days = set()
+    for ago in hours:
+        at_ms = now_ms + ago * MINUTE_MS
+        received_ms = min(at_ms + delay_minutes * MINUTE_MS, now_ms)
+        days.add(received_ms // DAY_MS)
+        network = voice_of_network(str(address), site="shop", secret="s")
+        tag = tag_of_voice(network, site="shop", day=received_ms // DAY_MS, secret="s")
+        voice = voice_of_tag(tag, site="shop", day=received_ms // DAY_MS, secret="s")
+        effects.append(windows.ItemEffect("a", at_ms, windows.VIEWS, 1, 0, tag, voice))
+
+    panes = windows.pane_increments(effects, now_ms=now_ms)
+
+    behind: dict[int, list[int]] = {}
+    for pane, items in panes.items():
+        behind[pane.width_s] = list(networks.join(behind.get(pane.width_s, []), items["a"][windows.N_SUMS :]))
+    assert {width_s for width_s, sample in behind.items() if len(sample) > 1} <= {21_600}
+    assert len(behind[3_600]) == 1
+    assert len(behind[21_600]) == len(days)
+
+
+def test_what_stands_behind_two_items_tells_not_that_it_was_one_network() -> None:
+    voices = [random.Random(1).getrandbits(64) for _ in range(100)]
+
+    assert not {networks.voice_at("a", one) for one in voices} & {networks.voice_at("b", one) for one in voices}

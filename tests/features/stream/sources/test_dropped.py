@@ -19,6 +19,7 @@ from tests.features.conftest import World
 from tests.features.making import LATENESS_MS, event, record, wire
 from tests.features.privacy.lives import archive
 from tests.features.stream.sources.test_take_back import BAD, event_ids, is_of_source, knows, live, take_back, traffic
+from tracking.access.voices import voice_of
 from tracking.models import QuarantinedSource, Site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.redis]
@@ -33,6 +34,7 @@ def replayer(world: World, *, drops: Drops | None = DROPS) -> Replayer:
         partitions=world.log.partitions,
         lateness_ms=LATENESS_MS,
         keys_of_site=knows,
+        voices=voice_of,
         drops=drops,
     )
 
@@ -58,14 +60,14 @@ def test_a_worker_and_an_archive_that_begin_at_the_logs_beginning_leave_it_out(w
     world, without = worlds("memory"), worlds("memory")
     live(without, others)
     world.fill([wire(one) for one in records])
-    worker = world.worker(keys_of_site=knows)
+    worker = world.worker(keys_of_site=knows, voices=voice_of)
     world.drain(worker).close()
     folder = ArchiveFolder(str(tmp_path / "archive"))
     archive(folder, records)
     take_back(world, folder, Source(network=BAD))
     world.client.flushdb()
 
-    world.drain(world.worker(keys_of_site=knows, drops=lambda: DROPS))
+    world.drain(world.worker(keys_of_site=knows, voices=voice_of, drops=lambda: DROPS))
     archiver = ArchiveWorker(world.log, world.store, folder, flush_s=0.0, drops=lambda: DROPS)
     while archiver.step(0.1):
         pass

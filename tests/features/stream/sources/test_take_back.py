@@ -25,6 +25,7 @@ from features.stream.sources.take_back import TakeBack, TakenBack
 from tests.features.conftest import World
 from tests.features.making import LATENESS_MS, MINUTE_MS, event, record, wire
 from tests.features.privacy.lives import archive
+from tracking.access.voices import voice_of
 from tracking.contract.events import EventRecord
 from tracking.models import Site
 
@@ -103,12 +104,13 @@ def take_back(world: World, folder: ArchiveFolder, source: Source) -> TakenBack:
         lateness_ms=LATENESS_MS,
         keys_of_site=knows,
         money_of=in_euros,
+        voices=voice_of,
     ).run()
 
 
 def live(world: World, records: Sequence[EventRecord]) -> None:
     world.fill([wire(one) for one in records])
-    world.drain(world.worker(keys_of_site=knows))
+    world.drain(world.worker(keys_of_site=knows, voices=voice_of))
 
 
 def event_ids(folder: ArchiveFolder) -> set[str]:
@@ -158,7 +160,7 @@ def test_a_worker_that_holds_counts_in_memory_goes_on_without_the_source(
         for number, item in enumerate(ITEMS)
     ]
     world, without = worlds("memory"), worlds("memory")
-    worker = world.worker(keys_of_site=knows)
+    worker = world.worker(keys_of_site=knows, voices=voice_of)
     world.fill([wire(one) for one in records])
     world.drain(worker)
     folder = ArchiveFolder(str(tmp_path / "archive"))
