@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.urls import reverse_lazy
+from django.utils.formats import date_format
 from django.utils.timezone import is_aware
+from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
 
-from recommendations.core.local_times import local_time
+from recommendations.core.local_times import SkippedTime, local_time
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -66,6 +68,20 @@ class LocalTimeField(forms.SplitDateTimeField):
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Return whether the clocks show another time."""
         return super().has_changed(self.prepare_value(initial), data)
+
+
+def clock_words(local: dt.datetime) -> str:
+    """Return a naive time as the reader's language writes it."""
+    return date_format(local, "DATE_FORMAT") + local.strftime(" %H:%M")
+
+
+def skipped_words(error: SkippedTime) -> str:
+    """Return in the reader's language that clocks never show a time, and which they show instead."""
+    is_one_day = error.earlier.date() == error.later.date()
+    earlier, later = (f"{at:%H:%M}" if is_one_day else clock_words(at) for at in (error.earlier, error.later))
+    return _(
+        "%(local)s does not exist in %(zone)s, where the clocks are put forward then; choose %(earlier)s or %(later)s."
+    ) % {"local": clock_words(error.local), "zone": error.zone.key, "earlier": earlier, "later": later}
 
 
 class LinesField(forms.Field):

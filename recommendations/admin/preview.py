@@ -235,7 +235,7 @@ def context_for(serving: SiteServing, query: ListQuery, user: RequestUser) -> Se
 def shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) -> list[Shown]:
     """Return items as the page draws them, each with how far it moved from where it stood before."""
     position_before = {why.item_id: position for position, why in enumerate(before)}
-    drawn = []
+    own, drawn = serving.own_labels, []
     for position, why in enumerate(items):
         old = position_before.get(why.item_id)
         moved = "new" if old is None else ""
@@ -245,13 +245,15 @@ def shown(items: list[ItemWhy], serving: SiteServing, before: list[ItemWhy]) -> 
                 if old > position
                 else _("down %(position)s") % {"position": position - old}
             )
-        sources = sorted(((source_words(each.source), each.rank) for each in why.sources), key=lambda pair: pair[1])
+        sources = sorted(
+            ((source_words(each.source, own), each.rank) for each in why.sources), key=lambda pair: pair[1]
+        )
         drawn.append(
             Shown(
                 why=why,
                 card=serving.item_index.catalogue.card(why.item_id),
                 moved=moved,
-                because=source_words(why.reason),
+                because=source_words(why.reason, own),
                 sources=sources,
                 effects=[(effect.name, effect_words(effect)) for effect in why.rules],
             )

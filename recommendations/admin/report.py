@@ -122,7 +122,7 @@ def report(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
             try:
                 figures = _figures(site, form.cleaned_data, by=by, metric=metric, names=names)
             except StoreUnavailable as error:
-                context["store_error"] = str(error)
+                context["store_error"] = str(error).rstrip(".")  # a sentence goes on after it
             else:
                 if request.GET.get("format") == "csv":
                     return _csv(site, form.cleaned_data, by, figures["rows"])

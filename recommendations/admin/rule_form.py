@@ -9,13 +9,12 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.db import connection
-from django.utils.formats import date_format
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from recommendations.admin.fields import LinesField, LinesWidget, LocalTimeField
+from recommendations.admin.fields import LinesField, LinesWidget, LocalTimeField, clock_words, skipped_words
 from recommendations.admin.gate import known_segments
 from recommendations.admin.rule_check import RuleCheck, check_form, check_stored
 from recommendations.admin.steering.parts import PartsField
@@ -430,7 +429,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
         try:
             moment = instant(local, zone, is_last=is_last)
         except SkippedTime as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(skipped_words(error)) from error
         if len(instants(local, zone)) > 1:
             which = "last" if is_last else "first"
             self.notes.append(
@@ -439,7 +438,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs a
                     "%(moment)s."
                 )
                 % {
-                    "local": date_format(local, "DATE_FORMAT") + local.strftime(" %H:%M"),
+                    "local": clock_words(local),
                     "key": zone.key,
                     "which": which,
                     "moment": in_zone(moment, zone),

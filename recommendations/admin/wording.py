@@ -66,9 +66,17 @@ ENUMS: Final[Mapping[str, type[Worded]]] = {
 }  # fmt: skip
 
 
-def source_words(name: str) -> str:
-    """Return what a source or reason says of an item; the name itself where a model of another release brought it."""
-    return _(LABELS[name]) if name in LABELS else name.replace("_", " ")
+def source_words(name: str, own: Mapping[str, str] | None = None) -> str:
+    """Return what a source or reason says of an item; the name itself where a model of another release brought it.
+
+    Parameters
+    ----------
+    own : mapping of name to str, optional
+        What the site's own sources say, as it wrote it.
+    """
+    if name in LABELS:
+        return _(LABELS[name])
+    return (own or {}).get(name) or name.replace("_", " ")
 
 
 def filtered_words(reason: str) -> str:

@@ -14,11 +14,15 @@ class SkippedTime(ValueError):
 
     Attributes
     ----------
+    local : datetime
+        The time; naive.
+    zone : ZoneInfo
     earlier, later : datetime
         The nearest times that clocks show, as far before and after as the clocks are moved; naive.
     """
 
     def __init__(self, local: dt.datetime, zone: ZoneInfo) -> None:
+        self.local, self.zone = local, zone
         self.earlier = _shown(local, zone, fold=1)
         self.later = _shown(local, zone, fold=0)
         form = "%H:%M" if self.earlier.date() == self.later.date() else WRITTEN

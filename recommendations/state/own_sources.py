@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 REFRESH_S: Final = 5.0
 
+Unusable = dict[str, str]
+"""What is wrong with a source, by its name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSources:
@@ -63,17 +66,28 @@ class OwnSourcesLoader:
 
     def __init__(self) -> None:
         self._held = NO_OWN_SOURCES
+        self._said: Unusable = {}
 
     def load(self, site: str) -> OwnSources:
-        """Return what is switched on; the very same object while nothing changed. Two queries."""
-        read = read_own_sources(site)
+        """Return what is switched on; the very same object while nothing changed. Two queries.
+
+        What cannot be used is logged once, and again when something else is wrong with it.
+        """
+        read = read_own_sources(site, said=self._said)
         if read != self._held:
             self._held = read
         return self._held
 
 
-def read_own_sources(site: str) -> OwnSources:
-    """Return what a site has switched on; what was written by other means than a form and is wrong is logged."""
+def read_own_sources(site: str, *, said: Unusable | None = None) -> OwnSources:
+    """Return what a site has switched on; what was written by other means than a form and is wrong is logged.
+
+    Parameters
+    ----------
+    said : dict of name to str, optional
+        What was logged before, and is not logged again; afterwards it is what is wrong now.
+    """
+    unusable: Unusable = {}
     http: dict[str, OutsideSpec] = {}
     labels: dict[str, str] = {}
     weights: dict[str, float] = {}
@@ -81,7 +95,7 @@ def read_own_sources(site: str) -> OwnSources:
         try:
             spec = spec_of(row, site)
         except (NotFetched, ValueError) as error:
-            logger.error("own_sources.unusable site=%s source=%s error=%s", site, row.name, error)
+            unusable[row.name] = str(error)
             continue
         http[row.name] = spec
         labels[row.name], weights[row.name] = label_of(row), row.weight
@@ -89,25 +103,41 @@ def read_own_sources(site: str) -> OwnSources:
     minor_units = 100.0
     for each in Leaderboard.objects.filter(site__slug=site, is_active=True).order_by("name").select_related("site"):
         if each.name in NAMES_TAKEN or each.name in http:
-            logger.error("own_sources.unusable site=%s source=%s error=%s", site, each.name, "its name is taken")
+            unusable[each.name] = "its name is taken"
             continue
         minor_units = minor_units_of(each.site)
         formulas[each.name] = each.formula
         labels[each.name], weights[each.name] = label_of(each), each.weight
+    _log_unusable(site, unusable, {} if said is None else said)
     return OwnSources(http=http, formulas=formulas, minor_units=minor_units, labels=labels, weights=weights)
 
 
-def boards_of(own: OwnSources, item_index: ItemIndex, stats: ItemStats) -> dict[str, Source]:
-    """Return the leaderboards of a site, worked out for a catalogue and its counts; a wrong one is logged."""
+def _log_unusable(site: str, unusable: Unusable, said: Unusable) -> None:
+    for name, error in unusable.items():
+        if said.get(name) != error:
+            logger.error("own_sources.unusable site=%s source=%s error=%s", site, name, error)
+    said.clear()
+    said.update(unusable)
+
+
+def boards_of(
+    own: OwnSources, item_index: ItemIndex, stats: ItemStats, *, said: Unusable | None = None
+) -> dict[str, Source]:
+    """Return the leaderboards of a site, worked out for a catalogue and its counts; a wrong one is logged.
+
+    What was ``said`` before is not logged again; afterwards it is what is wrong now.
+    """
+    unusable: Unusable = {}
     figures = FiguresOf(item_index, stats, minor_units=own.minor_units)
     boards: dict[str, Source] = {}
     for name, text in own.formulas.items():
         try:
             ranked = leaders(formula.parse(text, known=NAMES), item_index, figures)
         except formula.InvalidFormula as error:
-            logger.error("own_sources.unusable site=%s source=%s error=%s", item_index.catalogue.site, name, error)
+            unusable[name] = str(error)
             continue
         boards[name] = Leaders(name, own.labels[name], ranked)
+    _log_unusable(item_index.catalogue.site, unusable, {} if said is None else said)
     return boards
 
 

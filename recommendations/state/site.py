@@ -60,6 +60,11 @@ class SiteServing:
     boards: Mapping[str, Source] = field(default_factory=dict)
     own_weights: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def own_labels(self) -> dict[str, str]:
+        """Why an item of a source of the site's own is listed, by its name, as merchandisers read it."""
+        return {name: source.label for name, source in self.boards.items()} | dict(self.own.labels)
+
     def for_user(self, key: str | None, *, now_ms: int) -> ServingContext:
         """Return what answers this user."""
         model, variant = self.models.for_user(key)
@@ -79,6 +84,7 @@ class SiteBuilder:
         self._built: SiteServing | None = None
         self._built_from: tuple[object, ...] = ()
         self._warmed_for: tuple[object, ...] = ()
+        self._unusable: dict[str, str] = {}
 
     def build(self) -> SiteServing:
         """Return the newest state; the very same object when nothing changed.
@@ -114,7 +120,7 @@ class SiteBuilder:
         if old is not None:
             item_index.warm_from(old.item_index)
         item_index.warm()
-        boards = boards_of(own, item_index, counts) if own.formulas else {}
+        boards = boards_of(own, item_index, counts, said=self._unusable) if own.formulas else {}
         for name, loaded in own_models.by_name.items():
             item_index.made(loaded.source)  # here, and not where a list waits for it
             boards.setdefault(name, loaded.fenced)

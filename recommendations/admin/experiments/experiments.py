@@ -241,7 +241,7 @@ def results_page(model_admin: ModelAdmin, request: HttpRequest, experiment_id: i
         totals = lifecycle.read_totals(client(), experiment, partitions=connections.partitions())
         served = read_served(client(), experiment.site.slug, experiment.key)
     except StoreUnavailable as error:
-        return _page(model_admin, request, experiment, {**context, "store_error": str(error)})
+        return _page(model_admin, request, experiment, {**context, "store_error": str(error).rstrip(".")})
     if request.method == "POST":
         return _decide(model_admin, request, experiment, arms, totals)
     if len(arms) >= 2 and experiment.status != Experiment.Status.DRAFT:

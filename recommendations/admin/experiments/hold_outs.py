@@ -94,7 +94,7 @@ def results_page(model_admin: ModelAdmin, request: HttpRequest, hold_out_id: int
     try:
         found = _found(held)
     except StoreUnavailable as error:
-        context["store_error"] = str(error)
+        context["store_error"] = str(error).rstrip(".")  # a sentence goes on after it
     else:
         context |= {
             "found": found,

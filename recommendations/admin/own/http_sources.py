@@ -171,11 +171,14 @@ class HttpSourceAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no type
 
 
 def try_it(model_admin: HttpSourceAdmin, request: HttpRequest, source_id: int) -> HttpResponse:
-    """Ask a service for the list of one user, and show what was sent, what came, and how long it took."""
+    """Ask a service for the list of one user, and show what was sent, what came, and how long it took.
+
+    A POST asks: a link, a picture or a page that looks ahead must send nothing to anybody.
+    """
     source: HttpSource = get_or_404(model_admin, request, source_id)
     names = list(Placement.objects.filter(site=source.site).order_by("name").values_list("name", flat=True))
-    is_asked = bool(request.GET)
-    form = TryForm(names, request.GET if is_asked else None)
+    is_asked = request.method == "POST"
+    form = TryForm(names, request.POST if is_asked else None)
     context: dict[str, Any] = {"source": source, "form": form}
     if is_asked and form.is_valid():
         serving = watch_site(source.site.slug).ensure_loaded()

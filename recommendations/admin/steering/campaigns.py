@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from recommendations.admin.fields import LocalTimeField
+from recommendations.admin.fields import LocalTimeField, skipped_words
 from recommendations.admin.steering.pictures import pictures_of
 from recommendations.admin.wording import rule_words
 from recommendations.core.local_times import SkippedTime, instant, local_time
@@ -72,7 +72,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stu
         try:
             return instant(local, site.zone, is_last=is_last)
         except SkippedTime as error:
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(skipped_words(error)) from error
 
     @property
     def rules(self) -> list[dict[str, Any]]:

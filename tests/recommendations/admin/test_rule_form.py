@@ -111,6 +111,14 @@ def test_a_time_that_clocks_skip_is_named_with_its_neighbours(berlin: Shop, admi
     assert not Rule.objects.exists()
 
 
+def test_a_time_that_clocks_skip_is_named_in_the_language_of_the_reader(berlin: Shop, admin: Client) -> None:
+    form = rule_form(berlin, starts_at_0="31.03.2030", starts_at_1="02:30")
+    answer = admin.post(reverse("admin:recommendations_rule_add"), form, headers={"Accept-Language": "de"})
+
+    assert "gibt es in Europe/Berlin nicht" in answer.content.decode()
+    assert "wählen Sie 01:30 oder 03:30" in answer.content.decode()
+
+
 def test_of_a_time_that_comes_twice_the_first_begins_a_rule_and_the_last_ends_it(berlin: Shop, admin: Client) -> None:
     twice = {"starts_at_0": "2030-10-27", "starts_at_1": "02:30", "ends_at_0": "2030-10-27", "ends_at_1": "02:30"}
 

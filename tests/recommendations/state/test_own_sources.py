@@ -53,3 +53,25 @@ def test_saving_one_changes_what_lists_are_made_from(shop: Shop) -> None:
 
     assert after.serving.number == before.serving.number + 1
     assert after.serving.for_user(None, now_ms=0).own_weights == {"stylist": 1.0}
+
+
+@pytest.mark.expects_errors(r"own_sources.unusable .* source=")
+def test_what_cannot_be_used_is_logged_once_and_again_when_something_else_is_wrong(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = HttpSource.objects.create(site=shop.site, name="stylist", url="https://10.0.0.7/")
+    loader = OwnSourcesLoader()
+
+    def logged() -> int:
+        caplog.clear()
+        with caplog.at_level(logging.ERROR):
+            loader.load(shop.site.slug)
+        return caplog.text.count("own_sources.unusable")
+
+    assert [logged(), logged()] == [1, 0]
+    HttpSource.objects.filter(pk=row.pk).update(url="https://10.0.0.8/")
+    assert [logged(), logged()] == [1, 0]
+    HttpSource.objects.filter(pk=row.pk).update(url=URL)
+    assert logged() == 0
+    HttpSource.objects.filter(pk=row.pk).update(url="https://10.0.0.8/")
+    assert logged() == 1, "it was mended meanwhile"

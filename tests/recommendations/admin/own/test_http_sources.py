@@ -114,12 +114,14 @@ def test_it_is_tried_for_a_visit_and_shows_what_was_sent_and_what_came(
     url = reverse("admin:recommendations_httpsource_try", args=[source.pk])
 
     empty = admin.get(url)
-    good = admin.get(url, {"session": "sku0\nsku3", "placement": "home_for_you"})
+    looked = admin.get(url, {"session": "sku0\nsku3", "placement": "home_for_you"})
+    good = admin.post(url, {"session": "sku0\nsku3", "placement": "home_for_you"})
     service.mode = "error"
-    bad = admin.get(url, {"session": "sku0"})
+    bad = admin.post(url, {"session": "sku0"})
 
     assert not service.bodies[2:]
     assert "took_ms" not in empty.context
+    assert "took_ms" not in looked.context, "an address alone asks nobody"
     assert [card.title for card, _ in good.context["items"]] == ["Boot 1", "Boot 2"]
     assert service.bodies[0]["users"][0]["session"] == ["sku3", "sku0"]
     assert "&quot;session&quot;" in good.content.decode()
@@ -129,7 +131,9 @@ def test_it_is_tried_for_a_visit_and_shows_what_was_sent_and_what_came(
 def test_a_list_of_the_preview_has_its_items(shop: Shop, admin: Client, service: Service) -> None:
     for number in range(4):
         shop.add(f"sku{number}")
-    HttpSource.objects.create(site=shop.site, name="stylist", url=service.url, budget_ms=500)
+    HttpSource.objects.create(
+        site=shop.site, name="stylist", label="Chosen by the stylist", url=service.url, budget_ms=500
+    )
     placement = Placement.objects.get(site=shop.site, name="home_trending")
     placement.sources = ["stylist"]
     placement.save()
@@ -141,3 +145,4 @@ def test_a_list_of_the_preview_has_its_items(shop: Shop, admin: Client, service:
     )
 
     assert [shown.why.reason for shown in answer.context["after"]][:2] == ["stylist", "stylist"]
+    assert answer.context["after"][0].because == "Chosen by the stylist"
