@@ -20,7 +20,9 @@ from features import keys
 from features.state.experiments.exposures import FIGURES
 from features.state.experiments.sums import ArmSums, sums_of, take_in
 from features.store.arm_sums import ArmTotals
+from recommendations import keys as serving_keys
 from recommendations.experiments.lifecycle import note_day, stop
+from recommendations.experiments.statistics.guardrails import GROUPS
 from recommendations.models import Arm, Experiment, HoldOut, Metric, Placement
 from recsite.demo.merchandising import hold_out_of_campaign
 from tracking.models import Site
@@ -31,12 +33,20 @@ _ENCODE: Final = msgspec.msgpack.Encoder().encode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """How the visitors of an arm behave: of an item seen, of a visitor, of an order in minor units."""
+    """How the visitors of an arm behave: of an item seen, of a visitor, of an order in minor units.
+
+    Attributes
+    ----------
+    slow, difference : float
+        Share of its lists that take too long, and by how much the items of one differ on average.
+    """
 
     clicks: float = 0.06
     carts: float = 0.12
     conversion: float = 0.08
     order: float = 4_500.0
+    slow: float = 0.004
+    difference: float = 0.62
 
 
 def ensure_experiments(site: Site, client: redis.Redis) -> int:
@@ -54,17 +64,21 @@ def ensure_experiments(site: Site, client: redis.Redis) -> int:
             hypothesis="A heading that speaks to the shopper is clicked more, and sells no less.",
             metric=Metric.CLICKS, arms=({"name": "Control"}, {"name": "“Picked for you”", "heading": "Picked for you"}),
         )  # fmt: skip
-        _end_after(shipped, [Truth(), Truth(clicks=0.072)], days=21, daily=220, chance=chance)
+        heading = [Truth(), Truth(clicks=0.072)]
+        of_shipped = _end_after(shipped, heading, days=21, daily=220, chance=chance)
         running = _experiment(
             site, "More different items", "product_similar", began=today - dt.timedelta(days=14),
             hypothesis="Lists with less of the same sell more, since shoppers see more of the shop.",
             metric=Metric.CONVERSION, arms=({"name": "Control"}, {"name": "More different", "diversity": 35}),
         )  # fmt: skip
-        sums = _note_days(running, [Truth(), Truth(conversion=0.086)], days=14, daily=160, chance=chance)
+        different = [Truth(), Truth(conversion=0.086, difference=0.74)]
+        sums = _note_days(running, different, days=14, daily=260, chance=chance)
         held = HoldOut.objects.create(site=site, percent=5, metric=Metric.CONVERSION)
         HoldOut.objects.filter(pk=held.pk).update(started_at=today - dt.timedelta(days=42))
         of_campaign = hold_out_of_campaign(site)
     _write(client, site, running.key, sums)
+    _write_served(client, site, running.key, sums, different)
+    _write_served(client, site, shipped.key, of_shipped, heading)
     without, others = Truth(clicks=0.04, conversion=0.045), Truth()
     parts = [(0, 840, without), (1, 840 * 19, others)]
     _write(client, site, held.key, _summed([_visitors(chance, arm, n, truth) for arm, n, truth in parts]))
@@ -87,12 +101,14 @@ def _experiment(
 
 def _end_after(
     experiment: Experiment, truths: list[Truth], *, days: int, daily: int, chance: np.random.Generator
-) -> None:
+) -> ArmSums:
+    """End an experiment after so many days, and return its sums."""
     sums = _note_days(experiment, truths, days=days, daily=daily, chance=chance)
     stop(experiment, _totals(sums), winner=list(experiment.arms.all())[-1])
     assert experiment.started_at is not None
     experiment.ended_at = experiment.started_at + dt.timedelta(days=days)
     experiment.save()
+    return sums
 
 
 def _note_days(
@@ -119,7 +135,7 @@ def _visitors(chance: np.random.Generator, arm: int, n: int, truth: Truth) -> Ar
     revenue = np.where(buys, truth.order * np.exp(0.5 * taste + 0.5 * chance.standard_normal(n) - 0.25), 0).astype(int)
     before = (chance.random(n) < 0.35).astype(int)
     spent = (before * truth.order * np.exp(0.5 * taste)).astype(int)
-    back = np.where(chance.random(n) < 0.04, revenue // 2, 0)
+    back = np.where(chance.random(n) < 0.22, revenue // 2, 0)
     for number in range(n):
         figures = {
             "lists": int(lists[number]),
@@ -155,6 +171,28 @@ def _totals(sums: ArmSums) -> dict[int, ArmTotals]:
         else:
             known.take_in(amounts)
     return totals
+
+
+def _write_served(client: redis.Redis, site: Site, experiment: str, sums: ArmSums, truths: list[Truth]) -> None:
+    """Write how fast the lists of each arm were and how different their items, as web processes count them."""
+    chance = np.random.default_rng(SEED)
+    counts: dict[str, int] = {}
+    for arm, total in _totals(sums).items():
+        truth = truths[arm]
+        for group, lists in enumerate(chance.multinomial(total.of["lists"], [1 / GROUPS] * GROUPS)):
+            spread = 0.15 * chance.standard_normal() / max(float(lists), 1.0) ** 0.5
+            counts |= {
+                f"{arm}:{group}:lists": int(lists),
+                f"{arm}:{group}:slow": int(chance.binomial(lists, truth.slow)),
+                f"{arm}:{group}:micros": int(lists * chance.normal(9_000, 300)),
+                f"{arm}:{group}:compared": int(lists),
+                f"{arm}:{group}:difference": round(1e3 * lists * (truth.difference + spread)),
+            }
+    key = serving_keys.served(site.slug, experiment)
+    with client.pipeline(transaction=True) as pipe:
+        pipe.hset(key, mapping={name: str(count) for name, count in counts.items()})
+        pipe.expire(key, serving_keys.SERVED.ttl_s)
+        pipe.execute()
 
 
 def _write(client: redis.Redis, site: Site, experiment: str, sums: ArmSums) -> None:

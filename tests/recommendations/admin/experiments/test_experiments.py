@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
+from recommendations.experiments.guardrails import Guard
 from recommendations.experiments.served import Served, ServedCounter
 from recommendations.experiments.statistics.guardrails import GROUPS
 from recommendations.models import Arm, Experiment, HoldOut, Placement, Rule
@@ -91,6 +92,12 @@ def test_the_demos_experiments_and_hold_out_have_figures(shop: Shop, admin: Clie
     }
     ended = admin.get(reverse("admin:recommendations_experiment_results", args=[shipped.pk])).content.decode()
 
+    for one in (running, shipped):
+        page = admin.get(reverse("admin:recommendations_experiment_results", args=[one.pk]))
+        rows = page.context["guard_rows"]
+        assert len(rows) == len(Guard)
+        assert not any(row["is_harm"] for row in rows)
+        assert all(row["interval"] != "too few visitors" for row in rows), rows
     assert "Shoppers are split as planned" in said["experiment"]
     assert "ship it" in ended
     assert "brings between" in said["holdout"]
