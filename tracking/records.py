@@ -44,7 +44,7 @@ _SPECIAL: Final = frozenset({CustomEvent, Identify})
 Source = Literal["browser", "server", "import"]
 
 
-class Sender(NamedTuple):
+class Provenance(NamedTuple):
     """What is known of who sent a request, besides what its body says.
 
     Attributes
@@ -62,7 +62,7 @@ class Sender(NamedTuple):
     network: int | None = None
 
 
-NOBODY: Final = Sender()
+NOBODY: Final = Provenance()
 
 
 class Clock(Struct, frozen=True, kw_only=True):
@@ -130,7 +130,7 @@ def build_records(
     key: KeyInfo,
     received_at_ms: int,
     cookie_anonymous_id: str | None = None,
-    sender: Sender = NOBODY,
+    sender: Provenance = NOBODY,
     vouched: Identity | None = None,
 ) -> Built:
     """Return one record a user, in the order of the request; adds to ``parsed.rejected`` what has no user or no time.

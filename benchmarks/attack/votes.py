@@ -209,7 +209,7 @@ def records(made: Shop, requests: Sequence[Request] | Iterator[Request], consent
     from tracking.access.sites import KeyInfo, SiteInfo
     from tracking.contract.parsing import parse_events, read_untidy_envelope
     from tracking.http.request import Request as Http
-    from tracking.records import Sender, build_records, encode_records
+    from tracking.records import Provenance, build_records, encode_records
 
     site = SiteInfo(
         id=1, slug=made.name, name=made.name, currency="EUR", locale="en", origins=frozenset(), origin_suffixes=(),
@@ -222,7 +222,7 @@ def records(made: Shop, requests: Sequence[Request] | Iterator[Request], consent
         scope = {"method": "POST", "headers": [], "client": (address, 1)}
         http = Http(scope, body, received_at=at_ms / 1_000)
         parsed = parse_events(read_untidy_envelope(body)[0], max_events=MAX_EVENTS_BROWSER)
-        sender = Sender(network=http.network_tag(made.name))
+        sender = Provenance(network=http.network_tag(made.name))
         yield from encode_records(build_records(parsed, key=key, received_at_ms=at_ms, sender=sender).records)
 
 

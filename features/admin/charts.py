@@ -50,14 +50,15 @@ class Line:
 
 def heat_map(snapshot: RfmSnapshot, segments: dict[tuple[int, int, int], str]) -> list[tuple[str, list[Cell]]]:
     """Return the rows of the map, the most recent buyers on top; a cell is darker the more buyers it has."""
-    most = max((users for row in snapshot.cells for users, _ in row), default=0) or 1
-    words = recency_words(snapshot.bounds["last_purchase_ms"], made_at=snapshot.made_at)
+    known = cells_of(snapshot)
+    most = fullest(snapshot) or 1
+    words = recency_words(bounds_of(snapshot, "last_purchase_ms"), made_at=snapshot.made_at)
     currency = snapshot.site.currency
     rows: list[tuple[str, list[Cell]]] = []
     for recency in reversed(rfm.SCORES):
         cells: list[Cell] = []
         for frequency in rfm.SCORES:
-            users, mean = snapshot.cells[recency - 1][frequency - 1]
+            users, mean = known[recency - 1][frequency - 1]
             shade = users / most
             cells.append(
                 Cell(
@@ -72,6 +73,30 @@ def heat_map(snapshot: RfmSnapshot, segments: dict[tuple[int, int, int], str]) -
             )
         rows.append((words[recency - 1], cells))
     return rows
+
+
+def cells_of(snapshot: RfmSnapshot) -> list[list[tuple[int, int]]]:
+    """Return users and their mean by recency and frequency, both 1 to 5; of what a run did not write, nobody."""
+    try:
+        found = {
+            (recency, frequency): (int(users), int(mean))
+            for recency, row in enumerate(snapshot.cells)
+            for frequency, (users, mean) in enumerate(row)
+        }
+    except (TypeError, ValueError):
+        found = {}
+    return [[found.get((recency, frequency), (0, 0)) for frequency in range(5)] for recency in range(5)]
+
+
+def fullest(snapshot: RfmSnapshot) -> int:
+    """Return how many buyers the fullest field of the map has."""
+    return max(users for row in cells_of(snapshot) for users, _ in row)
+
+
+def bounds_of(snapshot: RfmSnapshot, measure: str) -> list[int]:
+    """Return the four bounds of a measure; none where a run did not write them."""
+    found = snapshot.bounds.get(measure) if isinstance(snapshot.bounds, dict) else None
+    return found if isinstance(found, list) and len(found) == len(rfm.SCORES) - 1 else []
 
 
 def lines(runs: Sequence[tuple[dt.datetime, dict[str, int]]]) -> list[Line]:
@@ -115,7 +140,9 @@ def _y(sizes: dict[str, int], name: str, most: int) -> float:
 
 
 def recency_words(bounds_ms: Sequence[int], *, made_at: dt.datetime) -> list[str]:
-    """Return when the buyers of each recency score, 1 to 5, bought last."""
+    """Return when the buyers of each recency score, 1 to 5, bought last; without bounds, the scores."""
+    if not bounds_ms:
+        return _scores()
     now_ms = made_at.timestamp() * 1000
     # From the longest ago to the newest: each fifth ends where the next begins.
     ages = [_age((now_ms - bound) / 86_400_000) for bound in bounds_ms]
@@ -129,10 +156,16 @@ def recency_words(bounds_ms: Sequence[int], *, made_at: dt.datetime) -> list[str
 
 
 def order_words(bounds: Sequence[int]) -> list[str]:
-    """Return how many orders the buyers of each frequency score, 1 to 5, made."""
+    """Return how many orders the buyers of each frequency score, 1 to 5, made; without bounds, the scores."""
+    if not bounds:
+        return _scores()
     words = [_orders(1, bounds[0])]
     words += [_orders(low + 1, high) for low, high in pairwise(bounds)]
     return [*words, _("%(bounds)s or more orders") % {"bounds": bounds[-1] + 1}]
+
+
+def _scores() -> list[str]:
+    return [_("score %(score)s") % {"score": score} for score in rfm.SCORES]
 
 
 def _orders(low: int, high: int) -> str:

@@ -90,9 +90,10 @@ class RfmSnapshotAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no typ
                 .values_list("made_at", "sizes")
             )
             runs = runs or [(newest.made_at, newest.sizes)]
+            runs = [(at, sizes if isinstance(sizes, dict) else {}) for at, sizes in runs]
             context |= {
                 "rows": charts.heat_map(newest, _table(site)),
-                "columns": charts.order_words(newest.bounds["orders"]),
+                "columns": charts.order_words(charts.bounds_of(newest, "orders")),
                 "lines": charts.lines(runs),
                 "width": charts.WIDTH,
                 "height": charts.HEIGHT,
@@ -101,7 +102,7 @@ class RfmSnapshotAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no typ
                 "top": charts.highest(runs),
                 "is_short": len(runs) < 3,
                 "shades": charts.SHADES,
-                "most": max(users for row in newest.cells for users, _ in row),
+                "most": charts.fullest(newest),
             }
         return screen(self, request, "admin/features/rfm.html", title=_("RFM map"), **context)
 

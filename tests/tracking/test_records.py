@@ -13,7 +13,7 @@ from tracking.access.sites import KeyInfo
 from tracking.contract.parsing import parse_envelope, parse_record
 from tracking.exceptions import InvalidEvent
 from tracking.log.base import MAX_RECORD_BYTES
-from tracking.records import DAY_MS, Built, Clock, Sender, build_records, encode_records
+from tracking.records import DAY_MS, Built, Clock, Provenance, build_records, encode_records
 
 NOW_MS = 1_764_000_000_000
 
@@ -24,7 +24,7 @@ def a_key(kind: str) -> KeyInfo:
 
 def built(kind: str = "pk", **envelope: Any) -> Built:
     parsed = parse_envelope(json.dumps(envelope).encode(), max_events=1_000)
-    return build_records(parsed, key=a_key(kind), received_at_ms=NOW_MS, sender=Sender(network=77))
+    return build_records(parsed, key=a_key(kind), received_at_ms=NOW_MS, sender=Provenance(network=77))
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from tracking.http.quotas import Quotas, sender_of
 from tracking.log import RecordTooLarge
 from tracking.metrics import BOT_EVENTS, EVENTS_COLLECTED, EVENTS_MENDED, EVENTS_QUARANTINED, EVENTS_REJECTED
 from tracking.quality.counts import DECLARED_BOT, NETWORK_UNKNOWN, QualityCounts
-from tracking.records import Built, Sender, build_records, encode_records
+from tracking.records import Built, Provenance, build_records, encode_records
 from tracking.traces import spans
 from tracking.traces.context import with_trace
 
@@ -169,7 +169,7 @@ class Collector:
             key=key,
             received_at_ms=request.received_at_ms,
             cookie_anonymous_id=request.cookie(ANONYMOUS_COOKIE),
-            sender=Sender(
+            sender=Provenance(
                 bot_class=None if key.is_secret else bot_class_of(request.user_agent),
                 signals_gpc=request.signals_gpc,
                 network=network,

@@ -20,7 +20,7 @@ from tracking.contract.parsing import UNREADABLE, encode_record, parse_events, p
 from tracking.dead_letters.letter import MAX_RAW_BYTES, DeadLetterRecord
 from tracking.exceptions import FutureSchema, InvalidEvent
 from tracking.log import RecordTooLarge
-from tracking.records import Sender, build_records
+from tracking.records import Provenance, build_records
 
 REASON: Final = "future_schema"
 _NOT_KEPT: Final = ("key", "user_token")
@@ -145,7 +145,7 @@ def revive_parked(parked: ParkedEnvelope, *, site: SiteInfo) -> list[EventRecord
         parsed,
         key=KeyInfo(id="parked", kind=parked.kind, prefix="", site=site, expires_at=None),
         received_at_ms=parked.received_at_ms,
-        sender=Sender(bot_class=parked.bot_class or ("crawler" if parked.is_bot else None)),
+        sender=Provenance(bot_class=parked.bot_class or ("crawler" if parked.is_bot else None)),
         vouched=Identity(anonymous_id=parked.anonymous_id, user_id=parked.user_id),
     )
     if parsed.rejected:

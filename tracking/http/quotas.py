@@ -42,18 +42,18 @@ LEAST_SHARE: Final = 0.05
 """Of a shared quota that is used up elsewhere, what a process may still give to senders that sent little."""
 
 
-class Sender(NamedTuple):
-    """Who uses a quota that others use, too."""
+class Flow(NamedTuple):
+    """A flow of weighted fair queueing: requests that have one share of a quota that others use, too."""
 
     name: str
     weight: float = 1.0
 
 
-def sender_of(request: Request, *, site: str, anonymous_id: str | None, now: float | None = None) -> Sender:
+def sender_of(request: Request, *, site: str, anonymous_id: str | None, now: float | None = None) -> Flow:
     """Return the sender of a page's request: its network, and apart from it the visitors there who are known."""
     network = request.network_digest()
     is_known = known_ids.is_known(anonymous_id, site=site, now_s=time.time() if now is None else now)
-    return Sender(f"{network}+", WEIGHT_OF_KNOWN) if is_known else Sender(network)
+    return Flow(f"{network}+", WEIGHT_OF_KNOWN) if is_known else Flow(network)
 
 
 class _Count:
@@ -69,7 +69,7 @@ class _Count:
         self.is_due = False  # waits to be added to the shared counter
         self.share: FairShare | None = None  # of this process, where the quota has senders
 
-    def admits(self, sender: Sender | None, amount: int) -> bool:
+    def admits(self, sender: Flow | None, amount: int) -> bool:
         if self.seen + amount <= self.limit:
             return True
         if sender is None or self.share is None:
@@ -110,7 +110,7 @@ class Quotas:
         *,
         amount: int,
         per_minute: int,
-        sender: Sender | None = None,
+        sender: Flow | None = None,
         now: float | None = None,
     ) -> None:
         """Use ``amount`` of a quota, or raise the 429 that says when to try again; 0 per minute means no quota.
@@ -121,7 +121,7 @@ class Quotas:
             What is counted: a label of the metric, such as ``events``.
         subject : str
             Who is counted; starts with the site's slug.
-        sender : Sender, optional
+        sender : Flow, optional
             Who of those who share the quota uses it; without, the first to come is the first to be served.
         """
         if per_minute <= 0:

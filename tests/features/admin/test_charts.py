@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
 
 from features.admin.charts import heat_map, order_words, recency_words
 from features.models import RfmSnapshot
@@ -47,3 +52,35 @@ def test_the_fullest_field_is_darkest_and_an_empty_one_has_no_colour() -> None:
     assert (best.users, best.share, best.mean) == (80, 80.0, 50.0)
     assert int(best.background[1:3], 16) < int(worst.background[1:3], 16)
     assert rows[2][1][2].background == ""
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"bounds": {}},
+        {"bounds": {"orders": [1, 1, 1, 2]}},
+        {"bounds": {"orders": [1], "last_purchase_ms": None}},
+        {"bounds": []},
+        {"cells": []},
+        {"cells": [[[1, 2]]]},
+        {"cells": {}},
+        {"cells": [[1, 2]]},
+        {"sizes": []},
+        {"sizes": {}},
+    ],
+)
+@pytest.mark.django_db
+def test_a_run_that_lacks_a_figure_is_shown_with_what_it_has(admin_client: Client, broken: dict[str, Any]) -> None:
+    site = Site.objects.create(slug="charted", name="Shop", currency="EUR")
+    whole = {
+        "cells": [[[0, 0] for _ in range(5)] for _ in range(5)],
+        "sizes": {"champions": 3},
+        "bounds": {"last_purchase_ms": days_ago(4, 3, 2, 1), "orders": [1, 1, 1, 2]},
+    }
+    RfmSnapshot.objects.create(site=site, users=3, seconds=0.1, **{**whole, **broken})
+
+    page = admin_client.get(reverse("admin:features_rfmsnapshot_changelist"), {"site": "charted"})
+
+    assert page.status_code == 200
+    said = page.content.decode()
+    assert ("score 5" in said) == ("bounds" in broken)
