@@ -126,6 +126,10 @@ SESSION: Final = FeatureView(
             "Newest time of each kind of interaction with each item.", f"{KEEP_SESSION_RECENTS} newest",
         ),
         _f("searches", "map<string, int64>", "epoch ms", "{}", "Search terms.", f"{KEEP_SEARCHES} newest"),
+        _f(
+            "repeats", "map<string, list<int64>>", "epoch ms", "{}",
+            "Times of views, carts and wishes before the newest of each.", f"{KEEP_SESSION_RECENTS} newest",
+        ),
         _read(
             "category_affinity", "map<string, float32>", "share, sums to 1", "{}",
             "Weight of each category, from the recents and the catalogue; half-life 10 min.", "recents",

@@ -94,7 +94,7 @@ class Context:
     def remember(self, kind: str, item_id: str, at_ms: int) -> None:
         """Note an interaction with an item among the recents."""
         name = kind + item_id
-        recents.remember(self.session.recents, name, at_ms, keep=KEEP_SESSION_RECENTS)
+        recents.note(self.session.recents, self.session.repeats, name, at_ms, keep=KEEP_SESSION_RECENTS)
         recents.remember(self.profile.recents, name, at_ms, keep=KEEP_PROFILE_RECENTS)
 
     def count(self, item_id: str, at_ms: int, metric: int, *, amount: int = 1) -> None:

@@ -22,6 +22,7 @@ from features.state.counting import seen as seen_ids
 from features.state.counting import votes
 from features.state.counting.seen import SeenIds
 from features.state.identity import attributes
+from features.state.recents import Repeats
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ class SessionState(Struct, array_like=True, kw_only=True):
     newest_ms: int = 0
     recents: dict[str, int] = field(default_factory=dict)
     searches: dict[str, int] = field(default_factory=dict)
+    # The same names as in ``recents`` -> times before the newest. A program that does not know it writes it no more:
+    # repeats are missing then until the session is over, and nothing else.
+    repeats: Repeats = field(default_factory=dict)
 
 
 class ProfileState(Struct, array_like=True, kw_only=True):
@@ -177,11 +181,13 @@ _SPARE_IDS: Final = 16
 def _shed(state: SessionState | ProfileState) -> bool:
     """Drop the older part of what can best be spared; False when there is nothing left to drop.
 
-    First of what names items, the largest first, but for the newest of each; then ids of events that were counted, so
-    that what is as old as the dropped ones counts as late and nothing counts twice; then the rest of what has names.
+    First a session's repeats; then what names items, the largest first, but for the newest of each; then ids of events
+    that were counted, so that what is as old as the dropped ones counts as late and nothing counts twice; then the rest
+    of what has names.
     """
     return (
-        _shed_names(state, _NEWEST_ITEMS, keep=1)
+        _shed_names(state, ("repeats",), keep=0)
+        or _shed_names(state, _NEWEST_ITEMS, keep=1)
         or (isinstance(state, ProfileState) and (_shed_seen(state) or _shed_names(state, ("aliases",), keep=1)))
         or _shed_names(state, _NEWEST_ITEMS, keep=0)
     )
@@ -229,7 +235,12 @@ def canonical(state: SessionState | ProfileState, *, lateness_ms: int) -> list[A
         if name == "is_fully_loaded":
             continue
         keep = _KEEPS[type(state)].get(name)
-        if keep is not None:
+        if isinstance(state, SessionState) and name == "recents":
+            value = recents.kept_names(value, keep=definitions.KEEP_SESSION_RECENTS)
+        elif isinstance(state, SessionState) and name == "repeats":
+            found = recents.newest_repeats(state.recents, value, keep=definitions.KEEP_SESSION_RECENTS)
+            value = sorted(found.items())
+        elif keep is not None:
             value = recents.newest(value, keep=keep)
         elif name in ("seen", "seen_import"):
             value = _recent_ids(value, lateness_ms=lateness_ms)
@@ -256,7 +267,6 @@ def _recent_ids(ids: dict[int, int], *, lateness_ms: int) -> list[int]:
 
 _KEEPS: Final[dict[type[Struct], dict[str, int]]] = {
     SessionState: {
-        "recents": definitions.KEEP_SESSION_RECENTS,
         "searches": definitions.KEEP_SEARCHES,
     },
     ProfileState: {

@@ -20,7 +20,7 @@ from features.state.experiments.exposures import seen_arms
 from features.state.handlers import DECLARED_COUNTS, KINDS, read_count
 from features.state.identity import attributes, joins
 from features.state.merging import joined_sessions
-from features.state.states import ProfileState
+from features.state.states import ProfileState, SessionState
 from tracking.contract.traits import Trait
 
 
@@ -71,7 +71,8 @@ class UserFeatures:
 
     ``state_version`` changes whenever a state does: answers made from the features may be kept under it.
     ``freshness_ms`` is the age of the newest event in them. ``apart`` is what was spent, net of refunds, in currencies
-    that no rate converts: minor units by currency, in no figure of ``rfm``.
+    that no rate converts: minor units by currency, in no figure of ``rfm``. ``steps`` are the items of the session's
+    steps (``recents.STEPS``), newest first, as often as they were: what the ranker learnt from.
     """
 
     state_version: str
@@ -91,6 +92,7 @@ class UserFeatures:
     apart: dict[str, int] = field(default_factory=dict)
     sessions: tuple[tuple[int, int, int], ...] = field(default=())
     attributes: dict[str, Trait] = field(default_factory=dict)
+    steps: tuple[str, ...] = field(default=())
     arms: dict[str, tuple[int, int]] = field(default_factory=dict)  # experiment → time of the first exposure, arm
 
 
@@ -107,8 +109,15 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
     UnknownState
         A newer program wrote a state.
     """
-    sessions = [states.decode_session(blob.session) for blob in blobs if blob.session is not None]
-    profiles = [states.decode_profile(blob.profile) for blob in blobs if blob.profile is not None]
+    known = [
+        (
+            None if blob.session is None else states.decode_session(blob.session),
+            None if blob.profile is None else states.decode_profile(blob.profile),
+        )
+        for blob in blobs
+    ]
+    sessions = [session for session, _ in known if session is not None]
+    profiles = [profile for _, profile in known if profile is not None]
     seen = _newest_of([*(s.recents for s in sessions), *(p.recents for p in profiles)])
     newest = [
         Recent(name[1:], KINDS[name[0]], at_ms, now_ms - at_ms if at_ms < now_ms else 0)
@@ -139,6 +148,7 @@ def merge(blobs: Sequence[StateBlobs], *, now_ms: int) -> UserFeatures:
         session_number=max((p.session_number for p in profiles), default=0),
         sessions=tuple((start, end, events) for start, end, events in intervals),
         attributes=_attributes(profiles),
+        steps=_steps(known, started_ms=started_ms),
         arms=seen_arms(profiles),
     )
 
@@ -208,6 +218,32 @@ def _count_since(newest: list[Recent], started_ms: int | None) -> int:
     if started_ms is None:
         return 0
     return next((n for n, recent in enumerate(newest) if recent.occurred_at_ms < started_ms), len(newest))
+
+
+def _steps(
+    known: Sequence[tuple[SessionState | None, ProfileState | None]], *, started_ms: int | None
+) -> tuple[str, ...]:
+    """Return the items of the newest steps since ``started_ms``, newest first; ``known`` is what each key holds."""
+    if started_ms is None:
+        return ()
+    times: dict[str, int] = {}
+    repeats: recents.Repeats = {}
+    for session, profile in known:
+        own = {} if profile is None else profile.recents
+        if session is not None:
+            own = {**own, **session.recents}  # where Redis forgot the session, the profile stands in
+            for name, earlier in session.repeats.items():
+                repeats.setdefault(name, []).extend(earlier)
+        if not times:
+            times = dict(own)
+            continue
+        for name, at_ms in own.items():  # another key's events are other events, but for orders that both report
+            before = times.get(name, -1)
+            times[name] = max(before, at_ms)
+            if before >= 0 and name[0] in recents.REPEATED:
+                repeats.setdefault(name, []).append(min(before, at_ms))
+    newest = recents.newest_steps(times, repeats, keep=KEEP_SESSION_RECENTS)
+    return tuple(name[1:] for name, at_ms in newest if at_ms >= started_ms)
 
 
 def _newest_of(mappings: Sequence[dict[str, int]]) -> dict[str, int]:

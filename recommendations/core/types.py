@@ -53,7 +53,9 @@ class RequestUser:
     recents : tuple of str
         Items viewed, added to the cart or purchased, of this session and before; no item twice.
     session : tuple of str
-        The interactions of this browsing session, repeats kept.
+        Views, wishes, carts and purchases of this browsing session, repeats kept: what training counts, too.
+    clicked : tuple of str
+        Items clicked in lists in this session, whether or not they were viewed then.
     purchases : tuple of str
         Items purchased.
     bought_ms : mapping of item id to epoch milliseconds
@@ -73,6 +75,7 @@ class RequestUser:
     key: str | None = None
     recents: tuple[str, ...] = ()
     session: tuple[str, ...] = ()
+    clicked: tuple[str, ...] = ()
     purchases: tuple[str, ...] = ()
     bought_ms: Mapping[str, int] = field(default_factory=dict)
     cart: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ def hidden_rows(
     if strategy.hides_about:
         hidden.update(about)
     if placement.repeats == "hide_seen":
-        hidden.update(sequence(user.session))
+        hidden.update(sequence((*user.session, *user.clicked)))
     if query.candidates is None or strategy.hides_about or placement.repeats == "hide_seen":
         hidden.update(sequence(query.context_items))
     if query.candidates is None and placement.hides_cart:

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _FEATURES_SECONDS: Final = STAGE_SECONDS.labels("features")
 SEEN_KINDS: Final = frozenset({"view", "select", "cart", "purchase"})
-"""What counts as a step of the session; a wish for later is no step."""
+"""What counts as seen; a wish for later does not. What is a step for the ranker, ``recents.STEPS`` says."""
 
 _readers: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, OnlineReader]] = WeakKeyDictionary()
 
@@ -58,11 +58,11 @@ async def read_user(site: str, identity: Identity, *, deadline: Deadline) -> Req
 
 def request_user(identity: Identity, found: UserFeatures) -> RequestUser:
     """Return what the pipeline wants to know of a user."""
-    session = _items(found.session)
     return RequestUser(
         key=identity.user_key,
         recents=tuple(dict.fromkeys(_items(found.recents))),
-        session=session,
+        session=found.steps,
+        clicked=tuple(each.item_id for each in found.session if each.kind == "select"),
         purchases=tuple(found.bought),
         bought_ms=found.bought,
         cart=tuple(found.cart),

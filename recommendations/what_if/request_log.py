@@ -70,6 +70,7 @@ class KeptRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     query: str = ""
     page: str = ""
     path: str = ""
+    clicked: tuple[str, ...] = ()
 
     @property
     def visit(self) -> Visit:
@@ -83,6 +84,7 @@ class KeptRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
             key=key_of_anonymous("replay"),
             recents=self.recents,
             session=self.session,
+            clicked=self.clicked,
             purchases=self.purchases,
             cart=self.user_cart,
             segments=frozenset(self.segments),
@@ -152,6 +154,7 @@ def kept_request(query: ListQuery, user: RequestUser, *, now_s: int) -> KeptRequ
         candidates=None if query.candidates is None else query.candidates[: 2 * MAX_ITEMS],
         recents=user.recents[:MAX_ITEMS],
         session=user.session[:MAX_ITEMS],
+        clicked=user.clicked[:MAX_ITEMS],
         purchases=user.purchases[:MAX_ITEMS],
         user_cart=user.cart[:MAX_ITEMS],
         segments=tuple(sorted(user.segments)),

@@ -18,6 +18,7 @@ from features.archive.rows import ONCE
 from features.archive.writer import ArchiveFolder
 from features.definitions import JOINS_A_DAY
 from features.money import MAX_ORDER_MINOR, SiteMoney, exponent_of
+from features.state.handlers import ADD_TO_CART, PURCHASE, SELECT, VIEW, WISH
 from recommendations.training.data.building import PIECE, log_from_columns
 from recommendations.training.data.dataset import KINDS, InvalidDataset, SessionLog
 from recommendations.training.data.label_weights import Impressions
@@ -27,6 +28,14 @@ from tracking.contract.user_key import ANONYMOUS_PREFIX, USER_PREFIX
 
 ARCHIVE_KINDS = {"view_item": "view", "add_to_wishlist": "view", "add_to_cart": "cart", "purchase": "purchase"}
 REFUND = "refund"
+STEP_LETTERS = {
+    "view_item": VIEW,
+    "add_to_wishlist": WISH,
+    "add_to_cart": ADD_TO_CART,
+    "purchase": PURCHASE,
+    "select_item": SELECT,
+}
+"""Of what happened in one millisecond, the order is that of these and then of item ids, as a user's state has it."""
 _EUROS = SiteMoney("EUR")
 CLICK_TO_VIEW_MS = 60_000
 """A view within this time of a click on the item in a list is taken to have come from it."""
@@ -90,7 +99,7 @@ def read_archive(
         day = day.filter(pl.col("item_id").is_not_null() & (pl.col("event") != REFUND))
         owners.append(_owners(day))
         day = _between(day.filter(~pl.col("bot")), since_ms, until_ms)
-        day = without_surplus(_with_clicks(day.sort("occurred_at_ms", "event_id", "row")))
+        day = without_surplus(_with_clicks(_in_order(day)))
         if day.is_empty():
             continue
         names_sessions &= not day["session_id"].null_count()
@@ -179,6 +188,12 @@ def _between(day: pl.DataFrame, since_ms: int | None, until_ms: int | None) -> p
     at = pl.col("occurred_at_ms")
     day = day if since_ms is None else day.filter(at >= since_ms)
     return day if until_ms is None else day.filter(at < until_ms)
+
+
+def _in_order(day: pl.DataFrame) -> pl.DataFrame:
+    """Sort by time, and within a millisecond as the state of a user does."""
+    letter = pl.col("event").replace_strict(STEP_LETTERS, return_dtype=pl.String)
+    return day.sort(pl.col("occurred_at_ms"), letter, "item_id", "event_id", "row")
 
 
 def _with_clicks(events: pl.DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.definitions import KEEP_SESSION_RECENTS
 from recommendations.ranking.histories import SessionHistories
 from recommendations.ranking.rrf import IndexArray
 from recommendations.training.data.dataset import InvalidDataset, Kind, SessionLog
@@ -97,7 +98,9 @@ def spread(n: int, most: int) -> NDArray[np.int64]:
 def points_at_every_position(log: SessionLog, *, newest: int | None = None, most: int | None = None) -> TestPoints:
     """Return one point for every interaction of a session but its first, in the order of the log.
 
-    Histories grow with the square of a session's length, so they are made for the chosen points only.
+    A history is what serving knows of the session then: its newest ``KEEP_SESSION_RECENTS`` interactions, and of
+    several purchases of an item the newest alone, since page and server may both report an order. Histories grow with
+    the square of a session's length, so they are made for the chosen points only.
 
     Parameters
     ----------
@@ -114,6 +117,7 @@ def points_at_every_position(log: SessionLog, *, newest: int | None = None, most
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     rows = np.repeat(targets - lengths, lengths) + within
+    rows, offsets = _as_served(log, rows, np.repeat(targets, lengths), n_points=len(targets))
     histories = SessionHistories(items=log.items[rows], offsets=offsets)
     sessions = log.session_of[targets]
     return TestPoints(
@@ -126,6 +130,27 @@ def points_at_every_position(log: SessionLog, *, newest: int | None = None, most
         positions=None if log.positions is None else log.positions[targets],
         at=targets,
     )
+
+
+def _as_served(
+    log: SessionLog, rows: NDArray[np.int64], targets: NDArray[np.int64], *, n_points: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return those rows of histories that serving knows, and where each history begins; ``targets`` has one a row."""
+    if not len(rows):
+        return rows, np.zeros(n_points + 1, np.int64)
+    bought = np.flatnonzero(log.kinds == Kind.PURCHASE)
+    keys = (log.session_of[bought].astype(np.int64) << 32) | log.items[bought]
+    order = np.argsort(keys, kind="stable")
+    again = np.flatnonzero(keys[order][1:] == keys[order][:-1])
+    next_purchase = np.full(len(log.items), len(log.items), np.int64)
+    next_purchase[bought[order[again]]] = bought[order[again + 1]]
+    known = next_purchase[rows] >= targets
+    rows, targets = rows[known], targets[known]
+    starts = np.flatnonzero(np.diff(targets, prepend=-1))
+    ends = np.append(starts[1:], len(rows))
+    newest = np.repeat(ends, ends - starts) - np.arange(len(rows)) <= KEEP_SESSION_RECENTS
+    lengths = np.minimum(ends - starts, KEEP_SESSION_RECENTS)
+    return rows[newest], np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
 
 
 def later_in_session(points: TestPoints, log: SessionLog, *, least: Kind) -> NDArray[np.int64]:

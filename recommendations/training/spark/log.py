@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from features.archive.rows import ONCE
-from recommendations.training.data.archive import ARCHIVE_KINDS
+from recommendations.training.data.archive import ARCHIVE_KINDS, STEP_LETTERS
 from recommendations.training.data.dataset import KINDS, SESSION_GAP_MS, InvalidDataset, SessionLog
 from recommendations.training.data.voices import CERTAIN, DAY_MS, SHARE
 from recommendations.training.fitted import DataRange
@@ -29,8 +29,9 @@ class SparkLog:
     Attributes
     ----------
     sessions : DataFrame
-        ``session`` (int), ``ended_at_ms``, ``user`` and ``events``, an array of (at, event_id, row, item_id, kind) in
-        the order of their times. Every session of the archive; cached.
+        ``session`` (int), ``ended_at_ms``, ``user`` and ``events``, an array of (at, name, event_id, row, item_id,
+        kind) in this order; ``name`` is the letter of the kind and the item, as in a user's state. Every session of
+        the archive; cached.
     """
 
     sessions: DataFrame
@@ -137,6 +138,7 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
     )
     kinds = {event: KINDS[kind] for event, kind in ARCHIVE_KINDS.items()}
     kind_of = F.create_map(*(F.lit(part) for pair in kinds.items() for part in pair))
+    letter_of = F.create_map(*(F.lit(part) for pair in STEP_LETTERS.items() for part in pair))
     merged = (
         _without_surplus(once.where(~F.col("bot") & F.col("event").isin(list(kinds))))
         .where(F.col("report") == 1)
@@ -148,6 +150,7 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
             "session_id",
             F.struct(
                 F.col("occurred_at_ms").alias("at"),
+                F.concat(letter_of[F.col("event")], "item_id").alias("name"),
                 "event_id",
                 "row",
                 "item_id",
@@ -161,7 +164,7 @@ def read_log(spark: SparkSession, url: str, *, site: str) -> SparkLog:
         merged.groupBy("user", "session_id")
         .agg(F.sort_array(F.collect_list("event")).alias("events"))
         .withColumn("ended_at_ms", F.element_at("events", -1)["at"])
-        .orderBy("ended_at_ms", F.col("events")[0]["at"], F.col("events")[0]["event_id"], F.col("events")[0]["row"])
+        .orderBy("ended_at_ms", *(F.col("events")[0][field] for field in ("at", "name", "event_id", "row")))
         .persist(StorageLevel.MEMORY_AND_DISK)
     )
     sessions, n_sessions = _numbered(ordered)

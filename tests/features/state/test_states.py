@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +36,38 @@ def test_a_state_sheds_its_oldest_before_it_grows_too_large() -> None:
     assert len(blob) <= MAX_STATE_BYTES
     kept = states.decode_profile(blob)
     assert max(kept.recents.values()) == max(kept.bought.values()) == 59
+
+
+class Before(msgspec.Struct, array_like=True):
+    """A session's state as it was before repeats were kept."""
+
+    newest_ms: int
+    recents: dict[str, int]
+    searches: dict[str, int]
+
+
+def test_the_release_before_reads_a_session_with_repeats_and_is_read() -> None:
+    both = applied(event("view_item", items=["a"]), event("view_item", items=["a"], at_ms=NOW_MS + 1)).session
+    blob = states.encode(both)
+
+    before = msgspec.msgpack.decode(blob[1:], type=Before)
+    again = states.decode_session(blob[:1] + msgspec.msgpack.encode(before))
+
+    assert both.repeats == {"va": [NOW_MS]}
+    assert before.recents == both.recents == {"va": NOW_MS + 1}
+    assert again == SessionState(newest_ms=both.newest_ms, recents=both.recents)
+
+
+def test_repeats_go_before_names_do() -> None:
+    session = SessionState(
+        recents={f"v{number:02d}{'x' * 70}": number for number in range(45)},
+        repeats={f"v{number:02d}{'x' * 70}": [number - 1] for number in range(30)},
+    )
+
+    kept = states.decode_session(states.encode(session))
+
+    assert len(kept.recents) == 45
+    assert len(kept.repeats) < 30
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=128)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from recommendations.core.actions import RuleAction
@@ -84,6 +86,15 @@ def test_repeats_are_a_choice_of_the_placement(repeats: str, hidden: set[str]) -
     shown = set(ids(SHOES, served(SHOES, placement, user=user, limit=10)))
 
     assert {f"sku{number}" for number in range(10)} - shown == hidden
+
+
+def test_what_was_clicked_in_a_list_is_seen_though_it_is_no_step() -> None:
+    user = replace(who("sku1"), clicked=("sku4",))
+
+    shown = ids(SHOES, served(SHOES, PlacementSpec(name="p", repeats="hide_seen"), user=user, limit=10))
+
+    assert not {"sku1", "sku4"} & set(shown)
+    assert len(shown) == 8
 
 
 def test_a_new_item_appears_without_a_model_that_knows_it() -> None:

@@ -30,6 +30,36 @@ def test_recents_name_each_item_once_and_leave_out_what_is_no_step() -> None:
     assert [user.is_returning, user.problem] == [False, None]
 
 
+def test_a_session_is_what_was_done_as_often_as_it_was_and_a_click_in_a_list_is_no_step() -> None:
+    moved = States().apply(
+        record(
+            event("view_item", items=["sku1"], at_ms=NOW_MS - 3_600_000),  # the session before
+            event("view_item", items=["sku1"], at_ms=NOW_MS - 5_000),
+            event("select_item", items=["sku2"], at_ms=NOW_MS - 4_000),
+            event("view_item", items=["sku2"], at_ms=NOW_MS - 3_900),
+            event("select_item", items=["sku3"], at_ms=NOW_MS - 3_000),
+            event("add_to_wishlist", items=["sku2"], at_ms=NOW_MS - 2_000),
+            event("view_item", items=["sku1"], at_ms=NOW_MS - 1_000),
+        )
+    )
+    found = merge([StateBlobs(moved.session_blob, moved.profile_blob)], now_ms=NOW_MS)
+
+    user = request_user(WHO, found)
+
+    assert user.session == ("sku1", "sku2", "sku2", "sku1")
+    assert user.clicked == ("sku3", "sku2")
+    assert user.recents == ("sku1", "sku3", "sku2")
+
+
+def test_where_redis_forgot_the_session_the_profile_stands_in() -> None:
+    moved = States().apply(record(*(event("view_item", items=["sku1"], at_ms=NOW_MS - age) for age in (2_000, 1_000))))
+    moved.session_blob = None
+    moved.apply(record(event("view_item", items=["sku2"], at_ms=NOW_MS)))
+    found = merge([StateBlobs(moved.session_blob, moved.profile_blob)], now_ms=NOW_MS)
+
+    assert request_user(WHO, found).session == ("sku2", "sku1")
+
+
 async def test_a_user_without_any_id_costs_no_read() -> None:
     nobody = Identity(anonymous_id=None, user_id=None)
 

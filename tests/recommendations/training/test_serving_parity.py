@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from features.archive.rows import rows_of
+from features.archive.writer import ArchiveFolder
 from features.state import states
 from features.state.states import ProfileState
 from features.state.user_features import StateBlobs, merge
@@ -18,11 +26,22 @@ from recommendations.graphs.fold_in import Target
 from recommendations.inference import ModelSet
 from recommendations.items.index import ItemIndex
 from recommendations.ranking.batch import ranking_input
-from recommendations.ranking.columns import AFFINITY_COLUMNS, COLUMNS, POPULARITY_COLUMNS, USER_COLUMNS
+from recommendations.ranking.columns import (
+    AFFINITY_COLUMNS,
+    CANDIDATE_COLUMNS,
+    COLUMNS,
+    HABIT_COLUMNS,
+    POPULARITY_COLUMNS,
+    USER_COLUMNS,
+)
 from recommendations.ranking.online import one_ranking_input
+from recommendations.ranking.session import one_session, session_columns
 from recommendations.retrieval import model as served
 from recommendations.retrieval.model import RANKED_SOURCES, ModelLink
+from recommendations.serving.user import request_user
+from recommendations.training.data.archive import read_archive
 from recommendations.training.data.building import log_from_frame
+from recommendations.training.data.dataset import InvalidDataset
 from recommendations.training.data.history import DAY_MS, Known, LogPopularity, Orders
 from recommendations.training.data.items import ItemFeatures
 from recommendations.training.data.split import points_at_every_position
@@ -30,7 +49,10 @@ from recommendations.training.fit.sources import fit_sources, list_sources
 from recommendations.training.learning import RANKER_SOURCES
 from recommendations.training.settings import TrainingSettings
 from recommendations.training.train import train_model_set
+from tests.features.making import ANONYMOUS, MINUTE_MS, NOW_MS, SITE, States, event, record
 from tests.recommendations.worlds import catalogue, item_row
+from tracking.access.identity import Identity
+from tracking.contract.events import EventRecord
 
 N_ITEMS = 40
 SETTINGS = TrainingSettings(
@@ -130,3 +152,101 @@ def _eva(now_ms: int, known: Known) -> object:
 def _segment(scores: list[int]) -> bytes:
 
     return msgspec.msgpack.encode(["loyal", *scores])
+
+
+WHO = Identity(anonymous_id=ANONYMOUS, user_id=None)
+GAPS_MS = (0, 0, 1, 1_000, 60_000, 29 * MINUTE_MS, 31 * MINUTE_MS)
+WITH_ITEMS = (
+    *("view_item", "view_item", "view_item", "add_to_cart", "add_to_wishlist", "purchase", "select_item"),
+    *("view_item_list", "remove_from_cart"),
+)
+
+
+@st.composite
+def visits(draw: st.DrawFn) -> list[EventRecord]:
+    """Return what one browser sends, whose shopper may log in on the way; a pause of 30 minutes begins a session."""
+    n_events = draw(st.integers(2, 24)) if draw(st.booleans()) else draw(st.integers(60, 90))
+    logs_in_at = draw(st.integers(0, 2 * n_events))
+    chance = draw(st.randoms(use_true_random=False))
+    gaps, n_items = GAPS_MS[: draw(st.integers(3, len(GAPS_MS)))], draw(st.sampled_from([1, 2, 5, 20, 200]))
+    at_ms, session, records = NOW_MS, 0, []
+    for number in range(n_events):
+        gap_ms = chance.choice(gaps if at_ms < NOW_MS + 20 * 60 * MINUTE_MS else gaps[:3])  # within a day
+        at_ms, session = at_ms + gap_ms, session + (gap_ms > 30 * MINUTE_MS)
+        name = chance.choice(("page_view", *WITH_ITEMS, *WITH_ITEMS))
+        params: dict[str, Any] = {}
+        if name != "page_view":
+            params["items"] = [f"sku{chance.randrange(n_items)}" for _ in range(chance.choice((1, 1, 1, 2, 3)))]
+        if name == "purchase":
+            params["transaction_id"] = f"t{number}"
+        sent = {**event(name, at_ms=at_ms, **params), "session_id": f"s{session}"}
+        records.append(record(sent, user_id="eva" if number >= logs_in_at else None))
+    return records
+
+
+class Served:
+    """What serving knows of the visitor while records come in."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, States] = {}
+
+    def take_in(self, records: Iterable[EventRecord]) -> None:
+        for one in records:
+            self.by_key.setdefault(str(one.user_key), States()).apply(one)
+
+    def session(self, now_ms: int) -> tuple[str, ...]:
+        """Return the items of the session, newest first; the named user's key is read before the anonymous one's."""
+        blobs = [
+            StateBlobs(moved.session_blob, moved.profile_blob) for _, moved in sorted(self.by_key.items(), reverse=True)
+        ]
+        return request_user(WHO, merge(blobs, now_ms=now_ms)).session
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(records=visits(), order=st.randoms(use_true_random=False))
+def test_whatever_happens_the_served_session_is_the_trained_one(records: list[EventRecord], order: Random) -> None:
+    by_day: dict[int, list[Any]] = {}
+    for one in records:
+        for day, row in rows_of(one):
+            by_day.setdefault(day, []).append(row)
+    with TemporaryDirectory() as folder:
+        for day, rows in by_day.items():
+            ArchiveFolder(folder).write(SITE, day, "p0-0-9.parquet", rows)
+        try:
+            log = read_archive(folder, site=SITE)
+        except InvalidDataset:  # it saw pages and clicks alone
+            return
+    points = points_at_every_position(log)
+    if not len(points):
+        return
+    pairs = np.unique((points.histories.query_of << 32) | points.histories.items)
+    trained = session_columns(points.histories, pairs, pairs >> 32)
+    index_of = {item_id: index for index, item_id in enumerate(log.item_ids)}
+
+    served, left = Served(), list(records)
+    for number, at in enumerate(points.at.tolist()):
+        asked_ms = int(log.occurred_at_ms[at])
+        if log.occurred_at_ms[at - 1] == asked_ms:
+            continue  # nobody can ask between two items of one moment
+        before = [one for one in left if one.events[0].occurred_at_ms < asked_ms]
+        left = left[len(before) :]
+        served.take_in(before)
+        newest_first = served.session(asked_ms)
+        history = np.array([index_of[item_id] for item_id in reversed(newest_first)], np.int32)
+
+        assert history.tolist() == points.histories[number].tolist()
+        habits, seen, of_seen = one_session(history)
+        rows = np.searchsorted(pairs, (number << 32) | seen.astype(np.int64))
+        for column, name in enumerate(CANDIDATE_COLUMNS):
+            np.testing.assert_array_equal(of_seen[:, column], trained[name][rows], err_msg=name)
+        for value, name in zip(habits, HABIT_COLUMNS, strict=True):
+            np.testing.assert_array_equal(value, trained[name][rows], err_msg=name)
+
+    served.take_in(left)
+    anyhow = list(records)
+    order.shuffle(anyhow)
+    mixed = Served()
+    mixed.take_in(anyhow)
+    now_ms = records[-1].events[0].occurred_at_ms
+    assert mixed.session(now_ms) == served.session(now_ms)

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from features.definitions import KEEP_SESSION_RECENTS
 from recommendations.training.data.building import log_from_sessions
-from recommendations.training.data.dataset import InvalidDataset
+from recommendations.training.data.dataset import InvalidDataset, Kind
 from recommendations.training.data.split import points_at_every_position, split_by_time
 
 
@@ -35,6 +36,27 @@ def test_every_position_but_the_first_is_a_point():
     assert points.sessions is not None
     assert points.sessions.tolist() == [0, 0, 2]
     assert points.take(np.array([2, 0])).sessions.tolist() == [2, 0]
+
+
+def test_a_history_is_what_serving_knows_of_the_session():
+    long = [f"i{n:03d}" for n in range(KEEP_SESSION_RECENTS + 9)]
+    points = points_at_every_position(log_from_sessions([long]))
+
+    assert [len(points.histories[i]) for i in (0, KEEP_SESSION_RECENTS - 1, len(points) - 1)] == [
+        *(1, KEEP_SESSION_RECENTS, KEEP_SESSION_RECENTS)
+    ]
+    assert points.histories[len(points) - 1].tolist() == list(range(9, KEEP_SESSION_RECENTS + 9))
+
+
+def test_an_item_is_purchased_once_in_a_history():
+    log = log_from_sessions([["a", "b", "a", "b", "c"], ["a", "a"]])
+    log.kinds[[0, 2, 3, 5]] = Kind.PURCHASE
+    a, b, c = 1, 2, 3
+
+    points = points_at_every_position(log)
+
+    assert [points.histories[i].tolist() for i in range(len(points))] == [[a], [a, b], [b, a], [b, a, b], [a]]
+    assert points.targets.tolist() == [b, a, b, c, a]
 
 
 def test_taken_points_keep_history_and_target_together():
