@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from tracking.contract import parsing, placeholders
 from tracking.contract.parsing import ParsedEnvelope, parse_envelope
 from tracking.contract.placeholders import (
     PLACEHOLDER_IDS,
@@ -26,9 +26,25 @@ class Line(Struct):
     item_id: str
 
 
-class Params(Struct):
+class Order(Struct):
     transaction_id: str | None
     items: list[Line]
+
+
+class Items(Struct):
+    items: list[Line]
+
+
+class Bought(Struct):
+    params: Order
+
+
+class Viewed(Struct):
+    params: Items
+
+
+class Seen(Struct):
+    pass
 
 
 @pytest.mark.parametrize("user_id", sorted(PLACEHOLDER_USER_IDS))
@@ -99,13 +115,59 @@ def test_odd_ids_of_items_are_ids(item_id: str) -> None:
 ids = st.text(max_size=12) | spelled(PLACEHOLDER_ORDERS) | st.sampled_from(["A", " A", "42"])
 
 
-@given(st.lists(st.tuples(st.sampled_from(["view_item", "purchase", "page_view"]), ids, st.lists(ids, max_size=3))))
+@given(st.lists(st.tuples(st.sampled_from(["viewed", "bought", "seen"]), ids, st.lists(ids, max_size=3))))
 def test_events_have_tidy_ids_where_each_of_them_has(told: list[tuple[str, str, list[str]]]) -> None:
-    events = [
-        SimpleNamespace()
-        if name == "page_view"
-        else SimpleNamespace(params=Params(transaction_id=order or None, items=[Line(item_id=one) for one in items]))
-        for name, order, items in told
-    ]
+    events: list[Any] = []
+    for name, order, item_ids in told:
+        items = [Line(item_id=one) for one in item_ids]
+        if name == "viewed":
+            events.append(Viewed(Items(items)))
+        elif name == "bought":
+            events.append(Bought(Order(order or None, items)))
+        else:
+            events.append(Seen())
 
     assert are_ids_tidy(events) is all(untidy_id(event) is None for event in events)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["view_item", "purchase", "page_view", "identify", "wheel_spun"]),
+            ids,
+            st.lists(ids, max_size=3),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_quick_reading_of_a_request_is_that_of_each_event(told: list[tuple[str, str, list[str]]]) -> None:
+    """What is decoded as a whole list, and what is decoded and mended one by one, is the same to whoever sent it."""
+    events = [
+        {
+            "event": name,
+            "event_id": f"event-{number:04}",
+            "ts": 1_795_000_000_000,
+            "params": {}
+            if name in ("page_view", "identify")
+            else {"transaction_id": order, "items": [{"item_id": one} for one in item_ids]},
+        }
+        for number, (name, order, item_ids) in enumerate(told)
+    ]
+    body = json.dumps({"anonymous_id": "a" * 32, "events": events}).encode()
+
+    quick = parse_envelope(body, max_events=5, is_strict=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parsing, "_parse_at_once", lambda raws: None)
+        whole = parse_envelope(body, max_events=5, is_strict=False)
+
+    assert quick == whole
+
+
+def test_of_endless_ids_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placeholders, "MAX_REMEMBERED", 100)
+    placeholders._tidy_items.clear()
+
+    assert all(are_ids_tidy([Viewed(Items([Line(item_id=f"sku-{number}")]))]) for number in range(1_000))
+    assert not are_ids_tidy([Viewed(Items([Line(item_id="undefined")]))])
+    assert 0 < len(placeholders._tidy_items) <= 100
