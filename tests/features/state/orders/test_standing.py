@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.money import SiteMoney
 from features.state.orders.order import Order, join
@@ -130,3 +132,24 @@ def test_what_the_purchase_names_has_the_credit_else_the_last_click() -> None:
     join(order, Order(clicks=[(NOW_MS - 5, "a", "cart"), (NOW_MS - 9, "b", "cart"), (NOW_MS - 7, "b", "list")]))
     join(order, Order(clicks=[(NOW_MS + 1, "b", "after")]))
     assert standing(order, site_currency="EUR").labels == {"a": "home", "b": "list"}
+
+
+@given(
+    pieces=st.tuples(st.integers(1, 100_000), st.integers(1, 100_000)),
+    prices=st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)),
+    value=st.none() | st.floats(0, 1e9),
+    is_first=st.booleans(),
+)
+def test_whoever_guesses_an_orders_id_changes_nothing_of_what_the_shops_server_says_of_it(
+    pieces: tuple[int, int], prices: tuple[float, float], value: float | None, is_first: bool
+) -> None:
+    """As ``docs/threat-model.md`` says: from a page, first or later; what it adds are items that the server lacks."""
+    true = {**BOTH, "source": "server"}
+    names = zip("ab", prices, pieces, strict=True)
+    guessed = {"items": [line(*one) for one in names], **({} if value is None else {"value": value})}
+    more = {"items": [line("pushed", 1.0)]}
+
+    assert heard(*((guessed, true) if is_first else (true, guessed))) == heard(true)
+    with_more = heard(more, true)
+    assert (with_more.lines["a"][0], with_more.lines["b"][0]) == (1, 2)
+    assert with_more.units == heard(true).units + 1
