@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -104,7 +103,6 @@ _tidy_items: set[str] = set()
 MAX_REMEMBERED: Final = 65_536
 
 
-@functools.cache
 def _ids_of(kind: type) -> tuple[bool, bool]:
     """Return whether params of a type name an order, and items."""
     fields = getattr(kind, "__struct_fields__", ())
