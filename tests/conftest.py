@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -19,6 +20,15 @@ if "PYTEST_XDIST_WORKER" in os.environ or "RECSITE_DATA_DIR" not in os.environ: 
     os.environ["RECSITE_DATA_DIR"] = str(MADE)
 # pytest-django reads the settings before this file runs; the variables above are for the processes that tests start.
 settings.SECRET_KEY = os.environ["RECSITE_SECRET_KEY"]
+
+# A busy machine makes no example wrong; all else stays, as that a run with CI=true draws the same examples each time.
+hypothesis.settings.register_profile(
+    "any-machine",
+    parent=hypothesis.settings.get_profile(hypothesis.settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any-machine")
 
 pytest_plugins = [
     "tests.services.left_out",

@@ -18,7 +18,8 @@ Worlds = Callable[..., World]
 
 RETAILROCKET = ROOT.parent / "shared/data/retailrocket/events.csv"
 EXPIRY_BYTES = 40  # of an entry in the dictionary of expiries, which MEMORY USAGE leaves out
-MAX_BYTES_A_USER = 4_096
+MAX_BYTES_A_USER = 4_300
+"""Of session and profile together, as docs/features.md says; each of them is bounded by itself."""
 HEAVIEST = 50
 NAMES = {"view": "view_item", "addtocart": "add_to_cart", "transaction": "purchase"}
 
@@ -76,7 +77,7 @@ def _event(number: int, *, at_ms: int) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(not RETAILROCKET.exists(), reason="shared/data/retailrocket/events.csv is not here")
-def test_the_heaviest_visitors_of_retailrocket_stay_below_four_kilobytes(worlds: Worlds) -> None:
+def test_the_heaviest_visitors_of_retailrocket_take_what_the_page_says(worlds: Worlds) -> None:
     with RETAILROCKET.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     heaviest = {visitor for visitor, _ in Counter(row["visitorid"] for row in rows).most_common(HEAVIEST)}
