@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import ROOT
+from tests.recommendations.own_models import write_model
 from tests.services.fixtures import leave_out
 from tests.services.installations.launching import Started
 from tests.services.process import Missing
@@ -127,6 +129,25 @@ def test_what_was_saved_and_lost_is_there_again(place: Place, tmp_path: Path) ->
     assert place.well("manage.py", "shell", "-v", "0", "-c", LOOK) == rows
     assert "sweep_erased" in restored
     assert place.well("manage.py", "migrate", "--check") == ""
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_a_shops_own_models_come_back_and_the_newest_of_a_name_answers(place: Place, tmp_path: Path) -> None:
+    model, items = write_model(tmp_path / "mine")
+    install = ("manage.py", "own_model", "install", "--site", "default", "--name", "mine", "--budget-ms", "50")
+    for weight in ("3", "2"):  # the second replaces the first, which stays beside it until the next
+        place.well(*install, "--model", str(model), "--items", str(items), "--weight", weight)
+    before, listed = place.files(), place.well("manage.py", "own_model", "list", "--site", "default")
+    place.well("deploy/backup.py", "save", str(tmp_path / "recsite.tar"))
+
+    place.lose()
+    assert "mine" not in place.well("manage.py", "own_model", "list", "--site", "default")
+    place.well("deploy/backup.py", "restore", str(tmp_path / "recsite.tar"), "--replace")
+
+    assert place.files() == before
+    assert len([name for name in before if name.endswith("own.json")]) == 2
+    assert place.well("manage.py", "own_model", "list", "--site", "default") == listed
+    assert re.search(r"mine\W.*\W2\W", listed)
 
 
 @pytest.fixture(scope="module")
