@@ -7,14 +7,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib import admin, messages
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 
+from recommendations.admin.own.models import own_models
 from recommendations.core.objectives import LEARNT, MIN_POSITIVES, Objective
 from recommendations.core.words import told
 from recommendations.exceptions import ModelUnavailable, VersionRefused
@@ -122,6 +125,7 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         "plots",
         "contents",
     )
+    actions_list = ("open_own_models",)
     actions_submit_line = ("promote_version", "canary_version", "shadow_version", "stop_version", "roll_back_site")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -132,6 +136,16 @@ class ModelVersionAdmin(NothingToSave, ModelAdmin):  # type: ignore[misc]  # unf
         """Allow only for versions that answer nobody."""
         serving = (ModelVersion.Status.LIVE, ModelVersion.Status.CANARY, ModelVersion.Status.SHADOW)
         return bool(super().has_delete_permission(request, obj)) and (obj is None or obj.status not in serving)
+
+    @action(description=gettext_lazy("Models of the shop's own"), url_path="open-own", icon="deployed_code")
+    def open_own_models(self, request: HttpRequest) -> HttpResponse:
+        """Go to the models that the shop's data scientists made."""
+        return redirect("admin:recommendations_modelversion_own")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of the shop's own models."""
+        page = self.admin_site.admin_view(lambda request: own_models(self, request))
+        return [path("own/", page, name="recommendations_modelversion_own"), *super().get_urls()]
 
     @display(
         description=gettext_lazy("Status"),
