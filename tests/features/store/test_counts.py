@@ -193,5 +193,5 @@ def test_what_is_told_apart_of_a_flood_stays_packed(worlds: Worlds) -> None:
             batch.wait_acknowledged()
 
     assert world.client.hlen(key) == MIN_UNKNOWN_ITEMS + 1
-    assert world.client.object("encoding", key) == b"listpack"
+    assert world.client.object("encoding", key) in {b"listpack", b"ziplist"}, "its name before Redis 7 is the second"
     assert sum(decode(blob)[0] for blob in world.client.hgetall(key).values()) == 8 * 999
