@@ -6,6 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export REQUIRE_ALL="${REQUIRE_ALL:-0}" DJANGO_SETTINGS_MODULE=recsite.settings
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+unset PYTHONDONTWRITEBYTECODE # or each of some hundred processes compiles all modules again
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 left_out=()

@@ -145,6 +145,7 @@ def test_what_may_pass_is_tried_again(make, server: Scripted, status: int) -> No
     assert len({headers["Idempotency-Key"] for headers in server.headers}) == 1
 
 
+@pytest.mark.slow
 def test_retry_after_is_honoured(make, server: Scripted) -> None:
     server.answers = [(429, {"Retry-After": "1"}, b"{}")]
     client = make()
@@ -195,6 +196,7 @@ def test_what_waited_outlives_the_process(make, server: Scripted, tmp_path: Path
     assert server.ids == done.stdout.decode().split()
 
 
+@pytest.mark.slow
 def test_one_of_several_processes_sends_and_the_next_takes_over(make, server: Scripted) -> None:
     first, second = make(), make()
     first.track("view_item", ITEM, user_id="1")

@@ -136,6 +136,7 @@ async def test_every_record_is_read_once_and_in_order_of_its_key(event_log, star
         assert [r.value for r in worker.seen if r.key == key] == [value for k, value in sent if k == key]
 
 
+@pytest.mark.slow
 async def test_a_record_is_in_the_partition_that_any_kafka_client_would_choose(event_log, start_worker):
     await append_all(event_log, numbered(40))
     worker = start_worker(event_log, "group")
@@ -265,6 +266,7 @@ async def test_a_caller_that_cannot_name_positions_is_asked_again_and_reads_noth
     assert failures == 3
 
 
+@pytest.mark.slow
 async def test_a_paused_reader_keeps_its_partitions_and_reads_nothing(event_log, start_worker):
     worker = start_worker(event_log, "group")
     worker.work_until(lambda: len(worker.reader.assignment()) == 4)

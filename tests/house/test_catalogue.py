@@ -27,6 +27,7 @@ def test_there_is_a_catalogue_of_every_language_that_staff_can_choose() -> None:
     assert languages() == sorted(code for code, _ in settings.LANGUAGES if code != "en")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 def test_every_marked_text_is_translated_with_the_same_placeholders(
     language: str, texts: dict[Text, list[str]]

@@ -81,6 +81,7 @@ def eager(path: Path) -> Iterator[str]:
     yield from calls(module)
 
 
+@pytest.mark.slow
 def test_nothing_is_translated_while_a_module_is_loaded() -> None:
     modules = [
         path for app in ("tracking", "features", "recommendations", "recsite") for path in (ROOT / app).rglob("*.py")

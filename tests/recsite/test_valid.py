@@ -118,6 +118,7 @@ def test_every_documented_setting_is_tried() -> None:
     assert documented <= WRONG.keys() | ANYTHING
 
 
+@pytest.mark.slow
 def test_whatever_cannot_work_is_refused_with_name_value_and_remedy(tmp_path: Path) -> None:
     tried = [f"{name}={value}" for name, values in WRONG.items() for value in values]
     said = read_settings(tried, tmp_path)
@@ -139,6 +140,7 @@ def test_whatever_cannot_work_is_refused_with_name_value_and_remedy(tmp_path: Pa
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 from recommendations.http.rest import api
 from tracking.error_codes import ErrorCode, table
@@ -12,16 +15,20 @@ from tracking.error_codes import ErrorCode, table
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("tracking", "features", "recommendations", "recsite")
 DECLARATION = ROOT / "tracking/error_codes.py"
-TREES = {
-    path: ast.parse(path.read_text())
-    for app in APPS
-    for path in (ROOT / app).rglob("*.py")
-    if path != DECLARATION and "migrations" not in path.parts
-}
 #: Codes of version 0.1 that said the same as another one.
 GONE = ("invalid_query", "redis_away", "unknown_file", "invalid_idempotency_key")
 #: Functions that make an answer: where the status stands among their arguments, and where the code.
 MAKERS = {"Refusal": (0, 1), "problem": (1, 2)}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {
+        path: ast.parse(path.read_text())
+        for app in APPS
+        for path in (ROOT / app).rglob("*.py")
+        if path != DECLARATION and "migrations" not in path.parts
+    }
 
 
 def member(node: ast.expr) -> ErrorCode | None:
@@ -30,13 +37,13 @@ def member(node: ast.expr) -> ErrorCode | None:
 
 
 def used() -> set[ErrorCode]:
-    nodes = (node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.expr))
+    nodes = (node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.expr))
     return {code for node in nodes if (code := member(node)) is not None}
 
 
 def answers() -> Iterator[tuple[str, int, ErrorCode]]:
     """Yield where an answer is made with both a status and a code that stand there."""
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS):
                 continue
@@ -49,10 +56,12 @@ def answers() -> Iterator[tuple[str, int, ErrorCode]]:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", int(str(status.value)), found
 
 
+@pytest.mark.slow
 def test_every_code_is_used() -> None:
     assert set(ErrorCode) - used() == set()
 
 
+@pytest.mark.slow
 def test_no_answer_has_a_status_that_its_code_does_not_name() -> None:
     found = list(answers())
 
@@ -60,6 +69,7 @@ def test_no_answer_has_a_status_that_its_code_does_not_name() -> None:
     assert [(where, status, code) for where, status, code in found if status not in code.statuses] == []
 
 
+@pytest.mark.slow
 def test_no_module_spells_a_code() -> None:
     """A code that is written as a text escapes the table; those of one word are words of other things, too."""
     codes = {str(code) for code in ErrorCode if "_" in code} | set(GONE)
@@ -69,7 +79,7 @@ def test_no_module_spells_a_code() -> None:
     }
     spelled = {
         (str(path.relative_to(ROOT)), node.value)
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in codes
     }

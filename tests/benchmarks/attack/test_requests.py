@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from benchmarks.attack.requests import PLACEMENTS, RANK_PATH, Recipe, neighbour, random_recipe
 from recommendations.exceptions import InvalidQuery
 from recommendations.filters import language
@@ -23,6 +25,7 @@ def test_the_placements_are_those_of_every_site() -> None:
     assert {name for name, _, _ in DEFAULT_PLACEMENTS} == set(PLACEMENTS)
 
 
+@pytest.mark.slow
 def test_requests_and_their_neighbours_are_within_the_limits() -> None:
     rng = random.Random(1)
     seen = set()

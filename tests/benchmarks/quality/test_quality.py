@@ -70,6 +70,7 @@ def test_no_seed_or_window_is_refused(options: dict[str, int]) -> None:
         quality.run(quick=True, data=["sessions=x"], **options)  # type: ignore[arg-type]  # integers, by name
 
 
+@pytest.mark.slow
 def test_without_the_files_made_up_shoppers_are_measured_under_another_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

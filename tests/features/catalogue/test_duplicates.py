@@ -26,6 +26,7 @@ ROWS = st.lists(
 
 
 class TestAgainstEveryPair(TestCase):
+    @pytest.mark.slow
     @settings(max_examples=25, deadline=None)
     @given(ROWS)
     def test_a_pair_is_in_a_group_just_when_it_shares_something(self, rows: list[tuple[str, str, str, bool]]) -> None:

@@ -88,6 +88,7 @@ def test_what_is_no_feed_is_named_with_a_remedy(data: bytes, said: str) -> None:
         opened(data)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=4), st.integers(0, 8)), min_size=1, max_size=3))
 def test_a_damaged_archive_is_named_whatever_zipfile_makes_of_it(changes: list[tuple[int, bytes, int]]) -> None:
     data = bytearray(in_zip(FEED))

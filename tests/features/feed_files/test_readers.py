@@ -150,6 +150,7 @@ def test_a_page_of_html_is_named() -> None:
         rows_of(b"<!DOCTYPE html><html><body>Please log in</body></html>")
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=400), st.sampled_from([one.name for one in FORMATS]))
 @settings(max_examples=300)
 def test_no_bytes_make_a_reader_fail_in_another_way(data: bytes, file_format: str) -> None:

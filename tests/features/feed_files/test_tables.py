@@ -93,6 +93,7 @@ def test_damage_to_one_row_costs_at_most_that_row(write: Write, number: int, dat
     assert {name: found.get(name) for name in others} == others
 
 
+@pytest.mark.slow
 @given(st.binary(min_size=1, max_size=4), st.integers(0, len(ROWS) - 1), st.integers(8, 30))
 def test_bytes_of_another_encoding_cost_at_most_their_row(wrong: bytes, number: int, at: int) -> None:
     wrong = wrong.replace(b"\n", b"?").replace(b"\r", b"?")

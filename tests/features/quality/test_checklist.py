@@ -94,6 +94,7 @@ embeddings = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(embeddings)
 def test_a_line_has_a_remedy_exactly_where_it_is_not_green(site: Embedding) -> None:
     for check in checklist(site):

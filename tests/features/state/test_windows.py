@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ ITEM_IDS = st.sampled_from(["a", "b", "c"])
 COUNTS = st.lists(st.integers(1, 10**6), min_size=len(windows.METRICS), max_size=len(windows.METRICS))
 
 
+@pytest.mark.slow
 @given(st.lists(st.dictionaries(ITEM_IDS, COUNTS), max_size=5))
 def test_stored_panes_add_up_metric_by_metric(panes: list[dict[str, list[int]]]) -> None:
     stored = [{item_id.encode(): encode(counts) for item_id, counts in pane.items()} for pane in panes]

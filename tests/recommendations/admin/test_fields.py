@@ -36,6 +36,7 @@ def test_spacing_is_no_change_and_order_is(initial: list[str] | None, typed: str
     assert LinesField(required=False).has_changed(initial, typed) is changed
 
 
+@pytest.mark.slow
 def test_the_script_knows_what_to_offer_and_where_to_ask() -> None:
     html = LinesWidget(kind="brands", placeholder="Search brands …").render("brands", "Loam")
 

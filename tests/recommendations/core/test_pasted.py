@@ -16,6 +16,7 @@ _around = st.sampled_from(["{}", '"{}"', "'{}'", "“{}”", " {} ", "'{}", '="{
 _whole = st.sampled_from(["{}", "[{}]", "({})", "\ufeff{}", "{}\n", "\n  {}"])
 
 
+@pytest.mark.slow
 @given(ids=_ids, data=st.data())
 def test_ids_come_out_as_they_went_in_whatever_is_between_and_around_them(ids: list[str], data: st.DataObject) -> None:
     between, around, whole = data.draw(_between), data.draw(_around), data.draw(_whole)

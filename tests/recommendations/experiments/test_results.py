@@ -50,6 +50,7 @@ def arms() -> dict[str, ArmTotals]:
     }
 
 
+@pytest.mark.slow
 def test_equal_arms_are_not_decided_and_a_better_one_is(arms: dict[str, ArmTotals]) -> None:
     same = results_of({0: arms["control"], 1: arms["same"]}, [50, 50])
     assert {same.readings[0][metric].verdict for metric in METRICS} == {"open"}

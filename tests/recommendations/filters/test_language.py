@@ -111,6 +111,7 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(conditions, conditions)
 def test_and_or_and_not_follow_the_laws_of_logic(one: Condition, other: Condition) -> None:
     def mask(condition: Condition) -> np.ndarray:

@@ -93,6 +93,7 @@ def test_a_mask_says_of_each_row_what_the_language_says_of_it(table: naive.Table
     assert mask_of(condition, table).tolist() == [naive.matches(condition, table, row) for row in range(table.n_rows)]
 
 
+@pytest.mark.slow
 @given(table=tables(), condition=conditions())
 @settings(max_examples=100, deadline=None)
 def test_conditions_of_one_normal_form_match_the_same(table: naive.Table, condition: Condition) -> None:

@@ -79,6 +79,7 @@ def test_what_nobody_needs_cannot_be_paid(large: Large) -> None:
     assert price_of([parse('number < 0.5 and text = "gone" and tags has "sale"')], large) < MAX_PRICE / 10
 
 
+@pytest.mark.slow
 @given(table=tables(), first=conditions(), second=conditions())
 @settings(max_examples=50, deadline=None)
 def test_the_same_condition_costs_once_and_more_conditions_cost_no_less(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from tests.recommendations.filters.naive import Table, conditions, matches, tabl
 from tests.recommendations.worlds import item_index
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(conditions(), tables(), st.lists(st.integers(0, 50), max_size=12))
 def test_rows_match_as_one_by_one(condition: Condition, table: Table, wanted: list[int]) -> None:

@@ -61,6 +61,7 @@ def test_the_best_of_the_catalogue_are_the_best_of_the_formula(
     np.testing.assert_allclose(answer.score, np.sort(expected)[::-1][:20], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_fold_in_ranks_as_implicit_does_when_it_recalculates_the_user(tmp_path: Path) -> None:
     n_items, n_factors, alpha = 3_000, 64, 3.0
     factors = model_worlds.als_factors(n_items=n_items, n_factors=n_factors, seed=7).item_factors

@@ -94,6 +94,7 @@ def test_a_site_sees_its_own_events_only(folder: ArchiveFolder) -> None:
     assert read_history("other", Ownership(user_id=None, browsers=(ME,)), after=None, limit=10) == ([], None)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(st.integers(0, 10**15), st.integers(0, 32_767), st.text(min_size=1, max_size=128))
 def test_a_place_is_read_as_it_was_written(at_ms: int, row: int, event_id: str) -> None:

@@ -217,6 +217,7 @@ def test_a_failing_device_is_left_alone_for_a_while_and_the_cpu_answers(
     np.testing.assert_array_equal(source.retrieve(question)["als"].indices, expected.indices)
 
 
+@pytest.mark.slow
 def test_a_version_that_was_swapped_out_leaves_no_thread(folder: Path) -> None:
     scorer = scorer_of(load_session(folder / "als_cuda.onnx"), 10)
     plain = ModelSet.load(folder, providers="cpu")

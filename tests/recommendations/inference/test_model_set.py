@@ -159,6 +159,7 @@ def test_a_new_bias_array_counts_at_once(model_set: ModelSet) -> None:
         assert model_set.retrieve(replace(query, item_bias=np.zeros(N_ITEMS, np.float32)))["als"].indices[0] == best
 
 
+@pytest.mark.slow
 def test_many_threads_get_what_one_thread_gets(model_set: ModelSet) -> None:
     rng = np.random.default_rng(3)
     queries = [RetrievalQuery(indices=rng.integers(1, N_ITEMS, rng.integers(1, 20))) for _ in range(200)]

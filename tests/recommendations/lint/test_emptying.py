@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ _rules = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(rules=_rules, condition=CONDITIONS)
 def test_a_list_is_said_to_be_empty_or_short_exactly_when_it_is(rules: list[dict[str, Any]], condition: str) -> None:

@@ -29,6 +29,7 @@ def test_good_rules_are_left_in_peace() -> None:
     assert false_alarms() == []
 
 
+@pytest.mark.slow
 def test_every_finding_says_what_why_and_what_to_do() -> None:
     for fault in FAULTS:
         for each in found([*GOOD, *fault.numbered()], **fault.placement):

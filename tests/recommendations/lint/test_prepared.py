@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def touched(rule: Any) -> set[int]:
     }
 
 
+@pytest.mark.slow
 @given(_scopes, _scopes)
 def test_rules_meet_where_some_list_is_touched_by_both_and_one_covers_what_it_touches(first: Any, second: Any) -> None:
     rules = prepare(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ _steering = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(rules=_steering, condition=CONDITIONS)
 def test_a_rule_that_is_said_to_do_nothing_changes_no_list(rules: list[dict[str, Any]], condition: str) -> None:
@@ -95,6 +97,7 @@ _scopes = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(_steering, st.lists(_scopes, min_size=4, max_size=4))
 def test_pairs_that_are_passed_over_have_nothing_to_be_said_of(rules: list[Any], scopes: list[Any]) -> None:

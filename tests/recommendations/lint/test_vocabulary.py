@@ -57,6 +57,7 @@ def test_an_attribute_that_nothing_has_is_told_with_the_nearest(name: str, near:
     assert KNOWN.nearest_attribute(name) == near
 
 
+@pytest.mark.slow
 @given(st.text(max_size=12), st.lists(st.text(min_size=1, max_size=12), max_size=6))
 def test_what_is_offered_is_always_known_and_a_known_name_is_its_own_nearest(text: str, known: list[str]) -> None:
     found = nearest(text, known)

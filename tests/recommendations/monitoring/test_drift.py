@@ -20,6 +20,7 @@ def test_psi_of_known_shares_is_the_textbook_figure() -> None:
     assert psi(even, skewed) == pytest.approx(0.25 * math.log(0.75 / 0.5) - 0.25 * math.log(0.25 / 0.5), abs=1e-5)
 
 
+@pytest.mark.slow
 @given(COUNTS, COUNTS)
 def test_psi_is_never_negative_and_nothing_for_the_same(one: dict[str, int], other: dict[str, int]) -> None:
     assert psi(one, one) == pytest.approx(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_nothing_comes_of_nothing() -> None:
     assert choose(best_first(2), columns(group=[0, 0]), NO_VARIETY, size=0) is NOTHING_RANKED
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30),
     st.floats(0.0, 1.0),

@@ -53,6 +53,7 @@ def requests(draw: st.DrawFn) -> tuple[RequestUser, dict[str, Any], set[int]]:
     return user, query, products_of(*cart, *said_cart, *page[:1], *excluded)
 
 
+@pytest.mark.slow
 @given(requests(), st.sampled_from(sorted(STRATEGIES)), st.integers(1, 12))
 def test_no_strategy_lists_what_the_shopper_has(
     request: tuple[RequestUser, dict[str, Any], set[int]], strategy: str, limit: int
@@ -73,6 +74,7 @@ def test_no_strategy_lists_what_the_shopper_has(
         assert least <= len(rows) <= most, "a list is as long as what may be shown allows"
 
 
+@pytest.mark.slow
 @given(requests(), st.sampled_from(sorted(STRATEGIES)), st.sampled_from(list(Step)))
 def test_no_fallback_lists_it_either(
     request: tuple[RequestUser, dict[str, Any], set[int]], strategy: str, step: Step

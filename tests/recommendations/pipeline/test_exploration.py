@@ -132,6 +132,7 @@ def test_what_a_shopper_excluded_is_not_brought_in_by_chance(on: ItemIndex) -> N
         assert not any(map(is_new, ids(on, result)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "is_found"), [(0.0, False), (0.1, True)])
 def test_the_best_item_of_a_shop_is_found_although_it_came_last(share: float, is_found: bool) -> None:
     """Shoppers click one in twenty of what they see, and every second time on the new item."""

@@ -67,6 +67,7 @@ def by_definition(touches: list[tuple], line: tuple, attribution: Attribution) -
     return dict(shares)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ATTRIBUTIONS)
 @settings(max_examples=40, deadline=None)
 @given(touches_of, orders_of)
@@ -81,6 +82,7 @@ def test_shares_are_what_the_definition_says(key: str, touches: list[tuple], lin
         assert {label: pytest.approx(float(share)) for label, share in expected.items()} == dict(found[number])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["last_click_1d", "linear_7d"])
 @settings(max_examples=40, deadline=None)
 @given(touches_of, orders_of)

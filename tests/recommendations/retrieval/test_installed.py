@@ -149,6 +149,7 @@ def test_what_fails_or_is_wrong_proposes_nothing_and_rests_after_some_in_a_row(a
     assert counted("theirs", "answered") == before["answered"] + 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("patient")
 def test_a_source_that_never_returns_is_asked_once_and_again_after_it_did() -> None:
     release = threading.Event()
@@ -208,6 +209,7 @@ def put(monkeypatch: pytest.MonkeyPatch, source: InstalledSource) -> None:
     monkeypatch.setattr(retrieve, "SOURCES", {**SOURCES, source.name: source})
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(st.integers(-3, 60), max_size=150),
     scores=st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=150),

@@ -27,6 +27,7 @@ WRONG = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.booleans(), GOOD, WRONG), min_size=1, max_size=20))
 def test_each_list_is_read_by_itself(drawn: list[tuple[bool, dict[str, object], object]]) -> None:
     body = json.dumps({"placements": [good if is_good else wrong for is_good, good, wrong in drawn]}).encode()

@@ -30,6 +30,7 @@ def test_every_predictor_has_a_row_and_plots_are_pictures(aisles):
         assert png.startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_chances_that_were_measured_are_drawn_beside_what_came_of_them():
     fitted = fitted_model_set(n_items=20)
     bins = (

@@ -90,6 +90,7 @@ def history() -> pl.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_the_served_vector_is_the_training_vector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = log_from_frame(history())
     fitted = train_model_set(log, settings=SETTINGS, items=CATALOGUE)

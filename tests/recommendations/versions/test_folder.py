@@ -128,6 +128,7 @@ def test_a_manifest_that_is_none_is_malformed(folder: Path, content: bytes) -> N
     assert refusal_of(lambda: read_manifest(folder)).reason is RefusalReason.MALFORMED_MANIFEST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operator", "domain"), [("Backdoor", "evil.example"), ("Backdoor", "com.microsoft"), ("Loop", ""), ("Scan", "")]
 )

@@ -68,6 +68,7 @@ def test_a_version_of_each_release_passes_the_gate_and_lists_what_its_users_want
     assert np.mean(found) > 0.8  # 10 of 60 items by chance would be a sixth
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=15, deadline=None)
 @given(order=st.permutations(COLUMNS), gone=st.sets(st.sampled_from(COLUMNS), max_size=20), seed=st.integers(0, 9))
 def test_a_ranker_finds_its_columns_by_name_and_takes_0_for_those_that_are_gone(

@@ -44,6 +44,7 @@ def test_better_items_are_expected_to_be_clicked_as_much_more_as_they_are_better
     assert found.revenue.expected == pytest.approx(8.0, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(5)
     seen = np.full(N, 400.0)

@@ -38,6 +38,7 @@ def test_two_hashes_at_a_time_and_none_is_lost_by_an_error(monkeypatch: pytest.M
     assert most == AT_ONCE
 
 
+@pytest.mark.slow
 def test_hashes_are_those_of_argon2() -> None:
     hasher = TwoAtATime()
     encoded = hasher.encode("a long password", hasher.salt())

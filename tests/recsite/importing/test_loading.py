@@ -52,6 +52,7 @@ def memory_log() -> MemoryLog:
     return log
 
 
+@pytest.mark.slow
 def test_everything_is_in_the_log_once_and_bad_rows_in_the_report(
     csv_of_many: Path, memory_log: MemoryLog, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_everything_is_in_the_log_once_and_bad_rows_in_the_report(
     assert [line.split("\t")[0] for line in report] == [str(number) for number in range(501, 4_002, 500)]
 
 
+@pytest.mark.slow
 def test_a_finished_import_is_not_repeated(csv_of_many: Path, memory_log: MemoryLog, tmp_path: Path) -> None:
     make_importer(csv_of_many, memory_log, tmp_path).run()
 
@@ -76,6 +78,7 @@ class Died(BaseException):
     """Stands for kill -9 at one line of the program."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["after the append", "before the append", "after the report"])
 @pytest.mark.parametrize("batch", [0, 3, 7])
 def test_an_import_that_dies_goes_on_and_doubles_nothing(
@@ -119,6 +122,7 @@ def test_an_import_that_dies_goes_on_and_doubles_nothing(
     assert len((tmp_path / "refused.tsv").read_text().splitlines()) == 8
 
 
+@pytest.mark.slow
 def test_without_the_intent_the_same_death_would_double(
     csv_of_many: Path, memory_log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +144,7 @@ def test_without_the_intent_the_same_death_would_double(
     assert len(in_log(memory_log)) > 3_992
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_not_taken_for_the_same(csv_of_many: Path, memory_log: MemoryLog, tmp_path: Path) -> None:
     make_importer(csv_of_many, memory_log, tmp_path).run()
     with csv_of_many.open("a") as handle:
@@ -149,6 +154,7 @@ def test_a_changed_file_is_not_taken_for_the_same(csv_of_many: Path, memory_log:
         make_importer(csv_of_many, memory_log, tmp_path)
 
 
+@pytest.mark.slow
 def test_events_of_one_user_stay_in_order(csv_of_many: Path, memory_log: MemoryLog, tmp_path: Path) -> None:
     make_importer(csv_of_many, memory_log, tmp_path).run()
 

@@ -73,6 +73,7 @@ def orders(lines: list[tuple[str, str, object, object]]) -> list[Unit]:
         return list(open_chosen(choice, ImportOptions(site="shop", mapping=MAPPING)).units())
 
 
+@pytest.mark.slow
 @given(LINES)
 def test_lines_below_zero_lower_the_value_of_their_order_and_every_row_is_counted(
     lines: list[tuple[str, int, int]],
@@ -89,6 +90,7 @@ def test_lines_below_zero_lower_the_value_of_their_order_and_every_row_is_counte
         assert sum(item.quantity for item in params.items) == sum(pieces for _, pieces, _ in sold)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 3)), min_size=1, max_size=5, unique=True))
 def test_every_line_of_a_refund_is_given_back(lines: list[tuple[str, int]]) -> None:
     units = orders([("refund", item, -pieces, 5) for item, pieces in lines])

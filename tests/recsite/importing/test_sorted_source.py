@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def imported(paths: list[Path], folder: Path) -> tuple[Progress, str, list[bytes
     return progress, next(closing_lines(progress, None)), events
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(GOOD, min_size=1, max_size=30), st.randoms(), st.integers(1, 3), st.sampled_from(PACKING))
 def test_order_shards_and_packing_change_nothing(
@@ -76,6 +78,7 @@ def test_order_shards_and_packing_change_nothing(
         assert imported(written(folder, shards, pack), folder)[2] == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(GOOD, GARBAGE), max_size=30))
 def test_read_is_appended_and_left_out_whatever_the_rows_are(rows: list[str]) -> None:

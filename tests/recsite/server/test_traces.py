@@ -229,6 +229,7 @@ def test_a_package_that_is_missing_is_said_with_the_remedy(monkeypatch: pytest.M
         send_traces("http://collector:4318", share=0.1)
 
 
+@pytest.mark.slow
 def test_without_an_address_nothing_of_it_is_imported(tmp_path: Path) -> None:
     # The client of Redis imports OpenTelemetry's metrics wherever they are installed.
     script = "import django, sys; django.setup(); print(*sys.modules)"
@@ -242,6 +243,7 @@ def test_without_an_address_nothing_of_it_is_imported(tmp_path: Path) -> None:
     assert imported.isdisjoint({"recsite.server.traces", "opentelemetry.sdk.trace", "opentelemetry.exporter"})
 
 
+@pytest.mark.slow
 def test_a_caller_that_traces_everything_is_bounded_and_one_that_does_not_is_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -5,6 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from recsite.supervisor.ports import free_port
 from recsite.supervisor.processes import Supervised
 from tests.services.waiting import wait_until
@@ -27,6 +29,7 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
     process = supervised(tmp_path, "import time; print('up', flush=True); time.sleep(60)")
     process.start()
@@ -48,6 +51,7 @@ def test_a_process_that_dies_is_started_again(tmp_path: Path) -> None:
     assert process.wait_stopped(5)
 
 
+@pytest.mark.slow
 def test_children_of_a_process_that_died_do_not_hold_the_port_of_the_next(tmp_path: Path) -> None:
     port = free_port()
     serve = (

@@ -137,6 +137,7 @@ def test_up_names_data_that_does_not_exist(tmp_path: Path) -> None:
     assert "Traceback" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data_arguments", [[], ["--data", "events.csv"]])
 def test_a_log_that_gives_no_model_is_served_without_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_arguments: list[str]
@@ -157,6 +158,7 @@ def test_a_log_that_gives_no_model_is_served_without_one(
             up._train()
 
 
+@pytest.mark.slow
 def test_the_shop_says_what_it_waits_for_until_it_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands are stand-ins that do nothing."""
     said = StringIO()

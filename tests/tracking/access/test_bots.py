@@ -53,6 +53,7 @@ def test_shoppers_are_not(agent: str) -> None:
     assert bot_class_of(agent) is None
 
 
+@pytest.mark.slow
 def test_every_program_of_the_list_is_known_by_the_names_that_it_gives() -> None:
     unknown = [name for entry in CRAWLER_USER_AGENTS_DATA for name in entry["instances"] if bot_class_of(name) is None]
 

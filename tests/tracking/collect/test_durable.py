@@ -52,6 +52,7 @@ async def test_a_log_that_fails_is_replaced_by_the_spool_at_once(log, writer):
     assert values(log) == []
 
 
+@pytest.mark.slow
 async def test_a_frozen_log_costs_the_waiting_time_once_and_later_records_nothing(log, writer):
     log.hold(True)
     started = time.monotonic()

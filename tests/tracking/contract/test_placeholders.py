@@ -85,6 +85,7 @@ def test_an_order_without_an_id_of_its_own_is_refused(order: str, name: str, is_
     assert "stands for no id" in found.rejected[0].message or not order.strip()
 
 
+@pytest.mark.slow
 @given(item_id=spelled(PLACEHOLDER_IDS))
 def test_an_item_without_an_id_of_its_own_is_left_out_and_the_others_stay(item_id: str) -> None:
     lines = [{"item_id": item_id, "price": 1}, {"item_id": "A", "price": 2}]
@@ -115,6 +116,7 @@ def test_odd_ids_of_items_are_ids(item_id: str) -> None:
 ids = st.text(max_size=12) | spelled(PLACEHOLDER_ORDERS) | st.sampled_from(["A", " A", "42"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(["viewed", "bought", "seen"]), ids, st.lists(ids, max_size=3))))
 def test_events_have_tidy_ids_where_each_of_them_has(told: list[tuple[str, str, list[str]]]) -> None:
     events: list[Any] = []
@@ -130,6 +132,7 @@ def test_events_have_tidy_ids_where_each_of_them_has(told: list[tuple[str, str, 
     assert are_ids_tidy(events) is all(untidy_id(event) is None for event in events)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

@@ -143,6 +143,7 @@ class Nested(Struct):
     by_name: dict[str, list[int]] = {}
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(max_size=5), JSON, max_size=3))
 def test_whatever_was_sent_has_words(sent: dict[str, Any]) -> None:
     for kind in (RawEnvelope, Nested):

@@ -115,6 +115,7 @@ async def test_gzip_is_read_with_its_header_and_without(headers: dict[str, str])
     assert answer.body == b'{"a":1}'
 
 
+@pytest.mark.slow
 async def test_a_gzip_bomb_is_refused_before_it_is_unpacked(monkeypatch) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     sizes: list[int] = []

@@ -67,6 +67,7 @@ def test_it_decides_as_filling_water_does(sends: list[tuple[int, int, float]], l
     assert share.total <= limit * (1 + math.log(n_senders * heaviest)) + 1e-9
 
 
+@pytest.mark.slow
 @given(
     needs=st.lists(st.integers(1, 10), min_size=1, max_size=12),
     n_attacks=st.integers(0, 400),

@@ -36,6 +36,7 @@ def test_a_topic_that_was_made_again_has_another_id(kafka_bootstrap: str) -> Non
     identity.close()
 
 
+@pytest.mark.slow
 def test_brokers_that_do_not_answer_are_said() -> None:
     identity = TopicIdentity(kafka_log("127.0.0.1:9").address)
     with pytest.raises(LogUnavailable, match="topic's id"):

@@ -101,6 +101,7 @@ def test_a_site_is_loaded_again_when_its_own_topic_is_announced(registry: SiteSn
     assert registry.topic_of("shop") == site_topic("sizes", "shop") == "sizes:shop"
 
 
+@pytest.mark.slow
 def test_the_snapshot_of_a_deleted_site_is_closed_and_forgotten(registry: SiteSnapshots[str], loads: Loads) -> None:
     kept, closed = registry.of("shop"), registry.of("deleted")
     closed_value = weakref.ref(closed)

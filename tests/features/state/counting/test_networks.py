@@ -35,6 +35,7 @@ def test_few_networks_are_counted_exactly(tags: set[int]) -> None:
     assert networks.n_networks(networks.sample_of(tags)) == len(tags)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_networks", [200, 1_000, 20_000])
 def test_many_networks_are_estimated(n_networks: int) -> None:
     rng = random.Random(n_networks)

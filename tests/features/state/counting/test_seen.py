@@ -24,6 +24,7 @@ def order(name: str, *, at_ms: int) -> dict[str, Any]:
     return event("purchase", at_ms=at_ms, transaction_id=name, items=[{"item_id": "a", "price": 5.0}])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     busy=st.integers(0, 4 * KEEP_SEEN),

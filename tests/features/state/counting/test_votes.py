@@ -178,6 +178,7 @@ def test_three_thousand_views_of_one_visitor_lead_no_trend() -> None:
     assert stats.count("pushed", "views", "1h") > 1_000 > stats.count("pushed", "viewers", "1h") == 1
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.booleans(), ITEM_IDS, TIMES), max_size=14),
 )

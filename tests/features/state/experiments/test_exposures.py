@@ -93,6 +93,7 @@ def sums(batches: list[list[tuple[int, dict[str, Any]]]], *, users: int = 2) -> 
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_sums_do_not_depend_on_order_batches_or_resends(data: st.DataObject) -> None:

@@ -126,6 +126,7 @@ REPORTS = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(REPORTS, max_size=12), st.lists(st.sampled_from(CURRENCIES), min_size=4, max_size=4))
 def test_money_is_conserved_by_currency(

@@ -150,6 +150,7 @@ def run(records: list[EventRecord], *, partitions: list[int], sizes: list[int], 
     return site
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(made=st.lists(reports(), min_size=1, max_size=9), data=st.data())
 def test_whoever_reports_what_in_whatever_order_and_however_often(made: list[EventRecord], data: st.DataObject) -> None:

@@ -54,6 +54,7 @@ def known(*several: Order) -> bytes:
     return orders.encode(order)
 
 
+@pytest.mark.slow
 @given(st.lists(reports(), min_size=1, max_size=8), st.data())
 def test_reports_join_in_any_order_any_groups_and_however_often(several: list[Order], data: st.DataObject) -> None:
     again = data.draw(st.lists(st.sampled_from(several), max_size=4))
@@ -64,6 +65,7 @@ def test_reports_join_in_any_order_any_groups_and_however_often(several: list[Or
     assert known(*groups) == known(*shuffled) == known(*several)
 
 
+@pytest.mark.slow
 @given(st.lists(reports(), min_size=1, max_size=8))
 def test_refunds_never_exceed_the_order_and_a_whole_one_leaves_nothing(several: list[Order]) -> None:
     order = orders.decode(known(*several))

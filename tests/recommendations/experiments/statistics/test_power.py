@@ -58,6 +58,7 @@ def test_nothing_is_found_before_the_means_are_known() -> None:
     assert first == int(np.ceil(PLAN.begins_at(daily / 2, daily / 2)))
 
 
+@pytest.mark.slow
 def test_days_needed_is_the_first_day_with_enough_power() -> None:
     days = days_needed(PLAN, daily=6_000)
     assert days is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def _steps(people: list[tuple[int, int]]) -> dict[int, StepSums]:
     }
 
 
+@pytest.mark.slow
 @given(people=visitors, cap_step=st.integers(1, 320))
 def test_a_cap_counts_as_if_each_visitor_were_capped(people: list[tuple[int, int]], cap_step: int) -> None:
     cap = upper_of(cap_step)

@@ -143,6 +143,7 @@ def test_pins_never_repeat_an_item_nor_disturb_the_order_of_others(rows: list[in
         assert all(listed_rows[pin.position] == pin.row for pin in pins)
 
 
+@pytest.mark.slow
 @given(st.sets(st.integers(0, 19), max_size=8), st.floats(1.0, 100.0))
 def test_no_rule_ever_makes_a_list_repeat_itself_or_grow(items: set[int], strength: float) -> None:
     named = tuple(f"sku{number}" for number in sorted(items))

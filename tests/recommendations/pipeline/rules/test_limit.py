@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ ON = item_index(*[{"brand": BRANDS[number % 6], "category": f"C{number % 4}"} fo
 BRAND_OF = {f"sku{number}": BRANDS[number % 6] for number in range(48)}
 
 
+@pytest.mark.slow
 @given(st.integers(1, 4), st.integers(1, 20), st.sampled_from(["new", "trending", "for_you"]))
 def test_no_list_holds_more_of_a_brand(at_most: int, limit: int, strategy: str) -> None:
     rule = {"action": "limit", "at_most": at_most, "per": "brand"}
@@ -43,6 +45,7 @@ def test_what_is_pinned_stays_and_counts() -> None:
     assert "Alta" not in {BRAND_OF[each] for each in shown[3:]}
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(BRANDS), st.integers(0, 3)), min_size=8, max_size=24), st.integers(1, 3))
 def test_an_item_that_one_limit_holds_back_uses_up_nothing_of_another(
     items: list[tuple[str, int]], at_most: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ QUERIES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(page=st.lists(QUERIES, min_size=1, max_size=20), spent=st.floats(0, 12_000))
 def test_what_is_made_is_within_the_price_and_more_never_costs_less(page: list[ListQuery], spent: float) -> None:
     prices = prices_of(page)

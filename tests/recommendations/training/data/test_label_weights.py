@@ -87,6 +87,7 @@ def shop():
     return points_of(targets, positions), impressions
 
 
+@pytest.mark.slow
 def test_the_chance_that_a_place_is_looked_at_is_told_from_what_stood_there(shop):
     _, impressions = shop
 
@@ -119,6 +120,7 @@ def test_no_label_counts_more_than_the_clip_allows():
     assert (weights / weights[0]).tolist() == pytest.approx([1, 5, 1])
 
 
+@pytest.mark.slow
 def test_of_two_items_that_sell_alike_the_one_with_the_higher_margin_comes_first():
     rng = np.random.default_rng(1)
     points = points_of(np.where(rng.random(4_000) < 0.55, 3, 7))

@@ -64,6 +64,7 @@ def test_everything_listed_for_an_aisle_is_of_that_aisle(score, aisles):
     assert {aisles.item_ids[i][:2] for i in lists.items[0] if i} == {"a3"}
 
 
+@pytest.mark.slow
 def test_alone_equals_batched(score, aisles):
     histories = SessionHistories.of([index_of(aisles, f"a{a}-0", f"a{a}-{b}") for a in range(8) for b in range(6)])
 

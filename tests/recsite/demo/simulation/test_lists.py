@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from recsite.demo.catalogue import Product
 from recsite.demo.setup import PLACEMENTS
 from recsite.demo.simulation.lists import LIST_SIZE, list_events
@@ -32,6 +34,7 @@ def test_what_was_clicked_stood_in_the_list_just_before(products: list[Product])
         assert shown.params.item_list_id == click.params.item_list_id
 
 
+@pytest.mark.slow
 def test_every_placement_of_the_shop_was_seen_and_clicked_in_the_past(history: list[EventRecord]) -> None:
     """So that no placement stands without impressions on the first visit."""
     seen, clicked = set(), set()

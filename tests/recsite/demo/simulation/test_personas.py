@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from recsite.demo.catalogue import SEED
 from recsite.demo.simulation.personas import personas
 from recsite.demo.simulation.shoppers import make_shoppers
 
 
+@pytest.mark.slow
 def test_personas_are_regulars_with_different_tastes() -> None:
     regulars = {shopper.user_id: shopper for shopper in make_shoppers(seed=SEED)}
     assert len(personas()) >= 6

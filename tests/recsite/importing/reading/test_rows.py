@@ -56,6 +56,7 @@ def without_blank_lines(cell: str) -> str:
 CELLS = st.text(alphabet='ab ,"\n\r', max_size=12)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.from_regex(r"[a-z]{1,5}", fullmatch=True), CELLS, CELLS), min_size=1, max_size=6))
 def test_a_cell_may_go_over_lines(written: list[tuple[str, str, str]]) -> None:
     out = io.StringIO()

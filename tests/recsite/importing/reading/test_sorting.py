@@ -18,6 +18,7 @@ ENTRIES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(ENTRIES, st.integers(1, 2_000))
 def test_entries_come_back_sorted_with_any_size_of_runs(entries: list[Entry], run_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

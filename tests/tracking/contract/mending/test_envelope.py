@@ -65,6 +65,7 @@ def test_a_text_that_was_cut_inside_a_character_costs_no_request() -> None:
     }
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(["user_id", "anonymous_id", "ctx", "sent_at", "events", "records"]), JSON))
 def test_any_head_is_mended_or_refused(head: dict[str, object]) -> None:
     with contextlib.suppress(msgspec.ValidationError):

@@ -199,6 +199,7 @@ def test_every_mend_says_path_value_and_remedy() -> None:
     assert "1299.00 or 1.299" in mend.remedy
 
 
+@pytest.mark.slow
 @given(st.fixed_dictionaries({}, optional={"items": JSON, "value": JSON}))
 def test_a_refund_that_names_a_part_is_never_of_everything(params: dict[str, Any]) -> None:
     try:
@@ -226,6 +227,7 @@ def test_what_a_refund_gives_back_may_be_written_below_zero(part: dict[str, Any]
 CODES = st.sampled_from(["EUR", "USD", "JPY", "KWD", "CHF"])
 
 
+@pytest.mark.slow
 @given(CODES, CODES, st.integers(1, 999), st.booleans())
 def test_an_amount_never_appears_under_another_currency(said: str, event: str, amount: int, is_before: bool) -> None:
     written = f"{said} {amount}" if is_before else f"{amount}{said}"

@@ -89,6 +89,7 @@ def test_times_are_read_where_they_have_one_reading(written: object, moment: int
     assert as_milliseconds(written)[0] == moment
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_any_json_is_read_or_left_out(value: object) -> None:
     text, _ = as_text(value, longest=20)
