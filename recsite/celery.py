@@ -9,6 +9,8 @@ if stop_signals.is_celery_program():  # Celery's own handlers come after all tha
 
 import logging
 import os
+from functools import cached_property
+from typing import Any
 
 import django
 from celery import Celery, signals
@@ -21,7 +23,17 @@ if not apps.models_ready:  # `celery -A recsite` begins here, and the stream ste
 from features.stream.worker import StreamStep
 from recsite.server import worker_metrics  # noqa: F401  (connects its signal)
 
-app = Celery("recsite")
+
+class Application(Celery):  # type: ignore[misc]  # celery ships no types
+    """Celery's application, with our own beat."""
+
+    @cached_property
+    def Beat(self) -> Any:
+        """The program of ``celery beat``."""
+        return self.subclass_with_self("recsite.server.beat:Beat")
+
+
+app = Application("recsite")
 app.set_default()  # "current" is for one thread only, and requests run in others
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -91,7 +91,7 @@ def test_up_serves_every_part_and_ctrl_c_leaves_nothing_running(tmp_path: Path) 
         rest, _ = up.communicate(timeout=COMMAND_S)
     assert up.returncode == 0, rest
     wait_until(lambda: not processes_of(tmp_path), "every process to end")
-    assert "killed" not in rest
+    assert "killed" not in rest, rest
     open_to_others = [str(path) for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077]
     assert open_to_others == [], "only its owner may read what is kept of shoppers"
 
@@ -111,7 +111,7 @@ def test_a_stop_at_any_moment_of_the_start_is_clean_and_leaves_nothing_running(t
 
     assert up.returncode == 0, shown + rest
     assert "Traceback" not in rest
-    assert "killed" not in rest
+    assert "killed" not in rest, rest
     wait_until(lambda: not processes_of(tmp_path), "every process to end")
 
 
