@@ -190,7 +190,8 @@ export const WISHES = [
     wish: 'Fill a list by another strategy for members of a segment',
     async does(hands, page) {
       await hands.placement('landing_vip');
-      await hands.type(page.locator('#id_segment_strategies'), 'champions: new');
+      await hands.choose(page.locator('#id_segment_strategies_segment_0'), 'champions');
+      await hands.choose(page.locator('#id_segment_strategies_strategy_0'), 'New arrivals');
       await hands.save('Save');
     },
     async holds(shop) {

@@ -13,12 +13,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from recommendations.admin.embed.checks import embed_checks
 from recommendations.admin.fields import LinesField, LinesWidget
-from recommendations.admin.gate import Verdict, judge_placement
+from recommendations.admin.gate import Verdict, judge_placement, known_segments
 from recommendations.admin.own.names import own_names
+from recommendations.admin.placing.by_segment import BySegmentField
 from recommendations.admin.placing.learnt import learnt_words
 from recommendations.admin.placing.of_arm import FilledByArm
 from recommendations.admin.placing.trial import VisitForm, trial
@@ -27,53 +27,13 @@ from recommendations.admin.report import report
 from recommendations.admin.steering.steer import steer
 from recommendations.admin.typed import understood, vocabulary
 from recommendations.core.objectives import Objective
-from recommendations.core.strategies import STRATEGIES, strategy_choices
+from recommendations.core.strategies import STRATEGIES
 from recommendations.lint.names import unknown_in
 from recommendations.models import Placement
 from recommendations.retrieval.sources import SOURCES
 from recommendations.state.models import watch_models
 from recommendations.state.placements import ADDED
 from tracking.admin.decorators import action, display
-
-
-class StrategiesField(forms.Field):
-    """Another strategy by segment: ``segment: strategy``, one pair a line."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        """Return pairs as lines."""
-        return "\n".join(f"{segment}: {name}" for segment, name in value.items()) if isinstance(value, dict) else value
-
-    def to_python(self, value: Any) -> dict[str, str]:
-        """Return lines as pairs; a strategy may be written as it is called."""
-        if isinstance(value, dict):
-            return value
-        by_label = {label.casefold(): name for name, label in strategy_choices()}
-        pairs: dict[str, str] = {}
-        for line in str(value or "").splitlines():
-            if not line.strip():
-                continue
-            segment, colon, name = (part.strip() for part in line.partition(":"))
-            name = by_label.get(name.casefold(), name)
-            if not colon or not segment or name not in STRATEGIES:
-                raise forms.ValidationError(
-                    _(
-                        "“%(line)s” is no pair of a segment and a strategy; write it like champions: buy_again. "
-                        "Strategies: %(STRATEGIES)s."
-                    )
-                    % {"line": line.strip(), "STRATEGIES": ", ".join(STRATEGIES)}
-                )
-            pairs[segment] = name
-        return pairs
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Return whether the pairs differ, however their lines are spaced."""
-        try:
-            return bool(self.to_python(data) != self.to_python(self.prepare_value(initial)))
-        except forms.ValidationError:
-            return True
 
 
 class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed stubs are generic
@@ -99,11 +59,12 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
             "Items to fall back on, in order: item ids (SKU), in lines or as a spreadsheet has them."
         ),
     )
-    segment_strategies = StrategiesField(
+    segment_strategies = BySegmentField(
         label=gettext_lazy("Segment strategies"),
         required=False,
+        segments=known_segments,
         help_text=gettext_lazy(
-            "One pair a line, such as champions: buy_again. Shoppers of no named segment get the strategy above."
+            "The first of these segments that a shopper is in counts. Shoppers of none get the strategy above."
         ),
     )
 

@@ -66,7 +66,7 @@ def test_another_strategy_for_a_segment_may_be_any_that_is_declared() -> None:
     field = PlacementForm().fields["segment_strategies"]
 
     for strategy in STRATEGIES.values():
-        assert field.clean(f"champions: {strategy.label}") == {"champions": strategy.name}
+        assert field.clean([("champions", strategy.name)]) == {"champions": strategy.name}
 
 
 def test_placements_that_are_made_for_a_site_name_strategies_that_exist() -> None:

@@ -21,19 +21,6 @@ FORM = {
 }  # fmt: skip
 
 
-def test_strategies_by_segment_are_lines_and_a_wrong_one_is_named(shop: Shop, admin: Client) -> None:
-    placement = Placement.objects.get(site=shop.site, name="home_for_you")
-    change = reverse("admin:recommendations_placement_change", args=[placement.pk])
-
-    refused = admin.post(change, {**FORM, "segment_strategies": "champions buy_again"}).content.decode()
-    admin.post(change, {**FORM, "segment_strategies": "champions: Buy again\n\nnew: trending"})
-
-    assert "write it like champions: buy_again" in refused
-    placement.refresh_from_db()
-    assert placement.segment_strategies == {"champions": "buy_again", "new": "trending"}
-    assert "champions: buy_again" in admin.get(change).content.decode()
-
-
 def test_a_source_that_nobody_offers_is_named_with_those_that_there_are(shop: Shop, admin: Client) -> None:
     placement = Placement.objects.get(site=shop.site, name="home_for_you")
     change = reverse("admin:recommendations_placement_change", args=[placement.pk])
