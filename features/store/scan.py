@@ -145,4 +145,4 @@ def _item_counts(
                     key = (width_s, pane, item_id.decode())
                     counts = windows.completed(_DECODE_COUNTS(blob))
                     totals[key] = windows.add_counts(totals[key], counts) if key in totals else counts
-    return totals
+    return {key: counts for key, counts in totals.items() if any(counts)}  # what was added and taken back is nothing
