@@ -156,13 +156,30 @@ def by_day(site: Site, span: Span, *, attribution: str = USUAL, placement: str =
     return days
 
 
+def summed(parts: Iterable[Figures], currency: str) -> Figures:
+    """Return the sums of parts that were read already, such as the days of a span; no query."""
+    whole = Figures(currency=currency)
+    for part in parts:
+        whole.add({metric: getattr(part, metric) for metric in METRICS})
+        _add_apart(whole, part.apart)
+    return whole
+
+
 def grouped(
-    site: Site, span: Span, by: str, *, attribution: str = USUAL, placement: str = "", names: Iterable[str] = ()
+    site: Site,
+    span: Span,
+    by: str,
+    *,
+    attribution: str = USUAL,
+    placement: str = "",
+    names: Iterable[str] = (),
+    with_apart: bool = True,
 ) -> list[Figures]:
     """Return the sums by one of ``GRAINS``: time in order, all else the best first.
 
     A list that several rules touched counts for each of them. Items are those of whole days, by last click within a
-    day whatever ``attribution`` says, and at most ``MAX_ITEMS``.
+    day whatever ``attribution`` says, and at most ``MAX_ITEMS``. What no rate converts takes a query of its own, which
+    ``with_apart`` spares where it is not shown.
     """
     found = {name: Figures(name=name, currency=site.currency) for name in names}
     if by == "item":
@@ -174,7 +191,7 @@ def grouped(
     for row in rows.values(column).annotate(**_sums(METRICS)):
         for name in _names(row[column], by, site.zone):
             found.setdefault(name, Figures(name=name, currency=site.currency)).add(row)
-    for key, apart in rows.exclude(apart={}).values_list(column, "apart"):
+    for key, apart in rows.exclude(apart={}).values_list(column, "apart") if with_apart else ():
         for name in _names(key, by, site.zone):
             _add_apart(found[name], apart)
     figures = list(found.values())

@@ -40,11 +40,32 @@ class Task:
     link: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What both the tasks and the line of health say of a site, asked once; ``letters`` are the new dead ones."""
+
+    live: ModelVersion | None
+    letters: int
+
+    @classmethod
+    def of(cls, site: Site) -> Standing:
+        """Return how things are now; two queries."""
+        return cls(
+            live=ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first(),
+            letters=DeadLetter.objects.filter(site=site, status=DeadLetter.Status.NEW).count(),
+        )
+
+
 _GRAVITY: Final = {"bad": 0, "warn": 1}
 
 
 def tasks_of(
-    site: Site, findings: Iterable[tuple[Finding, str]], stats: ItemStats | None, *, more: Iterable[Task] = ()
+    site: Site,
+    findings: Iterable[tuple[Finding, str]],
+    stats: ItemStats | None,
+    standing: Standing,
+    *,
+    more: Iterable[Task] = (),
 ) -> list[Task]:
     """Return everything to look at, the gravest first.
 
@@ -56,11 +77,11 @@ def tasks_of(
     """
     found = [
         *(_of_finding(finding, link) for finding, link in findings),
-        *_old_models(site),
+        *_old_models(site, standing.live),
         *_feeds(site),
         *(_unknown_items(site, stats) if stats is not None else ()),
         *_quiet_placements(site),
-        *_dead_letters(site),
+        *_dead_letters(standing.letters),
         *more,
     ]
     return sorted(found, key=lambda task: _GRAVITY.get(task.tone, 2))
@@ -77,8 +98,7 @@ def _of_finding(finding: Finding, link: str) -> Task:
     )
 
 
-def _old_models(site: Site) -> list[Task]:
-    live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
+def _old_models(site: Site, live: ModelVersion | None) -> list[Task]:
     if live is None or timezone.now() - live.created_at <= OLD_MODEL:
         return []
     return [
@@ -193,8 +213,7 @@ def _quiet_placements(site: Site) -> list[Task]:
     ]
 
 
-def _dead_letters(site: Site) -> list[Task]:
-    count = DeadLetter.objects.filter(site=site, status=DeadLetter.Status.NEW).count()
+def _dead_letters(count: int) -> list[Task]:
     if not count:
         return []
     return [

@@ -25,12 +25,12 @@ from recommendations.lint.findings import Finding, Problem, Severity
 from recommendations.models import ModelVersion, Placement
 from recommendations.state.models import watch_models
 from recommendations.state.site import watch_site
-from recsite.backoffice.attention import Task, tasks_of
+from recsite.backoffice.attention import Standing, Task, tasks_of
 from recsite.backoffice.incremental import decided, incremental
 from recsite.backoffice.trends import trends
 from tracking.admin.screens import site_choice
 from tracking.exceptions import LogUnavailable
-from tracking.models import DeadLetter, Site
+from tracking.models import Site
 from tracking.redis_client import UNAVAILABLE, connect
 from tracking.templatetags.written import whole
 
@@ -69,12 +69,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     except StoreUnavailable as error:
         context["store_error"] = str(error)
     findings = attention(site)
+    standing = Standing.of(site)
     context |= trends(site, {name: request.GET.get(name, "") for name in ("days", "show")})
-    found = tasks_of(site, [(each.finding, each.link) for each in findings], stats, more=tasks)
+    found = tasks_of(site, [(each.finding, each.link) for each in findings], stats, standing, more=tasks)
     context["tasks"] = [_without_closed(one, request) for one in found]
     if request.user.has_perm("recommendations.add_holdout"):
         context["holdout_link"] = reverse("admin:recommendations_holdout_add")
-    health = [*stream_health(), *list_health(findings), *content_health(site)]
+    health = [*stream_health(), *list_health(findings), *content_health(site, standing)]
     context["health"] = [_without_closed(one, request) for one in health]
     return context
 
@@ -176,13 +177,11 @@ def stream_health() -> list[Figure]:
     ]
 
 
-def content_health(site: Site) -> list[Figure]:
+def content_health(site: Site, standing: Standing) -> list[Figure]:
     """Return the state of catalogue, model and dead letters."""
     # Of what is in memory: to count a million rows takes the database half a second.
     catalogue = watch_site(site.slug).ensure_loaded().item_index.catalogue
     total, shown = len(catalogue), int(catalogue.is_recommendable.sum())
-    live = ModelVersion.objects.filter(site=site, status=ModelVersion.Status.LIVE).first()
-    letters = DeadLetter.objects.filter(site=site, status=DeadLetter.Status.NEW).count()
     return [
         Figure(
             name=_("Items that can be shown"),
@@ -191,12 +190,12 @@ def content_health(site: Site) -> list[Figure]:
             tone="ok" if shown else "bad",
             link=_list("features_item"),
         ),
-        model_health(site, live),
+        model_health(site, standing.live),
         Figure(
             name=_("Dead letters"),
-            value=intcomma(letters),
-            note=_("records put aside, waiting for you") if letters else _("none waits"),
-            tone="warn" if letters else "ok",
+            value=intcomma(standing.letters),
+            note=_("records put aside, waiting for you") if standing.letters else _("none waits"),
+            tone="warn" if standing.letters else "ok",
             link=_list("tracking_deadletter"),
         ),
     ]

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from features.models import Item
 from recommendations.models import Placement, ReportState
 from recommendations.reports.credit import USUAL
-from recommendations.reports.figures import Figures, Mover, Span, by_day, change, grouped, movers, total
+from recommendations.reports.figures import Figures, Mover, Span, by_day, change, grouped, movers, summed
 from tracking.models import Site
 from tracking.templatetags.written import amount, day, weekday
 
@@ -75,7 +75,7 @@ class MovedItem:
 
 
 def trends(site: Site, chosen: dict[str, Any], *, now: dt.datetime | None = None) -> dict[str, Any]:
-    """Return the home page's figures of lists; four queries of roll-ups, whatever the number of events.
+    """Return the home page's figures of lists; four queries of roll-ups, and two of items that moved.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def trends(site: Site, chosen: dict[str, Any], *, now: dt.datetime | None = None
     now = now or timezone.now()
     span = Span.up_to(now, days, site.zone)
     before = span.before(days)
-    whole, whole_before = total(site, span), total(site, before)
     points, points_before = by_day(site, span), by_day(site, before)
+    whole, whole_before = (summed(each.values(), site.currency) for each in (points, points_before))
     state = ReportState.objects.filter(site=site).first()
 
     def link(**changes: Any) -> str:
@@ -162,10 +162,10 @@ def _chart(metric: str, now: Sequence[Figures], before: Sequence[Figures], site:
 def _placements(site: Site, span: Span, before: Span) -> list[dict[str, Any]]:
     names = Placement.objects.filter(site=site, is_active=True).order_by("name").values_list("name", "heading", "pk")
     known = {name: (heading, number) for name, heading, number in names}
-    earlier = {one.name: one for one in grouped(site, before, "placement")}
+    earlier = {one.name: one for one in grouped(site, before, "placement", with_apart=False)}
     none = Figures(currency=site.currency)
     rows = []
-    for one in grouped(site, span, "placement", names=known):
+    for one in grouped(site, span, "placement", names=known, with_apart=False):
         past = earlier.get(one.name, none)
         heading, number = known.get(one.name, ("", None))
         rows.append({

@@ -12,7 +12,7 @@ from django.utils import timezone
 from features.models import Feed, FeedRun, Item
 from recommendations.lint.findings import Finding, Problem
 from recommendations.models import ModelVersion, Placement, ReportHour
-from recsite.backoffice.attention import tasks_of
+from recsite.backoffice.attention import Standing, tasks_of
 from tracking.models import DeadLetter, Site
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ def site() -> Site:
 
 
 def said(site: Site, stats: Any = None, *findings: Finding) -> dict[str, str]:
-    tasks = tasks_of(site, [(each, "/there/") for each in findings], stats)
+    tasks = tasks_of(site, [(each, "/there/") for each in findings], stats, Standing.of(site))
     assert all(task.remedy for task in tasks)
     return {f"{task.subject}: {task.problem}": task.tone for task in tasks}
 
