@@ -11,18 +11,19 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from django.db.models import Sum
 from django.utils import timezone
 
+from features.catalogue.items import NO_ID
 from features.exceptions import StoreUnavailable
 from features.models import SegmentThreshold
 from features.segments import rfm
 from recommendations.items.index import ItemIndex
 from recommendations.lint.findings import Finding, Severity
 from recommendations.lint.linter import lint, of_rule
-from recommendations.models import Placement, ReportItemDay
+from recommendations.models import Placement
 from recommendations.pipeline.query import PlacementSpec
 from recommendations.pipeline.rules.base import CompiledRule, RuleSpec, compile_rule
+from recommendations.reports.items import item_totals
 from recommendations.state import placements
 from recommendations.state.site import watch_site
 from recommendations.what_if.estimate import ItemCounts
@@ -133,18 +134,11 @@ def try_rule(site: Site, spec: RuleSpec, *, is_thorough: bool = True) -> Differe
 
 def item_counts(site: Site, item_index: ItemIndex) -> ItemCounts:
     """Return what lists did with each item in the last ``COUNTED_DAYS`` of the reports' roll-ups."""
-    since = timezone.now().date() - dt.timedelta(days=COUNTED_DAYS)
-    totals = (
-        ReportItemDay.objects.filter(site=site, placement="", day__gte=since)
-        .exclude(item_id="")
-        .values_list("item_id")
-        .annotate(Sum("impressions"), Sum("clicks"), Sum("orders"))
-    )
+    totals = item_totals(site, since=timezone.now().date() - dt.timedelta(days=COUNTED_DAYS))
+    rows = item_index.catalogue.rows(totals.item_ids)
+    is_known = rows != NO_ID
     found = np.zeros((3, item_index.n_rows))
-    for item_id, *sums in totals:
-        row = item_index.catalogue.row(item_id)
-        if row is not None:
-            found[:, row] += sums
+    found[:, rows[is_known]] = totals.sums[is_known].T
     catalogue = item_index.catalogue
     return ItemCounts(
         impressions=found[0], clicks=found[1], orders=found[2],
