@@ -18,7 +18,7 @@ const OUT = here('../tracking/static/recsite/');
 /** Largest gzip -9 size in bytes of each built file, its licence line included. */
 export const BUDGET_BYTES = {
   'datalayer.js': 4000,
-  'tracker.js': 3600,
+  'tracker.js': 3650,
   'widget.js': 4050,
   'rec.js': 7500,
   'stub.js': 800,

@@ -163,10 +163,15 @@ test('whom the page named while a banner waited is who is there, whoever the ses
     await settle();
     // Not the shopper's own choice, which would be kept: the next page waits again.
     localStorage.removeItem('rec_consent');
-    const old = two.rec; // whose page may not have finished to load: its event would say nothing of the next one
+    const old = two.rec;
     two.location.reload();
     while (!two.rec?.version || two.rec === old) await new Promise(requestAnimationFrame);
     const before = two.rec.id();
+    // A word of the shop's own, or of the other tab's queue, says nothing of the shopper.
+    await new Promise((heard) => {
+      two.addEventListener('storage', heard, { once: true });
+      localStorage.setItem('other', 'x');
+    });
     two.rec.identify('ann', 'token-of-ann');
     two.rec.consent('granted');
     await settle();

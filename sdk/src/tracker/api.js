@@ -67,8 +67,8 @@ const reset = () => {
 };
 
 /** Follow other tabs; a page that returns from the back/forward cache looks at what it missed. */
-const follow = (choice) => {
-  sync();
+const follow = (choice, isOfUser) => {
+  sync(choice || isOfUser);
   // Only what is new: each says its word in storage, and would hear the other say it again.
   if (choice && choice !== state) rec.consent(choice);
 };
@@ -107,13 +107,13 @@ export const install = (watch) => {
   // What storage says now: words of two tabs may cross, and the last one counts. "pending" is not kept, and a word that is
   // not there any more was taken back.
   addEventListener('storage', ({ key, newValue }) =>
-    follow(key === 'rec_consent' && (stored() || (newValue === 'pending' && newValue))),
+    follow(key === 'rec_consent' && (stored() || (newValue === 'pending' && newValue)), key === 'rec_session'),
   );
   const isCounted = option('auto') !== 'false';
   addEventListener('pageshow', ({ persisted }) => {
     if (!persisted) return;
     reclaim();
-    follow(stored());
+    follow(stored(), true);
     arm(0);
     if (isCounted) page({});
   });

@@ -105,8 +105,12 @@ export const forget = () => {
   ['rec_aid', 'rec_session', 'rec_last', 'rec_clicked', 'rec_retry'].forEach(remove);
 };
 
-/** Follow other tabs: who logged in there is heard from now on, though consent may come only now. */
-export const sync = () => {
-  session ||= {};
+/**
+ * Follow other tabs. Where something was said there of the shopper, who logged in is heard from now on, though consent may
+ * come only now. Another word in storage, of the shop or of a queue, makes nobody of whom this page was told of.
+ * @param {any} isOfUser
+ */
+export const sync = (isOfUser) => {
+  if (isOfUser) session ||= {};
   tell();
 };
