@@ -63,9 +63,7 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]  # only typed st
         label=gettext_lazy("Segment strategies"),
         required=False,
         segments=known_segments,
-        help_text=gettext_lazy(
-            "The first of these segments that a shopper is in counts. Shoppers of none get the strategy above."
-        ),
+        help_text=gettext_lazy("For shoppers of these segments. Shoppers of none of them get the strategy above."),
     )
 
     class Media:

@@ -1,4 +1,4 @@
-"""Another strategy for members of a segment, chosen in pairs; the first segment that a user is in counts."""
+"""Another strategy for members of a segment, chosen in pairs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class BySegmentWidget(forms.Widget):
 
 
 class BySegmentField(forms.Field):
-    """Strategies by segment: its clean value is ``{segment: strategy}``, in the order of the rows."""
+    """Strategies by segment: its clean value is ``{segment: strategy}``."""
 
     default_error_messages = {
         "half": gettext_lazy("A row has a segment or a strategy alone. Choose both, or neither."),
@@ -102,8 +102,8 @@ class BySegmentField(forms.Field):
         return found
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Return whether the pairs or their order differ."""
-        return _filled(initial) != _filled(data)
+        """Return whether the pairs differ; PostgreSQL keeps no order of them."""
+        return sorted(_filled(initial)) != sorted(_filled(data))
 
 
 def _filled(value: Any) -> list[Pair]:
